@@ -1,0 +1,52 @@
+import { InvalidValueError } from '../values/errors.js';
+import { assertPosition, comparePositions, isSentinel, SHARD_END, type Position } from '../values/position.js';
+import { positionToString } from '../values/sequence-range.js';
+import type { Checkpoint, ShardIdentity } from './checkpoint-store.js';
+import { CheckpointError } from './errors.js';
+
+/** What names a shard among all streams. */
+export type ShardName = Pick<ShardIdentity, 'streamName' | 'shardId'>;
+
+/** One text for each shard. Both names are escaped, so that no two shards share it. */
+export function shardKey({ streamName, shardId }: ShardName): string {
+  return `${encodeURIComponent(streamName)}/${encodeURIComponent(shardId)}`;
+}
+
+/**
+ * Throws unless `checkpoint` is one that any store may keep: of this shard, and at a record or at the shard's end.
+ *
+ * @remarks
+ * `TRIM_HORIZON`, `LATEST` and `AT_TIMESTAMP` say where to begin and not how far the shard is done: as a checkpoint they
+ * would mean another place after each restart.
+ *
+ * @throws InvalidValueError
+ */
+export function assertCheckpoint(checkpoint: Checkpoint, shard: ShardName): void {
+  const where = `checkpoint of ${shard.streamName}/${shard.shardId}`;
+  if (checkpoint.streamName !== shard.streamName || checkpoint.shardId !== shard.shardId) {
+    throw new InvalidValueError(`${where}: got the checkpoint of ${checkpoint.streamName}/${checkpoint.shardId}`);
+  }
+  assertPosition(checkpoint, where);
+  if (isStart(checkpoint)) {
+    throw new InvalidValueError(`${where}: expected a sequence number or ${SHARD_END}, got ${checkpoint.sequenceNumber}`);
+  }
+}
+
+/** Whether the position is one of the sentinels that say where to begin. */
+export function isStart({ sequenceNumber }: Position): boolean {
+  return isSentinel(sequenceNumber) && sequenceNumber !== SHARD_END;
+}
+
+/**
+ * Throws when `next` lies before `stored`. The same place may be written again.
+ *
+ * @throws CheckpointError, not retriable.
+ */
+export function assertNotBackwards(stored: Position | undefined, next: Checkpoint): void {
+  if (!stored || comparePositions(stored, next) <= 0) return;
+  throw new CheckpointError(`a checkpoint must not go back: stored ${positionToString(stored)}, got ${positionToString(next)}`, {
+    streamName: next.streamName,
+    shardId: next.shardId,
+    retriable: false,
+  });
+}

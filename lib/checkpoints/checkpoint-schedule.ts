@@ -1,0 +1,109 @@
+import { catchError, concat, defer, EMPTY, exhaustMap, from, ignoreElements, mergeMap, Subject, throwError, type Observable } from 'rxjs';
+import { delayOf } from '../internal/delay.js';
+import { isRxKinesisError } from '../values/errors.js';
+import type { CheckpointStore } from './checkpoint-store.js';
+import { CheckpointError } from './errors.js';
+import type { Settlement } from './settlement.js';
+import type { ShardAccount, WriteRetry } from './shard-account.js';
+import { WatermarkWatch } from './watermark-watch.js';
+
+/** When the checkpoints of some shards are written: at ticks, and once more at the end. */
+export class CheckpointSchedule {
+  readonly #settlement: Settlement;
+  readonly #store: CheckpointStore | undefined;
+  readonly #intervalMs: number;
+  readonly #retry: WriteRetry;
+  readonly #startMs: number;
+  readonly #watch = new WatermarkWatch();
+  readonly #writing = new Set<ShardAccount>();
+  /** There is something to write, or to look at again, at the next tick. */
+  readonly #due$ = new Subject<void>();
+
+  constructor(settlement: Settlement, store: CheckpointStore | undefined, intervalMs: number, retry: WriteRetry) {
+    this.#settlement = settlement;
+    this.#store = store;
+    this.#intervalMs = intervalMs;
+    this.#retry = retry;
+    this.#startMs = retry.scheduler.now();
+  }
+
+  /** Something settled. */
+  noteSettled(): void {
+    this.#due$.next();
+  }
+
+  /** Writes what moved at each tick that has something to write. Emits nothing; failed writes are told as events and tried again. */
+  writeAtTicks(): Observable<never> {
+    return this.#due$.pipe(
+      exhaustMap(() => this.#nextTick()),
+      mergeMap(() => this.#settlement.accounts),
+      mergeMap((account) => this.#writeAtTick(account)),
+      ignoreElements(),
+    );
+  }
+
+  /** The last writes: all of them are awaited, then the first error, if there is one, goes on. */
+  writeLast(): Observable<never> {
+    return defer(() => {
+      const accounts = this.#settlement.accounts;
+      const errors: unknown[] = [];
+      const keepError = (account: ShardAccount) => (error: unknown) => {
+        errors.push(toCheckpointError(error, account));
+        return EMPTY;
+      };
+      const conclude$ = defer(() => {
+        accounts.forEach((account) => this.#drained(account));
+        return errors.length > 0 ? throwError(() => errors[0]) : EMPTY;
+      });
+      return concat(from(accounts).pipe(mergeMap((account) => this.#write(account).pipe(catchError(keepError(account))))), conclude$);
+    }).pipe(ignoreElements());
+  }
+
+  /** Begins a last write for each shard, for which nobody waits. */
+  startLast(): void {
+    for (const account of this.#settlement.accounts) account.flush(this.#storeOf(account)).subscribe({ error: () => undefined });
+  }
+
+  #nextTick(): Observable<unknown> {
+    if (this.#intervalMs === Infinity) return delayOf(Infinity, this.#retry.scheduler);
+    const elapsedMs = this.#retry.scheduler.now() - this.#startMs;
+    return delayOf(this.#intervalMs - (elapsedMs % this.#intervalMs), this.#retry.scheduler);
+  }
+
+  #writeAtTick(account: ShardAccount): Observable<unknown> {
+    if (this.#watch.look(account, this.#retry.scheduler.now())) this.#due$.next();
+    // Its write, or the wait before another try, takes longer than the interval.
+    if (this.#writing.has(account)) return EMPTY;
+    this.#writing.add(account);
+    return concat(
+      this.#write(account).pipe(catchError(() => EMPTY)),
+      defer(() => this.#written(account)),
+    );
+  }
+
+  #written(account: ShardAccount): Observable<never> {
+    this.#writing.delete(account);
+    if (account.isDue(this.#storeOf(account))) this.#due$.next();
+    else if (account.isFinished || account.isLost) this.#settlement.forget(account);
+    return EMPTY;
+  }
+
+  #write(account: ShardAccount): Observable<unknown> {
+    return account.flushRetrying(this.#storeOf(account), this.#retry);
+  }
+
+  #storeOf(account: ShardAccount): CheckpointStore | undefined {
+    return this.#store ?? account.store;
+  }
+
+  #drained(account: ShardAccount): void {
+    this.#watch.end(account);
+    account.isDrained = true;
+    account.changes$.next();
+  }
+}
+
+function toCheckpointError(error: unknown, { shard: { streamName, shardId } }: ShardAccount): unknown {
+  if (isRxKinesisError(error)) return error;
+  return new CheckpointError('the last checkpoint could not be written', { streamName, shardId, retriable: true, cause: error });
+}

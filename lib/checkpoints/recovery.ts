@@ -1,0 +1,165 @@
+import { concat, concatMap, defaultIfEmpty, defer, EMPTY, from, map, reduce, take, tap, toArray, type Observable } from 'rxjs';
+import { DeliveredRecord, type RecordFields } from '../ledger/delivered-record.js';
+import type { Ledger, Unclaimed } from '../ledger/ledger.js';
+import type { LostPiece, LostWork } from '../ledger/lost-work.js';
+import { entriesOf, openBlock, replaceBlock } from '../ledger/tracked-block.js';
+import { makeBlock, type Block } from '../values/block.js';
+import { InvalidConfigError } from '../values/errors.js';
+import { comparePositions, type Position } from '../values/position.js';
+import type { KinesisEvent } from '../monitoring/events.js';
+import type { KinesisRecord } from '../values/record.js';
+import { SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
+import type { CheckpointStore } from './checkpoint-store.js';
+import type { Reread, ShardAccount } from './shard-account.js';
+
+/** Brings lost blocks and records back: reads their ranges again and enters the result in the ledger like any other. */
+export class Recovery {
+  readonly #lost: LostWork;
+  readonly #store: CheckpointStore;
+  readonly #retryTimeoutMs: number;
+  /** Reads ranges of blocks that no shard here has read. */
+  readonly #readForeign: Reread | undefined;
+  #resuming: readonly ShardAccount[] = [];
+
+  constructor(lost: LostWork, store: CheckpointStore, retryTimeoutMs: number, readForeign: Reread | undefined) {
+    this.#lost = lost;
+    this.#store = store;
+    this.#retryTimeoutMs = retryTimeoutMs;
+    this.#readForeign = readForeign;
+  }
+
+  /** The source has failed: the shards whose work goes on are to be read on after the last delivered record. */
+  begin(error: unknown): void {
+    const { blocks, pieces, ledgers } = this.#lost.find();
+    this.#resuming = ledgers.map((ledger) => ledger.owner as ShardAccount);
+    for (const account of this.#resuming) account.resumes = true;
+    const ranges = [...blocks.flatMap((block) => block.ranges), ...pieces.map(({ ledger, piece }) => rangeOf(piece, ledger))];
+    this.#notify({ type: 'recoveryStarted', ranges, error });
+  }
+
+  /** The pipeline is over: a later subscription to one of the shards does not belong to it. */
+  cancel(): void {
+    for (const account of this.#resuming) account.resumes = false;
+  }
+
+  /** Emits everything that is lost again: first whole blocks, then what was on its way into one, cut into blocks by page. */
+  emitLost(): Observable<Block | KinesisRecord> {
+    return defer(() => {
+      const { blocks, pieces } = this.#lost.find();
+      if (blocks.length + pieces.length === 0) return EMPTY;
+      let records = 0;
+      return concat(
+        from(blocks).pipe(concatMap((ranges) => this.#restoreBlock(ranges))),
+        from(pieces).pipe(concatMap((piece) => this.#restorePiece(piece))),
+      ).pipe(
+        tap({
+          next: (value) => void (records += 'records' in value ? value.records.length : 1),
+          complete: () => this.#notify({ type: 'recovered', ranges: blocks.length + pieces.length, records }),
+        }),
+      );
+    });
+  }
+
+  /** A lost block keeps its ranges, and so its id and its entry: the new one settles in place of the old one. */
+  #restoreBlock(lost: SequenceNumberRanges): Observable<Block> {
+    const ranges = new SequenceNumberRanges(lost.ranges);
+    return this.#readBlock(lost).pipe(
+      map((records) => {
+        replaceBlock(lost, ranges);
+        this.#lost.noteRecovered(lost);
+        return makeBlock(records, ranges, true);
+      }),
+    );
+  }
+
+  #notify(event: KinesisEvent): void {
+    this.#resuming[0]?.notify(event);
+  }
+
+  /** Reads each shard's ranges of the block in one go, then puts the runs into the order that they had. */
+  #readBlock(lost: SequenceNumberRanges): Observable<readonly KinesisRecord[]> {
+    const shards = new Map<string, SequenceNumberRange[]>();
+    for (const range of lost.ranges) shards.set(keyOf(range), [...(shards.get(keyOf(range)) ?? []), range]);
+    const readShard = ([key, own]: [string, SequenceNumberRange[]]): Observable<[string, KinesisRecord[]]> =>
+      this.#readerFor(lost, own[0]!)(own, { retryTimeoutMs: this.#retryTimeoutMs }).pipe(
+        reduce<readonly RecordFields[], KinesisRecord[]>(
+          (records, page) => [...records, ...page.map((fields) => toRecord(fields, own[0]!))],
+          [],
+        ),
+        map((records) => [key, records]),
+      );
+    return from(shards).pipe(
+      concatMap(readShard),
+      toArray(),
+      map((read) => {
+        const queues = new Map(read);
+        return lost.ranges.flatMap((range) => queues.get(keyOf(range))!.splice(0, range.recordCount));
+      }),
+    );
+  }
+
+  #readerFor(lost: SequenceNumberRanges, { streamName, shardId }: SequenceNumberRange): Reread {
+    const owners = entriesOf(lost).map((entry) => entry.ledger.owner as ShardAccount);
+    const account = owners.find(({ shard }) => shard.shardId === shardId && shard.streamName === streamName);
+    const reread = account?.reread ?? this.#readForeign;
+    if (reread) return reread;
+    throw new InvalidConfigError(
+      `${streamName}/${shardId}: to read a block again that does not come from a shard, recoverFrom needs the option read`,
+    );
+  }
+
+  /** Records keep their place in the ledger, so blocks made of them claim what the lost ones would have claimed. */
+  #restorePiece({ ledger, piece, afterOrdinal, asBlocks }: LostPiece): Observable<Block | KinesisRecord> {
+    const account = ledger.owner as ShardAccount;
+    let ordinal = piece.firstOrdinal;
+    let bytesThrough = piece.bytesBefore;
+
+    const place = (fields: RecordFields): DeliveredRecord => {
+      bytesThrough += fields.data.byteLength;
+      const { streamName, shardId } = account.shard;
+      return new DeliveredRecord(streamName, shardId, fields, ledger, ordinal++, bytesThrough);
+    };
+    const restore = (page: readonly RecordFields[], settled: Position | undefined): (Block | KinesisRecord)[] => {
+      const firstOrdinal = ordinal;
+      const isLost = (record: KinesisRecord, i: number): boolean =>
+        firstOrdinal + i > afterOrdinal && !account.isRestored(record) && !(settled && comparePositions(record, settled) <= 0);
+      const records = page.map(place).filter(isLost);
+      if (!asBlocks) return records;
+      return records.length > 0 ? [openBlock(records, true)] : [];
+    };
+    if (!account.reread) return EMPTY;
+    return this.#settledElsewhere(account).pipe(
+      concatMap((settled) =>
+        account.reread!([rangeOf(piece, ledger)], { retryTimeoutMs: this.#retryTimeoutMs }).pipe(
+          concatMap((page) => restore(page, settled)),
+        ),
+      ),
+    );
+  }
+
+  /** What the store says is done, by whomever: it need not come again. */
+  #settledElsewhere({ shard }: ShardAccount): Observable<Position | undefined> {
+    return defer(() => from(this.#store.read(shard))).pipe(take(1), defaultIfEmpty(undefined));
+  }
+}
+
+function rangeOf(piece: Unclaimed, ledger: Ledger): SequenceNumberRange {
+  const { streamName, shardId } = (ledger.owner as ShardAccount).shard;
+  return {
+    streamName,
+    shardId,
+    fromSeqNumber: piece.first.sequenceNumber,
+    toSeqNumber: piece.last.sequenceNumber,
+    fromSubSeqNumber: piece.first.subSequenceNumber,
+    toSubSeqNumber: piece.last.subSequenceNumber,
+    recordCount: piece.lastOrdinal - piece.firstOrdinal + 1,
+  };
+}
+
+function keyOf({ streamName, shardId }: SequenceNumberRange): string {
+  return `${streamName}/${shardId}`;
+}
+
+function toRecord({ approximateArrivalTimestamp, ...fields }: RecordFields, { streamName, shardId }: SequenceNumberRange): KinesisRecord {
+  return { streamName, shardId, ...fields, ...(approximateArrivalTimestamp && { approximateArrivalTimestamp }) };
+}

@@ -1,0 +1,210 @@
+import { catchError, defer, EMPTY, ReplaySubject, retry, Subject, throwError, type Observable, type SchedulerLike } from 'rxjs';
+import { delayOf, fullJitter } from '../internal/delay.js';
+import type { RecordFields } from '../ledger/delivered-record.js';
+import { Ledger } from '../ledger/ledger.js';
+import type { EventSink } from '../monitoring/events.js';
+import { isRxKinesisError } from '../values/errors.js';
+import { comparePositions, SHARD_END, type Position } from '../values/position.js';
+import { endOf, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
+import type { Checkpoint, CheckpointStore, ShardIdentity } from './checkpoint-store.js';
+import { CheckpointWriter } from './checkpoint-writer.js';
+import { isLeaseLost } from './errors.js';
+
+/** Reads ranges of a shard again, page by page, with the means of the source that read them first. */
+export type Reread = (
+  ranges: readonly SequenceNumberRange[],
+  options: { readonly retryTimeoutMs: number },
+) => Observable<readonly RecordFields[]>;
+
+/** How often and when a write is tried again at once. */
+export interface WriteRetry {
+  readonly maxRetries: number;
+  readonly retryDelayMs: number;
+  readonly scheduler: SchedulerLike;
+  readonly random: () => number;
+}
+
+/** What an account begins with. */
+export interface AccountOpening {
+  readonly shard: ShardIdentity;
+  readonly store?: CheckpointStore;
+  readonly notify?: EventSink;
+  /** Absent for blocks that were made by hand. */
+  readonly reread?: Reread;
+}
+
+/**
+ * All that is known of one shard's progress, shared by its source and the operators behind it: the ledger, the store it is
+ * written to, and whether the lease is lost. Operators find it through the entries of a block.
+ */
+export class ShardAccount {
+  readonly shard: ShardIdentity;
+  readonly store: CheckpointStore | undefined;
+  readonly ledger: Ledger<ShardAccount>;
+  readonly notify: EventSink;
+  readonly reread: Reread | undefined;
+  /** Emits after anything changed: something settled, the end was read, a pipeline completed, the lease was lost. */
+  readonly changes$ = new Subject<void>();
+  /** Emits when another worker has the shard; completes without a value when the shard's life here ends otherwise. */
+  readonly leaseLost$ = new ReplaySubject<void>(1);
+  /** Whether another worker has the shard: then nothing is written any more. */
+  isLost = false;
+  /** Whether the next subscription goes on after the last delivered record, since work on the others is still going on. */
+  resumes = false;
+  /** Whether the pipeline says that nothing more will settle: it has completed. */
+  isDrained = false;
+  /** What the store held when reading began. */
+  #restored: Checkpoint | undefined;
+  readonly #writers = new Map<CheckpointStore, CheckpointWriter>();
+  #pipelines = 0;
+
+  constructor(opening: AccountOpening) {
+    this.shard = opening.shard;
+    this.store = opening.store;
+    this.notify = opening.notify ?? (() => undefined);
+    this.reread = opening.reread;
+    this.ledger = new Ledger<ShardAccount>(this, () => this.changes$.next());
+  }
+
+  /** Begins where the store says that the shard stands. */
+  restore(checkpoint: Checkpoint): void {
+    this.#restored = checkpoint;
+    this.ledger.settleThrough(checkpoint);
+  }
+
+  /** What may be written now: the watermark, or SHARD_END once that is earned. */
+  get checkpoint(): Checkpoint | undefined {
+    const { streamName, shardId } = this.shard;
+    if (this.isLost) return undefined;
+    if (this.isFinished) return { streamName, shardId, sequenceNumber: SHARD_END, subSequenceNumber: 0 };
+    const watermark = this.ledger.watermark;
+    if (!watermark) return undefined;
+    const settledBeyond = this.#settledBeyond(watermark);
+    const { sequenceNumber, subSequenceNumber } = watermark;
+    return { streamName, shardId, sequenceNumber, subSequenceNumber, ...(settledBeyond.length > 0 && { settledBeyond }) };
+  }
+
+  /** Whether the shard is read to its end, everything is settled, and no supervised pipeline still runs. */
+  get isFinished(): boolean {
+    return this.#pipelines === 0 && this.ledger.isFinished;
+  }
+
+  /** Whether a supervised pipeline runs: it says when all its work is done. */
+  get isSupervised(): boolean {
+    return this.#pipelines > 0;
+  }
+
+  /** Whether an earlier process may have settled records at or after `position` out of order. */
+  hasRestoredAfter(position: Position): boolean {
+    const last = this.#restoredBeyond.at(-1);
+    return last !== undefined && comparePositions(position, endOf(last)) <= 0;
+  }
+
+  /** Whether an earlier process has settled the record at `position` out of order: it is not delivered again. */
+  isRestored(position: Position): boolean {
+    return this.#restoredBeyond.some(
+      (range) => comparePositions(startOf(range), position) <= 0 && comparePositions(position, endOf(range)) <= 0,
+    );
+  }
+
+  /** A pipeline of the shard begins, whose completion will mean that the work on everything it was given is done. */
+  beginPipeline(): void {
+    this.#pipelines++;
+  }
+
+  /** A pipeline is over; if it completed, what it was given and no block holds was dropped on purpose. */
+  endPipeline(completed: boolean): void {
+    this.#pipelines--;
+    if (completed) this.ledger.closeClaims();
+    this.changes$.next();
+  }
+
+  /** Another worker has the shard. */
+  lose(): void {
+    if (this.isLost) return;
+    this.isLost = true;
+    this.leaseLost$.next();
+    this.leaseLost$.complete();
+    this.changes$.next();
+  }
+
+  /** Whether there is something new to write to `store` (default: the shard's own). */
+  isDue(store: CheckpointStore | undefined = this.store): boolean {
+    return store !== undefined && this.#writer(store).isDue;
+  }
+
+  /** Writes what is new to `store` (default: the shard's own; nothing without one), once. A lost lease ends it without an error. */
+  flush(store: CheckpointStore | undefined = this.store): Observable<Checkpoint> {
+    if (!store) return EMPTY;
+    return this.#writer(store)
+      .flush()
+      .pipe(
+        catchError((error: unknown) => {
+          if (!isLeaseLost(error)) return throwError(() => error);
+          this.lose();
+          return EMPTY;
+        }),
+      );
+  }
+
+  /** As {@link flush}, trying errors that pass again with full jitter. */
+  flushRetrying(store: CheckpointStore | undefined, policy: WriteRetry): Observable<Checkpoint> {
+    const { maxRetries, retryDelayMs, scheduler, random } = policy;
+    return this.flush(store).pipe(
+      retry({
+        delay: (error: unknown, attempt) =>
+          defer(() => {
+            const passes = !isRxKinesisError(error) || error.retriable;
+            if (!passes || attempt > maxRetries) return throwError(() => error);
+            return delayOf(fullJitter(attempt, retryDelayMs, MAX_RETRY_DELAY_MS, random), scheduler);
+          }),
+      }),
+    );
+  }
+
+  /** The stores to write to: the shard's own, and those that operators were given. */
+  get stores(): CheckpointStore[] {
+    return [...new Set([...(this.store ? [this.store] : []), ...this.#writers.keys()])];
+  }
+
+  #writer(store: CheckpointStore): CheckpointWriter {
+    const known = this.#writers.get(store);
+    if (known) return known;
+    const written = store === this.store ? this.#restored : undefined;
+    const writer = new CheckpointWriter(store, this.shard, () => this.checkpoint, this.notify, written);
+    this.#writers.set(store, writer);
+    return writer;
+  }
+
+  get #restoredBeyond(): readonly SequenceNumberRange[] {
+    return this.#restored?.settledBeyond ?? [];
+  }
+
+  #settledBeyond(watermark: Position): SequenceNumberRange[] {
+    const restored = this.#restoredBeyond.filter((range) => comparePositions(startOf(range), watermark) > 0);
+    const ranges = restored.length === 0 ? this.ledger.settledBeyond() : [...restored, ...this.ledger.settledBeyond()].sort(byStart);
+    return ranges.slice(0, MAX_SETTLED_RANGES);
+  }
+}
+
+/** The bound of the delay between two tries of one write, in ms. */
+const MAX_RETRY_DELAY_MS = 20_000;
+
+/** A checkpoint names at most so many ranges beyond it; what it leaves out is only delivered again. */
+const MAX_SETTLED_RANGES = 100;
+
+function byStart(a: SequenceNumberRange, b: SequenceNumberRange): number {
+  return comparePositions(startOf(a), startOf(b));
+}
+
+const accounts = new WeakMap<object, ShardAccount>();
+
+/** The account of a shard that a source of this package made; `undefined` for one made by hand. */
+export function accountOf(shard: object): ShardAccount | undefined {
+  return accounts.get(shard);
+}
+
+/** Ties an account to the shard that operators are given. */
+export function bindAccount(shard: object, account: ShardAccount): void {
+  accounts.set(shard, account);
+}

@@ -1,0 +1,62 @@
+import type { TableDescription } from '@aws-sdk/client-dynamodb';
+import { defer, filter, map, of, repeat, switchMap, take, tap, timeout, type Observable, type SchedulerLike } from 'rxjs';
+import { delayOf } from '../internal/delay.js';
+import { InvalidConfigError } from '../values/errors.js';
+import type { LeaseRequests } from './lease-requests.js';
+
+/** How to wait for a table that is being made. */
+export interface EnsureTableConfig {
+  readonly tableName: string;
+  /** How long to wait before looking again, in ms. */
+  readonly pollIntervalMs: number;
+  readonly scheduler: SchedulerLike;
+}
+
+/** A table on demand is there within seconds; one that is restored or deleted may take longer than is worth waiting for. */
+const TABLE_TIMEOUT_MS = 120_000;
+
+/**
+ * Makes the lease table unless it exists, and emits once when it can be used.
+ *
+ * @remarks
+ * A table that another worker makes at the same time is as good. One that is being updated can be used: KCL 3 adds an
+ * index that way. Unsubscribing aborts the request or ends the waiting.
+ *
+ * Errors: `InvalidConfigError` when the table is not KCL's; RxJS's `TimeoutError` when it is not there after two minutes;
+ * the errors of the requests.
+ */
+export function ensureTable(
+  { describeTable, createTable }: Pick<LeaseRequests, 'describeTable' | 'createTable'>,
+  { tableName, pollIntervalMs, scheduler }: EnsureTableConfig,
+): Observable<undefined> {
+  const polled = delayOf(pollIntervalMs, scheduler).pipe(
+    // Right after its creation DescribeTable may still not know the table: it reads with eventual consistency.
+    switchMap(() => describeTable()),
+    repeat(),
+    filter(isUsable),
+    take(1),
+    timeout({ first: TABLE_TIMEOUT_MS, scheduler }),
+  );
+
+  return defer(describeTable).pipe(
+    switchMap((table) => (table ? of(table) : createTable())),
+    switchMap((table) => (isUsable(table) ? of(table) : polled)),
+    tap((table) => assertKeySchema(table, tableName)),
+    map(() => undefined),
+  );
+}
+
+function isUsable(table: TableDescription | undefined): table is TableDescription {
+  return table?.TableStatus === 'ACTIVE' || table?.TableStatus === 'UPDATING';
+}
+
+function assertKeySchema({ KeySchema = [], AttributeDefinitions = [] }: TableDescription, tableName: string): void {
+  const keys = KeySchema.map(({ AttributeName, KeyType }) => {
+    const type = AttributeDefinitions.find((definition) => definition.AttributeName === AttributeName)?.AttributeType;
+    return `${KeyType} ${AttributeName} (${type})`;
+  });
+  if (keys.length === 1 && keys[0] === LEASE_KEY) return;
+  throw new InvalidConfigError(`the table "${tableName}" is no lease table: expected the key ${LEASE_KEY}, got ${keys.join(', ')}`);
+}
+
+const LEASE_KEY = 'HASH leaseKey (S)';

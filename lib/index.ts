@@ -1,0 +1,78 @@
+// Values
+export type { KinesisRecord } from './values/record.js';
+export { comparePositions, type Position } from './values/position.js';
+export {
+  mergeAdjacentRanges,
+  SequenceNumberRanges,
+  type SequenceNumberRange,
+  type SequenceNumberRangesJson,
+} from './values/sequence-range.js';
+export { blockId, makeBlock, type Block } from './values/block.js';
+
+// Sources
+export { kinesisStream, type KinesisStreamConfig } from './sources/kinesisStream.js';
+export { kinesisShard, type KinesisShardConfig } from './sources/kinesisShard.js';
+export { kinesisRange, type KinesisRangeConfig } from './sources/kinesisRange.js';
+export { kinesisRanges, type KinesisRangesConfig } from './sources/kinesisRanges.js';
+export type { KinesisConfig, ShardReadingConfig, StartPosition } from './sources/config.js';
+export type { Shard } from './kinesis/shard.js';
+
+// Readers, and what they read with
+export { polling, type PollingConfig, type Reader } from './kinesis/polling.js';
+export { readBudget, type ReadBudget, type ReadBudgetConfig } from './kinesis/read-budget.js';
+export type { RetryConfig } from './kinesis/retry.js';
+export type { GapPolicy, ReadContext, ReadStart, ShardPage } from './kinesis/reading.js';
+export type { StreamConfig } from './kinesis/stream-id.js';
+export type { KinesisClientLike } from './kinesis/sdk-port.js';
+export type {
+  GetRecordsPage,
+  GetRecordsRequest,
+  GetShardIteratorRequest,
+  KinesisPort,
+  ListShardsPage,
+  ListShardsRequest,
+  PortChildShard,
+  PortRecord,
+  PortShard,
+  StreamId,
+} from './kinesis/port.js';
+
+// Operators
+export { withSequenceRanges } from './operators/withSequenceRanges.js';
+export { checkpointEvery, type CheckpointEveryConfig } from './operators/checkpointEvery.js';
+export { recoverFrom, type RecoverFromConfig } from './operators/recoverFrom.js';
+export { mergeShards, type MergeShardsConfig, type RestartConfig } from './operators/mergeShards.js';
+export { eachBlock, type EachBlockConfig } from './operators/eachBlock.js';
+
+// Stores
+export type { Checkpoint, CheckpointStore, HashKeyRange, Lease, LeasingStore, ShardIdentity } from './checkpoints/checkpoint-store.js';
+export { memoryCheckpoints } from './checkpoints/memoryCheckpoints.js';
+
+// Monitoring
+export type * from './monitoring/events.js';
+
+// Errors
+export {
+  InvalidConfigError,
+  InvalidValueError,
+  isInvalidConfig,
+  isInvalidValue,
+  isRxKinesisError,
+  RxKinesisError,
+  type RxKinesisErrorCode,
+} from './values/errors.js';
+export { isOutOfOrder, OutOfOrderError } from './ledger/errors.js';
+export { CheckpointError, isCheckpointError, isLeaseLost, LeaseLostError } from './checkpoints/errors.js';
+export {
+  BlockUnavailableError,
+  isBlockUnavailable,
+  isRangeExpired,
+  isRangeIncomplete,
+  isRecoveryTimeout,
+  isShardReadError,
+  RangeExpiredError,
+  RangeIncompleteError,
+  RecoveryTimeoutError,
+  ShardReadError,
+  type Gap,
+} from './kinesis/errors.js';

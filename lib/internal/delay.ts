@@ -1,0 +1,14 @@
+import { NEVER, timer, type Observable, type SchedulerLike } from 'rxjs';
+
+/** What a timer can hold: hosts fire a longer one at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Emits once after `ms`; never for `Infinity`, and a delay beyond what a timer can hold is cut to that. */
+export function delayOf(ms: number, scheduler: SchedulerLike): Observable<0> {
+  return ms === Infinity ? NEVER : timer(Math.min(Math.max(ms, 0), MAX_TIMER_MS), scheduler);
+}
+
+/** A whole delay from 0 to `initialMs · 2^(attempt - 1)`, at most `maxMs`: exponential back-off with full jitter. */
+export function fullJitter(attempt: number, initialMs: number, maxMs: number, random: () => number): number {
+  return Math.floor(random() * Math.min(maxMs, initialMs * 2 ** Math.min(attempt - 1, 30)));
+}

@@ -1,0 +1,33 @@
+import { Observable } from 'rxjs';
+
+/**
+ * Turns a call that takes an `AbortSignal` and gives a Promise into a cold Observable of its one result.
+ *
+ * @remarks
+ * Each subscription makes the call once. Unsubscribing before the Promise settles aborts the signal; what the Promise
+ * then does is ignored, so an abort never shows as an unhandled rejection. A `call` that throws makes the Observable err.
+ *
+ * @param call - made on subscription.
+ */
+export function fromAbortable<T>(call: (signal: AbortSignal) => Promise<T>): Observable<T> {
+  return new Observable<T>((subscriber) => {
+    const controller = new AbortController();
+    let settled = false;
+    subscriber.add(() => {
+      // An abort after the end would tell listeners of a call that is over that it was cut off.
+      if (!settled) controller.abort();
+    });
+
+    call(controller.signal).then(
+      (value) => {
+        settled = true;
+        subscriber.next(value);
+        subscriber.complete();
+      },
+      (error: unknown) => {
+        settled = true;
+        subscriber.error(error);
+      },
+    );
+  });
+}

@@ -1,0 +1,120 @@
+import { guardFor, RxKinesisError } from '../values/errors.js';
+import { positionToString, rangeToString, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
+import type { Position } from '../values/position.js';
+
+/** A shard, or the list of a stream's shards, could not be read. */
+export class ShardReadError extends RxKinesisError {
+  readonly code = 'SHARD_READ';
+  /** Whether the fault is one that passes; the reader has tried it `retry.maxRetries` times already. */
+  readonly retriable: boolean;
+  readonly streamName: string;
+  /** The shard, unless the list of shards could not be read. */
+  readonly shardId: string | undefined;
+  /** The last record delivered, where one was. */
+  readonly position: Position | undefined;
+
+  constructor(
+    message: string,
+    fields: {
+      readonly streamName: string;
+      readonly shardId?: string;
+      readonly position?: Position;
+      readonly retriable: boolean;
+      readonly cause?: unknown;
+    },
+  ) {
+    const place = fields.shardId === undefined ? fields.streamName : `${fields.streamName}/${fields.shardId}`;
+    const after = fields.position ? ` after ${positionToString(fields.position)}` : '';
+    super(`${place}: ${message}${after}`, { cause: fields.cause });
+    this.retriable = fields.retriable;
+    this.streamName = fields.streamName;
+    this.shardId = fields.shardId;
+    this.position = fields.position;
+  }
+}
+
+/** Whether `error` is a {@link ShardReadError}. */
+export const isShardReadError = guardFor<ShardReadError>('SHARD_READ');
+
+/** Which part of a shard is missing, and how that was seen. */
+export interface Gap {
+  readonly streamName: string;
+  readonly shardId: string;
+  /** The last position known to be good, or the first missing one. */
+  readonly from: Position;
+  /** The first record after `from` that Kinesis still has, where one was seen. */
+  readonly firstAvailable?: Position;
+}
+
+/** Kinesis no longer holds records that are asked for: they are past the stream's retention. Not retriable. */
+export class RangeExpiredError extends RxKinesisError {
+  readonly code = 'RANGE_EXPIRED';
+  readonly retriable = false;
+  /** The ranges that are not all there; none where only a starting position was known. */
+  readonly missing: readonly SequenceNumberRange[];
+  readonly gap: Gap;
+
+  constructor(gap: Gap, missing: readonly SequenceNumberRange[], cause?: unknown) {
+    const what =
+      missing.length > 0 ? missing.map(rangeToString).join(', ') : `${gap.streamName}/${gap.shardId} at ${positionToString(gap.from)}`;
+    const next = gap.firstAvailable ? `; the first record after it is ${positionToString(gap.firstAvailable)}` : '';
+    super(`Kinesis no longer holds ${what}${next}`, { cause });
+    this.missing = missing;
+    this.gap = gap;
+  }
+}
+
+/** Whether `error` is a {@link RangeExpiredError}. */
+export const isRangeExpired = guardFor<RangeExpiredError>('RANGE_EXPIRED');
+
+/** A range was read to its end, but not as its ends and its count say. Not retriable. */
+export class RangeIncompleteError extends RxKinesisError {
+  readonly code = 'RANGE_INCOMPLETE';
+  readonly retriable = false;
+  /** The ranges that were not found as described. */
+  readonly missing: readonly SequenceNumberRange[];
+  /** How many records of the first of them were found. */
+  readonly found: number;
+
+  constructor(range: SequenceNumberRange, found: number) {
+    super(`${rangeToString(range)}: found ${found} of ${range.recordCount} records`);
+    this.missing = [range];
+    this.found = found;
+  }
+}
+
+/** Whether `error` is a {@link RangeIncompleteError}. */
+export const isRangeIncomplete = guardFor<RangeIncompleteError>('RANGE_INCOMPLETE');
+
+/** Reading a range came no further within `retryTimeoutMs`. Retriable. */
+export class RecoveryTimeoutError extends RxKinesisError {
+  readonly code = 'RECOVERY_TIMEOUT';
+  readonly retriable = true;
+  readonly missing: readonly SequenceNumberRange[];
+  readonly timeoutMs: number;
+
+  constructor(missing: readonly SequenceNumberRange[], timeoutMs: number, cause?: unknown) {
+    super(`${missing.map(rangeToString).join(', ')}: no progress for ${timeoutMs} ms`, { cause });
+    this.missing = missing;
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/** Whether `error` is a {@link RecoveryTimeoutError}. */
+export const isRecoveryTimeout = guardFor<RecoveryTimeoutError>('RECOVERY_TIMEOUT');
+
+/** A stored block is lost or corrupt; its ranges say what to read again. Retriable: `recoverFrom` does. */
+export class BlockUnavailableError extends RxKinesisError {
+  readonly code = 'BLOCK_UNAVAILABLE';
+  readonly retriable = true;
+  /** The ranges of the block. */
+  readonly ranges: SequenceNumberRanges;
+
+  constructor(ranges: SequenceNumberRanges, cause?: unknown) {
+    super(`block unavailable: ${ranges.toString()}`, { cause });
+    this.ranges = ranges;
+  }
+}
+
+/** Whether `error` is a {@link BlockUnavailableError}. */
+export const isBlockUnavailable = guardFor<BlockUnavailableError>('BLOCK_UNAVAILABLE');

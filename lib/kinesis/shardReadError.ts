@@ -1,0 +1,19 @@
+import { isRxKinesisError, type RxKinesisError } from '../values/errors.js';
+import { classify, nameOf } from './classify.js';
+import { ShardReadError } from './errors.js';
+
+/** Wraps an error of the API, whose own message may name an account: only its name is repeated. Errors of this package pass. */
+export function shardReadError(
+  error: unknown,
+  place: { readonly streamName: string; readonly shardId?: string; readonly position?: ShardReadError['position'] },
+): RxKinesisError {
+  if (isRxKinesisError(error)) return error;
+  const name = nameOf(error) || 'unknown error';
+  const message = HINTS[name] ?? `reading failed with ${name}`;
+  return new ShardReadError(message, { ...place, retriable: classify(error) !== 'fatal', cause: error });
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  ResourceNotFoundException: "no such stream or shard (ResourceNotFoundException): are the name and the client's region and account right?",
+  AccessDeniedException: 'the credentials may not read this stream (AccessDeniedException)',
+};

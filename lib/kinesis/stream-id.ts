@@ -1,0 +1,36 @@
+import { InvalidConfigError } from '../values/errors.js';
+import type { StreamId } from './port.js';
+
+/** Which stream to read: exactly one of the two. */
+export interface StreamConfig {
+  /** The name of the stream, in the client's account and region. */
+  readonly streamName?: string;
+  /** The ARN of the stream, for example `arn:aws:kinesis:eu-west-1:123456789012:stream/flights`. */
+  readonly streamARN?: string;
+}
+
+/** A stream as it is named to the API, and the plain name that records and checkpoints carry. */
+export interface ResolvedStream {
+  readonly streamName: string;
+  readonly id: StreamId;
+}
+
+/** StreamName in the API reference of GetRecords: 1 to 128 letters, digits, `_`, `.` and `-`. */
+const STREAM_NAME = /^[a-zA-Z0-9_.-]{1,128}$/;
+/** StreamARN in the same place. */
+const STREAM_ARN = /^arn:aws[^:]*:kinesis:[^:]*:\d{12}:stream\/([a-zA-Z0-9_.-]{1,128})$/;
+
+/** Checks the stream's name or ARN. @throws InvalidConfigError */
+export function resolveStream({ streamName, streamARN }: StreamConfig): ResolvedStream {
+  if ((streamName === undefined) === (streamARN === undefined)) throw new InvalidConfigError('expected either streamName or streamARN');
+  if (streamARN !== undefined) {
+    const name = STREAM_ARN.exec(streamARN)?.[1];
+    if (name === undefined)
+      throw new InvalidConfigError(`streamARN: expected the ARN of a Kinesis stream, got ${JSON.stringify(streamARN)}`);
+    return { streamName: name, id: { StreamARN: streamARN } };
+  }
+  if (!STREAM_NAME.test(streamName!)) {
+    throw new InvalidConfigError(`streamName: expected 1 to 128 letters, digits, '_', '.' or '-', got ${JSON.stringify(streamName)}`);
+  }
+  return { streamName: streamName!, id: { StreamName: streamName! } };
+}

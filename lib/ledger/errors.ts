@@ -1,0 +1,24 @@
+import { guardFor, RxKinesisError } from '../values/errors.js';
+import type { SequenceNumberRange } from '../values/sequence-range.js';
+
+/**
+ * Records came to `withSequenceRanges` twice, or not in the order in which they were read, so that a checkpoint could pass
+ * a record whose work is unfinished. Keep the order before `withSequenceRanges`; after it, any order will do. Not retriable.
+ */
+export class OutOfOrderError extends RxKinesisError {
+  readonly code = 'OUT_OF_ORDER';
+  readonly retriable = false;
+  readonly streamName: string;
+  readonly shardId: string;
+  readonly sequenceNumber: string;
+
+  constructor({ streamName, shardId, fromSeqNumber }: SequenceNumberRange) {
+    super(`${streamName}/${shardId}: record ${fromSeqNumber} came to withSequenceRanges twice or after a later one`);
+    this.streamName = streamName;
+    this.shardId = shardId;
+    this.sequenceNumber = fromSeqNumber;
+  }
+}
+
+/** Whether `error` is an {@link OutOfOrderError}. */
+export const isOutOfOrder = guardFor<OutOfOrderError>('OUT_OF_ORDER');

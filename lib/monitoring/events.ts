@@ -1,0 +1,134 @@
+import type { Position } from '../values/position.js';
+import type { SequenceNumberRange } from '../values/sequence-range.js';
+
+/** Which shard an event is about. */
+export interface ShardEvent {
+  readonly streamName: string;
+  readonly shardId: string;
+}
+
+/** A page of records has been read. */
+export interface PageReadEvent extends ShardEvent {
+  readonly type: 'pageRead';
+  readonly records: number;
+  readonly bytes: number;
+  /** How far behind the newest record the page ends, in ms. */
+  readonly millisBehindLatest: number;
+}
+
+/** A call to Kinesis failed and will be made again. */
+export interface ReadRetryEvent extends ShardEvent {
+  readonly type: 'readRetry';
+  /** `throttling`: the service asks to slow down; `transient`: a fault that passes; `iterator`: the iterator was too old. */
+  readonly reason: 'throttling' | 'transient' | 'iterator';
+  /** 1 for the first retry. */
+  readonly attempt: number;
+  readonly delayMs: number;
+  readonly error: unknown;
+}
+
+/** The list of shards was read; `added` are those not seen before. */
+export interface ShardsDiscoveredEvent {
+  readonly type: 'shardsDiscovered';
+  readonly streamName: string;
+  readonly added: readonly string[];
+  readonly total: number;
+}
+
+/** The list of shards could not be read; the next discovery tries again. */
+export interface DiscoveryFailedEvent {
+  readonly type: 'discoveryFailed';
+  readonly streamName: string;
+  readonly error: unknown;
+}
+
+/** A shard may be read now: its parents are done and, where leases are used, it is taken. */
+export interface ShardStartedEvent extends ShardEvent {
+  readonly type: 'shardStarted';
+  readonly parentShardIds: readonly string[];
+  /** Where the reading begins: a position, or the words of an iterator type. */
+  readonly start: Position | string;
+}
+
+/** The reader has seen the end of a shard. */
+export interface ShardEndReachedEvent extends ShardEvent {
+  readonly type: 'shardEndReached';
+}
+
+/** A shard's life here is over. */
+export interface ShardReleasedEvent extends ShardEvent {
+  readonly type: 'shardReleased';
+  /** `ended`: read to its end and settled; `stopped`: `stop` fired and its work is drained; `lost`: another worker has it. */
+  readonly reason: 'ended' | 'stopped' | 'lost';
+}
+
+/** A shard's pipeline failed and starts again. */
+export interface ShardRestartedEvent extends ShardEvent {
+  readonly type: 'shardRestarted';
+  readonly attempt: number;
+  readonly delayMs: number;
+  readonly error: unknown;
+}
+
+/** A checkpoint is durable. */
+export interface CheckpointWrittenEvent extends ShardEvent, Position {
+  readonly type: 'checkpointWritten';
+}
+
+/** A checkpoint could not be written; it is tried again. */
+export interface CheckpointFailedEvent extends ShardEvent, Position {
+  readonly type: 'checkpointFailed';
+  readonly error: unknown;
+}
+
+/** Blocks behind this one are settled, but it is not: it was dropped, or its work hangs. The checkpoint stays before it. */
+export interface WatermarkHeldEvent extends ShardEvent {
+  readonly type: 'watermarkHeld';
+  /** The ranges of the block that holds the watermark. */
+  readonly ranges: readonly SequenceNumberRange[];
+  /** For how long it has been seen to hold it, in ms; 0 when the stream ended with the block unsettled. */
+  readonly heldMs: number;
+}
+
+/** What was lost is read again. */
+export interface RecoveryStartedEvent {
+  readonly type: 'recoveryStarted';
+  readonly ranges: readonly SequenceNumberRange[];
+  readonly error: unknown;
+}
+
+/** What was lost has been emitted again. */
+export interface RecoveredEvent {
+  readonly type: 'recovered';
+  readonly ranges: number;
+  readonly records: number;
+}
+
+/** Records that should be there are not: Kinesis no longer holds them, and `onGap` says to go on. */
+export interface GapEvent extends ShardEvent {
+  readonly type: 'gap';
+  /** The last position known to be good, or the first missing one. */
+  readonly from: Position;
+  /** The first record that is there, where one is. */
+  readonly firstAvailable?: Position;
+}
+
+/** Everything noteworthy, told apart by `type`. No event carries a payload or a partition key. */
+export type KinesisEvent =
+  | CheckpointFailedEvent
+  | CheckpointWrittenEvent
+  | DiscoveryFailedEvent
+  | GapEvent
+  | PageReadEvent
+  | ReadRetryEvent
+  | RecoveredEvent
+  | RecoveryStartedEvent
+  | ShardEndReachedEvent
+  | ShardReleasedEvent
+  | ShardRestartedEvent
+  | ShardStartedEvent
+  | ShardsDiscoveredEvent
+  | WatermarkHeldEvent;
+
+/** Takes events. */
+export type EventSink = (event: KinesisEvent) => void;

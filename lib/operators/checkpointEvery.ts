@@ -1,0 +1,92 @@
+import {
+  asyncScheduler,
+  catchError,
+  concat,
+  defer,
+  EMPTY,
+  merge,
+  Subject,
+  takeUntil,
+  tap,
+  throwError,
+  type MonoTypeOperatorFunction,
+  type SchedulerLike,
+} from 'rxjs';
+import { CheckpointSchedule } from '../checkpoints/checkpoint-schedule.js';
+import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
+import { Settlement } from '../checkpoints/settlement.js';
+import { assertInteger, assertNumber } from '../internal/validate.js';
+import type { SequenceNumberRanges } from '../values/sequence-range.js';
+
+/** How {@link checkpointEvery} writes. */
+export interface CheckpointEveryConfig {
+  /** Where to write. @defaultValue the store that each shard came with; without one, blocks are only settled */
+  readonly store?: CheckpointStore;
+  /** How often a write that failed is tried again at once; after that at the next tick. From 0 up. @defaultValue 10 */
+  readonly maxRetries?: number;
+  /** The bound of the delay before the first retry, doubled with each, with full jitter; in ms. From 0 up. @defaultValue 1_000 */
+  readonly retryDelayMs?: number;
+  /** Every timer and clock. @defaultValue asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+  /** A number from 0 up to 1, for the jitter. @defaultValue Math.random */
+  readonly random?: () => number;
+}
+
+/**
+ * Settles each block that passes, and every `intervalMs` writes the watermark of each shard, if it moved, to its store.
+ *
+ * @remarks
+ * Where it stands decides what a checkpoint means: behind the work, *processed*. Blocks may come in any order: the watermark is
+ * the end of the longest settled prefix, so a checkpoint never passes unfinished work, and it never goes back. There is one
+ * write per shard at a time, which holds up neither the blocks nor the other shards; one that fails for good is tried again at
+ * the next tick. SHARD_END is written when the end of the shard was read and all of it is settled.
+ *
+ * Blocks pass at once, unchanged, and none is kept. On completion and on an error, a last write is made and awaited before the
+ * notification goes on; on unsubscription a last write is started. Ticks come at multiples of `intervalMs` from the
+ * subscription, and only while there is something to write.
+ *
+ * Errors: the source's; `CheckpointError` (or what the store errors with, if it is of this package) when the last write fails
+ * after all retries; `InvalidConfigError` for a block made by hand without the option `store`. A lost lease is no error: the
+ * shard's checkpoints end.
+ *
+ * @param intervalMs - the time between two writes of a shard, in ms. Above 0; `Infinity` writes at the end only.
+ * @throws InvalidConfigError when called with a number out of range.
+ *
+ * @example
+ * ```ts
+ * shard.pipe(bufferTime(200), withSequenceRanges(), concatMap((block) => save(block)), checkpointEvery(30_000));
+ * ```
+ */
+export function checkpointEvery<T extends { readonly ranges: SequenceNumberRanges }>(
+  intervalMs: number,
+  config: CheckpointEveryConfig = {},
+): MonoTypeOperatorFunction<T> {
+  const { store, maxRetries = 10, retryDelayMs = 1_000, scheduler = asyncScheduler, random = Math.random } = config;
+  assertNumber('intervalMs', intervalMs, 1, true);
+  assertInteger('maxRetries', maxRetries, 0);
+  assertNumber('retryDelayMs', retryDelayMs, 0);
+
+  return (source) =>
+    defer(() => {
+      const settlement = new Settlement(store);
+      const schedule = new CheckpointSchedule(settlement, store, intervalMs, { maxRetries, retryDelayMs, scheduler, random });
+      const sourceEnded$ = new Subject<void>();
+
+      const settle = ({ ranges }: T): void => {
+        settlement.settle(ranges);
+        schedule.noteSettled();
+      };
+      const blocks$ = source.pipe(tap({ next: settle, complete: () => sourceEnded$.next() }));
+      const ticks$ = schedule.writeAtTicks().pipe(takeUntil(sourceEnded$));
+      const writeThenFail = (error: unknown): typeof ticks$ =>
+        concat(
+          schedule.writeLast().pipe(catchError(() => EMPTY)),
+          throwError(() => error),
+        );
+
+      // The ticks first, so that they are there when the source emits at once.
+      return concat(merge(ticks$, blocks$).pipe(catchError(writeThenFail)), schedule.writeLast()).pipe(
+        tap({ unsubscribe: () => schedule.startLast() }),
+      );
+    });
+}

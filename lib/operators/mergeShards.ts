@@ -1,0 +1,114 @@
+import {
+  asyncScheduler,
+  defer,
+  from,
+  identity,
+  mergeMap,
+  retry,
+  takeUntil,
+  tap,
+  throwError,
+  type Observable,
+  type ObservableInput,
+  type ObservedValueOf,
+  type OperatorFunction,
+  type SchedulerLike,
+} from 'rxjs';
+import { accountOf, type ShardAccount } from '../checkpoints/shard-account.js';
+import { delayOf, fullJitter } from '../internal/delay.js';
+import { assertInteger, assertNumber } from '../internal/validate.js';
+import type { Shard } from '../kinesis/shard.js';
+
+/** How a shard whose pipeline failed starts again: exponential back-off with full jitter. */
+export interface RestartConfig {
+  /** Restarts of one shard within `resetAfterMs`; the error after that goes on. From 0 up. @defaultValue 10 */
+  readonly maxRestarts?: number;
+  /** The bound of the first delay, doubled with each restart, in ms. From 0 up. @defaultValue 1_000 */
+  readonly initialDelayMs?: number;
+  /** The bound of every delay, in ms. From 0 up. @defaultValue 60_000 */
+  readonly maxDelayMs?: number;
+  /** After so long without an error a shard has all its restarts again, in ms. From 0 up. @defaultValue 600_000 */
+  readonly resetAfterMs?: number;
+}
+
+/** How {@link mergeShards} supervises. */
+export interface MergeShardsConfig {
+  /** Shards worked on at once; others wait their turn. From 1 up. @defaultValue Infinity */
+  readonly concurrency?: number;
+  /** What to do when a shard's pipeline fails. */
+  readonly restart?: RestartConfig;
+  /** Every timer and clock. @defaultValue asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+  /** A number from 0 up to 1, for the jitter. @defaultValue Math.random */
+  readonly random?: () => number;
+}
+
+/**
+ * Runs a pipeline for each shard and merges what they emit: `mergeMap` with supervision.
+ *
+ * @remarks
+ * A shard's error does not end the others: its pipeline is made anew by `project` and starts again at its watermark, so what was
+ * in flight comes again; restarts back off, and when they are used up the error goes on and ends all. A lost lease
+ * unsubscribes the shard's pipeline at once and is no error. The children of a shard start when its *pipeline* has
+ * completed, not only when its blocks are settled. Values come as they come; order holds within a shard. Buffers shards,
+ * not values.
+ *
+ * @param project - makes the pipeline of a shard; called once for each start.
+ * @throws InvalidConfigError when called with a number out of range.
+ *
+ * @example
+ * ```ts
+ * kinesisStream(config).pipe(
+ *   mergeShards((shard) => shard.pipe(bufferTime(200), withSequenceRanges(), concatMap(work), checkpointEvery(30_000))),
+ * );
+ * ```
+ */
+export function mergeShards<O extends ObservableInput<unknown>>(
+  project: (shard: Shard) => O,
+  config: MergeShardsConfig = {},
+): OperatorFunction<Shard, ObservedValueOf<O>> {
+  const { concurrency = Infinity, restart = {}, scheduler = asyncScheduler, random = Math.random } = config;
+  const { maxRestarts = 10, initialDelayMs = 1_000, maxDelayMs = 60_000, resetAfterMs = 600_000 } = restart;
+  assertNumber('concurrency', concurrency, 1, true);
+  assertInteger('restart.maxRestarts', maxRestarts, 0);
+  assertNumber('restart.initialDelayMs', initialDelayMs, 0);
+  assertNumber('restart.maxDelayMs', maxDelayMs, 0);
+  assertNumber('restart.resetAfterMs', resetAfterMs, 0, true);
+
+  const restarting = <T>(shard: Shard): ((pipeline$: Observable<T>) => Observable<T>) => {
+    const account = accountOf(shard);
+    let restarts = 0;
+    let lastErrorMs = -Infinity;
+
+    const backOff = (error: unknown): Observable<unknown> => {
+      const now = scheduler.now();
+      restarts = now - lastErrorMs > resetAfterMs ? 1 : restarts + 1;
+      lastErrorMs = now;
+      if (restarts > maxRestarts) return throwError(() => error);
+      const delayMs = fullJitter(restarts, initialDelayMs, maxDelayMs, random);
+      account?.notify({ type: 'shardRestarted', streamName: shard.streamName, shardId: shard.shardId, attempt: restarts, delayMs, error });
+      return delayOf(delayMs, scheduler);
+    };
+    return retry({ delay: backOff });
+  };
+
+  const run = (shard: Shard): Observable<ObservedValueOf<O>> =>
+    defer(() => from(project(shard)) as Observable<ObservedValueOf<O>>).pipe(
+      restarting(shard),
+      takeUntil(shard.leaseLost$),
+      supervised(accountOf(shard)),
+    );
+
+  return mergeMap(run, concurrency);
+}
+
+/** Tells the shard's account that a pipeline runs, and how it ended. */
+function supervised<T>(account: ShardAccount | undefined): (pipeline$: Observable<T>) => Observable<T> {
+  if (!account) return identity;
+  return (pipeline$) =>
+    defer(() => {
+      const end = (completed: boolean) => (): void => account.endPipeline(completed && !account.isLost);
+      account.beginPipeline();
+      return pipeline$.pipe(tap({ complete: end(true), error: end(false), unsubscribe: end(false) }));
+    });
+}

@@ -1,0 +1,118 @@
+import {
+  asyncScheduler,
+  concat,
+  defer,
+  finalize,
+  from,
+  map,
+  retry,
+  tap,
+  throwError,
+  type MonoTypeOperatorFunction,
+  type Observable,
+  type ObservableInput,
+  type SchedulerLike,
+} from 'rxjs';
+import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
+import { Recovery } from '../checkpoints/recovery.js';
+import type { Reread } from '../checkpoints/shard-account.js';
+import { delayOf } from '../internal/delay.js';
+import { assertInteger, assertNumber } from '../internal/validate.js';
+import { isBlockUnavailable } from '../kinesis/errors.js';
+import type { RecordFields } from '../ledger/delivered-record.js';
+import { LostWork } from '../ledger/lost-work.js';
+import type { Block } from '../values/block.js';
+import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
+import type { KinesisRecord } from '../values/record.js';
+import type { SequenceNumberRange } from '../values/sequence-range.js';
+
+/** How {@link recoverFrom} recovers. */
+export interface RecoverFromConfig {
+  /** Recoveries within `resetAfterMs`; the error after that goes on. From 0 up. @defaultValue 10 */
+  readonly maxRecoveries?: number;
+  /** The window in which recoveries are counted, in ms. Above 0. @defaultValue 60_000 */
+  readonly resetAfterMs?: number;
+  /** The longest time without progress in reading again, in ms; then the read counts as failed. Above 0. @defaultValue 10_000 */
+  readonly retryTimeoutMs?: number;
+  /**
+   * Reads the ranges of a block that does not come from a shard of this process, for example
+   * `(ranges) => kinesisRanges(ranges, { client })`. Blocks of a shard are read again with the means of its source.
+   * @defaultValue such blocks are an error
+   */
+  readonly read?: (ranges: readonly SequenceNumberRange[]) => ObservableInput<KinesisRecord>;
+  /** The clock of the window. @defaultValue asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * A `catchError` that re-subscribes a bounded Kinesis range source: after an upstream error, emits exactly what was lost
+ * again, then goes on with the source.
+ *
+ * @remarks
+ * What was lost is the block that the error names (`BlockUnavailableError`) and everything that was delivered and had not
+ * passed this operator. It is read again from Kinesis and verified; blocks come with `recovered: true`, in order, ahead of
+ * what follows, and settle like any other. Then the source is subscribed again and goes on after the last delivered record. What
+ * has passed already is neither torn down nor repeated. A shard of which nothing has passed yet begins anew at its watermark.
+ * What `store` says is settled by then does not come again.
+ *
+ * Stands where the values are still blocks (or records), before the work. Buffers one lost block at a time, or a page.
+ *
+ * Errors: what cannot be retried goes on (access denied, an invalid config, an expired range under `onGap: 'fail'`), and the
+ * last error after more than `maxRecoveries` within `resetAfterMs`. Unsubscribing aborts a re-read.
+ *
+ * @param store - where the progress of the shards is kept.
+ * @throws InvalidConfigError when called with a number out of range or without a store.
+ *
+ * @example
+ * ```ts
+ * shard.pipe(bufferTime(200), withSequenceRanges(), recoverFrom(store), concatMap(work), checkpointEvery(30_000));
+ * ```
+ */
+export function recoverFrom<T extends Block | KinesisRecord>(
+  store: CheckpointStore,
+  config: RecoverFromConfig = {},
+): MonoTypeOperatorFunction<T> {
+  const { maxRecoveries = 10, resetAfterMs = 60_000, retryTimeoutMs = 10_000, read, scheduler = asyncScheduler } = config;
+  if (typeof (store as Partial<CheckpointStore> | undefined)?.read !== 'function')
+    throw new InvalidConfigError('store: expected a CheckpointStore');
+  assertInteger('maxRecoveries', maxRecoveries, 0);
+  assertNumber('resetAfterMs', resetAfterMs, 1);
+  assertNumber('retryTimeoutMs', retryTimeoutMs, 1);
+  const readForeign: Reread | undefined = read && ((ranges) => defer(() => from(read(ranges))).pipe(map((record) => [fieldsOf(record)])));
+
+  return (source) =>
+    defer(() => {
+      const lost = new LostWork();
+      const recovery = new Recovery(lost, store, retryTimeoutMs, readForeign);
+      const isTooOften = rateLimit(maxRecoveries, resetAfterMs, scheduler);
+
+      const prepare = (error: unknown): Observable<unknown> => {
+        const isFinal = isRxKinesisError(error) && !error.retriable;
+        if (isFinal || isTooOften()) return throwError(() => error);
+        if (isBlockUnavailable(error)) lost.noteLost(error.ranges);
+        recovery.begin(error);
+        return delayOf(0, scheduler);
+      };
+      const attempt$ = defer(() => concat(recovery.emitLost() as Observable<T>, source));
+      return attempt$.pipe(
+        tap((value) => lost.notePassed(value)),
+        retry({ delay: prepare }),
+        finalize(() => recovery.cancel()),
+      );
+    });
+}
+
+function fieldsOf(record: KinesisRecord): RecordFields {
+  const { sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp } = record;
+  return { sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp };
+}
+
+/** Counts; says whether there have been more than `most` within the last `windowMs`. */
+function rateLimit(most: number, windowMs: number, scheduler: SchedulerLike): () => boolean {
+  let timesMs: number[] = [];
+  return () => {
+    const now = scheduler.now();
+    timesMs = [...timesMs.filter((timeMs) => now - timeMs < windowMs), now];
+    return timesMs.length > most;
+  };
+}

@@ -1,0 +1,32 @@
+import { defer, filter, map, NEVER, of, startWith, switchMap, take, tap, type Observable, type SchedulerLike } from 'rxjs';
+import type { ShardAccount } from '../checkpoints/shard-account.js';
+import { delayOf } from '../internal/delay.js';
+import { hasCredit, type CreditLimits } from '../ledger/credit.js';
+
+/** How long a reader waits for records that nobody has put into a block: a filter may have dropped them all. */
+const UNCLAIMED_WAIT_MS = 1_000;
+
+/**
+ * Emits once when the shard's reader may read another page.
+ *
+ * @remarks
+ * While a block is open, its settling will bring credit, and the reader waits for that however long. With no block open,
+ * what is in flight are records on their way into one, or dropped by a filter: they are waited for a second, then they no
+ * longer count.
+ */
+export function creditOf(account: ShardAccount, limits: CreditLimits, scheduler: SchedulerLike): Observable<unknown> {
+  const { ledger } = account;
+  const waitForUnclaimed = (): Observable<unknown> => delayOf(UNCLAIMED_WAIT_MS, scheduler).pipe(tap(() => ledger.writeOff()));
+
+  return defer(() => {
+    if (hasCredit(ledger, limits)) return of(0);
+    return account.changes$.pipe(
+      startWith(undefined),
+      map(() => hasCredit(ledger, limits)),
+      // Not in the middle of the settling that brought the credit, but after it.
+      switchMap((granted) => (granted ? delayOf(0, scheduler) : ledger.hasOpenEntries ? NEVER : waitForUnclaimed())),
+      filter(() => hasCredit(ledger, limits)),
+      take(1),
+    );
+  });
+}

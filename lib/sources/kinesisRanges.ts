@@ -1,0 +1,77 @@
+import { concatMap, EMPTY, type Observable } from 'rxjs';
+import { assertInteger, assertNumber } from '../internal/validate.js';
+import { readRanges, type RangePage } from '../kinesis/range-reader.js';
+import { fieldsOf } from '../kinesis/reading.js';
+import { resolveStream, type ResolvedStream } from '../kinesis/stream-id.js';
+import { InvalidConfigError } from '../values/errors.js';
+import type { KinesisRecord } from '../values/record.js';
+import { assertRange, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
+import { assertKnownFields, KINESIS_FIELDS, readContext, resolveKinesis, type KinesisConfig } from './config.js';
+
+/** How ranges are read. */
+export interface KinesisRangesConfig extends KinesisConfig {
+  /** The ARN of the stream, to read one of another account. @defaultValue the ranges' `streamName`, in the client's account */
+  readonly streamARN?: string;
+  /** The longest time without progress, in ms; then the read is a `RecoveryTimeoutError`. Above 0. @defaultValue 10_000 */
+  readonly retryTimeoutMs?: number;
+  /** Records a page. 1 to 10 000 (GetRecords, Limit). @defaultValue 10_000 */
+  readonly maxRecordsPerPage?: number;
+  /** Shards read at once. From 1 up. @defaultValue 4 */
+  readonly concurrency?: number;
+}
+
+/**
+ * Emits exactly the records of some ranges of one stream, then completes.
+ *
+ * @remarks
+ * Each range is verified: its first record, its last record and its count. Nothing outside the ranges is emitted; a record in
+ * two ranges comes once. Order holds within a shard; shards are read in parallel up to `concurrency`. Ranges near each other
+ * are read in one pass. Everything happens within the `budget`: give it the live reader's to share what Kinesis allows.
+ * Buffers no more than a page a shard. Unsubscribing aborts the requests.
+ *
+ * Errors: `RangeExpiredError` when Kinesis no longer holds a part (under `onGap: 'continue'` the rest is emitted, with a
+ * `gap` event), `RangeIncompleteError` when ends and count do not fit together, `RecoveryTimeoutError` (retriable),
+ * `ShardReadError`.
+ *
+ * @throws InvalidValueError when called with a malformed range; InvalidConfigError with ranges of two streams, or a config that cannot work.
+ *
+ * @example
+ * ```ts
+ * kinesisRanges(SequenceNumberRanges.fromJSON(saved), { client }).subscribe((record) => console.log(record.sequenceNumber));
+ * ```
+ *
+ * @see {@link kinesisRange} for one range.
+ */
+export function kinesisRanges(
+  ranges: SequenceNumberRanges | readonly SequenceNumberRange[],
+  config: KinesisRangesConfig,
+): Observable<KinesisRecord> {
+  const list: readonly SequenceNumberRange[] = 'ranges' in ranges ? ranges.ranges : ranges;
+  list.forEach((range, i) => assertRange(range, `range ${i}`));
+  assertKnownFields(config, [...KINESIS_FIELDS, 'streamARN', 'retryTimeoutMs', 'maxRecordsPerPage', 'concurrency']);
+  const { streamARN, retryTimeoutMs = 10_000, maxRecordsPerPage = 10_000, concurrency = 4 } = config;
+  assertNumber('retryTimeoutMs', retryTimeoutMs, 1);
+  assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);
+  assertInteger('concurrency', concurrency, 1);
+  const means = resolveKinesis(config);
+  const stream = streamOf(list, streamARN);
+  if (!stream) return EMPTY;
+  const reading = { retryTimeoutMs, maxRecordsPerPage, concurrency };
+  return readRanges(list, (shardId) => readContext(means, stream, shardId), reading).pipe(concatMap(toRecords));
+}
+
+/** The one stream of the ranges; none when there are no ranges. */
+function streamOf([first, ...others]: readonly SequenceNumberRange[], streamARN: string | undefined): ResolvedStream | undefined {
+  if (!first) return undefined;
+  const stream = resolveStream(streamARN === undefined ? { streamName: first.streamName } : { streamARN });
+  const foreign = [first, ...others].find((range) => range.streamName !== stream.streamName);
+  if (foreign) throw new InvalidConfigError(`ranges: expected ranges of ${stream.streamName} only, got one of ${foreign.streamName}`);
+  return stream;
+}
+
+function toRecords({ streamName, shardId, records }: RangePage): KinesisRecord[] {
+  return records.map((record) => {
+    const { approximateArrivalTimestamp, ...fields } = fieldsOf(record);
+    return { streamName, shardId, ...fields, ...(approximateArrivalTimestamp && { approximateArrivalTimestamp }) };
+  });
+}

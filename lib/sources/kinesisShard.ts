@@ -1,0 +1,72 @@
+import { concatMap, defer, EMPTY, from, map, NEVER, of, type Observable } from 'rxjs';
+import type { HashKeyRange, ShardIdentity } from '../checkpoints/checkpoint-store.js';
+import { ShardAccount } from '../checkpoints/shard-account.js';
+import type { ReadStart } from '../kinesis/reading.js';
+import { retryFaults } from '../kinesis/retry.js';
+import type { Shard } from '../kinesis/shard.js';
+import { InvalidConfigError } from '../values/errors.js';
+import { SHARD_END } from '../values/position.js';
+import { assertKnownFields, resolveShardReading, SHARD_READING_FIELDS, type ShardReadingConfig } from './config.js';
+import { makeShard } from './makeShard.js';
+import { progress, readCheckpoint } from './openShard.js';
+import { rereadWith } from './rereadWith.js';
+
+/** How {@link kinesisShard} reads a shard. */
+export interface KinesisShardConfig extends ShardReadingConfig {
+  /** The id of the shard, for example `shardId-000000000000`. */
+  readonly shardId: string;
+  /** Its parents, for the row of a lease table. @defaultValue none */
+  readonly parentShardIds?: readonly string[];
+  /** Its hash keys, for the row of a lease table. @defaultValue unknown */
+  readonly hashKeyRange?: HashKeyRange;
+}
+
+/**
+ * One shard's records, from its checkpoint, else from `startFrom`.
+ *
+ * @remarks
+ * For a single shard whose place among the others does not matter: it waits for no parent, takes no lease and starts no
+ * child. Otherwise as the shards of `kinesisStream`: nothing is lost, order holds, what is in flight is bounded, one
+ * subscription at a time. A shard that is done already completes at once. `'LATEST'` is the moment of the first subscription.
+ *
+ * Errors with `ShardReadError`, `RangeExpiredError` (under `onGap: 'fail'`), and what the store errors with.
+ *
+ * @throws InvalidConfigError when called with a config that cannot work.
+ */
+export function kinesisShard(config: KinesisShardConfig): Shard {
+  assertKnownFields(config, [...SHARD_READING_FIELDS, 'shardId', 'parentShardIds', 'hashKeyRange']);
+  const reading = resolveShardReading(config);
+  const { shardId, parentShardIds = [], hashKeyRange } = config;
+  if (typeof shardId !== 'string' || shardId === '') throw new InvalidConfigError('shardId: expected a non-empty string');
+  const { stream, store, notify, scheduler } = reading;
+  const shard: ShardIdentity = { streamName: stream.streamName, shardId, parentShardIds, hashKeyRange };
+  const account = new ShardAccount({ shard, store, notify, reread: rereadWith(reading, stream, shardId) });
+  let start: ReadStart | undefined;
+
+  const open = (): Observable<ReadStart> => {
+    if (start) return of(start);
+    const first = startOf(reading.startFrom, scheduler.now());
+    return readCheckpoint(shard, store).pipe(
+      retryFaults(reading.retry, (notice) => notify({ type: 'readRetry', streamName: stream.streamName, shardId, ...notice })),
+      concatMap((checkpoint) => {
+        if (checkpoint?.sequenceNumber === SHARD_END) return EMPTY;
+        const reached = progress(checkpoint);
+        if (reached) account.restore(reached);
+        start = first;
+        notify({ type: 'shardStarted', streamName: stream.streamName, shardId, parentShardIds, start: reached ?? describe(first) });
+        return of(first);
+      }),
+    );
+  };
+  const stop$ = reading.stop ? defer(() => from(reading.stop!)).pipe(map(() => undefined)) : NEVER;
+  return makeShard({ reading, account, open, stop$ });
+}
+
+function startOf(startFrom: KinesisShardConfig['startFrom'], nowMs: number): ReadStart {
+  if (startFrom === 'TRIM_HORIZON') return { type: 'TRIM_HORIZON' };
+  return { type: 'AT_TIMESTAMP', timestamp: startFrom === 'LATEST' ? new Date(nowMs) : startFrom };
+}
+
+function describe(start: ReadStart): string {
+  return start.type === 'AT_TIMESTAMP' ? start.timestamp.toISOString() : start.type;
+}

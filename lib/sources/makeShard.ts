@@ -1,0 +1,103 @@
+import { catchError, concatMap, defer, map, merge, Observable, takeUntil, tap, throwError } from 'rxjs';
+import { bindAccount, type ShardAccount } from '../checkpoints/shard-account.js';
+import type { PortChildShard } from '../kinesis/port.js';
+import type { ReadStart, ShardPage } from '../kinesis/reading.js';
+import { shardReadError } from '../kinesis/shardReadError.js';
+import type { Shard } from '../kinesis/shard.js';
+import { InvalidConfigError } from '../values/errors.js';
+import type { KinesisRecord } from '../values/record.js';
+import { readContext, type ShardReading } from './config.js';
+import { creditOf } from './creditOf.js';
+import { deliverPage } from './deliverPage.js';
+
+/** How a subscription to a shard ended. */
+export type SubscriptionEnd = 'complete' | 'error' | 'unsubscribe';
+
+/** One shard, from the source's side. */
+export interface ShardSource {
+  readonly reading: ShardReading;
+  readonly account: ShardAccount;
+  /** Makes the account ready, which may take a look into the store; emits where to begin if there is no checkpoint. */
+  readonly open: () => Observable<ReadStart>;
+  /** Completes the shard when it emits. */
+  readonly stop$: Observable<unknown>;
+  /** The token of the lease, where one is held. */
+  readonly fencingToken?: string;
+  /** Told when the shard's end is read, with what it became. */
+  readonly ended?: (children: readonly PortChildShard[]) => void;
+  /** Told when a subscription begins (`undefined`), and how it ended. */
+  readonly subscribed?: (end: SubscriptionEnd | undefined) => void;
+}
+
+/** Makes the {@link Shard} of a source: a subscription reads on from where the account stands. */
+export function makeShard(source: ShardSource): Shard {
+  const { account, subscribed = () => undefined } = source;
+  const { streamName, shardId, parentShardIds, hashKeyRange } = account.shard;
+  let isSubscribed = false;
+
+  const begin = (): void => {
+    if (isSubscribed) throw new InvalidConfigError(`${streamName}/${shardId}: the shard has a subscriber; share() it to have more`);
+    isSubscribed = true;
+    account.isDrained = false;
+    subscribed(undefined);
+  };
+  const over = (end: SubscriptionEnd) => (): void => {
+    isSubscribed = false;
+    subscribed(end);
+  };
+
+  const records$ = defer(() => {
+    begin();
+    let children: readonly PortChildShard[] | undefined;
+    const noteEnd = (page: ShardPage): void => void (page.ended && (children = page.childShards));
+    // Everything read has been emitted: this is the shard's end, unless `stop` or a lost lease came first.
+    const complete = (): void => void (children && endShard(source, children));
+
+    return readPages(source).pipe(
+      tap(noteEnd),
+      concatMap((page) => deliverPage(page, account)),
+      tap({ complete }),
+      catchError((error: unknown) => throwError(() => shardReadError(error, { streamName, shardId, position: account.ledger.delivered }))),
+      tap({ complete: over('complete'), error: over('error'), unsubscribe: over('unsubscribe') }),
+    );
+  });
+
+  const leaseLost$ = account.leaseLost$.asObservable();
+  const { fencingToken } = source;
+  const fields = {
+    streamName,
+    shardId,
+    parentShardIds,
+    ...(hashKeyRange && { hashKeyRange }),
+    ...(fencingToken && { fencingToken }),
+    leaseLost$,
+  };
+  const shard = Object.assign(new Observable<KinesisRecord>((subscriber) => records$.subscribe(subscriber)), fields);
+  bindAccount(shard, account);
+  return shard;
+}
+
+function readPages({ account, reading, open, stop$ }: ShardSource): Observable<ShardPage> {
+  const context = readContext(reading, reading.stream, account.shard.shardId);
+  const credit$ = creditOf(account, reading.limits, reading.scheduler);
+  return open().pipe(
+    map((start) => resume(account, start)),
+    concatMap((start) => reading.reader(context, start, credit$)),
+    takeUntil(merge(stop$, account.leaseLost$)),
+  );
+}
+
+/** Where this subscription begins: after the last delivered record under `recoverFrom`, else at the watermark. */
+function resume(account: ShardAccount, start: ReadStart): ReadStart {
+  const { ledger } = account;
+  if (!account.resumes) ledger.restart();
+  account.resumes = false;
+  return ledger.delivered ? { type: 'AFTER', position: ledger.delivered } : start;
+}
+
+function endShard({ account, reading, ended }: ShardSource, children: readonly PortChildShard[]): void {
+  const { streamName, shardId } = account.shard;
+  account.ledger.end();
+  reading.notify({ type: 'shardEndReached', streamName, shardId });
+  ended?.(children);
+}

@@ -1,0 +1,87 @@
+import { concatMap, defaultIfEmpty, defer, from, map, of, take, toArray, type Observable } from 'rxjs';
+import { isLeasing, type Checkpoint, type CheckpointStore, type Lease, type ShardIdentity } from '../checkpoints/checkpoint-store.js';
+import type { ReadStart } from '../kinesis/reading.js';
+import { retryFaults } from '../kinesis/retry.js';
+import type { ReadyShard } from '../kinesis/shard-graph.js';
+import { AT_TIMESTAMP, assertPosition, LATEST, SHARD_END, TRIM_HORIZON } from '../values/position.js';
+import type { ShardReading } from './config.js';
+
+/** Where a shard stands when its turn comes. */
+export interface Opened {
+  /** The lease, where the store gives leases. */
+  readonly lease: Lease | undefined;
+  /** What the store holds, unless that is only a word for where to begin. */
+  readonly checkpoint: Checkpoint | undefined;
+  /** Where to begin without a checkpoint; `'done'`: read to its end before; `'skipped'`: closed before reading began. */
+  readonly start: ReadStart | 'done' | 'skipped';
+}
+
+/** Takes the shard's lease where there are leases, reads its checkpoint, and says where to begin. */
+export function openShard(shard: ShardIdentity, ready: ReadyShard, reading: ShardReading, firstSeenMs: number): Observable<Opened> {
+  const { store } = reading;
+  const lease$: Observable<Lease | undefined> =
+    store && isLeasing(store) ? defer(() => from(store.take(shard))).pipe(take(1)) : of(undefined);
+  return lease$.pipe(
+    concatMap((lease) =>
+      readCheckpoint(shard, store).pipe(
+        concatMap((checkpoint) =>
+          startOf(ready, checkpoint, reading, firstSeenMs).pipe(map((start) => ({ lease, checkpoint: progress(checkpoint), start }))),
+        ),
+      ),
+    ),
+    retryFaults(reading.retry, (notice) =>
+      reading.notify({ type: 'readRetry', streamName: shard.streamName, shardId: shard.shardId, ...notice }),
+    ),
+  );
+}
+
+/** Reads and checks a shard's checkpoint. */
+export function readCheckpoint(shard: ShardIdentity, store: CheckpointStore | undefined): Observable<Checkpoint | undefined> {
+  if (!store) return of(undefined);
+  return defer(() => from(store.read(shard))).pipe(
+    take(1),
+    defaultIfEmpty(undefined),
+    map((checkpoint) => {
+      if (checkpoint) assertPosition(checkpoint, `checkpoint of ${shard.streamName}/${shard.shardId}`);
+      return checkpoint;
+    }),
+  );
+}
+
+/** A checkpoint that says how far the work has come, and not only where it was to begin. */
+export function progress(checkpoint: Checkpoint | undefined): Checkpoint | undefined {
+  return checkpoint && !START_WORDS.includes(checkpoint.sequenceNumber) ? checkpoint : undefined;
+}
+
+const START_WORDS = [TRIM_HORIZON, LATEST, AT_TIMESTAMP];
+
+const FROM_HORIZON: ReadStart = { type: 'TRIM_HORIZON' };
+
+function startOf(
+  ready: ReadyShard,
+  checkpoint: Checkpoint | undefined,
+  reading: ShardReading,
+  firstSeenMs: number,
+): Observable<Opened['start']> {
+  const { startFrom } = reading;
+  if (checkpoint?.sequenceNumber === SHARD_END) return of('done');
+  if (startFrom instanceof Date) return of({ type: 'AT_TIMESTAMP', timestamp: startFrom });
+  if (startFrom === 'TRIM_HORIZON' || checkpoint || ready.hasReadParent || !ready.initial) return of(FROM_HORIZON);
+  return hasProgress(ready.unlistedParentIds, ready, reading).pipe(
+    map((parentWasRead) => {
+      if (parentWasRead) return FROM_HORIZON;
+      return ready.shard.closed ? 'skipped' : { type: 'AT_TIMESTAMP', timestamp: new Date(firstSeenMs) };
+    }),
+  );
+}
+
+/** Whether one of the parents was worked on before it fell out of the listing: then its child is due in full. */
+function hasProgress(parentIds: readonly string[], { shard }: ReadyShard, { store, stream }: ShardReading): Observable<boolean> {
+  return from(parentIds).pipe(
+    concatMap((shardId) =>
+      readCheckpoint({ streamName: stream.streamName, shardId, parentShardIds: [], hashKeyRange: shard.hashKeyRange }, store),
+    ),
+    toArray(),
+    map((checkpoints) => checkpoints.some((checkpoint) => progress(checkpoint) !== undefined)),
+  );
+}

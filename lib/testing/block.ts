@@ -1,0 +1,50 @@
+import { makeBlock, type Block } from '../values/block.js';
+import type { KinesisRecord } from '../values/record.js';
+import { SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
+import { record } from './record.js';
+
+/**
+ * Makes a block by hand from its records, with one range for each run of records of one shard.
+ *
+ * @remarks A ledger does not know such a block: it settles in order of arrival.
+ *
+ * @param records - records, or sequence numbers for {@link record}.
+ *
+ * @example
+ * ```ts
+ * import { block, record } from 'rx-kinesis/testing';
+ *
+ * block(1, 2, 3).ranges.toString(); // stream/shardId-000000000000[1..3 #3]
+ * block(record(1), record(2, { shardId: 'shardId-000000000001' })).ranges.ranges.length; // 2
+ * ```
+ */
+export function block(...records: ReadonlyArray<KinesisRecord | number | string>): Block {
+  const all = records.map((item) => (typeof item === 'object' ? item : record(item)));
+  return makeBlock(all, new SequenceNumberRanges(rangesOf(all)));
+}
+
+function rangesOf(records: readonly KinesisRecord[]): SequenceNumberRange[] {
+  const ranges: SequenceNumberRange[] = [];
+  for (const item of records) {
+    const last = ranges.at(-1);
+    if (last && last.shardId === item.shardId && last.streamName === item.streamName) ranges[ranges.length - 1] = extend(last, item);
+    else ranges.push(rangeOfOne(item));
+  }
+  return ranges;
+}
+
+function extend(range: SequenceNumberRange, { sequenceNumber, subSequenceNumber }: KinesisRecord): SequenceNumberRange {
+  return { ...range, toSeqNumber: sequenceNumber, toSubSeqNumber: subSequenceNumber, recordCount: range.recordCount + 1 };
+}
+
+function rangeOfOne({ streamName, shardId, sequenceNumber, subSequenceNumber }: KinesisRecord): SequenceNumberRange {
+  return {
+    streamName,
+    shardId,
+    fromSeqNumber: sequenceNumber,
+    toSeqNumber: sequenceNumber,
+    fromSubSeqNumber: subSequenceNumber,
+    toSubSeqNumber: subSequenceNumber,
+    recordCount: 1,
+  };
+}

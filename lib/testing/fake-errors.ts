@@ -1,0 +1,11 @@
+/** An error as the AWS SDK gives it: known by its `name`, with the fields that retry policies look at. */
+export function awsError(name: string, message: string = name): Error {
+  const server = SERVER_FAULTS.test(name);
+  return Object.assign(new Error(message), {
+    name,
+    $fault: server ? 'server' : 'client',
+    $metadata: { httpStatusCode: server ? 500 : 400, attempts: 1 },
+  });
+}
+
+const SERVER_FAULTS = /^(?:Internal|ServiceUnavailable)/;

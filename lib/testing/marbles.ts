@@ -1,0 +1,96 @@
+import type { Observable } from 'rxjs';
+import { TestScheduler, type RunHelpers } from 'rxjs/testing';
+import { Expectations } from './expectations.js';
+import { limitVirtualTime } from './virtual-limits.js';
+
+/** What a marble test gets: the helpers of `TestScheduler.run`, and the scheduler. */
+export interface MarbleHelpers extends RunHelpers {
+  /** The test's own scheduler: hand it to what takes a `scheduler`, or schedule the test's own steps with it. */
+  readonly scheduler: TestScheduler;
+}
+
+/** How far a marble test may go. */
+export interface MarblesConfig {
+  /** Virtual time after which the test counts as endless and fails, in ms. Default 1 000 000, more than 16 minutes. */
+  readonly maxFrames?: number;
+  /** Scheduled actions after which it does, for a loop without delay. Default 500 000. */
+  readonly maxActions?: number;
+}
+
+/**
+ * Makes a marble test in virtual time, for any test runner whose test is a function without parameters.
+ *
+ * @remarks
+ * Each run has its own TestScheduler. Values compare by structure; errors by name, message, `code` and own enumerable fields. The test fails,
+ * where `TestScheduler.run` alone would pass or hang, when the callback is asynchronous, when an expectation has no `toBe` or `toEqual`, when
+ * virtual time goes beyond `maxFrames`, and when one marble test runs inside another.
+ *
+ * @param test - the test; whatever it expects is checked when it has returned and virtual time is over.
+ *
+ * @example
+ * ```ts
+ * import { marbles } from 'rx-kinesis/testing';
+ * import { delay } from 'rxjs';
+ *
+ * it(
+ *   'delays',
+ *   marbles(({ cold, expectObservable, expectSubscriptions }) => {
+ *     const source = cold(' -a--b|    ');
+ *     const subs = '        ^----!    ';
+ *     const expected = '    ---a--(b|)';
+ *
+ *     expectObservable(source.pipe(delay(2))).toBe(expected);
+ *     expectSubscriptions(source.subscriptions).toBe(subs);
+ *   }),
+ * );
+ * ```
+ */
+export function marbles(test: (helpers: MarbleHelpers) => void, config: MarblesConfig = {}): () => void {
+  const { maxFrames = 1_000_000, maxActions = 500_000 } = config;
+  return () => {
+    refuseNesting();
+    const expectations = new Expectations();
+    const scheduler = new TestScheduler((actual: readonly unknown[], expected: readonly unknown[]) => expectations.check(actual, expected));
+    limitVirtualTime(scheduler, { maxFrames, maxActions });
+    scheduler.run((helpers) => {
+      refuseAsync(test({ ...helpers, ...watched(helpers, expectations), scheduler }));
+      expectations.assertStated();
+    });
+    expectations.assertStated();
+  };
+}
+
+/** The two `expect` functions, each call noted with whether what is expected was said. */
+function watched(helpers: RunHelpers, expectations: Expectations): Pick<RunHelpers, 'expectObservable' | 'expectSubscriptions'> {
+  return {
+    expectObservable<T>(observable: Observable<T>, subscriptionMarbles?: string | null) {
+      const stated = expectations.open('expectObservable', ['toBe', 'toEqual']);
+      const matchers = helpers.expectObservable(observable, subscriptionMarbles);
+      return {
+        toBe: (marbles: string, values?: unknown, error?: unknown) => stated(() => matchers.toBe(marbles, values, error)),
+        toEqual: (other: Observable<T>) => stated(() => matchers.toEqual(other)),
+      };
+    },
+    expectSubscriptions(logs) {
+      const stated = expectations.open('expectSubscriptions', ['toBe']);
+      const matcher = helpers.expectSubscriptions(logs);
+      return { toBe: (marbles) => stated(() => matcher.toBe(marbles)) };
+    },
+  };
+}
+
+function refuseAsync(result: unknown): void {
+  if (typeof (result as PromiseLike<unknown> | undefined)?.then !== 'function') return;
+  // What the callback does after its first await happens outside of virtual time; its failure would be a second, confusing one.
+  (result as PromiseLike<unknown>).then(undefined, () => undefined);
+  throw new Error(
+    'marbles: the callback is asynchronous, but virtual time ends when it returns: expectations after an await would never be checked',
+  );
+}
+
+function refuseNesting(): void {
+  // In run mode, and only there, RxJS reads a character as one frame; outside it is ten.
+  const [end] = TestScheduler.parseMarbles('-|', undefined, undefined, false, true);
+  if (end?.frame !== 1) return;
+  throw new Error('marbles: already inside TestScheduler.run: one marble test cannot run inside another');
+}

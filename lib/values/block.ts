@@ -1,0 +1,45 @@
+import type { KinesisRecord } from './record.js';
+import { positionToString, startOf, endOf, type SequenceNumberRanges } from './sequence-range.js';
+
+/** A group of records that is worked on, settled and, when lost, read again as one. */
+export interface Block<T = KinesisRecord> {
+  /** Derived from the ranges: the same ranges give the same id in every process, so a sink can recognise a repeat. */
+  readonly id: string;
+  /** The records, in the order in which they were read. */
+  readonly records: readonly T[];
+  /** Exactly which records of Kinesis the block holds. This instance is what the ledger knows the block by. */
+  readonly ranges: SequenceNumberRanges;
+  /** Whether the records were read again from Kinesis after a loss. */
+  readonly recovered: boolean;
+}
+
+/** Makes a block; its id follows from its ranges. */
+export function makeBlock<T>(records: readonly T[], ranges: SequenceNumberRanges, recovered = false): Block<T> {
+  return { id: blockId(ranges), records, ranges, recovered };
+}
+
+/**
+ * The id of the block with these ranges: its first range in words, and how many records and ranges follow.
+ *
+ * @remarks
+ * A record is in one place of one shard, and a block's ranges do not overlap, so stream, shard, both ends and the total
+ * count name a block among all blocks that one pipeline makes. Ranges beyond the first enter through a 64-bit hash.
+ */
+export function blockId(ranges: SequenceNumberRanges): string {
+  const [first, ...others] = ranges.ranges;
+  if (!first) return 'empty';
+  const id = `${first.streamName}/${first.shardId}/${positionToString(startOf(first))}-${positionToString(endOf(first))}/${first.recordCount}`;
+  return others.length === 0 ? id : `${id}+${others.length}-${hash(JSON.stringify(others))}`;
+}
+
+/** FNV-1a, twice 32 bits with different seeds: stable everywhere, and synchronous unlike Web Crypto. */
+function hash(text: string): string {
+  let a = 0x811c9dc5;
+  let b = 0x2f0b4a27;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    a = Math.imul(a ^ unit, 0x01000193);
+    b = Math.imul(b ^ unit, 0x01000193) ^ (b >>> 15);
+  }
+  return [a, b].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
+}

@@ -1,0 +1,19 @@
+/** One user record of a Kinesis stream. */
+export interface KinesisRecord {
+  /** The name of the stream. */
+  readonly streamName: string;
+  /** The id of the shard, for example `shardId-000000000000`. */
+  readonly shardId: string;
+  /** A decimal number of any length, increasing within a shard but not dense. Compare with `comparePositions`, never as a string. */
+  readonly sequenceNumber: string;
+  /** The index within a KPL aggregate, 0 for a plain record. */
+  readonly subSequenceNumber: number;
+  /** The partition key that chose the shard. */
+  readonly partitionKey: string;
+  /** The payload. */
+  readonly data: Uint8Array;
+  /** When Kinesis took the record, to the millisecond and by the service's clock. */
+  readonly approximateArrivalTimestamp?: Date;
+  /** The hash key that overrode the partition key's, where the KPL recorded one. */
+  readonly explicitHashKey?: string;
+}

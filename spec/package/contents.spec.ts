@@ -1,0 +1,46 @@
+import { expect } from 'chai';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { packed, type Packed } from '../support/packed.js';
+
+describe('the packed files', () => {
+  let pack: Packed;
+  let files: string[];
+
+  before(async function () {
+    this.timeout(60_000);
+    pack = await packed();
+    const entries = await readdir(pack.directory, { recursive: true, withFileTypes: true });
+    files = entries.filter((entry) => entry.isFile()).map((entry) => relative(pack.directory, join(entry.parentPath, entry.name)));
+  });
+
+  it('are both builds, the sources and the few texts that npm shows', () => {
+    const places = new Set(files.map((file) => (file.startsWith('dist/') ? file.split('/').slice(0, 2).join('/') : file.split('/')[0]!)));
+    expect([...places].sort()).to.deep.equal(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist/cjs', 'dist/esm', 'lib', 'package.json']);
+  });
+
+  it('hold no specs, no emulators and no build state', () => {
+    expect(files.filter((file) => /\.spec\.|(^|\/)(spec|docs|coverage|node_modules)\/|\.tsbuildinfo$/.test(file))).to.deep.equal([]);
+  });
+
+  it('mark the CommonJS build, since the package itself is of ES modules', async () => {
+    expect(JSON.parse(await readFile(join(pack.directory, 'dist/cjs/package.json'), 'utf8'))).to.deep.equal({ type: 'commonjs' });
+  });
+
+  it('have source maps and declaration maps that lead to shipped sources', async () => {
+    const maps = files.filter((file) => file.endsWith('.map'));
+    expect(maps).to.satisfy((all: string[]) => all.some((map) => map.endsWith('.js.map')) && all.some((map) => map.endsWith('.d.ts.map')));
+    for (const map of maps) {
+      const path = join(pack.directory, map);
+      const { sources } = JSON.parse(await readFile(path, 'utf8')) as { sources: string[] };
+      for (const source of sources) expect(existsSync(resolve(dirname(path), source)), `${map} names ${source}`).to.equal(true);
+    }
+  });
+
+  it('declare nothing that is marked internal', async () => {
+    for (const file of files.filter((name) => name.endsWith('.d.ts') && name.startsWith('dist/'))) {
+      expect(await readFile(join(pack.directory, file), 'utf8'), file).not.to.match(/\*\s*@internal/);
+    }
+  });
+});

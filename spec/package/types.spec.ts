@@ -1,0 +1,87 @@
+import { expect } from 'chai';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import ts from 'typescript';
+import { node } from '../support/exec.js';
+import { packed, type Packed } from '../support/packed.js';
+
+const checkout = resolve(import.meta.dirname, '../..');
+
+describe('the packed declarations', () => {
+  let pack: Packed;
+
+  before(async function () {
+    this.timeout(60_000);
+    pack = await packed();
+  });
+
+  it('are what publint expects, in its strict mode', async () => {
+    const { messages, pkg } = await publint({ pkgDir: pack.directory, strict: true, pack: false });
+    expect(messages.map((message) => formatMessage(message, pkg))).to.deep.equal([]);
+  });
+
+  it('resolve in every module mode that knows exports maps, by attw', async function () {
+    this.timeout(30_000);
+    const attw = resolve(dirname(createRequire(import.meta.url).resolve('@arethetypeswrong/cli/package.json')), 'dist/index.js');
+    // node10 finds only the root entry: it cannot read an exports map, and TypeScript 6 has deprecated it.
+    const report = await node([attw, pack.tarball, '--profile', 'node16', '--no-definitely-typed', '--format', 'json'], checkout);
+    const { analysis } = JSON.parse(report) as { analysis: { entrypoints: Record<string, unknown> } };
+    expect(Object.keys(analysis.entrypoints)).to.include.members(['.', './dynamodb', './level', './testing']);
+  });
+
+  it('compile in a strict project, imported and required, without errors of their own', async function () {
+    this.timeout(60_000);
+    const folder = await mkdtemp(join(pack.project, 'consumer-'));
+    const files = [join(folder, 'imports.mts'), join(folder, 'requires.cts')];
+    for (const file of files) await writeFile(file, consumer);
+    expect(errorsIn(files, pack)).to.deep.equal([]);
+  });
+});
+
+const consumer = `
+import { bufferTime, concatMap, of, type Observable } from 'rxjs';
+import { checkpointEvery, kinesisStream, memoryCheckpoints, mergeShards, recoverFrom, withSequenceRanges, type Block, type KinesisPort } from 'rx-kinesis';
+import * as dynamodb from 'rx-kinesis/dynamodb';
+import * as level from 'rx-kinesis/level';
+import * as testing from 'rx-kinesis/testing';
+
+export const entries = [dynamodb, level, testing];
+
+export function pipeline(client: KinesisPort): Observable<Block> {
+  const store = memoryCheckpoints();
+  return kinesisStream({ client, streamName: 'flights', startFrom: 'TRIM_HORIZON', store }).pipe(
+    mergeShards((shard) =>
+      shard.pipe(
+        bufferTime(200),
+        withSequenceRanges(),
+        recoverFrom(store),
+        concatMap((block) => of(block)),
+        checkpointEvery(30_000),
+      ),
+    ),
+  );
+}
+
+// @ts-expect-error: startFrom has no default.
+kinesisStream({ client: {} as KinesisPort, streamName: 'flights' });
+`;
+
+function errorsIn(files: readonly string[], { directory }: Packed): string[] {
+  const program = ts.createProgram(files, {
+    module: ts.ModuleKind.NodeNext,
+    target: ts.ScriptTarget.ES2022,
+    lib: ['lib.es2022.d.ts'],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noEmit: true,
+    types: ['node'],
+    typeRoots: [join(checkout, 'node_modules/@types')],
+  });
+  const ours = program.getSourceFiles().filter(({ fileName }) => files.includes(fileName) || fileName.startsWith(directory));
+  const problems = ours.flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]);
+  return problems.map((problem) => `${problem.file?.fileName}: ${ts.flattenDiagnosticMessageText(problem.messageText, '\n')}`);
+}

@@ -1,0 +1,578 @@
+import {
+  CreateTableCommand,
+  DeleteItemCommand,
+  DescribeTableCommand,
+  GetItemCommand,
+  PutItemCommand,
+  type AttributeValue,
+  type CreateTableCommandInput,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
+import { expect } from 'chai';
+import { forkJoin, from, lastValueFrom } from 'rxjs';
+import type { Lease, ShardIdentity } from '../../lib/checkpoints/checkpoint-store.js';
+import { isCheckpointError, isLeaseLost } from '../../lib/checkpoints/errors.js';
+import { leaseTable, type LeaseTable, type LeaseTableConfig } from '../../lib/dynamodb/index.js';
+import { isInvalidConfig, isInvalidValue } from '../../lib/values/errors.js';
+import { checkpointOf, checkpointStoreContract, errorOf, readFrom, shardNamed, writeTo } from './checkpoint-store-contract.js';
+import type { DynamoDBService } from './dynamodb-services.js';
+import { faultyHandler } from './faulty-client.js';
+
+type Row = Record<string, AttributeValue>;
+
+/** What the lease table must do against any DynamoDB. `service` is asked when the tests run. */
+export function leaseTableContract(service: () => DynamoDBService): void {
+  const shard = shardNamed();
+  const sequenceNumber = '49590338271490256608559692538361571095921575989136588898';
+  let client: DynamoDBClient;
+  let tableName: string;
+  let tables = 0;
+
+  beforeEach(() => {
+    client = service().client();
+    tableName = `leases-${process.pid}-${tables++}`;
+  });
+
+  const worker = (workerId: string, config: Partial<LeaseTableConfig> = {}) =>
+    leaseTable({ client, tableName, workerId, tablePollIntervalMs: 5, ...config });
+  const take = (store: LeaseTable, of: ShardIdentity = shard) => lastValueFrom(store.take(of));
+  const write = (store: LeaseTable, position: string, sub = 0) => writeTo(store, shard, checkpointOf(shard, position, sub));
+  const release = (store: LeaseTable) => lastValueFrom(store.release(shard));
+
+  const key = (shardId = shard.shardId) => ({ TableName: tableName, Key: { leaseKey: { S: shardId } } });
+  const rowOf = async (shardId?: string) => (await client.send(new GetItemCommand({ ...key(shardId), ConsistentRead: true }))).Item;
+  const putRow = async (row: Row) => {
+    // Any read has the store make its table.
+    await readFrom(worker('maker'), shard);
+    await client.send(new PutItemCommand({ TableName: tableName, Item: row }));
+  };
+  const kclRow = (fields: Row = {}): Row => ({
+    leaseKey: { S: shard.shardId },
+    leaseCounter: { N: '412' },
+    ownerSwitchesSinceCheckpoint: { N: '0' },
+    checkpoint: { S: sequenceNumber },
+    checkpointSubSequenceNumber: { N: '0' },
+    ...fields,
+  });
+
+  checkpointStoreContract(
+    async () => {
+      client = service().client();
+      tableName = `leases-${process.pid}-${tables++}`;
+      return { store: worker('w1'), reopen: async () => worker('w2') };
+    },
+    { keepsSettledBeyond: false, holdsManyStreams: false },
+  );
+
+  describe('its table', () => {
+    it('is made as KCL makes it', async () => {
+      await readFrom(worker('w1'), shard);
+      const { Table } = await client.send(new DescribeTableCommand({ TableName: tableName }));
+      expect(Table).to.deep.include({
+        KeySchema: [{ AttributeName: 'leaseKey', KeyType: 'HASH' }],
+        AttributeDefinitions: [{ AttributeName: 'leaseKey', AttributeType: 'S' }],
+        TableStatus: 'ACTIVE',
+      });
+      expect(Table?.BillingModeSummary?.BillingMode).to.equal('PAY_PER_REQUEST');
+    });
+
+    it('may be made by several workers at once', async () => {
+      const leases = await lastValueFrom(forkJoin(['w1', 'w2', 'w3'].map((id) => worker(id).take(shard))));
+      expect(new Set(leases.map(({ fencingToken }) => fencingToken))).to.have.property('size', 3);
+      expect((await rowOf())?.leaseCounter).to.deep.equal({ N: '3' });
+    });
+
+    const foreign: Record<string, [Partial<CreateTableCommandInput>, string]> = {
+      'another key': [
+        { KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }], AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }] },
+        'HASH id (S)',
+      ],
+      'a numeric key': [
+        {
+          KeySchema: [{ AttributeName: 'leaseKey', KeyType: 'HASH' }],
+          AttributeDefinitions: [{ AttributeName: 'leaseKey', AttributeType: 'N' }],
+        },
+        'HASH leaseKey (N)',
+      ],
+      'a range key': [
+        {
+          KeySchema: [
+            { AttributeName: 'leaseKey', KeyType: 'HASH' },
+            { AttributeName: 'at', KeyType: 'RANGE' },
+          ],
+          AttributeDefinitions: [
+            { AttributeName: 'leaseKey', AttributeType: 'S' },
+            { AttributeName: 'at', AttributeType: 'N' },
+          ],
+        },
+        'HASH leaseKey (S), RANGE at (N)',
+      ],
+    };
+    for (const [name, [schema, shown]] of Object.entries(foreign)) {
+      it(`is refused when it has ${name}`, async () => {
+        await client.send(new CreateTableCommand({ TableName: tableName, BillingMode: 'PAY_PER_REQUEST', ...schema }));
+        const store = worker('w1');
+        for (const error of [await errorOf(readFrom(store, shard)), await errorOf(take(store)), await errorOf(write(store, '1'))]) {
+          expect(error).to.satisfy(isInvalidConfig);
+          expect((error as Error).message)
+            .to.include(tableName)
+            .and.include(shown);
+        }
+      });
+    }
+
+    it('is looked at once', async () => {
+      const { requestHandler, operations } = faultyHandler();
+      const store = worker('w1', { client: service().client({ requestHandler }) });
+      await readFrom(worker('maker'), shard);
+      await lastValueFrom(forkJoin([store.read(shard), store.read(shard)]));
+      await take(store);
+      expect(operations.filter((operation) => operation === 'DescribeTable')).to.have.length(1);
+    });
+
+    it('serves one stream', async () => {
+      const store = worker('w1');
+      await take(store);
+      const foreignShard = shardNamed(shard.shardId, { streamName: 'trains' });
+      const error = await errorOf(readFrom(store, foreignShard));
+      expect(error).to.satisfy(isInvalidConfig);
+      expect((error as Error).message)
+        .to.include('flights')
+        .and.include('trains');
+    });
+  });
+
+  describe('its rows', () => {
+    const owned = {
+      leaseOwner: { S: 'w1' },
+      leaseCounter: { N: '1' },
+      ownerSwitchesSinceCheckpoint: { N: '0' },
+      checkpointSubSequenceNumber: { N: '0' },
+    };
+    const hashKeys = { startingHashKey: { S: '0' }, endingHashKey: { S: '340282366920938463463374607431768211455' } };
+
+    it('are made as KCL makes them, and taken', async () => {
+      await take(worker('w1'));
+      expect(await rowOf()).to.deep.equal({
+        ...owned,
+        ...hashKeys,
+        leaseKey: { S: 'shardId-000000000000' },
+        checkpoint: { S: 'TRIM_HORIZON' },
+      });
+    });
+
+    for (const initialPosition of ['LATEST', 'AT_TIMESTAMP'] as const) {
+      it(`begin at ${initialPosition} where the application does, children at TRIM_HORIZON all the same`, async () => {
+        const store = worker('w1', { initialPosition });
+        const merged = shardNamed('shardId-000000000002', { parentShardIds: ['shardId-000000000000', 'shardId-000000000001'] });
+        await take(store);
+        await take(store, merged);
+
+        expect((await rowOf())?.checkpoint).to.deep.equal({ S: initialPosition });
+        const { parentShardId, ...child } = (await rowOf(merged.shardId)) ?? {};
+        expect(child).to.deep.equal({ ...owned, ...hashKeys, leaseKey: { S: merged.shardId }, checkpoint: { S: 'TRIM_HORIZON' } });
+        expect(parentShardId?.SS).to.have.members(merged.parentShardIds);
+      });
+    }
+
+    it('have no hash keys where they are not known', async () => {
+      await take(worker('w1'), shardNamed(shard.shardId, { hashKeyRange: undefined }));
+      expect(await rowOf()).to.deep.equal({ ...owned, leaseKey: { S: shard.shardId }, checkpoint: { S: 'TRIM_HORIZON' } });
+    });
+
+    it('hold the checkpoint', async () => {
+      await putRow(kclRow({ ownerSwitchesSinceCheckpoint: { N: '3' } }));
+      const store = worker('w1');
+      await take(store);
+      await write(store, `${sequenceNumber}0`, 5);
+      expect(await rowOf()).to.deep.equal({
+        leaseKey: { S: 'shardId-000000000000' },
+        leaseOwner: { S: 'w1' },
+        leaseCounter: { N: '414' },
+        ownerSwitchesSinceCheckpoint: { N: '0' },
+        checkpoint: { S: `${sequenceNumber}0` },
+        checkpointSubSequenceNumber: { N: '5' },
+      });
+    });
+
+    it('hold SHARD_END', async () => {
+      await write(worker('w1'), 'SHARD_END');
+      expect(await rowOf()).to.deep.include({
+        checkpoint: { S: 'SHARD_END' },
+        checkpointSubSequenceNumber: { N: '0' },
+        leaseCounter: { N: '2' },
+      });
+    });
+
+    it('keep what this package does not know, through every kind of write', async () => {
+      const unknown: Row = {
+        childShardIds: { SS: ['shardId-000000000007'] },
+        throughputKBps: { N: '12.25' },
+        entityType: { S: 'LEASE' },
+        someoneElses: { M: { deep: { L: [{ BOOL: true }] } } },
+      };
+      await putRow(kclRow(unknown));
+      const store = worker('w1');
+      await take(store);
+      await write(store, `${sequenceNumber}0`);
+      await release(store);
+      expect(await rowOf()).to.deep.include(unknown);
+    });
+
+    it('lose a pending checkpoint when one is written, and the former owner of a hand-over when they are taken', async () => {
+      const pending: Row = {
+        pendingCheckpoint: { S: `${sequenceNumber}0` },
+        pendingCheckpointSubSequenceNumber: { N: '1' },
+        pendingCheckpointState: { B: new Uint8Array([1]) },
+      };
+      await putRow(kclRow({ ...pending, leaseOwner: { S: 'java' }, checkpointOwner: { S: 'java-old' } }));
+      const store = worker('w1');
+      await take(store);
+      expect(await rowOf())
+        .to.include.keys('pendingCheckpoint', 'pendingCheckpointState')
+        .and.not.include.keys('checkpointOwner');
+      await write(store, `${sequenceNumber}1`);
+      expect(await rowOf()).not.to.have.any.keys(...Object.keys(pending));
+    });
+
+    it('count up by 1 with each write', async () => {
+      const store = worker('w1');
+      const counters: unknown[] = [];
+      for (const step of [() => take(store), () => write(store, '5'), () => write(store, '6'), () => release(store), () => take(store)]) {
+        await step();
+        counters.push((await rowOf())?.leaseCounter?.N);
+      }
+      expect(counters).to.deep.equal(['1', '2', '3', '4', '5']);
+    });
+
+    it('count the switches of owner, from one to another only, until a checkpoint', async () => {
+      const switches = async () => (await rowOf())?.ownerSwitchesSinceCheckpoint?.N;
+      const [first, second] = [worker('w1'), worker('w2')];
+      await take(first);
+      await take(first);
+      expect(await switches()).to.equal('0');
+      await take(second);
+      await take(first);
+      expect(await switches()).to.equal('2');
+      await release(first);
+      await take(second);
+      expect(await switches()).to.equal('2');
+      await write(second, '5');
+      expect(await switches()).to.equal('0');
+    });
+  });
+
+  describe('reading', () => {
+    for (const sentinel of ['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP']) {
+      it(`gives nothing for a shard that is to begin at ${sentinel}`, async () => {
+        await putRow(kclRow({ checkpoint: { S: sentinel } }));
+        expect(await readFrom(worker('w1'), shard)).to.equal(undefined);
+      });
+    }
+
+    for (const [stored, sub] of [
+      [sequenceNumber, 7],
+      ['SHARD_END', 0],
+    ] as const) {
+      it(`gives what KCL stored: ${stored}`, async () => {
+        await putRow(kclRow({ checkpoint: { S: stored }, checkpointSubSequenceNumber: { N: String(sub) } }));
+        expect(await readFrom(worker('w1'), shard)).to.deep.equal(checkpointOf(shard, stored, sub));
+      });
+    }
+
+    it('makes no row', async () => {
+      await readFrom(worker('w1'), shard);
+      expect(await rowOf()).to.equal(undefined);
+    });
+
+    it('gives the checkpoint after the lease is released', async () => {
+      const store = worker('w1');
+      await write(store, '5');
+      await release(store);
+      expect(await readFrom(store, shard)).to.deep.equal(checkpointOf(shard, '5'));
+    });
+  });
+
+  describe('a malformed row', () => {
+    const malformed: Record<string, [Row, attribute: string]> = {
+      'without leaseCounter': [omit(kclRow(), 'leaseCounter'), 'leaseCounter'],
+      'with a leaseCounter that is text': [kclRow({ leaseCounter: { S: '4' } }), 'leaseCounter'],
+      'with a broken leaseCounter': [kclRow({ leaseCounter: { N: '1.5' } }), 'leaseCounter'],
+      'without checkpoint': [omit(kclRow(), 'checkpoint'), 'checkpoint'],
+      'with a checkpoint that is no position': [kclRow({ checkpoint: { S: 'YESTERDAY' } }), 'checkpoint'],
+      'with a negative sub-sequence number': [kclRow({ checkpointSubSequenceNumber: { N: '-1' } }), 'checkpointSubSequenceNumber'],
+      'that is another thing of KCL 3.5': [kclRow({ entityType: { S: 'LEADER' } }), 'entityType'],
+    };
+
+    for (const [name, [row, attribute]] of Object.entries(malformed)) {
+      it(`${name} is an error of that shard, and stays as it is`, async () => {
+        await putRow(row);
+        const store = worker('w1');
+        for (const error of [
+          await errorOf(readFrom(store, shard)),
+          await errorOf(take(store)),
+          await errorOf(write(store, `${sequenceNumber}0`)),
+        ]) {
+          expect(error).to.satisfy(isInvalidValue);
+          expect((error as Error).message)
+            .to.include(tableName)
+            .and.include(shard.shardId)
+            .and.include(attribute);
+        }
+        expect(await rowOf()).to.deep.equal(row);
+        expect(await take(store, shardNamed('shardId-000000000001'))).to.include({ fencingToken: '1' });
+      });
+    }
+  });
+
+  describe('a lease', () => {
+    it('has a token that grows with every tenure', async () => {
+      const tokens: string[] = [];
+      for (const store of [worker('w1'), worker('w2'), worker('w1')]) tokens.push((await take(store)).fencingToken);
+      expect(tokens).to.deep.equal(['1', '2', '3']);
+    });
+
+    it('that another worker took is lost at the next write, which writes nothing', async () => {
+      const [first, second] = [worker('w1'), worker('w2')];
+      const lease = await take(first);
+      const losses = countOf(lease);
+      await write(first, '5');
+      await take(second);
+      expect(losses).to.include({ values: 0 });
+
+      const before = await rowOf();
+      const error = await errorOf(write(first, '6'));
+
+      expect(error).to.satisfy(isLeaseLost);
+      expect(error).to.include({ retriable: false, streamName: 'flights', shardId: shard.shardId });
+      expect(await rowOf()).to.deep.equal(before);
+      expect(losses).to.deep.equal({ values: 1, completions: 1 });
+      expect(countOf(lease)).to.deep.equal({ values: 1, completions: 1 });
+      await write(second, '6');
+    });
+
+    it('that is lost makes no more requests', async () => {
+      const { requestHandler, operations } = faultyHandler();
+      const first = worker('w1', { client: service().client({ requestHandler }) });
+      await take(first);
+      await take(worker('w2'));
+      await errorOf(write(first, '5'));
+
+      operations.length = 0;
+      expect(await errorOf(write(first, '6'))).to.satisfy(isLeaseLost);
+      expect(await errorOf(write(first, '7'))).to.satisfy(isLeaseLost);
+      await release(first);
+      expect(operations).to.deep.equal([]);
+    });
+
+    it('may be taken again after it was lost', async () => {
+      const first = worker('w1');
+      await take(first);
+      await take(worker('w2'));
+      await errorOf(write(first, '5'));
+      const lease = await take(first);
+      await write(first, '6');
+      expect(lease.fencingToken).to.equal('3');
+      expect(await rowOf()).to.deep.include({ leaseOwner: { S: 'w1' }, checkpoint: { S: '6' } });
+    });
+
+    it('that this worker takes again is not lost', async () => {
+      const store = worker('w1');
+      const losses = countOf(await take(store));
+      const again = await take(store);
+      await write(store, '5');
+      expect(losses).to.deep.equal({ values: 0, completions: 1 });
+      expect(countOf(again)).to.deep.equal({ values: 0, completions: 0 });
+    });
+
+    it('is lost when the row is gone', async () => {
+      const store = worker('w1');
+      const losses = countOf(await take(store));
+      await client.send(new DeleteItemCommand(key()));
+      expect(await errorOf(write(store, '5'))).to.satisfy(isLeaseLost);
+      expect(await rowOf()).to.equal(undefined);
+      expect(losses).to.include({ values: 1 });
+    });
+
+    it('is lost to a second process with the same worker id', async () => {
+      const [zombie, fresh] = [worker('w1'), worker('w1')];
+      await write(zombie, '5');
+      await take(fresh);
+      expect(await errorOf(write(zombie, '6'))).to.satisfy(isLeaseLost);
+      await write(fresh, '6');
+    });
+
+    it('stays while KCL 3 hands it over', async () => {
+      await putRow(kclRow());
+      const store = worker('w1');
+      await take(store);
+      // The leader names the next owner and leaves the counter alone, so that the former one can finish.
+      await client.send(
+        new PutItemCommand({
+          TableName: tableName,
+          Item: kclRow({ leaseCounter: { N: '413' }, leaseOwner: { S: 'java' }, checkpointOwner: { S: 'w1' } }),
+        }),
+      );
+      await write(store, `${sequenceNumber}0`);
+      expect(await rowOf()).to.deep.include({
+        checkpointOwner: { S: 'w1' },
+        leaseCounter: { N: '414' },
+        checkpoint: { S: `${sequenceNumber}0` },
+      });
+    });
+
+    it('does not let a checkpoint go back, and asks nobody', async () => {
+      const { requestHandler, operations } = faultyHandler();
+      const store = worker('w1', { client: service().client({ requestHandler }) });
+      await write(store, '10');
+      operations.length = 0;
+      const error = await errorOf(write(store, '9'));
+      expect(error).to.satisfy(isCheckpointError);
+      expect(error).to.include({ retriable: false });
+      expect(operations).to.deep.equal([]);
+    });
+  });
+
+  describe('releasing', () => {
+    it('leaves the row without owner', async () => {
+      const store = worker('w1');
+      await write(store, '5');
+      await release(store);
+      const row = await rowOf();
+      expect(row).to.deep.include({ leaseCounter: { N: '3' }, checkpoint: { S: '5' } });
+      expect(row).not.to.have.property('leaseOwner');
+    });
+
+    it('ends the tenure: a late write fails and does not take the shard back', async () => {
+      const store = worker('w1');
+      const losses = countOf(await take(store));
+      await release(store);
+      const before = await rowOf();
+      expect(await errorOf(write(store, '5'))).to.satisfy(isLeaseLost);
+      expect(await rowOf()).to.deep.equal(before);
+      expect(losses).to.deep.equal({ values: 0, completions: 1 });
+    });
+
+    it('leaves the lease of another worker alone', async () => {
+      const first = worker('w1');
+      await take(first);
+      await take(worker('w2'));
+      const before = await rowOf();
+      await release(first);
+      expect(await rowOf()).to.deep.equal(before);
+    });
+
+    it('leaves a lease alone that KCL 3 is handing to another worker', async () => {
+      await putRow(kclRow());
+      const store = worker('w1');
+      await take(store);
+      const handedOver = kclRow({ leaseCounter: { N: '413' }, leaseOwner: { S: 'java' }, checkpointOwner: { S: 'w1' } });
+      await client.send(new PutItemCommand({ TableName: tableName, Item: handedOver }));
+      await release(store);
+      expect(await rowOf()).to.deep.equal(handedOver);
+    });
+
+    it('does nothing where nothing was taken', async () => {
+      await release(worker('w1'));
+      expect(await rowOf()).to.equal(undefined);
+    });
+  });
+
+  describe('a lost reply', () => {
+    const faulty = (maxAttempts: number) => {
+      const handler = faultyHandler();
+      return { ...handler, store: worker('w1', { client: service().client({ maxAttempts, requestHandler: handler.requestHandler }) }) };
+    };
+
+    it('to a write that the SDK then makes again is no lost lease', async () => {
+      const { store, loseReplyOf, operations } = faulty(3);
+      const losses = countOf(await take(store));
+      operations.length = 0;
+      loseReplyOf('UpdateItem');
+
+      await write(store, '5');
+
+      expect(operations).to.deep.equal(['UpdateItem', 'UpdateItem', 'GetItem']);
+      expect(await rowOf()).to.deep.include({ checkpoint: { S: '5' }, leaseCounter: { N: '2' } });
+      await write(store, '6');
+      expect(await rowOf()).to.deep.include({ checkpoint: { S: '6' }, leaseCounter: { N: '3' } });
+      expect(losses).to.include({ values: 0 });
+    });
+
+    it('to a write that fails is no lost lease for the next, further write', async () => {
+      const { store, loseReplyOf } = faulty(1);
+      const losses = countOf(await take(store));
+      loseReplyOf('UpdateItem');
+
+      const error = await errorOf(write(store, '5'));
+      expect(error).to.satisfy(isCheckpointError);
+      expect(error).to.include({ retriable: true });
+      expect(error).to.have.nested.property('cause.code', 'ECONNRESET');
+
+      await write(store, '6');
+      expect(await rowOf()).to.deep.include({ checkpoint: { S: '6' }, leaseCounter: { N: '3' } });
+      expect(losses).to.include({ values: 0 });
+    });
+
+    it('to a write does not let the next one go back', async () => {
+      const { store, loseReplyOf } = faulty(1);
+      await take(store);
+      loseReplyOf('UpdateItem');
+      await errorOf(write(store, '5'));
+      expect(await errorOf(write(store, '4'))).to.satisfy(isCheckpointError);
+      expect(await readFrom(store, shard)).to.deep.equal(checkpointOf(shard, '5'));
+    });
+
+    it('to a write does not hide that another worker took the lease', async () => {
+      const { store, loseReplyOf } = faulty(1);
+      await take(store);
+      loseReplyOf('UpdateItem');
+      await errorOf(write(store, '5'));
+      await take(worker('w2'));
+      expect(await errorOf(write(store, '6'))).to.satisfy(isLeaseLost);
+    });
+
+    it('to a take is no lost lease', async () => {
+      const { store, loseReplyOf } = faulty(3);
+      loseReplyOf('UpdateItem');
+      await take(store);
+      await write(store, '5');
+      expect(await rowOf()).to.deep.include({ leaseOwner: { S: 'w1' }, checkpoint: { S: '5' }, ownerSwitchesSinceCheckpoint: { N: '0' } });
+    });
+
+    it('to the making of a row is none', async () => {
+      const { store, loseReplyOf } = faulty(3);
+      loseReplyOf('PutItem');
+      expect(await take(store)).to.include({ fencingToken: '1' });
+    });
+
+    it('to a release is none', async () => {
+      const { store, loseReplyOf } = faulty(3);
+      await take(store);
+      loseReplyOf('UpdateItem');
+      await release(store);
+      expect(await rowOf()).not.to.have.property('leaseOwner');
+    });
+
+    it('to the write before a release does not keep the row owned', async () => {
+      const { store, loseReplyOf } = faulty(1);
+      await take(store);
+      loseReplyOf('UpdateItem');
+      await errorOf(write(store, '5'));
+      await release(store);
+      expect(await rowOf()).not.to.have.property('leaseOwner');
+      expect(await rowOf()).to.deep.include({ leaseCounter: { N: '3' } });
+    });
+  });
+}
+
+/** How often a lease is lost, and how often that can no more happen. */
+function countOf({ lost$ }: Lease): { values: number; completions: number } {
+  const counts = { values: 0, completions: 0 };
+  from(lost$).subscribe({ next: () => counts.values++, complete: () => counts.completions++ });
+  return counts;
+}
+
+function omit(row: Row, attribute: string): Row {
+  return Object.fromEntries(Object.entries(row).filter(([name]) => name !== attribute));
+}
