@@ -3,13 +3,14 @@ import rxjs from 'eslint-plugin-rxjs-x';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-/** Operators that may stand after `takeUntil`: those that RxJS completes by, and ours that finish their work when the source completes. */
+/** Operators that may stand after `takeUntil`: those that RxJS completes by, and ours that finish their work, or tell of its end, when the source completes. */
 const afterTakeUntil = [
   ...rxjs.rules['no-unsafe-takeuntil'].meta.defaultOptions[0].allow,
   'withSequenceRanges',
   'recoverFrom',
   'mergeShards',
   'checkpointEvery',
+  'supervised',
 ];
 
 const timers = ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'performance'];

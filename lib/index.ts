@@ -20,9 +20,9 @@ export type { Shard } from './kinesis/shard.js';
 // Readers, and what they read with
 export { polling, type PollingConfig, type Reader } from './kinesis/polling.js';
 export { readBudget, type ReadBudget, type ReadBudgetConfig } from './kinesis/read-budget.js';
-export type { RetryConfig } from './kinesis/retry.js';
+export type { RetryConfig, RetryPolicy } from './kinesis/retry.js';
 export type { GapPolicy, ReadContext, ReadStart, ShardPage } from './kinesis/reading.js';
-export type { StreamConfig } from './kinesis/stream-id.js';
+export type { ResolvedStream, StreamConfig } from './kinesis/stream-id.js';
 export type { KinesisClientLike } from './kinesis/sdk-port.js';
 export type {
   GetRecordsPage,

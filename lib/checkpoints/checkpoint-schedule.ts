@@ -99,7 +99,7 @@ export class CheckpointSchedule {
   #drained(account: ShardAccount): void {
     this.#watch.end(account);
     account.isDrained = true;
-    account.changes$.next();
+    account.noteChange();
   }
 }
 

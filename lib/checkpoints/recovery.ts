@@ -1,6 +1,7 @@
 import { concat, concatMap, defaultIfEmpty, defer, EMPTY, from, map, reduce, take, tap, toArray, type Observable } from 'rxjs';
 import { DeliveredRecord, type RecordFields } from '../ledger/delivered-record.js';
-import type { Ledger, Unclaimed } from '../ledger/ledger.js';
+import type { Unclaimed } from '../ledger/deliveries.js';
+import type { Ledger } from '../ledger/ledger.js';
 import type { LostPiece, LostWork } from '../ledger/lost-work.js';
 import { entriesOf, openBlock, replaceBlock } from '../ledger/tracked-block.js';
 import { makeBlock, type Block } from '../values/block.js';
@@ -122,7 +123,7 @@ export class Recovery {
     const restore = (page: readonly RecordFields[], settled: Position | undefined): (Block | KinesisRecord)[] => {
       const firstOrdinal = ordinal;
       const isLost = (record: KinesisRecord, i: number): boolean =>
-        firstOrdinal + i > afterOrdinal && !account.isRestored(record) && !(settled && comparePositions(record, settled) <= 0);
+        firstOrdinal + i > afterOrdinal && !account.restored.include(record) && !(settled && comparePositions(record, settled) <= 0);
       const records = page.map(place).filter(isLost);
       if (!asBlocks) return records;
       return records.length > 0 ? [openBlock(records, true)] : [];

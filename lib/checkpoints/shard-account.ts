@@ -4,11 +4,12 @@ import type { RecordFields } from '../ledger/delivered-record.js';
 import { Ledger } from '../ledger/ledger.js';
 import type { EventSink } from '../monitoring/events.js';
 import { isRxKinesisError } from '../values/errors.js';
-import { comparePositions, SHARD_END, type Position } from '../values/position.js';
-import { endOf, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
+import { SHARD_END } from '../values/position.js';
+import type { SequenceNumberRange } from '../values/sequence-range.js';
 import type { Checkpoint, CheckpointStore, ShardIdentity } from './checkpoint-store.js';
 import { CheckpointWriter } from './checkpoint-writer.js';
 import { isLeaseLost } from './errors.js';
+import { RestoredRanges } from './restored-ranges.js';
 
 /** Reads ranges of a shard again, page by page, with the means of the source that read them first. */
 export type Reread = (
@@ -43,18 +44,22 @@ export class ShardAccount {
   readonly ledger: Ledger<ShardAccount>;
   readonly notify: EventSink;
   readonly reread: Reread | undefined;
+  readonly #changes = new Subject<void>();
+  readonly #leaseLost = new ReplaySubject<void>(1);
   /** Emits after anything changed: something settled, the end was read, a pipeline completed, the lease was lost. */
-  readonly changes$ = new Subject<void>();
+  readonly changes$ = this.#changes.asObservable();
   /** Emits when another worker has the shard; completes without a value when the shard's life here ends otherwise. */
-  readonly leaseLost$ = new ReplaySubject<void>(1);
+  readonly leaseLost$ = this.#leaseLost.asObservable();
   /** Whether another worker has the shard: then nothing is written any more. */
   isLost = false;
   /** Whether the next subscription goes on after the last delivered record, since work on the others is still going on. */
   resumes = false;
   /** Whether the pipeline says that nothing more will settle: it has completed. */
   isDrained = false;
+  /** What an earlier process settled out of order. */
+  restored = new RestoredRanges();
   /** What the store held when reading began. */
-  #restored: Checkpoint | undefined;
+  #begun: Checkpoint | undefined;
   readonly #writers = new Map<CheckpointStore, CheckpointWriter>();
   #pipelines = 0;
 
@@ -63,12 +68,13 @@ export class ShardAccount {
     this.store = opening.store;
     this.notify = opening.notify ?? (() => undefined);
     this.reread = opening.reread;
-    this.ledger = new Ledger<ShardAccount>(this, () => this.changes$.next());
+    this.ledger = new Ledger<ShardAccount>(this, () => this.noteChange());
   }
 
   /** Begins where the store says that the shard stands. */
   restore(checkpoint: Checkpoint): void {
-    this.#restored = checkpoint;
+    this.#begun = checkpoint;
+    this.restored = new RestoredRanges(checkpoint.settledBeyond);
     this.ledger.settleThrough(checkpoint);
   }
 
@@ -79,7 +85,7 @@ export class ShardAccount {
     if (this.isFinished) return { streamName, shardId, sequenceNumber: SHARD_END, subSequenceNumber: 0 };
     const watermark = this.ledger.watermark;
     if (!watermark) return undefined;
-    const settledBeyond = this.#settledBeyond(watermark);
+    const settledBeyond = this.restored.beyond(watermark, this.ledger.settledBeyond()).slice(0, MAX_SETTLED_RANGES);
     const { sequenceNumber, subSequenceNumber } = watermark;
     return { streamName, shardId, sequenceNumber, subSequenceNumber, ...(settledBeyond.length > 0 && { settledBeyond }) };
   }
@@ -94,19 +100,6 @@ export class ShardAccount {
     return this.#pipelines > 0;
   }
 
-  /** Whether an earlier process may have settled records at or after `position` out of order. */
-  hasRestoredAfter(position: Position): boolean {
-    const last = this.#restoredBeyond.at(-1);
-    return last !== undefined && comparePositions(position, endOf(last)) <= 0;
-  }
-
-  /** Whether an earlier process has settled the record at `position` out of order: it is not delivered again. */
-  isRestored(position: Position): boolean {
-    return this.#restoredBeyond.some(
-      (range) => comparePositions(startOf(range), position) <= 0 && comparePositions(position, endOf(range)) <= 0,
-    );
-  }
-
   /** A pipeline of the shard begins, whose completion will mean that the work on everything it was given is done. */
   beginPipeline(): void {
     this.#pipelines++;
@@ -116,16 +109,26 @@ export class ShardAccount {
   endPipeline(completed: boolean): void {
     this.#pipelines--;
     if (completed) this.ledger.closeClaims();
-    this.changes$.next();
+    this.noteChange();
+  }
+
+  /** Lets those who wait for a change look again. */
+  noteChange(): void {
+    this.#changes.next();
+  }
+
+  /** The shard's life here is over. */
+  close(): void {
+    this.#leaseLost.complete();
   }
 
   /** Another worker has the shard. */
   lose(): void {
     if (this.isLost) return;
     this.isLost = true;
-    this.leaseLost$.next();
-    this.leaseLost$.complete();
-    this.changes$.next();
+    this.#leaseLost.next();
+    this.#leaseLost.complete();
+    this.noteChange();
   }
 
   /** Whether there is something new to write to `store` (default: the shard's own). */
@@ -170,20 +173,10 @@ export class ShardAccount {
   #writer(store: CheckpointStore): CheckpointWriter {
     const known = this.#writers.get(store);
     if (known) return known;
-    const written = store === this.store ? this.#restored : undefined;
+    const written = store === this.store ? this.#begun : undefined;
     const writer = new CheckpointWriter(store, this.shard, () => this.checkpoint, this.notify, written);
     this.#writers.set(store, writer);
     return writer;
-  }
-
-  get #restoredBeyond(): readonly SequenceNumberRange[] {
-    return this.#restored?.settledBeyond ?? [];
-  }
-
-  #settledBeyond(watermark: Position): SequenceNumberRange[] {
-    const restored = this.#restoredBeyond.filter((range) => comparePositions(startOf(range), watermark) > 0);
-    const ranges = restored.length === 0 ? this.ledger.settledBeyond() : [...restored, ...this.ledger.settledBeyond()].sort(byStart);
-    return ranges.slice(0, MAX_SETTLED_RANGES);
   }
 }
 
@@ -192,19 +185,3 @@ const MAX_RETRY_DELAY_MS = 20_000;
 
 /** A checkpoint names at most so many ranges beyond it; what it leaves out is only delivered again. */
 const MAX_SETTLED_RANGES = 100;
-
-function byStart(a: SequenceNumberRange, b: SequenceNumberRange): number {
-  return comparePositions(startOf(a), startOf(b));
-}
-
-const accounts = new WeakMap<object, ShardAccount>();
-
-/** The account of a shard that a source of this package made; `undefined` for one made by hand. */
-export function accountOf(shard: object): ShardAccount | undefined {
-  return accounts.get(shard);
-}
-
-/** Ties an account to the shard that operators are given. */
-export function bindAccount(shard: object, account: ShardAccount): void {
-  accounts.set(shard, account);
-}

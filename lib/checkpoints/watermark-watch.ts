@@ -1,9 +1,9 @@
-import type { Entry } from '../ledger/ledger.js';
+import type { LedgerEntry } from '../ledger/ledger.js';
 import type { ShardAccount } from './shard-account.js';
 
 /** Reports blocks that hold the watermark from one look to the next although later ones are settled: each once. */
 export class WatermarkWatch {
-  readonly #held = new WeakMap<ShardAccount, { readonly entry: Entry; readonly sinceMs: number; reported: boolean }>();
+  readonly #held = new WeakMap<ShardAccount, { readonly entry: LedgerEntry; readonly sinceMs: number; reported: boolean }>();
 
   /** Looks at a shard. Returns whether to look again. */
   look(account: ShardAccount, nowMs: number): boolean {
@@ -27,6 +27,6 @@ export class WatermarkWatch {
   }
 }
 
-function report({ notify, shard: { streamName, shardId } }: ShardAccount, entry: Entry, heldMs: number): void {
+function report({ notify, shard: { streamName, shardId } }: ShardAccount, entry: LedgerEntry, heldMs: number): void {
   notify({ type: 'watermarkHeld', streamName, shardId, ranges: entry.runs.map((run) => run.range), heldMs });
 }

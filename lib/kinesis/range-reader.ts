@@ -1,5 +1,6 @@
 import { catchError, defer, EMPTY, filter, from, map, mergeMap, repeat, throwError, timeout, type Observable } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
+import type { EventSink } from '../monitoring/events.js';
 import { startOf, type SequenceNumberRange } from '../values/sequence-range.js';
 import { RangeExpiredError, RangeIncompleteError, RecoveryTimeoutError } from './errors.js';
 import type { PortRecord } from './port.js';
@@ -41,52 +42,67 @@ export function readRanges(
  * page had nothing of them.
  */
 function readShardRanges(ranges: readonly SequenceNumberRange[], context: ReadContext, reading: RangeReading): Observable<RangePage> {
-  return defer(() => {
-    let lastFault: unknown;
-    const scan = new RangeScan(ranges, (error) => passOver(error, context));
-    const cursor = new ShardCursor(
-      {
-        ...context,
-        onGap: (gap) => decide(context.onGap, new RangeExpiredError(gap, scan.pending)),
-        notify: (event) => {
-          if (event.type === 'readRetry') lastFault = event.error;
-          context.notify(event);
-        },
-      },
-      { type: 'AT', position: startOf(scan.pending[0]!) },
-    );
-    let pagesAtTheTip = 0;
+  return defer(() => new ShardRangesReading(ranges, context, reading).pages());
+}
 
-    const pick = (page: ShardPage): RangePage => {
-      lastFault = undefined;
-      const records = page.records.filter((record) => scan.picks(positionOf(record)));
-      pagesAtTheTip = page.records.length === 0 && page.millisBehindLatest === 0 ? pagesAtTheTip + 1 : 0;
-      if (page.ended || pagesAtTheTip === PAGES_TO_BELIEVE_THE_TIP) scan.end();
-      const next = scan.pending[0];
-      if (next && !scan.isInside && records.length === 0 && page.records.length > 0) cursor.seek({ type: 'AT', position: startOf(next) });
-      return { streamName: context.stream.streamName, shardId: context.shardId, records };
+class ShardRangesReading {
+  readonly #context: ReadContext;
+  readonly #reading: RangeReading;
+  readonly #scan: RangeScan;
+  readonly #cursor: ShardCursor;
+  #pagesAtTheTip = 0;
+  /** What the last call failed with, if none has succeeded since. */
+  #lastFault: unknown;
+
+  constructor(ranges: readonly SequenceNumberRange[], context: ReadContext, reading: RangeReading) {
+    this.#context = context;
+    this.#reading = reading;
+    this.#scan = new RangeScan(ranges, (error) => passOver(error, context));
+    const onGap: GapPolicy = (gap) => decide(context.onGap, new RangeExpiredError(gap, this.#scan.pending));
+    const notify: EventSink = (event) => {
+      if (event.type === 'readRetry') this.#lastFault = event.error;
+      context.notify(event);
     };
+    this.#cursor = new ShardCursor({ ...context, onGap, notify }, { type: 'AT', position: startOf(this.#scan.pending[0]!) });
+  }
 
-    // Nothing came for too long: because calls failed, or because Kinesis has only empty pages to give.
-    const stalled = (): Observable<never> =>
-      throwError(() => {
-        const [range] = scan.pending;
-        if (lastFault !== undefined || !range) return new RecoveryTimeoutError(scan.pending, reading.retryTimeoutMs, lastFault);
-        const { streamName, shardId } = range;
-        return new RangeExpiredError({ streamName, shardId, from: startOf(range) }, scan.pending);
-      });
-
-    return defer(() => cursor.read(Math.min(reading.maxRecordsPerPage, scan.remaining))).pipe(
-      map(pick),
-      repeat({ delay: () => (scan.isDone ? EMPTY : delayOf(0, context.scheduler)) }),
+  /** The pages' records that are in the ranges; completes when the last range is behind. */
+  pages(): Observable<RangePage> {
+    const { scheduler, stream, shardId } = this.#context;
+    const { maxRecordsPerPage, retryTimeoutMs } = this.#reading;
+    const scan = this.#scan;
+    return defer(() => this.#cursor.read(Math.min(maxRecordsPerPage, scan.remaining))).pipe(
+      map((page) => this.#pick(page)),
+      repeat({ delay: () => (scan.isDone ? EMPTY : delayOf(0, scheduler)) }),
       filter((page) => page.records.length > 0 || scan.isDone),
-      timeout({ each: reading.retryTimeoutMs, with: stalled, scheduler: context.scheduler }),
+      timeout({ each: retryTimeoutMs, with: () => throwError(() => this.#stalled()), scheduler }),
       filter((page) => page.records.length > 0),
-      catchError((error: unknown) =>
-        throwError(() => shardReadError(error, { streamName: context.stream.streamName, shardId: context.shardId })),
-      ),
+      catchError((error: unknown) => throwError(() => shardReadError(error, { streamName: stream.streamName, shardId }))),
     );
-  });
+  }
+
+  #pick(page: ShardPage): RangePage {
+    const scan = this.#scan;
+    const { stream, shardId } = this.#context;
+    this.#lastFault = undefined;
+    const records = page.records.filter((record) => scan.picks(positionOf(record)));
+    const isAtTheTip = page.records.length === 0 && page.millisBehindLatest === 0;
+    this.#pagesAtTheTip = isAtTheTip ? this.#pagesAtTheTip + 1 : 0;
+    if (page.ended || this.#pagesAtTheTip === PAGES_TO_BELIEVE_THE_TIP) scan.end();
+    const [next] = scan.pending;
+    const isFarAhead = page.records.length > 0 && records.length === 0 && !scan.isInside;
+    if (next && isFarAhead) this.#cursor.seek({ type: 'AT', position: startOf(next) });
+    return { streamName: stream.streamName, shardId, records };
+  }
+
+  /** Nothing came for too long: because calls failed, or because Kinesis has only empty pages to give. */
+  #stalled(): RangeExpiredError | RecoveryTimeoutError {
+    const { pending } = this.#scan;
+    const { stream, shardId } = this.#context;
+    if (this.#lastFault !== undefined || !pending[0])
+      return new RecoveryTimeoutError(pending, this.#reading.retryTimeoutMs, this.#lastFault);
+    return new RangeExpiredError({ streamName: stream.streamName, shardId, from: startOf(pending[0]) }, pending);
+  }
 }
 
 /** An iterator at the newest record may give an empty page before it gives a record: so many in a row are believed. */

@@ -1,79 +1,35 @@
 import { comparePositions, type Position } from '../values/position.js';
-import { joinRanges, SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
+import { SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
+import { Deliveries, type Unclaimed } from './deliveries.js';
+import { Entries, type Entry, type Run } from './entries.js';
 import { OutOfOrderError } from './errors.js';
 
-/** A run of consecutive records in a block: its range, and the numbers the ledger gave its ends when it delivered them. */
-export interface Run {
-  readonly range: SequenceNumberRange;
-  readonly firstOrdinal: number;
-  readonly lastOrdinal: number;
-}
-
-/** The part of one block that lies in one shard. */
-export interface Entry {
-  readonly ledger: Ledger;
-  /** The block's ranges: the instance is what the block is known by. */
-  readonly key: SequenceNumberRanges;
-  readonly runs: readonly Run[];
-  /** The place of its last record. */
-  readonly end: Position;
-  readonly records: number;
-  readonly bytes: number;
-  state: 'open' | 'settled' | 'dropped';
-}
-
-/** Delivered records that no block has claimed yet, in one piece. */
-export interface Unclaimed {
-  readonly firstOrdinal: number;
-  readonly lastOrdinal: number;
-  readonly first: Position;
-  readonly last: Position;
-  /** The ledger's delivered bytes before the first of them. */
-  readonly bytesBefore: number;
-}
+/** The part of one block that lies in one shard, and the shard's ledger. */
+export type LedgerEntry = Entry<Ledger>;
 
 /**
  * The account of one shard: what was delivered, which blocks claim it, which of them are settled.
  *
  * @remarks
- * Every record of the shard has an ordinal, counted from 1 in the order of reading. Reading *delivers* ordinals; making a
- * block *opens* an entry that *claims* them, in order; finishing the block *settles* the entry, in any order. The watermark
- * is the end of the longest prefix of entries that is settled. Ordinals that no block claims although later ones are
- * claimed were dropped before the tracked section, by a filter, and hold nothing up.
+ * Reading *delivers* records; making a block *opens* an entry that *claims* them, in order; finishing the block *settles* the
+ * entry, in any order. The watermark is the end of the longest prefix of entries that is settled. Records that no block claims
+ * although later ones are claimed were dropped before the tracked section, by a filter, and hold nothing up.
  *
- * Pure: no clock and no I/O. Each operation is constant time on average, whatever the number of entries.
+ * Pure: no clock and no I/O.
  */
 export class Ledger<Owner = unknown> {
   /** Whoever keeps this ledger, for those that find the ledger through a block. */
   readonly owner: Owner;
-  /** Called after anything settles or is claimed, so that a paused reader can look again. */
   readonly #changed: () => void;
-
+  readonly #deliveries = new Deliveries();
+  readonly #entries = new Entries<Ledger>();
   #watermark: Position | undefined;
-  #ended = false;
+  #hasEnded = false;
   #isTracked = false;
-  /** The last record delivered, and its ordinal. */
-  #delivered: Position | undefined;
-  #deliveredOrdinal = 0;
-  #deliveredBytes = 0;
-  #nextOrdinal = 1;
-  /** Everything up to here belongs to a block or was dropped before one. */
-  #claimedOrdinal = 0;
-  #claimedBytes = 0;
-  /** Unclaimed records up to here no longer use credit: see {@link writeOff}. */
-  #writtenOffOrdinal = 0;
-  #writtenOffBytes = 0;
-  #unclaimed: Unclaimed[] = [];
-  /** The entries beyond the watermark, in order; those before `#head` are done with. */
-  #entries: Entry[] = [];
-  #head = 0;
-  #openEntries = 0;
-  #openRecords = 0;
-  #openBytes = 0;
 
   /**
    * @param owner - see {@link owner}.
-   * @param changed - called after anything settles or is claimed.
+   * @param changed - called after anything settles or is claimed, so that a paused reader can look again.
    */
   constructor(owner: Owner, changed: () => void = () => undefined) {
     this.owner = owner;
@@ -87,22 +43,27 @@ export class Ledger<Owner = unknown> {
 
   /** The last record delivered by the subscription that lives, or the watermark it began at. */
   get delivered(): Position | undefined {
-    return this.#delivered ?? this.#watermark;
+    return this.#deliveries.last ?? this.#watermark;
   }
 
-  /** The ordinal of the last record delivered. */
-  get deliveredOrdinal(): number {
-    return this.#deliveredOrdinal;
+  /** The payload bytes delivered so far: a page's own are those between two readings of this. */
+  get deliveredBytes(): number {
+    return this.#deliveries.bytes;
+  }
+
+  /** The ordinal up to which records belong to a block or were dropped before one. */
+  get claimedOrdinal(): number {
+    return this.#deliveries.claimedOrdinal;
   }
 
   /** Records that are delivered and neither settled nor known to be dropped: what the credit counts. */
   get outstandingRecords(): number {
-    return this.#openRecords + this.#deliveredOrdinal - Math.max(this.#claimedOrdinal, this.#writtenOffOrdinal);
+    return this.#entries.openRecords + this.#deliveries.waitingRecords;
   }
 
   /** The payload bytes of {@link outstandingRecords}. */
   get outstandingBytes(): number {
-    return this.#openBytes + this.#deliveredBytes - Math.max(this.#claimedBytes, this.#writtenOffBytes);
+    return this.#entries.openBytes + this.#deliveries.waitingBytes;
   }
 
   /** Whether a block has ever been made of the shard's records. */
@@ -112,43 +73,32 @@ export class Ledger<Owner = unknown> {
 
   /** Whether a block is being worked on. */
   get hasOpenEntries(): boolean {
-    return this.#openEntries > 0;
+    return this.#entries.open > 0;
   }
 
   /** Whether everything delivered is settled, or is known to have been dropped before it came into a block. */
   get isSettled(): boolean {
-    return this.#openEntries === 0 && this.#claimedOrdinal === this.#deliveredOrdinal;
+    return this.#entries.open === 0 && this.#deliveries.areClaimed;
   }
 
   /** Whether the reader has seen the end of the shard. */
   get hasEnded(): boolean {
-    return this.#ended;
+    return this.#hasEnded;
   }
 
   /** Whether the reader has seen the end of the shard and everything before it is settled: SHARD_END is earned. */
   get isFinished(): boolean {
-    return this.#ended && this.isSettled;
+    return this.#hasEnded && this.isSettled;
   }
 
   /** Gives out ordinals for the next `count` records read, those not delivered because they are settled already included. */
   takeOrdinals(count: number): number {
-    const first = this.#nextOrdinal;
-    this.#nextOrdinal += count;
-    return first;
+    return this.#deliveries.takeOrdinals(count);
   }
 
   /** Enters a page's records as delivered, before any of them is emitted. */
   deliver(page: Unclaimed, bytes: number): void {
-    this.#delivered = page.last;
-    this.#deliveredOrdinal = page.lastOrdinal;
-    this.#deliveredBytes += bytes;
-    if (this.#unclaimed.length === MAX_UNCLAIMED_PIECES) this.#unclaimed.splice(0, 2, joinPieces(this.#unclaimed[0]!, this.#unclaimed[1]!));
-    this.#unclaimed.push(page);
-  }
-
-  /** The payload bytes delivered so far: a record's own are those between two readings of this. */
-  get deliveredBytes(): number {
-    return this.#deliveredBytes;
+    this.#deliveries.add(page, bytes);
   }
 
   /**
@@ -157,30 +107,28 @@ export class Ledger<Owner = unknown> {
    * @param bytesThrough - {@link deliveredBytes} as it was after the last of the runs' records.
    * @throws OutOfOrderError when a record comes twice or after a later one: a checkpoint could then pass unfinished work.
    */
-  open(key: SequenceNumberRanges, runs: readonly Run[], bytes: number, bytesThrough: number): Entry {
+  open(key: SequenceNumberRanges, runs: readonly Run[], bytes: number, bytesThrough: number): LedgerEntry {
     let records = 0;
-    let through = this.#claimedOrdinal;
+    let through = this.claimedOrdinal;
     for (const { firstOrdinal, lastOrdinal, range } of runs) {
       if (firstOrdinal <= through) throw new OutOfOrderError(range);
       through = lastOrdinal;
       records += range.recordCount;
     }
-    const last = runs[runs.length - 1]!.range;
-    const end = { sequenceNumber: last.toSeqNumber, subSequenceNumber: last.toSubSeqNumber };
-    const entry: Entry = { ledger: this as Ledger, key, runs, end, records, bytes, state: 'open' };
-    this.#entries.push(entry);
+    const { toSeqNumber, toSubSeqNumber } = runs.at(-1)!.range;
+    const end = { sequenceNumber: toSeqNumber, subSequenceNumber: toSubSeqNumber };
+    const entry: LedgerEntry = { ledger: this, key, runs, end, records, bytes, state: 'open' };
     this.#isTracked = true;
-    this.#openEntries++;
-    this.#openRecords += records;
-    this.#openBytes += bytes;
-    this.#claimThrough(through, bytesThrough);
+    this.#entries.add(entry);
+    this.#deliveries.claimThrough(through, bytesThrough);
+    this.#changed();
     return entry;
   }
 
   /** Settles an entry, in any order; settling it again, or after it was dropped, does nothing. */
-  settle(entry: Entry): void {
+  settle(entry: LedgerEntry): void {
     if (entry.state !== 'open') return;
-    this.#close(entry, 'settled');
+    this.#entries.close(entry, 'settled');
     this.#advance();
     this.#changed();
   }
@@ -192,16 +140,16 @@ export class Ledger<Owner = unknown> {
 
   /** The reader has seen the end of the shard. */
   end(): void {
-    this.#ended = true;
+    this.#hasEnded = true;
     this.#changed();
   }
 
   /** No more blocks will be made of what has been delivered so far: what is unclaimed was dropped, and may be passed. */
   closeClaims(): void {
-    if (this.#claimedOrdinal < this.#deliveredOrdinal) {
-      const dropped = { key: new SequenceNumberRanges([]), runs: [], records: 0, bytes: 0 };
-      this.#entries.push({ ...dropped, ledger: this as Ledger, end: this.#delivered!, state: 'settled' });
-      this.#claimThrough(this.#deliveredOrdinal, this.#deliveredBytes);
+    const end = this.#deliveries.last;
+    if (end && !this.#deliveries.areClaimed) {
+      this.#entries.add({ ledger: this, key: new SequenceNumberRanges([]), runs: [], end, records: 0, bytes: 0, state: 'settled' });
+      this.#deliveries.claimAll();
       this.#advance();
     }
     this.#changed();
@@ -209,94 +157,38 @@ export class Ledger<Owner = unknown> {
 
   /** Takes the unclaimed records out of the credit: nobody may ever claim them. They stay what they are otherwise. */
   writeOff(): void {
-    this.#writtenOffOrdinal = this.#deliveredOrdinal;
-    this.#writtenOffBytes = this.#deliveredBytes;
+    this.#deliveries.writeOff();
   }
 
   /** What was delivered after `ordinal` and is in no block, oldest first. The first piece may begin before it. */
   unclaimedAfter(ordinal: number): readonly Unclaimed[] {
-    return this.#unclaimed.filter((piece) => piece.lastOrdinal > ordinal);
-  }
-
-  /** The ordinal up to which records belong to a block or were dropped. */
-  get claimedOrdinal(): number {
-    return this.#claimedOrdinal;
+    return this.#deliveries.unclaimedAfter(ordinal);
   }
 
   /** The blocks that are being worked on, oldest first. */
-  openEntries(): Entry[] {
-    return this.#beyondWatermark().filter((entry) => entry.state === 'open');
+  openEntries(): LedgerEntry[] {
+    return this.#entries.openEntries();
   }
 
   /** The open entry that holds the watermark although a later one is settled. */
-  holdingEntry(): Entry | undefined {
-    const entries = this.#beyondWatermark();
-    return entries.some((entry) => entry.state === 'settled') ? entries[0] : undefined;
+  holdingEntry(): LedgerEntry | undefined {
+    return this.#entries.holding();
   }
 
-  /** What is settled beyond the watermark, as ranges in order; neighbours with nothing between them are one range. */
+  /** What is settled beyond the watermark, as ranges in order. */
   settledBeyond(): SequenceNumberRange[] {
-    const settled = this.#beyondWatermark().filter((entry) => entry.state === 'settled');
-    const joined: Run[] = [];
-    for (const run of settled.flatMap((entry) => entry.runs)) {
-      const last = joined.at(-1);
-      if (last?.lastOrdinal === run.firstOrdinal - 1) joined[joined.length - 1] = joinRuns(last, run);
-      else joined.push(run);
-    }
-    return joined.map((run) => run.range);
+    return this.#entries.settledBehindOpen();
   }
 
   /** Forgets everything that is not settled: a new subscription begins at the watermark. Entries still out settle nothing. */
   restart(): void {
-    for (const entry of this.openEntries()) this.#close(entry, 'dropped');
-    this.#entries = [];
-    this.#head = 0;
-    this.#ended = false;
-    this.#delivered = undefined;
-    this.#deliveredOrdinal = this.#nextOrdinal++;
-    this.#claimThrough(this.#deliveredOrdinal, this.#deliveredBytes);
-  }
-
-  #claimThrough(ordinal: number, bytesThrough: number): void {
-    this.#claimedOrdinal = ordinal;
-    this.#claimedBytes = bytesThrough;
-    const kept = this.#unclaimed.findIndex((piece) => piece.lastOrdinal > ordinal);
-    this.#unclaimed = kept === -1 ? [] : this.#unclaimed.slice(kept);
+    this.#entries.drop();
+    this.#deliveries.restart();
+    this.#hasEnded = false;
     this.#changed();
   }
 
-  #close(entry: Entry, state: 'settled' | 'dropped'): void {
-    entry.state = state;
-    this.#openEntries--;
-    this.#openRecords -= entry.records;
-    this.#openBytes -= entry.bytes;
-  }
-
   #advance(): void {
-    let entry = this.#entries[this.#head];
-    while (entry?.state === 'settled') {
-      this.#watermark = entry.end;
-      entry = this.#entries[++this.#head];
-    }
-    // Half of the array is done with: drop it, so that each entry is moved at most once on average.
-    if (this.#head > 32 && this.#head * 2 > this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#head);
-      this.#head = 0;
-    }
+    this.#watermark = this.#entries.takeSettledPrefix() ?? this.#watermark;
   }
-
-  #beyondWatermark(): Entry[] {
-    return this.#entries.slice(this.#head);
-  }
-}
-
-/** More pieces than this are joined: their ends are only needed to read them again, and a piece may be of any size. */
-const MAX_UNCLAIMED_PIECES = 64;
-
-function joinPieces(a: Unclaimed, b: Unclaimed): Unclaimed {
-  return { ...a, lastOrdinal: b.lastOrdinal, last: b.last };
-}
-
-function joinRuns(a: Run, b: Run): Run {
-  return { firstOrdinal: a.firstOrdinal, lastOrdinal: b.lastOrdinal, range: joinRanges(a.range, b.range) };
 }

@@ -2,7 +2,8 @@ import type { Block } from '../values/block.js';
 import type { KinesisRecord } from '../values/record.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 import { DeliveredRecord } from './delivered-record.js';
-import type { Ledger, Unclaimed } from './ledger.js';
+import type { Unclaimed } from './deliveries.js';
+import type { Ledger } from './ledger.js';
 import { entriesOf } from './tracked-block.js';
 
 /** Records that were delivered and had not come into a block: they come back as records from here on. */

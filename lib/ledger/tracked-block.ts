@@ -2,13 +2,14 @@ import { makeBlock, type Block } from '../values/block.js';
 import type { KinesisRecord } from '../values/record.js';
 import { SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
 import { DeliveredRecord } from './delivered-record.js';
-import type { Entry, Ledger, Run } from './ledger.js';
+import type { Run } from './entries.js';
+import type { Ledger, LedgerEntry } from './ledger.js';
 
 /** The entries of each block that is out, by its ranges: one entry a shard, and one look-up a block and not a record. */
-const entriesByRanges = new WeakMap<SequenceNumberRanges, readonly Entry[]>();
+const entriesByRanges = new WeakMap<SequenceNumberRanges, readonly LedgerEntry[]>();
 
 /** The entries of the block with this instance of ranges; none for a block made by hand. */
-export function entriesOf(ranges: SequenceNumberRanges): readonly Entry[] {
+export function entriesOf(ranges: SequenceNumberRanges): readonly LedgerEntry[] {
   return entriesByRanges.get(ranges) ?? [];
 }
 
@@ -69,7 +70,7 @@ function makePiece(first: KinesisRecord, last: KinesisRecord, recordCount: numbe
   return { range, ledger: from.ledger, firstOrdinal: from.ordinal, lastOrdinal: to.ordinal, bytes, bytesThrough: to.bytesThrough };
 }
 
-function openEntries(ranges: SequenceNumberRanges, pieces: readonly Piece[]): Entry[] {
+function openEntries(ranges: SequenceNumberRanges, pieces: readonly Piece[]): LedgerEntry[] {
   const byLedger = new Map<Ledger, Piece[]>();
   for (const piece of pieces) {
     if (!piece.ledger) continue;

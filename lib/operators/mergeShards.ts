@@ -8,13 +8,15 @@ import {
   takeUntil,
   tap,
   throwError,
+  type MonoTypeOperatorFunction,
   type Observable,
   type ObservableInput,
   type ObservedValueOf,
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
-import { accountOf, type ShardAccount } from '../checkpoints/shard-account.js';
+import { accountOf } from '../checkpoints/account-of.js';
+import type { ShardAccount } from '../checkpoints/shard-account.js';
 import { delayOf, fullJitter } from '../internal/delay.js';
 import { assertInteger, assertNumber } from '../internal/validate.js';
 import type { Shard } from '../kinesis/shard.js';
@@ -75,26 +77,11 @@ export function mergeShards<O extends ObservableInput<unknown>>(
   assertNumber('restart.maxDelayMs', maxDelayMs, 0);
   assertNumber('restart.resetAfterMs', resetAfterMs, 0, true);
 
-  const restarting = <T>(shard: Shard): ((pipeline$: Observable<T>) => Observable<T>) => {
-    const account = accountOf(shard);
-    let restarts = 0;
-    let lastErrorMs = -Infinity;
-
-    const backOff = (error: unknown): Observable<unknown> => {
-      const now = scheduler.now();
-      restarts = now - lastErrorMs > resetAfterMs ? 1 : restarts + 1;
-      lastErrorMs = now;
-      if (restarts > maxRestarts) return throwError(() => error);
-      const delayMs = fullJitter(restarts, initialDelayMs, maxDelayMs, random);
-      account?.notify({ type: 'shardRestarted', streamName: shard.streamName, shardId: shard.shardId, attempt: restarts, delayMs, error });
-      return delayOf(delayMs, scheduler);
-    };
-    return retry({ delay: backOff });
-  };
+  const policy = { maxRestarts, initialDelayMs, maxDelayMs, resetAfterMs, scheduler, random };
 
   const run = (shard: Shard): Observable<ObservedValueOf<O>> =>
     defer(() => from(project(shard)) as Observable<ObservedValueOf<O>>).pipe(
-      restarting(shard),
+      restarting(shard, policy),
       takeUntil(shard.leaseLost$),
       supervised(accountOf(shard)),
     );
@@ -102,8 +89,32 @@ export function mergeShards<O extends ObservableInput<unknown>>(
   return mergeMap(run, concurrency);
 }
 
+interface RestartPolicy extends Required<RestartConfig> {
+  readonly scheduler: SchedulerLike;
+  readonly random: () => number;
+}
+
+/** Subscribes a failed pipeline again after a delay, as long as the policy allows. */
+function restarting<T>(shard: Shard, policy: RestartPolicy): MonoTypeOperatorFunction<T> {
+  const { maxRestarts, initialDelayMs, maxDelayMs, resetAfterMs, scheduler, random } = policy;
+  const { streamName, shardId } = shard;
+  let attempt = 0;
+  let lastErrorMs = -Infinity;
+
+  const backOff = (error: unknown): Observable<unknown> => {
+    const now = scheduler.now();
+    attempt = now - lastErrorMs > resetAfterMs ? 1 : attempt + 1;
+    lastErrorMs = now;
+    if (attempt > maxRestarts) return throwError(() => error);
+    const delayMs = fullJitter(attempt, initialDelayMs, maxDelayMs, random);
+    accountOf(shard)?.notify({ type: 'shardRestarted', streamName, shardId, attempt, delayMs, error });
+    return delayOf(delayMs, scheduler);
+  };
+  return retry({ delay: backOff });
+}
+
 /** Tells the shard's account that a pipeline runs, and how it ended. */
-function supervised<T>(account: ShardAccount | undefined): (pipeline$: Observable<T>) => Observable<T> {
+function supervised<T>(account: ShardAccount | undefined): MonoTypeOperatorFunction<T> {
   if (!account) return identity;
   return (pipeline$) =>
     defer(() => {

@@ -78,12 +78,11 @@ export function recoverFrom<T extends Block | KinesisRecord>(
   assertInteger('maxRecoveries', maxRecoveries, 0);
   assertNumber('resetAfterMs', resetAfterMs, 1);
   assertNumber('retryTimeoutMs', retryTimeoutMs, 1);
-  const readForeign: Reread | undefined = read && ((ranges) => defer(() => from(read(ranges))).pipe(map((record) => [fieldsOf(record)])));
 
   return (source) =>
     defer(() => {
       const lost = new LostWork();
-      const recovery = new Recovery(lost, store, retryTimeoutMs, readForeign);
+      const recovery = new Recovery(lost, store, retryTimeoutMs, read && rereadWith(read));
       const isTooOften = rateLimit(maxRecoveries, resetAfterMs, scheduler);
 
       const prepare = (error: unknown): Observable<unknown> => {
@@ -100,6 +99,11 @@ export function recoverFrom<T extends Block | KinesisRecord>(
         finalize(() => recovery.cancel()),
       );
     });
+}
+
+/** Reads ranges with what the user gave. */
+function rereadWith(read: NonNullable<RecoverFromConfig['read']>): Reread {
+  return (ranges) => defer(() => from(read(ranges))).pipe(map((record) => [fieldsOf(record)]));
 }
 
 function fieldsOf(record: KinesisRecord): RecordFields {

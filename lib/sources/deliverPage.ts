@@ -12,12 +12,12 @@ export function deliverPage(page: ShardPage, account: ShardAccount): readonly De
 
   const bytesBefore = ledger.deliveredBytes;
   const firstOrdinal = ledger.takeOrdinals(records.length);
-  const mayBeRestored = account.hasRestoredAfter(positionOf(records[0]!));
+  const mayBeRestored = account.restored.reach(positionOf(records[0]!));
   const delivered: DeliveredRecord[] = [];
   let bytes = 0;
   let lastOrdinal = 0;
   records.forEach((record, i) => {
-    if (mayBeRestored && account.isRestored(positionOf(record))) return;
+    if (mayBeRestored && account.restored.include(positionOf(record))) return;
     bytes += record.Data.byteLength;
     lastOrdinal = firstOrdinal + i;
     delivered.push(new DeliveredRecord(streamName, shardId, fieldsOf(record), ledger, lastOrdinal, bytesBefore + bytes));

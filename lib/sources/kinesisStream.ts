@@ -1,32 +1,34 @@
 import {
+  catchError,
   defer,
   EMPTY,
   from,
-  interval,
+  ignoreElements,
   merge,
   mergeMap,
   NEVER,
   observeOn,
   of,
+  repeat,
   ReplaySubject,
   Subject,
   switchMap,
   take,
   takeUntil,
   tap,
-  catchError,
   throwError,
   type Observable,
 } from 'rxjs';
+import { delayOf } from '../internal/delay.js';
 import { assertNumber } from '../internal/validate.js';
 import { listShards } from '../kinesis/listShards.js';
 import type { PortChildShard, PortShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
-import { ShardGraph, type GraphShard } from '../kinesis/shard-graph.js';
+import { ShardGraph, type GraphShard, type ReadyShard } from '../kinesis/shard-graph.js';
 import type { Shard } from '../kinesis/shard.js';
 import { assertKnownFields, resolveShardReading, SHARD_READING_FIELDS, type ShardReading, type ShardReadingConfig } from './config.js';
-import { shardLife } from './shardLife.js';
+import { liveShard } from './liveShard.js';
 
 /** How {@link kinesisStream} reads a stream. */
 export interface KinesisStreamConfig extends ShardReadingConfig {
@@ -64,7 +66,85 @@ export function kinesisStream(config: KinesisStreamConfig): Observable<Shard> {
   const { discoveryIntervalMs = 30_000 } = config;
   assertNumber('discoveryIntervalMs', discoveryIntervalMs, 1, true);
   const reading = resolveShardReading(config);
-  return defer(() => readStream(reading, discoveryIntervalMs));
+  return defer(() => new StreamReading(reading, discoveryIntervalMs).shards());
+}
+
+/** One subscription to a stream. */
+class StreamReading {
+  readonly #reading: ShardReading;
+  readonly #discoveryIntervalMs: number;
+  readonly #firstSeenMs: number;
+  readonly #graph = new ShardGraph();
+  /** A shard ended whose children are not all known: list the shards now. */
+  readonly #relist$ = new Subject<void>();
+  /** A shard is done: others may be ready. */
+  readonly #wake$ = new Subject<void>();
+  readonly #stop$ = new ReplaySubject<unknown>(1);
+
+  constructor(reading: ShardReading, discoveryIntervalMs: number) {
+    this.#reading = reading;
+    this.#discoveryIntervalMs = discoveryIntervalMs;
+    this.#firstSeenMs = reading.scheduler.now();
+  }
+
+  /** Emits the shards; completes after `stop`, when all of them are done with. */
+  shards(): Observable<Shard> {
+    const stop$ = defer(() => from(this.#reading.stop ?? NEVER)).pipe(take(1));
+    const stopping$ = stop$.pipe(tap((value) => this.#stop$.next(value)));
+    const lives$ = this.#readyShards().pipe(mergeMap((ready) => this.#live(ready)));
+    // The notifier first: one that emits at once means that nothing is read.
+    return merge(stopping$.pipe(ignoreElements()), lives$);
+  }
+
+  #readyShards(): Observable<ReadyShard> {
+    const { scheduler } = this.#reading;
+    const ms = this.#discoveryIntervalMs;
+    const discovery$ = delayOf(ms, scheduler).pipe(repeat());
+    const listed$ = merge(of(0), this.#relist$, discovery$).pipe(switchMap(() => this.#list()));
+    // Through the scheduler, so that a long line of shards that are done already does not grow the stack.
+    const woken$ = this.#wake$.pipe(observeOn(scheduler));
+    return merge(listed$, woken$).pipe(
+      // No more shards begin; those that have end by themselves, when their work is drained.
+      // eslint-disable-next-line rxjs-x/no-unsafe-takeuntil
+      takeUntil(this.#stop$),
+      mergeMap(() => this.#graph.takeReady()),
+    );
+  }
+
+  #list(): Observable<unknown> {
+    const { port, stream, retry, notify } = this.#reading;
+    const { streamName } = stream;
+    return listShards(port, stream.id).pipe(
+      retryFaults(retry, ({ error }) => notify({ type: 'discoveryFailed', streamName, error })),
+      tap((shards) => {
+        const added = this.#graph.list(shards.map(graphShard));
+        notify({ type: 'shardsDiscovered', streamName, added, total: this.#graph.size });
+      }),
+      catchError((error: unknown) => {
+        if (this.#graph.size === 0) return throwError(() => shardReadError(error, { streamName }));
+        notify({ type: 'discoveryFailed', streamName, error });
+        return EMPTY;
+      }),
+    );
+  }
+
+  #live(ready: ReadyShard): Observable<Shard> {
+    return liveShard(ready, {
+      reading: this.#reading,
+      firstSeenMs: this.#firstSeenMs,
+      stop$: this.#stop$,
+      announce: (children) => this.#announce(children),
+      finish: (outcome) => {
+        this.#graph.finish(ready.shard.shardId, outcome);
+        this.#wake$.next();
+      },
+    });
+  }
+
+  #announce(children: readonly PortChildShard[]): void {
+    const areKnown = this.#graph.announce(children.map(graphChild));
+    if (!areKnown || children.length === 0) this.#relist$.next();
+  }
 }
 
 /** A listed shard, for the graph. */
@@ -85,61 +165,4 @@ function graphChild({ ShardId, ParentShards, HashKeyRange }: PortChildShard): Gr
 
 function keyRange({ StartingHashKey, EndingHashKey }: PortShard['HashKeyRange']): GraphShard['hashKeyRange'] {
   return { startingHashKey: StartingHashKey, endingHashKey: EndingHashKey };
-}
-
-function readStream(reading: ShardReading, discoveryIntervalMs: number): Observable<Shard> {
-  const { scheduler, stream, notify } = reading;
-  const graph = new ShardGraph();
-  /** A shard ended whose children are not all known: list the shards now. */
-  const relist$ = new Subject<void>();
-  /** A shard is done: others may be ready. */
-  const wake$ = new Subject<void>();
-  const stop$ = new ReplaySubject<unknown>(1);
-  const firstSeenMs = scheduler.now();
-
-  const list = (): Observable<unknown> =>
-    listShards(reading.port, stream.id).pipe(
-      retryFaults(reading.retry, (notice) => notify({ type: 'discoveryFailed', streamName: stream.streamName, error: notice.error })),
-      tap((shards) => {
-        const added = graph.list(shards.map(graphShard));
-        notify({ type: 'shardsDiscovered', streamName: stream.streamName, added, total: graph.size });
-      }),
-      catchError((error: unknown) => {
-        if (graph.size === 0) return throwError(() => shardReadError(error, { streamName: stream.streamName }));
-        notify({ type: 'discoveryFailed', streamName: stream.streamName, error });
-        return EMPTY;
-      }),
-    );
-  const announce = (children: readonly PortChildShard[]): void => {
-    const known = graph.announce(children.map(graphChild));
-    if (!known || children.length === 0) relist$.next();
-  };
-
-  const discovery$ = discoveryIntervalMs === Infinity ? NEVER : interval(Math.min(discoveryIntervalMs, 2 ** 31 - 1), scheduler);
-  const listed$ = merge(of(0), relist$, discovery$).pipe(switchMap(list));
-  // Through the scheduler, so that a long line of shards that are done already does not grow the stack.
-  const ready$ = merge(listed$, wake$.pipe(observeOn(scheduler))).pipe(
-    mergeMap(() => graph.takeReady()),
-    takeUntil(stop$),
-  );
-  const shards$ = ready$.pipe(
-    mergeMap((ready) =>
-      shardLife(ready, {
-        reading,
-        firstSeenMs,
-        stop$,
-        announce,
-        finish: (outcome) => {
-          graph.finish(ready.shard.shardId, outcome);
-          wake$.next();
-        },
-      }),
-    ),
-  );
-  const stopping$ = (reading.stop ? from(reading.stop) : NEVER).pipe(
-    take(1),
-    tap((value) => stop$.next(value)),
-    switchMap(() => EMPTY),
-  );
-  return merge(stopping$, shards$);
 }

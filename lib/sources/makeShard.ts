@@ -1,5 +1,6 @@
 import { catchError, concatMap, defer, map, merge, Observable, takeUntil, tap, throwError } from 'rxjs';
-import { bindAccount, type ShardAccount } from '../checkpoints/shard-account.js';
+import { bindAccount } from '../checkpoints/account-of.js';
+import type { ShardAccount } from '../checkpoints/shard-account.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import type { ReadStart, ShardPage } from '../kinesis/reading.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
@@ -31,50 +32,52 @@ export interface ShardSource {
 
 /** Makes the {@link Shard} of a source: a subscription reads on from where the account stands. */
 export function makeShard(source: ShardSource): Shard {
-  const { account, subscribed = () => undefined } = source;
+  const { account, fencingToken } = source;
   const { streamName, shardId, parentShardIds, hashKeyRange } = account.shard;
-  let isSubscribed = false;
-
-  const begin = (): void => {
-    if (isSubscribed) throw new InvalidConfigError(`${streamName}/${shardId}: the shard has a subscriber; share() it to have more`);
-    isSubscribed = true;
-    account.isDrained = false;
-    subscribed(undefined);
-  };
-  const over = (end: SubscriptionEnd) => (): void => {
-    isSubscribed = false;
-    subscribed(end);
-  };
-
-  const records$ = defer(() => {
-    begin();
-    let children: readonly PortChildShard[] | undefined;
-    const noteEnd = (page: ShardPage): void => void (page.ended && (children = page.childShards));
-    // Everything read has been emitted: this is the shard's end, unless `stop` or a lost lease came first.
-    const complete = (): void => void (children && endShard(source, children));
-
-    return readPages(source).pipe(
-      tap(noteEnd),
-      concatMap((page) => deliverPage(page, account)),
-      tap({ complete }),
-      catchError((error: unknown) => throwError(() => shardReadError(error, { streamName, shardId, position: account.ledger.delivered }))),
-      tap({ complete: over('complete'), error: over('error'), unsubscribe: over('unsubscribe') }),
-    );
-  });
-
-  const leaseLost$ = account.leaseLost$.asObservable();
-  const { fencingToken } = source;
-  const fields = {
+  const records$ = oneAtATime(source);
+  const shard = Object.assign(new Observable<KinesisRecord>((subscriber) => records$.subscribe(subscriber)), {
     streamName,
     shardId,
     parentShardIds,
     ...(hashKeyRange && { hashKeyRange }),
     ...(fencingToken && { fencingToken }),
-    leaseLost$,
-  };
-  const shard = Object.assign(new Observable<KinesisRecord>((subscriber) => records$.subscribe(subscriber)), fields);
+    leaseLost$: account.leaseLost$,
+  });
   bindAccount(shard, account);
   return shard;
+}
+
+/** Lets one subscription read at a time, and tells when it begins and how it ends. */
+function oneAtATime(source: ShardSource): Observable<KinesisRecord> {
+  const { account, subscribed = () => undefined } = source;
+  let isSubscribed = false;
+  const over = (end: SubscriptionEnd) => (): void => {
+    isSubscribed = false;
+    subscribed(end);
+  };
+  return defer(() => {
+    const { streamName, shardId } = account.shard;
+    if (isSubscribed) throw new InvalidConfigError(`${streamName}/${shardId}: the shard has a subscriber; share() it to have more`);
+    isSubscribed = true;
+    account.isDrained = false;
+    subscribed(undefined);
+    return readRecords(source).pipe(tap({ complete: over('complete'), error: over('error'), unsubscribe: over('unsubscribe') }));
+  });
+}
+
+function readRecords(source: ShardSource): Observable<KinesisRecord> {
+  const { account } = source;
+  const { streamName, shardId } = account.shard;
+  let children: readonly PortChildShard[] | undefined;
+  const noteEnd = (page: ShardPage): void => void (page.ended && (children = page.childShards));
+  // Everything read has been emitted: this is the shard's end, unless `stop` or a lost lease came first.
+  const complete = (): void => void (children && endShard(source, children));
+  return readPages(source).pipe(
+    tap(noteEnd),
+    concatMap((page) => deliverPage(page, account)),
+    tap({ complete }),
+    catchError((error: unknown) => throwError(() => shardReadError(error, { streamName, shardId, position: account.ledger.delivered }))),
+  );
 }
 
 function readPages({ account, reading, open, stop$ }: ShardSource): Observable<ShardPage> {

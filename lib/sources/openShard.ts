@@ -1,4 +1,4 @@
-import { concatMap, defaultIfEmpty, defer, from, map, of, take, toArray, type Observable } from 'rxjs';
+import { catchError, concatMap, defaultIfEmpty, defer, EMPTY, from, ignoreElements, map, of, take, toArray, type Observable } from 'rxjs';
 import { isLeasing, type Checkpoint, type CheckpointStore, type Lease, type ShardIdentity } from '../checkpoints/checkpoint-store.js';
 import type { ReadStart } from '../kinesis/reading.js';
 import { retryFaults } from '../kinesis/retry.js';
@@ -16,22 +16,33 @@ export interface Opened {
   readonly start: ReadStart | 'done' | 'skipped';
 }
 
-/** Takes the shard's lease where there are leases, reads its checkpoint, and says where to begin. */
+/** Reads the shard's checkpoint, takes its lease where there are leases and it is not done yet, and says where to begin. */
 export function openShard(shard: ShardIdentity, ready: ReadyShard, reading: ShardReading, firstSeenMs: number): Observable<Opened> {
-  const { store } = reading;
-  const lease$: Observable<Lease | undefined> =
-    store && isLeasing(store) ? defer(() => from(store.take(shard))).pipe(take(1)) : of(undefined);
-  return lease$.pipe(
-    concatMap((lease) =>
-      readCheckpoint(shard, store).pipe(
-        concatMap((checkpoint) =>
-          startOf(ready, checkpoint, reading, firstSeenMs).pipe(map((start) => ({ lease, checkpoint: progress(checkpoint), start }))),
-        ),
+  const { store, retry, notify } = reading;
+  const begin = (lease: Lease | undefined): Observable<Opened> =>
+    readCheckpoint(shard, store).pipe(
+      concatMap((checkpoint) =>
+        startOf(ready, checkpoint, reading, firstSeenMs).pipe(map((start) => ({ lease, checkpoint: progress(checkpoint), start }))),
       ),
-    ),
-    retryFaults(reading.retry, (notice) =>
-      reading.notify({ type: 'readRetry', streamName: shard.streamName, shardId: shard.shardId, ...notice }),
-    ),
+    );
+  // Before a lease is taken another worker may still write: what it wrote last is read once the lease is ours.
+  const takeLease = (before: Opened): Observable<Opened> =>
+    store && isLeasing(store) && typeof before.start === 'object'
+      ? defer(() => from(store.take(shard))).pipe(take(1), concatMap(begin))
+      : of(before);
+
+  return begin(undefined).pipe(
+    concatMap(takeLease),
+    retryFaults(retry, (notice) => notify({ type: 'readRetry', streamName: shard.streamName, shardId: shard.shardId, ...notice })),
+  );
+}
+
+/** Gives the shard's lease up. That fails at most in letting the next worker wait. */
+export function releaseLease(shard: ShardIdentity, store: CheckpointStore | undefined): Observable<never> {
+  if (!store || !isLeasing(store)) return EMPTY;
+  return defer(() => from(store.release(shard))).pipe(
+    ignoreElements(),
+    catchError(() => EMPTY),
   );
 }
 

@@ -8,17 +8,17 @@ export interface FakeFault {
   readonly error?: Error | string;
   /** Instead of an error: no answer ever (`never`), or a page without records although there are some (`empty`; only GetRecords). */
   readonly answer?: 'empty' | 'never';
-  /** How long the call takes, in ms. Default as every call. With neither `error` nor `answer` the call is only slow. */
+  /** How long the call takes, in ms. With neither `error` nor `answer` the call is only slow. @defaultValue as every call */
   readonly latencyMs?: number;
-  /** Default every method. */
+  /** The method that it strikes. @defaultValue every method */
   readonly method?: KinesisMethod;
-  /** Default every shard, and ListShards. */
+  /** The shard that it strikes. @defaultValue every shard, and ListShards */
   readonly shard?: ShardName;
-  /** How many calls it strikes. Default 1; with `untilMs` no limit. */
+  /** How many calls it strikes. @defaultValue 1; with `untilMs` no limit */
   readonly times?: number;
-  /** From when on, in ms. Default the beginning. */
+  /** From when on, in ms. @defaultValue the beginning */
   readonly fromMs?: number;
-  /** Until before when, in ms. Default for ever. */
+  /** Until before when, in ms. @defaultValue for ever */
   readonly untilMs?: number;
 }
 

@@ -1,5 +1,4 @@
 import { InvalidConfigError } from '../values/errors.js';
-import { compareSequenceNumbers } from '../values/position.js';
 import type { KinesisRecord } from '../values/record.js';
 import { readMarbles } from './fake-marbles.js';
 import type { FakeRecord, FakeShardScript } from './fake-script.js';
@@ -51,17 +50,27 @@ export class Numbering {
     previous?: KinesisRecord,
   ): KinesisRecord {
     const { subSequenceNumber = 0, partitionKey = 'key', data = '' } = fields;
-    const sequenceNumber = String(fields.sequenceNumber ?? (subSequenceNumber > 0 ? shared(place.shardId, previous) : this.highest + 1n));
-    if (compareSequenceNumbers(sequenceNumber, String(this.highest)) > 0) this.highest = BigInt(sequenceNumber);
+    const given = fields.sequenceNumber ?? (subSequenceNumber > 0 ? shared(place.shardId, previous) : undefined);
+    const sequenceNumber = given === undefined ? String(++this.highest) : this.take(place.shardId, String(given));
     return {
       ...place,
       sequenceNumber,
       subSequenceNumber,
       partitionKey,
-      data: typeof data === 'string' ? new TextEncoder().encode(data) : data,
+      data: typeof data === 'string' ? ENCODER.encode(data) : data,
     };
   }
+
+  private take(shardId: string, given: string): string {
+    if (!/^(?:0|[1-9]\d*)$/.test(given))
+      throw new InvalidConfigError(`${shardId}: expected a decimal sequence number, got ${JSON.stringify(given)}`);
+    const number = BigInt(given);
+    if (number > this.highest) this.highest = number;
+    return given;
+  }
 }
+
+const ENCODER = new TextEncoder();
 
 function shared(shardId: string, previous: KinesisRecord | undefined): string {
   if (previous) return previous.sequenceNumber;

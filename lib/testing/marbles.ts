@@ -11,9 +11,9 @@ export interface MarbleHelpers extends RunHelpers {
 
 /** How far a marble test may go. */
 export interface MarblesConfig {
-  /** Virtual time after which the test counts as endless and fails, in ms. Default 1 000 000, more than 16 minutes. */
+  /** Virtual time after which the test counts as endless and fails, in ms. @defaultValue 1_000_000, more than 16 minutes */
   readonly maxFrames?: number;
-  /** Scheduled actions after which it does, for a loop without delay. Default 500 000. */
+  /** Scheduled actions after which it does, for a loop without delay. @defaultValue 500_000 */
   readonly maxActions?: number;
 }
 

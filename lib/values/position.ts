@@ -23,7 +23,7 @@ export const SHARD_END = 'SHARD_END';
  *
  * @remarks
  * Numbers of equal length compare as text, which is a few nanoseconds; others by their length once leading zeros are off.
- * No BigInt is made. Both positions must be well formed (see {@link assertPosition}): this is the hot path and does not check.
+ * No BigInt is made. Both positions must be well formed: this is the hot path and does not check.
  *
  * @returns below 0 when `a` comes first, above 0 when `b` does, 0 when they are the same place.
  */

@@ -54,7 +54,7 @@ export class SequenceNumberRanges {
   }
 
   /**
-   * The same records in fewer ranges: neighbours that {@link touch} become one.
+   * The same records in fewer ranges: neighbours that are certain to have nothing between them become one.
    *
    * @remarks Sequence numbers are not dense, so two ranges of plain records are never known to touch by their values alone.
    */
@@ -128,7 +128,7 @@ export function assertRange(range: SequenceNumberRange, where: string): void {
   }
 }
 
-/** Merges neighbours that {@link touch}; the order of the ranges stays. */
+/** Merges neighbours that are certain to have nothing between them; the order of the ranges stays. */
 export function mergeAdjacentRanges(ranges: readonly SequenceNumberRange[]): SequenceNumberRange[] {
   const merged: SequenceNumberRange[] = [];
   for (const range of ranges) {

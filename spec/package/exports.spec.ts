@@ -1,13 +1,65 @@
 import { expect } from 'chai';
+import * as dynamodb from '../../lib/dynamodb/index.js';
+import * as root from '../../lib/index.js';
+import * as level from '../../lib/level/index.js';
+import * as testing from '../../lib/testing/index.js';
 import { node } from '../support/exec.js';
 import { packed, type Manifest, type Packed } from '../support/packed.js';
 
 /** Every value that each entry point exports. A new name here is a promise to users; a missing one is a breaking change. */
 const exported: Readonly<Record<string, readonly string[]>> = {
-  'rx-kinesis': [],
+  'rx-kinesis': [
+    'comparePositions',
+    'mergeAdjacentRanges',
+    'SequenceNumberRanges',
+    'blockId',
+    'makeBlock',
+    'kinesisStream',
+    'kinesisShard',
+    'kinesisRange',
+    'kinesisRanges',
+    'polling',
+    'readBudget',
+    'withSequenceRanges',
+    'checkpointEvery',
+    'recoverFrom',
+    'mergeShards',
+    'eachBlock',
+    'memoryCheckpoints',
+    'BlockUnavailableError',
+    'CheckpointError',
+    'InvalidConfigError',
+    'InvalidValueError',
+    'LeaseLostError',
+    'OutOfOrderError',
+    'RangeExpiredError',
+    'RangeIncompleteError',
+    'RecoveryTimeoutError',
+    'RxKinesisError',
+    'ShardReadError',
+    'isBlockUnavailable',
+    'isCheckpointError',
+    'isInvalidConfig',
+    'isInvalidValue',
+    'isLeaseLost',
+    'isOutOfOrder',
+    'isRangeExpired',
+    'isRangeIncomplete',
+    'isRecoveryTimeout',
+    'isRxKinesisError',
+    'isShardReadError',
+  ],
   'rx-kinesis/dynamodb': ['leaseTable'],
   'rx-kinesis/level': ['levelCheckpoints'],
   'rx-kinesis/testing': ['block', 'fakeKinesis', 'marbles', 'record'],
+};
+
+/** The same entry points in lib/. Loading them all also makes the coverage count files that no other spec reaches. */
+const sources: Readonly<Record<string, object>> = {
+  'rx-kinesis': root,
+  'rx-kinesis/dynamodb': dynamodb,
+  'rx-kinesis/level': level,
+  'rx-kinesis/testing': testing,
 };
 
 describe('the entry points', () => {
@@ -41,8 +93,8 @@ describe('the entry points', () => {
       expect(await namesFrom(['--input-type=commonjs', '-e', script])).to.have.members(names);
     });
 
-    it(`export from the sources of ${name} exactly the expected names`, async () => {
-      expect(Object.keys((await import(name)) as object)).to.have.members(names);
+    it(`export from the sources of ${name} exactly the expected names`, () => {
+      expect(Object.keys(sources[name]!)).to.have.members(names);
     });
   }
 

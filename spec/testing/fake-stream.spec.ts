@@ -62,6 +62,10 @@ describe('the stream of fakeKinesis', () => {
         { shards: { 0: 'ab' }, values: { a: { sequenceNumber: 2 }, b: { sequenceNumber: 1 } } },
         /record 1 arrives after 2/,
       ],
+      'a sequence number that is none': [
+        { shards: { 0: 'a' }, values: { a: { sequenceNumber: 4.9e55 } } },
+        /decimal sequence number, got "4.9e\+55"/,
+      ],
       'numbers that repeat': [{ shards: { 0: 'ab' }, values: { b: { sequenceNumber: 1 } } }, /record 1 arrives after 1/],
       'a sub-sequence number without a number': [
         { shards: { 0: 'a' }, values: { a: { subSequenceNumber: 1 } } },

@@ -18,16 +18,14 @@ import {
   tap,
   type Observable,
 } from 'rxjs';
-import { isLeasing, type ShardIdentity } from '../checkpoints/checkpoint-store.js';
-import { ShardAccount } from '../checkpoints/shard-account.js';
+import type { ShardAccount } from '../checkpoints/shard-account.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import { budgetKey, type ReadStart } from '../kinesis/reading.js';
-import type { Outcome, ReadyShard } from '../kinesis/shard-graph.js';
+import type { Outcome } from '../kinesis/shard-graph.js';
 import type { Shard } from '../kinesis/shard.js';
 import type { ShardReading } from './config.js';
 import { makeShard, type SubscriptionEnd } from './makeShard.js';
-import { openShard, type Opened } from './openShard.js';
-import { rereadWith } from './rereadWith.js';
+import { releaseLease, type Opened } from './openShard.js';
 
 /** What a shard's life depends on, and whom it tells. */
 export interface LifeContext {
@@ -44,37 +42,8 @@ export interface LifeContext {
 /** How a life ends. */
 type Verdict = 'ended' | 'stopped' | 'lost';
 
-/**
- * The life of one shard: taken, emitted and read, drained, then ended, stopped or lost, and released.
- *
- * @remarks Emits the shard once, unless it is done already. Completes when its life is over and its last checkpoint is written.
- */
-export function shardLife(ready: ReadyShard, context: LifeContext): Observable<Shard> {
-  const { reading, firstSeenMs, stop$ } = context;
-  const { stream, store, notify } = reading;
-  const { shardId, parentShardIds, hashKeyRange } = ready.shard;
-  const shard: ShardIdentity = { streamName: stream.streamName, shardId, parentShardIds, hashKeyRange };
-
-  return defer(() => {
-    const account = new ShardAccount({ shard, store, notify, reread: rereadWith(reading, stream, shardId) });
-    const open$ = openShard(shard, ready, reading, firstSeenMs).pipe(tap(({ checkpoint }) => checkpoint && account.restore(checkpoint)));
-    return open$.pipe(
-      // A shard that cannot be opened fails by itself, when it is subscribed: whoever supervises it may try again.
-      catchError((): [undefined] => [undefined]),
-      takeUntil(stop$),
-      concatMap((opened) => {
-        if (opened?.start === 'done' || opened?.start === 'skipped') {
-          context.finish(opened.start === 'done' ? 'read' : 'skipped');
-          return opened.lease ? release(account) : EMPTY;
-        }
-        return new ShardLife(account, context, open$).run(opened);
-      }),
-    );
-  });
-}
-
-/** A life in progress. */
-class ShardLife {
+/** The life of a shard from being emitted to being released. */
+export class ShardLife {
   readonly #account: ShardAccount;
   readonly #context: LifeContext;
   readonly #open$: Observable<Opened>;
@@ -97,12 +66,7 @@ class ShardLife {
     const { reading, stop$ } = this.#context;
     const account = this.#account;
     const stopping$ = stop$.pipe(tap(() => (this.#isStopping = true)));
-    const lost$ = lease
-      ? from(lease.lost$).pipe(
-          catchError(() => EMPTY),
-          tap(() => account.lose()),
-        )
-      : EMPTY;
+    const lost$ = from(lease?.lost$ ?? EMPTY).pipe(tap(() => account.lose()));
 
     const over$ = merge(account.changes$, stopping$, lost$).pipe(
       startWith(undefined),
@@ -136,7 +100,7 @@ class ShardLife {
       ended: announce,
       subscribed: (end) => {
         this.#subscription = end;
-        account.changes$.next();
+        account.noteChange();
       },
     });
   }
@@ -175,48 +139,39 @@ class ShardLife {
     const { reading, finish } = this.#context;
     const account = this.#account;
     const { streamName, shardId } = account.shard;
-    const { scheduler, random } = reading;
-    // The end of a shard has to be written before its children may start; at a stop, a restart will do what could not be done.
-    const maxRetries = verdict === 'ended' ? Infinity : 3;
-    const writes$ = account.stores.map((store) => account.flushRetrying(store, { maxRetries, retryDelayMs: 1_000, scheduler, random }));
-    const settle$ = verdict === 'lost' ? EMPTY : merge(...writes$).pipe(catchError(() => EMPTY));
-
     const conclude$ = defer(() => {
       this.#isOver = true;
       const reason = account.isLost ? 'lost' : verdict;
-      account.leaseLost$.complete();
+      account.close();
       reading.budget.forget(budgetKey({ stream: reading.stream, shardId }));
       reading.notify({ type: 'shardReleased', streamName, shardId, reason });
       if (reason === 'ended') finish('read');
       return EMPTY;
     });
-    return concat(
-      settle$,
-      defer(() => this.#release()),
-      conclude$,
-    ).pipe(ignoreElements());
+    return concat(this.#lastWrites(verdict), this.#release(), conclude$).pipe(ignoreElements());
+  }
+
+  /** The end of a shard has to be written before its children start, however long that takes; after `stop`, nothing has to. */
+  #lastWrites(verdict: Verdict): Observable<unknown> {
+    const account = this.#account;
+    const { scheduler, random } = this.#context.reading;
+    const writes = (maxRetries: number): Observable<unknown> => {
+      const flushes = account.stores.map((store) => account.flushRetrying(store, { maxRetries, retryDelayMs: 1_000, scheduler, random }));
+      return merge(...flushes).pipe(catchError(() => EMPTY));
+    };
+    const untilStopped$ = verdict === 'ended' ? writes(Infinity).pipe(takeUntil(this.#context.stop$)) : EMPTY;
+    return concat(untilStopped$, writes(3));
   }
 
   #release(): Observable<never> {
-    return this.#opened?.lease && !this.#account.isLost ? release(this.#account) : EMPTY;
+    const { shard, store } = this.#account;
+    return defer(() => (this.#opened?.lease && !this.#account.isLost ? releaseLease(shard, store) : EMPTY));
   }
 
   /** The stream was unsubscribed: what is settled is still written, and the lease is given up, but nobody waits for it. */
   #abandon(): void {
     if (this.#isOver || !this.#opened?.lease || this.#account.isLost) return;
     const write$ = this.#account.flush().pipe(catchError(() => EMPTY));
-    concat(
-      write$,
-      defer(() => this.#release()),
-    ).subscribe();
+    concat(write$, this.#release()).subscribe();
   }
-}
-
-function release({ store, shard }: ShardAccount): Observable<never> {
-  if (!store || !isLeasing(store)) return EMPTY;
-  return defer(() => from(store.release(shard))).pipe(
-    ignoreElements(),
-    // The next worker takes it all the same, only later.
-    catchError(() => EMPTY),
-  );
 }

@@ -1,0 +1,124 @@
+import type { Position } from '../values/position.js';
+import { joinRanges, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
+
+/** A run of consecutive records in a block: its range, and the ordinals of its ends. */
+export interface Run {
+  readonly range: SequenceNumberRange;
+  readonly firstOrdinal: number;
+  readonly lastOrdinal: number;
+}
+
+/** The part of one block that lies in one shard. */
+export interface Entry<Ledger = unknown> {
+  readonly ledger: Ledger;
+  /** The block's ranges: the instance is what the block is known by. */
+  readonly key: SequenceNumberRanges;
+  readonly runs: readonly Run[];
+  /** The place of its last record. */
+  readonly end: Position;
+  readonly records: number;
+  readonly bytes: number;
+  state: 'open' | 'settled' | 'dropped';
+}
+
+/**
+ * The blocks of one shard, in the order in which they were made, from the first that is not settled on.
+ *
+ * @remarks Pure. Entering and settling take constant time on average, whatever the number of entries and the order of settling.
+ */
+export class Entries<Ledger> {
+  #entries: Entry<Ledger>[] = [];
+  /** Those before it are settled, and behind the watermark. */
+  #head = 0;
+  #open = 0;
+  #openRecords = 0;
+  #openBytes = 0;
+
+  /** How many are open. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** The records of the open ones. */
+  get openRecords(): number {
+    return this.#openRecords;
+  }
+
+  /** The payload bytes of the open ones. */
+  get openBytes(): number {
+    return this.#openBytes;
+  }
+
+  /** Enters one behind all others. */
+  add(entry: Entry<Ledger>): void {
+    this.#entries.push(entry);
+    if (entry.state === 'open') this.#count(entry, 1);
+  }
+
+  /** Closes an open one. */
+  close(entry: Entry<Ledger>, state: 'settled' | 'dropped'): void {
+    entry.state = state;
+    this.#count(entry, -1);
+  }
+
+  /** Takes the settled ones off the front; gives the end of the last of them, if there was one. */
+  takeSettledPrefix(): Position | undefined {
+    let end: Position | undefined;
+    let entry = this.#entries[this.#head];
+    while (entry?.state === 'settled') {
+      end = entry.end;
+      entry = this.#entries[++this.#head];
+    }
+    // Half of the array is done with: dropping it now moves each entry at most once on average.
+    if (this.#head > 32 && this.#head * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#head);
+      this.#head = 0;
+    }
+    return end;
+  }
+
+  /** The open ones, oldest first. */
+  openEntries(): Entry<Ledger>[] {
+    return this.#waiting().filter((entry) => entry.state === 'open');
+  }
+
+  /** The one that holds the watermark although a later one is settled. */
+  holding(): Entry<Ledger> | undefined {
+    const waiting = this.#waiting();
+    return waiting.some((entry) => entry.state === 'settled') ? waiting[0] : undefined;
+  }
+
+  /** The ranges of the settled ones behind an open one, in order; neighbours with nothing between them are one range. */
+  settledBehindOpen(): SequenceNumberRange[] {
+    const joined: Run[] = [];
+    for (const entry of this.#waiting()) {
+      for (const run of entry.state === 'settled' ? entry.runs : []) {
+        const last = joined.at(-1);
+        if (last?.lastOrdinal === run.firstOrdinal - 1) joined[joined.length - 1] = joinRuns(last, run);
+        else joined.push(run);
+      }
+    }
+    return joined.map((run) => run.range);
+  }
+
+  /** Drops all that are not settled, and forgets the settled ones behind them. */
+  drop(): void {
+    for (const entry of this.openEntries()) this.close(entry, 'dropped');
+    this.#entries = [];
+    this.#head = 0;
+  }
+
+  #waiting(): Entry<Ledger>[] {
+    return this.#entries.slice(this.#head);
+  }
+
+  #count({ records, bytes }: Entry<Ledger>, sign: 1 | -1): void {
+    this.#open += sign;
+    this.#openRecords += sign * records;
+    this.#openBytes += sign * bytes;
+  }
+}
+
+function joinRuns(a: Run, b: Run): Run {
+  return { firstOrdinal: a.firstOrdinal, lastOrdinal: b.lastOrdinal, range: joinRanges(a.range, b.range) };
+}

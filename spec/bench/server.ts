@@ -1,0 +1,59 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { cannedRecords, pageCount, SHARD_ID, type Canned } from './canned-pages.js';
+
+/**
+ * A Kinesis of one closed shard a stream, whose every response is made before it listens: what it costs is not what is
+ * measured. Runs as a child process; sends its port, and is ended by its parent.
+ */
+const streams = new Map<string, readonly Buffer[]>();
+for (const [name, canned] of Object.entries(JSON.parse(process.argv[2] ?? '{}') as Record<string, Canned>)) {
+  streams.set(name, pagesOf(name, canned));
+}
+
+const server = createServer((request, response) => {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => answer(request, JSON.parse(Buffer.concat(chunks).toString()) as Request, response));
+});
+server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
+process.on('disconnect', () => process.exit());
+
+interface Request {
+  readonly StreamName?: string;
+  /** The stream's name and the page, as {@link iterator} writes them. */
+  readonly ShardIterator?: string;
+}
+
+function answer({ headers }: IncomingMessage, body: Request, response: ServerResponse): void {
+  const [, action] = String(headers['x-amz-target']).split('.');
+  const page = action === 'GetRecords' ? pageAt(body.ShardIterator ?? '') : Buffer.from(JSON.stringify(describe(action, body)));
+  response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1', 'content-length': page.byteLength });
+  response.end(page);
+}
+
+function describe(action: string | undefined, { StreamName = '' }: Request): object {
+  if (action === 'GetShardIterator') return { ShardIterator: iterator(StreamName, 0) };
+  const HashKeyRange = { StartingHashKey: '0', EndingHashKey: String(2n ** 128n - 1n) };
+  return { Shards: [{ ShardId: SHARD_ID, HashKeyRange, SequenceNumberRange: { StartingSequenceNumber: '0', EndingSequenceNumber: '1' } }] };
+}
+
+function pageAt(shardIterator: string): Buffer {
+  const [name = '', page] = shardIterator.split('/');
+  const body = streams.get(name)?.[Number(page)];
+  if (!body) throw new Error(`no page ${shardIterator}`);
+  return body;
+}
+
+function pagesOf(name: string, canned: Canned): Buffer[] {
+  const count = pageCount(canned);
+  return Array.from({ length: count }, (_, page) => {
+    const isLast = page === count - 1;
+    const next = isLast ? {} : { NextShardIterator: iterator(name, page + 1) };
+    return Buffer.from(JSON.stringify({ Records: cannedRecords(canned, page), MillisBehindLatest: isLast ? 0 : 1_000, ...next }));
+  });
+}
+
+function iterator(name: string, page: number): string {
+  return `${name}/${page}`;
+}
