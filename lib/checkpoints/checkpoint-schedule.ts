@@ -1,4 +1,4 @@
-import { catchError, concat, defer, EMPTY, exhaustMap, from, ignoreElements, mergeMap, Subject, throwError, type Observable } from 'rxjs';
+import { audit, catchError, concat, defer, EMPTY, from, ignoreElements, mergeMap, Subject, throwError, type Observable } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
 import { isRxKinesisError } from '../values/errors.js';
 import type { CheckpointStore } from './checkpoint-store.js';
@@ -35,7 +35,8 @@ export class CheckpointSchedule {
   /** Writes what moved at each tick that has something to write. Emits nothing; failed writes are told as events and tried again. */
   writeAtTicks(): Observable<never> {
     return this.#due$.pipe(
-      exhaustMap(() => this.#nextTick()),
+      // Not exhaustMap, which is deaf in its own tick: what becomes due within one is looked at again at the next.
+      audit(() => this.#nextTick()),
       mergeMap(() => this.#settlement.accounts),
       mergeMap((account) => this.#writeAtTick(account)),
       ignoreElements(),

@@ -19,7 +19,7 @@ export class CheckpointError extends RxKinesisError {
 }
 
 /** Whether `error` is a {@link CheckpointError}. */
-export const isCheckpointError = guardFor<CheckpointError>('CHECKPOINT');
+export const isCheckpointError = /* @__PURE__ */ guardFor<CheckpointError>('CHECKPOINT');
 
 /** Another worker has taken the shard: this one must stop its work on it and write nothing more. Not retriable. */
 export class LeaseLostError extends RxKinesisError {
@@ -36,4 +36,4 @@ export class LeaseLostError extends RxKinesisError {
 }
 
 /** Whether `error` is a {@link LeaseLostError}. */
-export const isLeaseLost = guardFor<LeaseLostError>('LEASE_LOST');
+export const isLeaseLost = /* @__PURE__ */ guardFor<LeaseLostError>('LEASE_LOST');

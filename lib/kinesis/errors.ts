@@ -34,7 +34,7 @@ export class ShardReadError extends RxKinesisError {
 }
 
 /** Whether `error` is a {@link ShardReadError}. */
-export const isShardReadError = guardFor<ShardReadError>('SHARD_READ');
+export const isShardReadError = /* @__PURE__ */ guardFor<ShardReadError>('SHARD_READ');
 
 /** Which part of a shard is missing, and how that was seen. */
 export interface Gap {
@@ -65,7 +65,7 @@ export class RangeExpiredError extends RxKinesisError {
 }
 
 /** Whether `error` is a {@link RangeExpiredError}. */
-export const isRangeExpired = guardFor<RangeExpiredError>('RANGE_EXPIRED');
+export const isRangeExpired = /* @__PURE__ */ guardFor<RangeExpiredError>('RANGE_EXPIRED');
 
 /** A range was read to its end, but not as its ends and its count say. Not retriable. */
 export class RangeIncompleteError extends RxKinesisError {
@@ -84,7 +84,7 @@ export class RangeIncompleteError extends RxKinesisError {
 }
 
 /** Whether `error` is a {@link RangeIncompleteError}. */
-export const isRangeIncomplete = guardFor<RangeIncompleteError>('RANGE_INCOMPLETE');
+export const isRangeIncomplete = /* @__PURE__ */ guardFor<RangeIncompleteError>('RANGE_INCOMPLETE');
 
 /** Reading a range came no further within `retryTimeoutMs`. Retriable. */
 export class RecoveryTimeoutError extends RxKinesisError {
@@ -101,7 +101,7 @@ export class RecoveryTimeoutError extends RxKinesisError {
 }
 
 /** Whether `error` is a {@link RecoveryTimeoutError}. */
-export const isRecoveryTimeout = guardFor<RecoveryTimeoutError>('RECOVERY_TIMEOUT');
+export const isRecoveryTimeout = /* @__PURE__ */ guardFor<RecoveryTimeoutError>('RECOVERY_TIMEOUT');
 
 /** A stored block is lost or corrupt; its ranges say what to read again. Retriable: `recoverFrom` does. */
 export class BlockUnavailableError extends RxKinesisError {
@@ -117,4 +117,4 @@ export class BlockUnavailableError extends RxKinesisError {
 }
 
 /** Whether `error` is a {@link BlockUnavailableError}. */
-export const isBlockUnavailable = guardFor<BlockUnavailableError>('BLOCK_UNAVAILABLE');
+export const isBlockUnavailable = /* @__PURE__ */ guardFor<BlockUnavailableError>('BLOCK_UNAVAILABLE');

@@ -21,4 +21,4 @@ export class OutOfOrderError extends RxKinesisError {
 }
 
 /** Whether `error` is an {@link OutOfOrderError}. */
-export const isOutOfOrder = guardFor<OutOfOrderError>('OUT_OF_ORDER');
+export const isOutOfOrder = /* @__PURE__ */ guardFor<OutOfOrderError>('OUT_OF_ORDER');

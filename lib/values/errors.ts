@@ -54,7 +54,7 @@ export class InvalidConfigError extends RxKinesisError {
 }
 
 /** Whether `error` is an {@link InvalidConfigError}. */
-export const isInvalidConfig = guardFor<InvalidConfigError>('INVALID_CONFIG');
+export const isInvalidConfig = /* @__PURE__ */ guardFor<InvalidConfigError>('INVALID_CONFIG');
 
 /** A value read from outside (range JSON, a table row, a stored entry) is malformed. Not retriable. */
 export class InvalidValueError extends RxKinesisError {
@@ -63,4 +63,4 @@ export class InvalidValueError extends RxKinesisError {
 }
 
 /** Whether `error` is an {@link InvalidValueError}. */
-export const isInvalidValue = guardFor<InvalidValueError>('INVALID_VALUE');
+export const isInvalidValue = /* @__PURE__ */ guardFor<InvalidValueError>('INVALID_VALUE');

@@ -5,13 +5,12 @@ import {
   eachBlock,
   kinesisStream,
   mergeShards,
-  polling,
   withSequenceRanges,
   type CheckpointStore,
   type KinesisRecord,
 } from '../../lib/index.js';
 import { readFrom } from '../support/checkpoint-store-contract.js';
-import { consume, expectExactlyOnce, fast, sequenceNumbersOf, type Consumer, type ConsumerConfig } from '../support/consumer.js';
+import { consume, expectExactlyOnce, fast, inPagesOf, sequenceNumbersOf, type Consumer, type ConsumerConfig } from '../support/consumer.js';
 import { kinesisKinds, type KinesisService } from '../support/kinesis-services.js';
 import { leaseTables, storeKinds, type StoreService } from '../support/stores.js';
 import { TestStream } from '../support/test-stream.js';
@@ -62,8 +61,7 @@ for (const kind of kinesisKinds) {
           const release$ = new ReplaySubject<void>(1);
           let worked = 0;
           const work = () => (worked++ < 8 ? [] : release$.pipe(take(1)));
-          const reader = polling({ maxRecordsPerPage: most / 20, idleDelayMs: 20 });
-          const first = start({ store: store(), reader, maxInFlightRecords: most / 20, work });
+            const first = start({ store: store(), ...inPagesOf(most / 20), work });
           await first.until('work is held up in both shards', () => worked === 10);
           const doneBefore = first.records.length;
           const stopped = first.stop();
@@ -143,7 +141,7 @@ for (const kind of kinesisKinds) {
 
       it('goes on in the middle of a chain after a stop', async () => {
         await reshard();
-        const first = start({ store: store(), reader: polling({ maxRecordsPerPage: most / 40 }), maxInFlightRecords: most / 40 });
+        const first = start({ store: store(), ...inPagesOf(most / 40) });
         await first.until('a child is being read', () => first.eventsOf('shardReleased').length > 0);
         await first.stop();
         expect(first.records.length).to.be.below(stream.count);

@@ -38,6 +38,11 @@ export const fast = {
   retry: { initialDelayMs: 1, maxDelayMs: 20 },
 } as const;
 
+/** Options to read and work on so many records at a time, so that a spec can act while there is more to read. */
+export function inPagesOf(records: number): Pick<KinesisStreamConfig, 'reader' | 'maxInFlightRecords'> {
+  return { reader: polling({ idleDelayMs: 20, maxRecordsPerPage: records }), maxInFlightRecords: records };
+}
+
 /** A whole consumer, as a program would run it. */
 export interface Consumer {
   /** The blocks whose work is done, in the order in which it was. */

@@ -58,6 +58,7 @@ export async function startKinesisLocal(): Promise<KinesisService> {
     KINESIS_MOCK_PLAIN_PORT: String(port),
     KINESIS_MOCK_TLS_PORT: String(tlsPort),
     KINESIS_MOCK_CERT_PATH: join(dirname(main), 'server.json'),
+    SHARD_LIMIT: '1000',
     LOG_LEVEL: 'ERROR',
     ...Object.fromEntries(durations),
   };

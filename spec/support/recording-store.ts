@@ -56,11 +56,6 @@ export function recordingStore(config: RecordingStoreConfig = {}): RecordingStor
   };
 }
 
-/** A store that never ends a write. */
-export function silentStore(write: () => Observable<unknown> = () => of()): CheckpointStore {
-  return { read: () => of(undefined), write };
-}
-
 function inShort(checkpoint: Checkpoint): string {
   const beyond = (checkpoint.settledBeyond ?? []).map((range) => rangeToString(range).replace(/^[^[]*\[|\]$/g, ''));
   return [positionToString(checkpoint), ...beyond.map((range) => `+ ${range}`)].join(' ');
