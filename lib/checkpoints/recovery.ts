@@ -1,16 +1,15 @@
 import { concat, concatMap, defaultIfEmpty, defer, EMPTY, from, map, reduce, take, tap, toArray, type Observable } from 'rxjs';
-import { DeliveredRecord, type RecordFields } from '../ledger/delivered-record.js';
-import type { Unclaimed } from '../ledger/deliveries.js';
-import type { Ledger } from '../ledger/ledger.js';
+import type { RecordFields } from '../ledger/delivered-record.js';
 import type { LostPiece, LostWork } from '../ledger/lost-work.js';
-import { entriesOf, openBlock, replaceBlock } from '../ledger/tracked-block.js';
+import { entriesOf, replaceBlock } from '../ledger/tracked-block.js';
 import { makeBlock, type Block } from '../values/block.js';
 import { InvalidConfigError } from '../values/errors.js';
-import { comparePositions, type Position } from '../values/position.js';
+import type { Position } from '../values/position.js';
 import type { KinesisEvent } from '../monitoring/events.js';
 import type { KinesisRecord } from '../values/record.js';
 import { SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
 import type { CheckpointStore } from './checkpoint-store.js';
+import { PieceRestoring, rangeOfPiece } from './lost-piece.js';
 import type { Reread, ShardAccount } from './shard-account.js';
 
 /** Brings lost blocks and records back: reads their ranges again and enters the result in the ledger like any other. */
@@ -21,6 +20,7 @@ export class Recovery {
   /** Reads ranges of blocks that no shard here has read. */
   readonly #readForeign: Reread | undefined;
   #resuming: readonly ShardAccount[] = [];
+  #isUnderWay = false;
 
   constructor(lost: LostWork, store: CheckpointStore, retryTimeoutMs: number, readForeign: Reread | undefined) {
     this.#lost = lost;
@@ -31,23 +31,27 @@ export class Recovery {
 
   /** The source has failed: the shards whose work goes on are to be read on after the last delivered record. */
   begin(error: unknown): void {
+    this.#isUnderWay = true;
     const { blocks, pieces, ledgers } = this.#lost.find();
     this.#resuming = ledgers.map((ledger) => ledger.owner as ShardAccount);
     for (const account of this.#resuming) account.resumes = true;
-    const ranges = [...blocks.flatMap((block) => block.ranges), ...pieces.map(({ ledger, piece }) => rangeOf(piece, ledger))];
+    const ranges = [...blocks.flatMap((block) => block.ranges), ...pieces.map(rangeOfPiece)];
     this.#notify({ type: 'recoveryStarted', ranges, error });
   }
 
   /** The pipeline is over: a later subscription to one of the shards does not belong to it. */
   cancel(): void {
-    for (const account of this.#resuming) account.resumes = false;
+    for (const account of this.#resuming) {
+      account.resumes = false;
+      account.noteChange();
+    }
   }
 
   /** Emits everything that is lost again: first whole blocks, then what was on its way into one, cut into blocks by page. */
   emitLost(): Observable<Block | KinesisRecord> {
     return defer(() => {
+      if (!this.#isUnderWay) return EMPTY;
       const { blocks, pieces } = this.#lost.find();
-      if (blocks.length + pieces.length === 0) return EMPTY;
       let records = 0;
       return concat(
         from(blocks).pipe(concatMap((ranges) => this.#restoreBlock(ranges))),
@@ -55,7 +59,10 @@ export class Recovery {
       ).pipe(
         tap({
           next: (value) => void (records += 'records' in value ? value.records.length : 1),
-          complete: () => this.#notify({ type: 'recovered', ranges: blocks.length + pieces.length, records }),
+          complete: () => {
+            this.#isUnderWay = false;
+            this.#notify({ type: 'recovered', ranges: blocks.length + pieces.length, records });
+          },
         }),
       );
     });
@@ -110,31 +117,14 @@ export class Recovery {
   }
 
   /** Records keep their place in the ledger, so blocks made of them claim what the lost ones would have claimed. */
-  #restorePiece({ ledger, piece, afterOrdinal, asBlocks }: LostPiece): Observable<Block | KinesisRecord> {
-    const account = ledger.owner as ShardAccount;
-    let ordinal = piece.firstOrdinal;
-    let bytesThrough = piece.bytesBefore;
-
-    const place = (fields: RecordFields): DeliveredRecord => {
-      bytesThrough += fields.data.byteLength;
-      const { streamName, shardId } = account.shard;
-      return new DeliveredRecord(streamName, shardId, fields, ledger, ordinal++, bytesThrough);
-    };
-    const restore = (page: readonly RecordFields[], settled: Position | undefined): (Block | KinesisRecord)[] => {
-      const firstOrdinal = ordinal;
-      const isLost = (record: KinesisRecord, i: number): boolean =>
-        firstOrdinal + i > afterOrdinal && !account.restored.include(record) && !(settled && comparePositions(record, settled) <= 0);
-      const records = page.map(place).filter(isLost);
-      if (!asBlocks) return records;
-      return records.length > 0 ? [openBlock(records, true)] : [];
-    };
-    if (!account.reread) return EMPTY;
+  #restorePiece(lost: LostPiece): Observable<Block | KinesisRecord> {
+    const account = lost.ledger.owner as ShardAccount;
+    const { reread } = account;
+    if (!reread) return EMPTY;
+    const restoring = new PieceRestoring(lost, account);
+    const retryTimeoutMs = this.#retryTimeoutMs;
     return this.#settledElsewhere(account).pipe(
-      concatMap((settled) =>
-        account.reread!([rangeOf(piece, ledger)], { retryTimeoutMs: this.#retryTimeoutMs }).pipe(
-          concatMap((page) => restore(page, settled)),
-        ),
-      ),
+      concatMap((settled) => reread([rangeOfPiece(lost)], { retryTimeoutMs }).pipe(concatMap((page) => restoring.restore(page, settled)))),
     );
   }
 
@@ -142,19 +132,6 @@ export class Recovery {
   #settledElsewhere({ shard }: ShardAccount): Observable<Position | undefined> {
     return defer(() => from(this.#store.read(shard))).pipe(take(1), defaultIfEmpty(undefined));
   }
-}
-
-function rangeOf(piece: Unclaimed, ledger: Ledger): SequenceNumberRange {
-  const { streamName, shardId } = (ledger.owner as ShardAccount).shard;
-  return {
-    streamName,
-    shardId,
-    fromSeqNumber: piece.first.sequenceNumber,
-    toSeqNumber: piece.last.sequenceNumber,
-    fromSubSeqNumber: piece.first.subSequenceNumber,
-    toSubSeqNumber: piece.last.subSequenceNumber,
-    recordCount: piece.lastOrdinal - piece.firstOrdinal + 1,
-  };
 }
 
 function keyOf({ streamName, shardId }: SequenceNumberRange): string {

@@ -105,10 +105,14 @@ export class ShardAccount {
     this.#pipelines++;
   }
 
-  /** A pipeline is over; if it completed, what it was given and no block holds was dropped on purpose. */
+  /**
+   * A pipeline is over. If it completed, nothing more will settle; and if it was given the shard to its end, what no block
+   * holds was dropped on purpose. Before the end it may have cut off what nobody has seen (`take`, `takeUntil`).
+   */
   endPipeline(completed: boolean): void {
     this.#pipelines--;
-    if (completed) this.ledger.closeClaims();
+    if (completed) this.isDrained = true;
+    if (completed && this.ledger.hasEnded) this.ledger.closeClaims();
     this.noteChange();
   }
 

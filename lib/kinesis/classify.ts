@@ -15,6 +15,7 @@ export function classify(error: unknown): FaultKind {
   const name = nameOf(error);
   if (name === 'ExpiredIteratorException') return 'iterator';
   if (THROTTLING.has(name)) return 'throttling';
+  if (TRANSIENT.has(name)) return 'transient';
   if (FATAL.has(name)) return 'fatal';
   const status = (error as { readonly $metadata?: { readonly httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode;
   if (status === 429) return 'throttling';
@@ -32,9 +33,16 @@ const THROTTLING = new Set([
   'LimitExceededException',
   'ProvisionedThroughputExceededException',
   'RequestLimitExceeded',
+  'RequestThrottled',
+  'RequestThrottledException',
+  'ThrottledException',
+  'Throttling',
   'ThrottlingException',
   'TooManyRequestsException',
 ]);
+
+/** Those with a 4xx status: a request that was too slow to arrive, and a listing that was, which begins anew. */
+const TRANSIENT = new Set(['ExpiredNextTokenException', 'RequestTimeout', 'RequestTimeoutException']);
 
 const FATAL = new Set([
   'AccessDeniedException',

@@ -2,16 +2,16 @@ import { catchError, defer, EMPTY, filter, from, map, mergeMap, repeat, throwErr
 import { delayOf } from '../internal/delay.js';
 import type { EventSink } from '../monitoring/events.js';
 import { startOf, type SequenceNumberRange } from '../values/sequence-range.js';
-import { RangeExpiredError, RangeIncompleteError, RecoveryTimeoutError } from './errors.js';
+import { RangeIncompleteError, RecoveryTimeoutError, type RangeExpiredError } from './errors.js';
 import type { PortRecord } from './port.js';
 import { RangeScan } from './range-scan.js';
-import { positionOf, type GapPolicy, type ReadContext, type ShardPage } from './reading.js';
+import { positionOf, type ReadContext, type ShardPage } from './reading.js';
 import { ShardCursor } from './shard-cursor.js';
 import { shardReadError } from './shardReadError.js';
 
 /** How ranges are read. */
 export interface RangeReading {
-  /** The longest time without a record or an answer that says there is none, in ms. */
+  /** The longest time without a record of the ranges, in ms. */
   readonly retryTimeoutMs: number;
   /** How many shards are read at once. */
   readonly concurrency: number;
@@ -39,7 +39,7 @@ export function readRanges(
 
 /**
  * Reads ranges of one shard in one pass: reading goes on from range to range, and jumps with a new iterator only when a whole
- * page had nothing of them.
+ * page had nothing of them. What is missing is for the scan to tell, which knows the ranges, and not for the cursor.
  */
 function readShardRanges(ranges: readonly SequenceNumberRange[], context: ReadContext, reading: RangeReading): Observable<RangePage> {
   return defer(() => new ShardRangesReading(ranges, context, reading).pages());
@@ -50,6 +50,8 @@ class ShardRangesReading {
   readonly #reading: RangeReading;
   readonly #scan: RangeScan;
   readonly #cursor: ShardCursor;
+  /** The range that the iterator was opened for. */
+  #aim: SequenceNumberRange | undefined;
   #pagesAtTheTip = 0;
   /** What the last call failed with, if none has succeeded since. */
   #lastFault: unknown;
@@ -58,12 +60,12 @@ class ShardRangesReading {
     this.#context = context;
     this.#reading = reading;
     this.#scan = new RangeScan(ranges, (error) => passOver(error, context));
-    const onGap: GapPolicy = (gap) => decide(context.onGap, new RangeExpiredError(gap, this.#scan.pending));
     const notify: EventSink = (event) => {
       if (event.type === 'readRetry') this.#lastFault = event.error;
-      context.notify(event);
+      if (event.type !== 'gap') context.notify(event);
     };
-    this.#cursor = new ShardCursor({ ...context, onGap, notify }, { type: 'AT', position: startOf(this.#scan.pending[0]!) });
+    this.#aim = this.#scan.pending[0];
+    this.#cursor = new ShardCursor({ ...context, onGap: 'continue', notify }, { type: 'AT', position: startOf(this.#aim!) });
   }
 
   /** The pages' records that are in the ranges; completes when the last range is behind. */
@@ -90,32 +92,24 @@ class ShardRangesReading {
     this.#pagesAtTheTip = isAtTheTip ? this.#pagesAtTheTip + 1 : 0;
     if (page.ended || this.#pagesAtTheTip === PAGES_TO_BELIEVE_THE_TIP) scan.end();
     const [next] = scan.pending;
-    const isFarAhead = page.records.length > 0 && records.length === 0 && !scan.isInside;
-    if (next && isFarAhead) this.#cursor.seek({ type: 'AT', position: startOf(next) });
+    if (next && next !== this.#aim && records.length === 0 && !scan.isInside) {
+      this.#aim = next;
+      this.#cursor.seek({ type: 'AT', position: startOf(next) });
+    }
     return { streamName: stream.streamName, shardId, records };
   }
 
-  /** Nothing came for too long: because calls failed, or because Kinesis has only empty pages to give. */
-  #stalled(): RangeExpiredError | RecoveryTimeoutError {
-    const { pending } = this.#scan;
-    const { stream, shardId } = this.#context;
-    if (this.#lastFault !== undefined || !pending[0])
-      return new RecoveryTimeoutError(pending, this.#reading.retryTimeoutMs, this.#lastFault);
-    return new RangeExpiredError({ streamName: stream.streamName, shardId, from: startOf(pending[0]) }, pending);
+  #stalled(): RecoveryTimeoutError {
+    return new RecoveryTimeoutError(this.#scan.pending, this.#reading.retryTimeoutMs, this.#lastFault);
   }
 }
 
 /** An iterator at the newest record may give an empty page before it gives a record: so many in a row are believed. */
 const PAGES_TO_BELIEVE_THE_TIP = 3;
 
-function decide(onGap: GapPolicy, error: RangeExpiredError): 'continue' {
-  const decision = typeof onGap === 'function' ? onGap(error.gap) : onGap;
-  if (decision !== 'continue') throw error;
-  return decision;
-}
-
 function passOver(error: RangeExpiredError | RangeIncompleteError, { onGap, notify }: ReadContext): void {
   if (error instanceof RangeIncompleteError) throw error;
-  decide(onGap, error);
+  const decision = typeof onGap === 'function' ? onGap(error.gap) : onGap;
+  if (decision !== 'continue') throw error;
   notify({ type: 'gap', ...error.gap });
 }

@@ -30,39 +30,66 @@ export interface ReadBudget {
 export function readBudget({ readsPerSecond = 5, bytesPerSecond = 2 * 1024 * 1024 }: ReadBudgetConfig = {}): ReadBudget {
   assertNumber('readsPerSecond', readsPerSecond, Number.MIN_VALUE, true);
   assertNumber('bytesPerSecond', bytesPerSecond, Number.MIN_VALUE, true);
-  const spacingMs = 1000 / readsPerSecond;
-  /** By shard: when the next read may begin, and when the bytes read so far are paid for. */
-  const accounts = new Map<string, { nextMs: number; paidMs: number }>();
-
-  const accountOf = (shard: string): { nextMs: number; paidMs: number } => {
-    const account = accounts.get(shard) ?? { nextMs: -Infinity, paidMs: -Infinity };
-    accounts.set(shard, account);
-    return account;
+  const shards = new Map<string, ShardBudget>();
+  const budgetOf = (shard: string): ShardBudget => {
+    const budget = shards.get(shard) ?? new ShardBudget(1000 / readsPerSecond, 1000 / bytesPerSecond);
+    shards.set(shard, budget);
+    return budget;
   };
 
   return {
-    acquire: (shard, scheduler) =>
-      defer(() => {
-        const account = accountOf(shard);
-        const now = scheduler.now();
-        const turnMs = Math.min(Math.max(now, account.nextMs), now + LONGEST_WAIT_MS);
-        account.nextMs = turnMs + spacingMs;
-        const turn$ = waitUntil(turnMs, scheduler);
-        // The read before may have been paid for later than this turn.
-        return turn$.pipe(concatMap(() => waitUntil(account.paidMs, scheduler)));
-      }),
-    spend: (shard, bytes, scheduler) => {
-      const account = accountOf(shard);
-      account.paidMs = Math.max(scheduler.now(), account.paidMs) + (bytes / bytesPerSecond) * 1000;
-    },
-    forget: (shard) => void accounts.delete(shard),
+    acquire: (shard, scheduler) => defer(() => budgetOf(shard).takeTurn(-Infinity, scheduler)),
+    spend: (shard, bytes, scheduler) => budgetOf(shard).spend(bytes, scheduler),
+    forget: (shard) => void shards.delete(shard),
   };
 }
 
-/** Beyond any honest wait (10 MiB at 2 MiB a second are 5 s), so that a clock set back does not stop a shard. */
-const LONGEST_WAIT_MS = 60_000;
+/** The budget of one shard. */
+class ShardBudget {
+  readonly #spacingMs: number;
+  readonly #msPerByte: number;
+  /** Beyond any honest wait, so that a clock set back does not stop the shard. */
+  readonly #longestWaitMs: number;
+  /** When the next read may begin. */
+  #nextMs = -Infinity;
+  /** When the bytes read so far are paid for. */
+  #paidMs = -Infinity;
 
-function waitUntil(timeMs: number, scheduler: SchedulerLike): Observable<unknown> {
-  const waitMs = Math.min(timeMs - scheduler.now(), LONGEST_WAIT_MS);
-  return waitMs > 0 ? delayOf(waitMs, scheduler) : of(0);
+  constructor(spacingMs: number, msPerByte: number) {
+    this.#spacingMs = spacingMs;
+    this.#msPerByte = msPerByte;
+    this.#longestWaitMs = 60_000 + spacingMs + MAX_PAGE_BYTES * msPerByte;
+  }
+
+  /** Emits when a read may begin: not before `earliestMs`, and behind those that wait already. */
+  takeTurn(earliestMs: number, scheduler: SchedulerLike): Observable<unknown> {
+    const now = this.#limitWaits(scheduler);
+    const turnMs = Math.max(now, earliestMs, this.#nextMs);
+    this.#nextMs = turnMs + this.#spacingMs;
+    const turn$ = turnMs > now ? delayOf(turnMs - now, scheduler) : of(0);
+    return turn$.pipe(
+      concatMap((value) => {
+        // What the reads before this one gave meanwhile may not be paid for yet.
+        const isPaid = this.#paidMs - this.#limitWaits(scheduler) <= EARLY_TIMER_MS;
+        return isPaid ? of(value) : this.takeTurn(this.#paidMs, scheduler);
+      }),
+    );
+  }
+
+  /** Says how much a read gave. */
+  spend(bytes: number, scheduler: SchedulerLike): void {
+    this.#paidMs = Math.max(scheduler.now(), this.#paidMs) + bytes * this.#msPerByte;
+  }
+
+  #limitWaits(scheduler: SchedulerLike): number {
+    const now = scheduler.now();
+    this.#nextMs = Math.min(this.#nextMs, now + this.#longestWaitMs);
+    this.#paidMs = Math.min(this.#paidMs, now + this.#longestWaitMs);
+    return now;
+  }
 }
+
+/** GetRecords: at most 10 MiB a page. */
+const MAX_PAGE_BYTES = 10 * 1024 * 1024;
+/** Timers count whole milliseconds, and fire up to one early by the clock. */
+const EARLY_TIMER_MS = 2;

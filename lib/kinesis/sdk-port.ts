@@ -28,12 +28,14 @@ function isPort(client: KinesisClientLike | KinesisPort): client is KinesisPort 
 
 function sdkPort(client: KinesisClientLike): KinesisPort {
   const send = <R>(command: object): Observable<R> => fromAbortable((abortSignal) => client.send(command, { abortSignal }) as Promise<R>);
+  // `null` is what some emulators send where the service leaves a field out.
   return {
     listShards: (request) =>
-      send<ListShardsPage>(new ListShardsCommand(request)).pipe(map((page) => ({ ...page, Shards: page.Shards ?? [] }))),
+      send<ListShardsPage>(new ListShardsCommand(request)).pipe(
+        map((page) => ({ ...page, Shards: page.Shards ?? [], NextToken: page.NextToken ?? undefined })),
+      ),
     getShardIterator: (request) =>
       send<{ readonly ShardIterator: string }>(new GetShardIteratorCommand(request)).pipe(map((response) => response.ShardIterator)),
-    // `null` is what some emulators send where the service leaves the field out.
     getRecords: (request) =>
       send<GetRecordsPage>(new GetRecordsCommand(request)).pipe(
         map((page) => ({ ...page, Records: page.Records ?? [], NextShardIterator: page.NextShardIterator ?? undefined })),

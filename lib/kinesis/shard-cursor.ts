@@ -1,11 +1,12 @@
 import { catchError, concatMap, defer, map, of, take, tap, type Observable } from 'rxjs';
-import { comparePositions } from '../values/position.js';
+import { comparePositions, type Position } from '../values/position.js';
 import { classify, nameOf } from './classify.js';
-import { RangeExpiredError, ShardReadError, type Gap } from './errors.js';
+import { RangeExpiredError, ShardReadError } from './errors.js';
 import { findShard } from './listShards.js';
 import type { GetRecordsPage, GetShardIteratorRequest, PortRecord } from './port.js';
 import { budgetKey, bytesOf, positionOf, type ReadContext, type ReadStart, type ShardPage } from './reading.js';
 import { retryFaults, type RetryNotice } from './retry.js';
+import { TrimCheck } from './trim-check.js';
 
 /**
  * A place in a shard, moved by reading.
@@ -17,9 +18,11 @@ import { retryFaults, type RetryNotice } from './retry.js';
 export class ShardCursor {
   readonly #context: ReadContext;
   #place: ReadStart;
+  /** Whether Kinesis no longer knows the place, so that iterators are opened at the oldest record instead. */
+  #isPlaceGone = false;
   #iterator: string | undefined;
-  /** Set from opening an iterator until the first record that comes from it. */
-  #openedAtMs: number | undefined;
+  /** Set from opening an iterator at a record until it is known whether that was trimmed. */
+  #trimCheck: TrimCheck | undefined;
 
   constructor(context: ReadContext, start: ReadStart) {
     this.#context = context;
@@ -29,23 +32,25 @@ export class ShardCursor {
   /** Goes to another place; the next read opens a new iterator there. */
   seek(start: ReadStart): void {
     this.#place = start;
+    this.#isPlaceGone = false;
     this.#iterator = undefined;
   }
 
   /** Reads one page of at most `limit` records, within the budget, trying faults that pass again. */
   read(limit: number): Observable<ShardPage> {
-    const { port, budget, scheduler, stream, retry } = this.#context;
-    const key = budgetKey(this.#context);
     return defer(() => (this.#iterator === undefined ? this.#open() : of(this.#iterator))).pipe(
-      concatMap((iterator) =>
-        budget.acquire(key, scheduler).pipe(
-          take(1),
-          map(() => iterator),
-        ),
-      ),
-      concatMap((ShardIterator) =>
-        port.getRecords({ ShardIterator, Limit: limit, ...(stream.id.StreamARN && { StreamARN: stream.id.StreamARN }) }),
-      ),
+      concatMap((iterator) => (iterator === undefined ? of(NOTHING_LEFT) : this.#getRecords(iterator, limit))),
+      retryFaults(this.#context.retry, (notice) => this.#notifyRetry(notice)),
+    );
+  }
+
+  #getRecords(ShardIterator: string, Limit: number): Observable<ShardPage> {
+    const { port, budget, scheduler, stream } = this.#context;
+    const { StreamARN } = stream.id;
+    const key = budgetKey(this.#context);
+    return budget.acquire(key, scheduler).pipe(
+      take(1),
+      concatMap(() => port.getRecords({ ShardIterator, Limit, ...(StreamARN && { StreamARN }) })),
       tap({
         next: (page) => budget.spend(key, bytesOf(page.Records), scheduler),
         error: (error: unknown) => {
@@ -53,23 +58,25 @@ export class ShardCursor {
         },
       }),
       concatMap((page) => this.#accept(page)),
-      retryFaults(retry, (notice) => this.#notifyRetry(notice)),
     );
   }
 
-  #open(): Observable<string> {
+  /** Emits an iterator, or `undefined` when the shard is gone with all its records. */
+  #open(): Observable<string | undefined> {
     const { port, stream, shardId, scheduler } = this.#context;
-    return port.getShardIterator({ ...stream.id, ShardId: shardId, ...iteratorRequest(this.#place) } as GetShardIteratorRequest).pipe(
+    const place = this.#place;
+    const at = this.#isPlaceGone ? iteratorRequest({ type: 'TRIM_HORIZON' }) : iteratorRequest(place);
+    return port.getShardIterator({ ...stream.id, ShardId: shardId, ...at } as GetShardIteratorRequest).pipe(
       tap((iterator) => {
         this.#iterator = iterator;
-        this.#openedAtMs = scheduler.now();
+        this.#trimCheck = 'position' in place ? new TrimCheck(place.position, scheduler.now()) : undefined;
       }),
       catchError((error: unknown) => this.#refused(error)),
     );
   }
 
   /** Kinesis does not open an iterator at this place: is the place gone, or the time not come, or is it another fault? */
-  #refused(error: unknown): Observable<string> {
+  #refused(error: unknown): Observable<string | undefined> {
     const { port, stream, shardId } = this.#context;
     const place = this.#place;
     const name = nameOf(error);
@@ -77,48 +84,66 @@ export class ShardCursor {
       const message = `the time ${place.timestamp.toISOString()} is not in the past for Kinesis`;
       throw new ShardReadError(message, { ...this.#shard(), retriable: true, cause: error });
     }
-    if (!('position' in place)) throw error;
-    const fromHorizon = (): Observable<string> => {
-      this.#passOver({ ...this.#shard(), from: place.position }, error);
-      this.seek({ type: 'TRIM_HORIZON' });
-      return this.#open();
-    };
-    if (name === 'InvalidArgumentException') return fromHorizon();
+    if (!('position' in place) || this.#isPlaceGone) throw error;
+    if (name === 'InvalidArgumentException') return this.#openAtHorizon();
+    if (name !== 'ResourceNotFoundException') throw error;
     // Either the stream is unknown, and listing its shards says so, or only the record or its shard is gone.
-    if (name === 'ResourceNotFoundException') return findShard(port, stream.id, shardId).pipe(concatMap(fromHorizon));
-    throw error;
+    return findShard(port, stream.id, shardId).pipe(
+      concatMap((shard) => {
+        if (shard) return this.#openAtHorizon();
+        this.#passOver(place.position, undefined, error);
+        return of(undefined);
+      }),
+    );
+  }
+
+  /** Whether anything is missing is judged by the oldest record that is there. */
+  #openAtHorizon(): Observable<string | undefined> {
+    this.#isPlaceGone = true;
+    return this.#open();
   }
 
   /** Returns if the policy allows to go on without what is missing. */
-  #passOver(gap: Gap, cause?: unknown): void {
+  #passOver(from: Position, firstAvailable?: Position, cause?: unknown): void {
     const { onGap, notify } = this.#context;
+    const gap = { ...this.#shard(), from, ...(firstAvailable && { firstAvailable }) };
     const decision = typeof onGap === 'function' ? onGap(gap) : onGap;
     if (decision !== 'continue') throw new RangeExpiredError(gap, [], cause);
     notify({ type: 'gap', ...gap });
   }
 
   #accept(page: GetRecordsPage): Observable<ShardPage> {
-    const gap = this.#gapBefore(page.Records);
-    if (gap) this.#passOver(gap);
-    const childShards = page.ChildShards ?? [];
+    const hasChildren = (page.ChildShards ?? []).length > 0;
     // Only once it is known whether the shard has ended does the cursor move: a fault before that reads the page again.
-    const ended$ = page.NextShardIterator !== undefined ? of(false) : childShards.length > 0 ? of(true) : this.#isClosed();
+    const ended$ = page.NextShardIterator !== undefined ? of(false) : hasChildren ? of(true) : this.#isClosed();
     return ended$.pipe(map((ended) => this.#moveBehind(page, ended)));
   }
 
   #moveBehind(page: GetRecordsPage, ended: boolean): ShardPage {
+    this.#iterator = page.NextShardIterator;
+    this.#checkTrimmed(page, ended);
     const records = this.#withoutKnown(page.Records);
     const last = records.at(-1);
-    if (last) this.#place = { type: 'AFTER', position: positionOf(last) };
-    if (page.Records.length > 0) this.#openedAtMs = undefined;
-    this.#iterator = page.NextShardIterator;
-    return {
-      records,
-      bytes: bytesOf(page.Records),
-      millisBehindLatest: page.MillisBehindLatest ?? 0,
-      ended,
-      childShards: page.ChildShards ?? [],
-    };
+    if (last) {
+      this.#place = { type: 'AFTER', position: positionOf(last) };
+      this.#isPlaceGone = false;
+    }
+    const millisBehindLatest = page.MillisBehindLatest ?? 0;
+    return { records, bytes: bytesOf(page.Records), millisBehindLatest, ended, childShards: page.ChildShards ?? [] };
+  }
+
+  #checkTrimmed(page: GetRecordsPage, ended: boolean): void {
+    const place = this.#place;
+    const finding = this.#trimCheck?.inspect(page, ended);
+    if (!finding || !('position' in place)) return;
+    this.#trimCheck = undefined;
+    if (finding === 'stuck' && !this.#isPlaceGone) {
+      this.#isPlaceGone = true;
+      this.#iterator = undefined;
+    } else if (finding !== 'intact') {
+      const [first] = page.Records;
+      this.#passOver(place.position, first && positionOf(first));
+    }
   }
 
   /** An iterator that ends without naming children ends the shard only if the list of shards says that it is closed. */
@@ -127,19 +152,6 @@ export class ShardCursor {
     return findShard(port, stream.id, shardId).pipe(
       map((shard) => shard?.SequenceNumberRange.EndingSequenceNumber !== undefined || !shard),
     );
-  }
-
-  /**
-   * The first record after opening an iterator after a position is the one at that position, unless it was trimmed. A
-   * record that came while the shard was being read proves nothing: then there may have been none to lose.
-   */
-  #gapBefore(records: readonly PortRecord[]): Gap | undefined {
-    const first = records[0];
-    if (this.#place.type !== 'AFTER' || this.#openedAtMs === undefined || !first) return undefined;
-    const firstAvailable = positionOf(first);
-    if (comparePositions(firstAvailable, this.#place.position) <= 0) return undefined;
-    if (first.ApproximateArrivalTimestamp && first.ApproximateArrivalTimestamp.getTime() >= this.#openedAtMs) return undefined;
-    return { ...this.#shard(), from: this.#place.position, firstAvailable };
   }
 
   #withoutKnown(records: readonly PortRecord[]): readonly PortRecord[] {
@@ -157,6 +169,9 @@ export class ShardCursor {
     return { streamName: this.#context.stream.streamName, shardId: this.#context.shardId };
   }
 }
+
+/** The page of a shard that is gone: what it became, the listing knows. */
+const NOTHING_LEFT: ShardPage = { records: [], bytes: 0, millisBehindLatest: 0, ended: true, childShards: [] };
 
 function iteratorRequest(place: ReadStart): object {
   if (place.type === 'TRIM_HORIZON') return { ShardIteratorType: 'TRIM_HORIZON' };

@@ -10,6 +10,13 @@ export interface Unclaimed {
   readonly bytesBefore: number;
 }
 
+/** A record, by its ordinal and its position, and the bytes delivered up to it; before the first record 0, `undefined` and 0. */
+export interface Place {
+  readonly ordinal: number;
+  readonly position: Position | undefined;
+  readonly bytesThrough: number;
+}
+
 /**
  * What was read of one shard, and how much of it has come into blocks.
  *
@@ -22,11 +29,12 @@ export class Deliveries {
   #last: Position | undefined;
   #lastOrdinal = 0;
   #bytes = 0;
-  #claimedOrdinal = 0;
-  #claimedBytes = 0;
+  #claimed: Place = { ordinal: 0, position: undefined, bytesThrough: 0 };
   /** Unclaimed records up to here no longer use credit. */
   #writtenOffOrdinal = 0;
   #writtenOffBytes = 0;
+  /** Everything up to here was delivered to a subscription that is over. */
+  #restartOrdinal = 0;
   #unclaimed: Unclaimed[] = [];
 
   /** The last record delivered by the subscription that lives. */
@@ -39,24 +47,29 @@ export class Deliveries {
     return this.#bytes;
   }
 
-  /** The ordinal up to which records belong to a block, or were dropped before one. */
-  get claimedOrdinal(): number {
-    return this.#claimedOrdinal;
+  /** The record up to which all belong to a block, or were dropped before one. */
+  get claimed(): Place {
+    return this.#claimed;
   }
 
   /** Whether every record delivered belongs to a block, or was dropped before one. */
   get areClaimed(): boolean {
-    return this.#claimedOrdinal === this.#lastOrdinal;
+    return this.#claimed.ordinal === this.#lastOrdinal;
   }
 
   /** Unclaimed records that use credit. */
   get waitingRecords(): number {
-    return this.#lastOrdinal - Math.max(this.#claimedOrdinal, this.#writtenOffOrdinal);
+    return this.#lastOrdinal - Math.max(this.#claimed.ordinal, this.#writtenOffOrdinal);
   }
 
   /** The payload bytes of {@link waitingRecords}. */
   get waitingBytes(): number {
-    return this.#bytes - Math.max(this.#claimedBytes, this.#writtenOffBytes);
+    return this.#bytes - Math.max(this.#claimed.bytesThrough, this.#writtenOffBytes);
+  }
+
+  /** Whether the subscription that lives has delivered `ordinal`. */
+  isCurrent(ordinal: number): boolean {
+    return ordinal > this.#restartOrdinal;
   }
 
   /** Gives out the ordinals of the next `count` records: the first of them. */
@@ -77,16 +90,15 @@ export class Deliveries {
     this.#unclaimed.push(page);
   }
 
-  /** Everything up to `ordinal` belongs to a block now, or was dropped before one. */
-  claimThrough(ordinal: number, bytesThrough: number): void {
-    this.#claimedOrdinal = ordinal;
-    this.#claimedBytes = bytesThrough;
-    this.#unclaimed = this.unclaimedAfter(ordinal);
+  /** Everything up to `place` belongs to a block now, or was dropped before one. */
+  claimThrough(place: Place): void {
+    this.#claimed = place;
+    this.#unclaimed = this.unclaimedAfter(place.ordinal);
   }
 
   /** Everything delivered so far is claimed or dropped. */
   claimAll(): void {
-    this.claimThrough(this.#lastOrdinal, this.#bytes);
+    this.claimThrough({ ordinal: this.#lastOrdinal, position: this.#last, bytesThrough: this.#bytes });
   }
 
   /** Takes the unclaimed records out of the credit. */
@@ -103,7 +115,7 @@ export class Deliveries {
   /** A new subscription begins: nothing is on its way into a block, and no run goes on over the cut. */
   restart(): void {
     this.#last = undefined;
-    this.#lastOrdinal = this.takeOrdinals(1);
+    this.#lastOrdinal = this.#restartOrdinal = this.takeOrdinals(1);
     this.claimAll();
   }
 }

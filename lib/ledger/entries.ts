@@ -6,13 +6,17 @@ export interface Run {
   readonly range: SequenceNumberRange;
   readonly firstOrdinal: number;
   readonly lastOrdinal: number;
+  /** The payload bytes of its records. */
+  readonly bytes: number;
+  /** The bytes delivered up to its last record. */
+  readonly bytesThrough: number;
 }
 
 /** The part of one block that lies in one shard. */
 export interface Entry<Ledger = unknown> {
   readonly ledger: Ledger;
-  /** The block's ranges: the instance is what the block is known by. */
-  readonly key: SequenceNumberRanges;
+  /** The ranges of the block that is out: the instance is what it is known by. */
+  key: SequenceNumberRanges;
   readonly runs: readonly Run[];
   /** The place of its last record. */
   readonly end: Position;
@@ -120,5 +124,5 @@ export class Entries<Ledger> {
 }
 
 function joinRuns(a: Run, b: Run): Run {
-  return { firstOrdinal: a.firstOrdinal, lastOrdinal: b.lastOrdinal, range: joinRanges(a.range, b.range) };
+  return { ...b, firstOrdinal: a.firstOrdinal, range: joinRanges(a.range, b.range), bytes: a.bytes + b.bytes };
 }

@@ -1,6 +1,6 @@
 import { comparePositions, type Position } from '../values/position.js';
-import { SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
-import { Deliveries, type Unclaimed } from './deliveries.js';
+import { endOf, SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
+import { Deliveries, type Place, type Unclaimed } from './deliveries.js';
 import { Entries, type Entry, type Run } from './entries.js';
 import { OutOfOrderError } from './errors.js';
 
@@ -51,9 +51,9 @@ export class Ledger<Owner = unknown> {
     return this.#deliveries.bytes;
   }
 
-  /** The ordinal up to which records belong to a block or were dropped before one. */
-  get claimedOrdinal(): number {
-    return this.#deliveries.claimedOrdinal;
+  /** The record up to which all belong to a block or were dropped before one. */
+  get claimed(): Place {
+    return this.#deliveries.claimed;
   }
 
   /** Records that are delivered and neither settled nor known to be dropped: what the credit counts. */
@@ -104,24 +104,28 @@ export class Ledger<Owner = unknown> {
   /**
    * Opens the entry of a block.
    *
-   * @param bytesThrough - {@link deliveredBytes} as it was after the last of the runs' records.
+   * @remarks Records that an earlier subscription delivered claim nothing: they come again, and are claimed then.
    * @throws OutOfOrderError when a record comes twice or after a later one: a checkpoint could then pass unfinished work.
    */
-  open(key: SequenceNumberRanges, runs: readonly Run[], bytes: number, bytesThrough: number): LedgerEntry {
-    let records = 0;
-    let through = this.claimedOrdinal;
-    for (const { firstOrdinal, lastOrdinal, range } of runs) {
-      if (firstOrdinal <= through) throw new OutOfOrderError(range);
-      through = lastOrdinal;
-      records += range.recordCount;
-    }
-    const { toSeqNumber, toSubSeqNumber } = runs.at(-1)!.range;
-    const end = { sequenceNumber: toSeqNumber, subSequenceNumber: toSubSeqNumber };
-    const entry: LedgerEntry = { ledger: this, key, runs, end, records, bytes, state: 'open' };
+  open(key: SequenceNumberRanges, runs: readonly Run[]): LedgerEntry {
+    const claims = runs.filter(({ firstOrdinal }) => this.#deliveries.isCurrent(firstOrdinal));
+    this.#assertInOrder(claims);
+    const last = claims.at(-1);
+    const entry: LedgerEntry = {
+      ledger: this,
+      key,
+      runs: claims,
+      end: endOf((last ?? runs.at(-1)!).range),
+      records: claims.reduce((sum, { range }) => sum + range.recordCount, 0),
+      bytes: claims.reduce((sum, { bytes }) => sum + bytes, 0),
+      state: last ? 'open' : 'dropped',
+    };
     this.#isTracked = true;
-    this.#entries.add(entry);
-    this.#deliveries.claimThrough(through, bytesThrough);
-    this.#changed();
+    if (last) {
+      this.#entries.add(entry);
+      this.#deliveries.claimThrough({ ordinal: last.lastOrdinal, position: entry.end, bytesThrough: last.bytesThrough });
+      this.#changed();
+    }
     return entry;
   }
 
@@ -186,6 +190,14 @@ export class Ledger<Owner = unknown> {
     this.#deliveries.restart();
     this.#hasEnded = false;
     this.#changed();
+  }
+
+  #assertInOrder(claims: readonly Run[]): void {
+    let through = this.claimed.ordinal;
+    for (const { firstOrdinal, lastOrdinal, range } of claims) {
+      if (firstOrdinal <= through) throw new OutOfOrderError(range);
+      through = lastOrdinal;
+    }
   }
 
   #advance(): void {

@@ -2,7 +2,7 @@ import type { Block } from '../values/block.js';
 import type { KinesisRecord } from '../values/record.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 import { DeliveredRecord } from './delivered-record.js';
-import type { Unclaimed } from './deliveries.js';
+import type { Place, Unclaimed } from './deliveries.js';
 import type { Ledger } from './ledger.js';
 import { entriesOf } from './tracked-block.js';
 
@@ -10,8 +10,8 @@ import { entriesOf } from './tracked-block.js';
 export interface LostPiece {
   readonly ledger: Ledger;
   readonly piece: Unclaimed;
-  /** The last ordinal that is not lost. */
-  readonly afterOrdinal: number;
+  /** The last record that is not lost. The piece may begin before it. */
+  readonly after: Place;
   /** Whether blocks are to be made of them. */
   readonly asBlocks: boolean;
 }
@@ -33,8 +33,8 @@ export interface Lost {
  * by that. Blocks that have passed are being worked on further down: they are not lost.
  */
 export class LostWork {
-  /** The ledgers seen, and for those seen as records the last ordinal that passed. */
-  readonly #seen = new Map<Ledger, number | 'blocks'>();
+  /** The ledgers seen, and for those seen as records the last one that passed. */
+  readonly #seen = new Map<Ledger, Place | 'blocks'>();
   readonly #passed = new WeakSet<SequenceNumberRanges>();
   /** Blocks that an error named as lost, until they have come again. */
   readonly #named = new Set<SequenceNumberRanges>();
@@ -44,14 +44,14 @@ export class LostWork {
     if ('ranges' in value) this.#notePassedBlock(value.ranges);
     else {
       const delivery = DeliveredRecord.deliveryOf(value);
-      if (delivery) this.#seen.set(delivery.ledger, delivery.ordinal);
+      if (delivery) this.#note(delivery.ledger, { ordinal: delivery.ordinal, position: value, bytesThrough: delivery.bytesThrough });
     }
   }
 
   /** An error names a block as lost. */
   noteLost(ranges: SequenceNumberRanges): void {
-    this.#named.add(ranges);
-    for (const { ledger } of entriesOf(ranges)) if (!this.#seen.has(ledger)) this.#seen.set(ledger, 'blocks');
+    const [entry] = entriesOf(ranges);
+    this.#named.add(this.#lose(entry?.key ?? ranges));
   }
 
   /** A lost block has come again. */
@@ -61,28 +61,45 @@ export class LostWork {
 
   /** What is lost if the source fails now. */
   find(): Lost {
-    const blocks = new Set(this.#named);
+    this.#forgetFinished();
+    const blocks = new Set<SequenceNumberRanges>();
     const pieces: LostPiece[] = [];
-    const ledgers: Ledger[] = [];
     for (const [ledger, passed] of this.#seen) {
-      if (ledger.isFinished) this.#seen.delete(ledger);
-      else {
-        ledgers.push(ledger);
-        if (passed === 'blocks') for (const { key } of ledger.openEntries()) if (!this.#passed.has(key)) blocks.add(key);
-        pieces.push(...piecesOf(ledger, passed));
-      }
+      if (passed === 'blocks') for (const { key } of ledger.openEntries()) if (!this.#passed.has(key)) blocks.add(this.#lose(key));
+      pieces.push(...piecesOf(ledger, passed));
     }
-    return { blocks: [...blocks], pieces, ledgers };
+    // Last: those that still hold a shard's watermark are among the others already, in their shard's order.
+    for (const ranges of this.#named) blocks.add(ranges);
+    return { blocks: [...blocks], pieces, ledgers: [...this.#seen.keys()] };
   }
 
   #notePassedBlock(ranges: SequenceNumberRanges): void {
-    this.#passed.add(ranges);
-    for (const { ledger } of entriesOf(ranges)) this.#seen.set(ledger, 'blocks');
+    for (const { ledger, key } of entriesOf(ranges)) {
+      // The key, since a block that came again has ranges of its own and the entry of the lost one.
+      this.#passed.add(key);
+      this.#note(ledger, 'blocks');
+    }
+  }
+
+  /** The block comes again as a whole: none of its shards may begin anew, or their part would come twice. */
+  #lose(key: SequenceNumberRanges): SequenceNumberRanges {
+    for (const { ledger } of entriesOf(key)) if (!this.#seen.has(ledger)) this.#note(ledger, 'blocks');
+    return key;
+  }
+
+  /** A ledger that is new is the occasion to let go of those that are finished. */
+  #note(ledger: Ledger, passed: Place | 'blocks'): void {
+    if (!this.#seen.has(ledger)) this.#forgetFinished();
+    this.#seen.set(ledger, passed);
+  }
+
+  #forgetFinished(): void {
+    for (const ledger of this.#seen.keys()) if (ledger.isFinished) this.#seen.delete(ledger);
   }
 }
 
-function piecesOf(ledger: Ledger, passed: number | 'blocks'): LostPiece[] {
+function piecesOf(ledger: Ledger, passed: Place | 'blocks'): LostPiece[] {
   const asBlocks = passed === 'blocks';
-  const afterOrdinal = asBlocks ? ledger.claimedOrdinal : passed;
-  return ledger.unclaimedAfter(afterOrdinal).map((piece) => ({ ledger, piece, afterOrdinal, asBlocks }));
+  const after = asBlocks ? ledger.claimed : passed;
+  return ledger.unclaimedAfter(after.ordinal).map((piece) => ({ ledger, piece, after, asBlocks }));
 }

@@ -15,7 +15,9 @@ export function entriesOf(ranges: SequenceNumberRanges): readonly LedgerEntry[] 
 
 /** Gives the entries of a block that was lost to the block that replaces it. */
 export function replaceBlock(lost: SequenceNumberRanges, replacement: SequenceNumberRanges): void {
-  entriesByRanges.set(replacement, entriesOf(lost));
+  const entries = entriesOf(lost);
+  for (const entry of entries) entry.key = replacement;
+  entriesByRanges.set(replacement, entries);
 }
 
 /**
@@ -35,11 +37,9 @@ export function openBlock(records: readonly KinesisRecord[], recovered = false):
   return makeBlock(records, ranges, recovered);
 }
 
-/** A run as it is cut, with what its ledger must know. */
+/** A run as it is cut, and the ledger that its records come from. */
 interface Piece extends Run {
   readonly ledger: Ledger | undefined;
-  readonly bytes: number;
-  readonly bytesThrough: number;
 }
 
 function cutIntoRuns(records: readonly KinesisRecord[]): Piece[] {
@@ -78,8 +78,5 @@ function openEntries(ranges: SequenceNumberRanges, pieces: readonly Piece[]): Le
     if (own) own.push(piece);
     else byLedger.set(piece.ledger, [piece]);
   }
-  return [...byLedger].map(([ledger, own]) => {
-    const bytes = own.reduce((sum, piece) => sum + piece.bytes, 0);
-    return ledger.open(ranges, own, bytes, own.at(-1)!.bytesThrough);
-  });
+  return [...byLedger].map(([ledger, own]) => ledger.open(ranges, own));
 }

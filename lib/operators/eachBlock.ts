@@ -2,7 +2,9 @@ import {
   concatMap,
   defer,
   fromEvent,
+  ignoreElements,
   map,
+  merge,
   mergeMap,
   NEVER,
   Observable,
@@ -71,13 +73,7 @@ function iterate<T>(blocks$: Observable<T>, settle: MonoTypeOperatorFunction<T>,
         map(() => block),
       );
     };
-    const ignore = (): void => undefined;
-    loop.add(abortOf(signal).subscribe({ error: (reason: unknown) => loop.error(reason) }));
-    loop.add(
-      blocks$
-        .pipe(concatMap(handOut), settle, takeUntil(closed$))
-        .subscribe({ next: ignore, error: (error: unknown) => loop.error(error), complete: () => loop.complete() }),
-    );
+    return blocks$.pipe(concatMap(handOut), settle, ignoreElements(), takeUntil(merge(closed$, abortOf(signal)))).subscribe(loop);
   });
 
   const values = oneAtATime(eachValueFrom(handedOut$), asked$);

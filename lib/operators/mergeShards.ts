@@ -4,7 +4,9 @@ import {
   from,
   identity,
   mergeMap,
+  queueScheduler,
   retry,
+  subscribeOn,
   takeUntil,
   tap,
   throwError,
@@ -20,6 +22,7 @@ import type { ShardAccount } from '../checkpoints/shard-account.js';
 import { delayOf, fullJitter } from '../internal/delay.js';
 import { assertInteger, assertNumber } from '../internal/validate.js';
 import type { Shard } from '../kinesis/shard.js';
+import { isUnsettled } from '../ledger/tracked-block.js';
 
 /** How a shard whose pipeline failed starts again: exponential back-off with full jitter. */
 export interface RestartConfig {
@@ -71,7 +74,7 @@ export function mergeShards<O extends ObservableInput<unknown>>(
 ): OperatorFunction<Shard, ObservedValueOf<O>> {
   const { concurrency = Infinity, restart = {}, scheduler = asyncScheduler, random = Math.random } = config;
   const { maxRestarts = 10, initialDelayMs = 1_000, maxDelayMs = 60_000, resetAfterMs = 600_000 } = restart;
-  assertNumber('concurrency', concurrency, 1, true);
+  if (concurrency !== Infinity) assertInteger('concurrency', concurrency, 1);
   assertInteger('restart.maxRestarts', maxRestarts, 0);
   assertNumber('restart.initialDelayMs', initialDelayMs, 0);
   assertNumber('restart.maxDelayMs', maxDelayMs, 0);
@@ -84,6 +87,8 @@ export function mergeShards<O extends ObservableInput<unknown>>(
       restarting(shard, policy),
       takeUntil(shard.leaseLost$),
       supervised(accountOf(shard)),
+      // Those that waited for their turn may complete at once, as after `stop`: each from a loop, not from within the one before.
+      subscribeOn(queueScheduler),
     );
 
   return mergeMap(run, concurrency);
@@ -113,13 +118,18 @@ function restarting<T>(shard: Shard, policy: RestartPolicy): MonoTypeOperatorFun
   return retry({ delay: backOff });
 }
 
-/** Tells the shard's account that a pipeline runs, and how it ended. */
+/**
+ * Tells the shard's account that a pipeline runs, and how it ended. What leaves it unsettled is worked on further down: then
+ * the end of the pipeline is not the end of the work.
+ */
 function supervised<T>(account: ShardAccount | undefined): MonoTypeOperatorFunction<T> {
   if (!account) return identity;
   return (pipeline$) =>
     defer(() => {
-      const end = (completed: boolean) => (): void => account.endPipeline(completed && !account.isLost);
+      let goesOn = false;
+      const next = (value: T): void => void (goesOn ||= isUnsettled(value));
+      const end = (completed: boolean) => (): void => account.endPipeline(completed && !goesOn && !account.isLost);
       account.beginPipeline();
-      return pipeline$.pipe(tap({ complete: end(true), error: end(false), unsubscribe: end(false) }));
+      return pipeline$.pipe(tap({ next, complete: end(true), error: end(false), unsubscribe: end(false) }));
     });
 }

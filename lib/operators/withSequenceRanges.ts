@@ -33,8 +33,9 @@ export function withSequenceRanges(): OperatorFunction<readonly KinesisRecord[],
           ledgers.add(ledger);
         }
       };
-      // What was read and is in no block by now was dropped on the way here.
-      const closeClaims = (): void => ledgers.forEach((ledger) => ledger.closeClaims());
+      // Of a shard read to its end, what is in no block by now was dropped on the way here. Of another, a `takeUntil` may have
+      // cut it off: it comes again.
+      const closeClaims = (): void => ledgers.forEach((ledger) => ledger.hasEnded && ledger.closeClaims());
 
       return source.pipe(
         filter((records) => records.length > 0),

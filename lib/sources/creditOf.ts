@@ -1,10 +1,10 @@
-import { defer, filter, map, NEVER, of, startWith, switchMap, take, tap, type Observable, type SchedulerLike } from 'rxjs';
+import { defer, distinctUntilChanged, filter, map, NEVER, of, startWith, switchMap, take, tap, type Observable, type SchedulerLike } from 'rxjs';
 import type { ShardAccount } from '../checkpoints/shard-account.js';
 import { delayOf } from '../internal/delay.js';
 import { hasCredit, type CreditLimits } from '../ledger/credit.js';
 
 /** How long a reader waits for records that nobody has put into a block: a filter may have dropped them all. */
-const UNCLAIMED_WAIT_MS = 1_000;
+export const UNCLAIMED_WAIT_MS = 1_000;
 
 /**
  * Emits once when the shard's reader may read another page.
@@ -16,15 +16,18 @@ const UNCLAIMED_WAIT_MS = 1_000;
  */
 export function creditOf(account: ShardAccount, limits: CreditLimits, scheduler: SchedulerLike): Observable<unknown> {
   const { ledger } = account;
-  const waitForUnclaimed = (): Observable<unknown> => delayOf(UNCLAIMED_WAIT_MS, scheduler).pipe(tap(() => ledger.writeOff()));
+  // Not in the middle of the settling that brought the credit, but after it.
+  const granted$ = delayOf(0, scheduler);
+  const unclaimed$ = delayOf(UNCLAIMED_WAIT_MS, scheduler).pipe(tap(() => ledger.writeOff()));
 
   return defer(() => {
     if (hasCredit(ledger, limits)) return of(0);
     return account.changes$.pipe(
       startWith(undefined),
-      map(() => hasCredit(ledger, limits)),
-      // Not in the middle of the settling that brought the credit, but after it.
-      switchMap((granted) => (granted ? delayOf(0, scheduler) : ledger.hasOpenEntries ? NEVER : waitForUnclaimed())),
+      map(() => (hasCredit(ledger, limits) ? granted$ : ledger.hasOpenEntries ? NEVER : unclaimed$)),
+      // However fast blocks settle: what is being waited for goes on as long as it is the same.
+      distinctUntilChanged(),
+      switchMap((wait$) => wait$),
       filter(() => hasCredit(ledger, limits)),
       take(1),
     );

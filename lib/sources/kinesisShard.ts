@@ -1,12 +1,12 @@
-import { concatMap, defer, EMPTY, from, map, NEVER, of, type Observable } from 'rxjs';
-import type { HashKeyRange, ShardIdentity } from '../checkpoints/checkpoint-store.js';
+import { concatMap, defer, EMPTY, from, NEVER, of, ReplaySubject, share, take, type Observable } from 'rxjs';
+import type { Checkpoint, HashKeyRange, ShardIdentity } from '../checkpoints/checkpoint-store.js';
 import { ShardAccount } from '../checkpoints/shard-account.js';
 import type { ReadStart } from '../kinesis/reading.js';
 import { retryFaults } from '../kinesis/retry.js';
 import type { Shard } from '../kinesis/shard.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { SHARD_END } from '../values/position.js';
-import { assertKnownFields, resolveShardReading, SHARD_READING_FIELDS, type ShardReadingConfig } from './config.js';
+import { assertKnownFields, resolveShardReading, SHARD_READING_FIELDS, type ShardReading, type ShardReadingConfig } from './config.js';
 import { makeShard } from './makeShard.js';
 import { progress, readCheckpoint } from './openShard.js';
 import { rereadWith } from './rereadWith.js';
@@ -38,28 +38,41 @@ export function kinesisShard(config: KinesisShardConfig): Shard {
   const reading = resolveShardReading(config);
   const { shardId, parentShardIds = [], hashKeyRange } = config;
   if (typeof shardId !== 'string' || shardId === '') throw new InvalidConfigError('shardId: expected a non-empty string');
-  const { stream, store, notify, scheduler } = reading;
+  const { stream, store, notify } = reading;
   const shard: ShardIdentity = { streamName: stream.streamName, shardId, parentShardIds, hashKeyRange };
   const account = new ShardAccount({ shard, store, notify, reread: rereadWith(reading, stream, shardId) });
-  let start: ReadStart | undefined;
+  // Listened to from the first subscription on: a `stop` between a failure and the next subscription must not be missed.
+  const stop$ = defer(() => from(reading.stop ?? NEVER)).pipe(
+    take(1),
+    share({ connector: () => new ReplaySubject<unknown>(1), resetOnComplete: false, resetOnRefCountZero: false }),
+  );
+  return makeShard({ reading, account, open: opening(account, reading), stop$ });
+}
 
-  const open = (): Observable<ReadStart> => {
-    if (start) return of(start);
-    const first = startOf(reading.startFrom, scheduler.now());
+/** Reads the checkpoint before the first reading; later ones begin where the account stands. */
+function opening(account: ShardAccount, { startFrom, store, retry, notify, scheduler }: ShardReading): () => Observable<ReadStart> {
+  const { shard } = account;
+  const { streamName, shardId, parentShardIds } = shard;
+  /** What `'LATEST'` means is settled by the first subscription, even if the checkpoint cannot be read then. */
+  let start: ReadStart | undefined;
+  let isOpen = false;
+
+  const begin = (checkpoint: Checkpoint | undefined, first: ReadStart): Observable<ReadStart> => {
+    if (checkpoint?.sequenceNumber === SHARD_END) return EMPTY;
+    const reached = progress(checkpoint);
+    if (reached) account.restore(reached);
+    isOpen = true;
+    notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: reached ?? describe(first) });
+    return of(first);
+  };
+  return () => {
+    const first = (start ??= startOf(startFrom, scheduler.now()));
+    if (isOpen) return of(first);
     return readCheckpoint(shard, store).pipe(
-      retryFaults(reading.retry, (notice) => notify({ type: 'readRetry', streamName: stream.streamName, shardId, ...notice })),
-      concatMap((checkpoint) => {
-        if (checkpoint?.sequenceNumber === SHARD_END) return EMPTY;
-        const reached = progress(checkpoint);
-        if (reached) account.restore(reached);
-        start = first;
-        notify({ type: 'shardStarted', streamName: stream.streamName, shardId, parentShardIds, start: reached ?? describe(first) });
-        return of(first);
-      }),
+      retryFaults(retry, (notice) => notify({ type: 'readRetry', streamName, shardId, ...notice })),
+      concatMap((checkpoint) => begin(checkpoint, first)),
     );
   };
-  const stop$ = reading.stop ? defer(() => from(reading.stop!)).pipe(map(() => undefined)) : NEVER;
-  return makeShard({ reading, account, open, stop$ });
 }
 
 function startOf(startFrom: KinesisShardConfig['startFrom'], nowMs: number): ReadStart {

@@ -8,9 +8,9 @@ import {
   mergeMap,
   NEVER,
   observeOn,
-  of,
   repeat,
   ReplaySubject,
+  startWith,
   Subject,
   switchMap,
   take,
@@ -98,9 +98,12 @@ class StreamReading {
 
   #readyShards(): Observable<ReadyShard> {
     const { scheduler } = this.#reading;
-    const ms = this.#discoveryIntervalMs;
-    const discovery$ = delayOf(ms, scheduler).pipe(repeat());
-    const listed$ = merge(of(0), this.#relist$, discovery$).pipe(switchMap(() => this.#list()));
+    // From the end of one listing to the next, so that one that takes long, or is being tried again, is not cut off.
+    const discover$ = this.#list().pipe(repeat({ delay: () => delayOf(this.#discoveryIntervalMs, scheduler) }));
+    const listed$ = this.#relist$.pipe(
+      startWith(undefined),
+      switchMap(() => discover$),
+    );
     // Through the scheduler, so that a long line of shards that are done already does not grow the stack.
     const woken$ = this.#wake$.pipe(observeOn(scheduler));
     return merge(listed$, woken$).pipe(

@@ -1,4 +1,4 @@
-import { catchError, concatMap, defer, map, merge, Observable, takeUntil, tap, throwError } from 'rxjs';
+import { catchError, concatMap, defer, merge, Observable, takeUntil, tap, throwError } from 'rxjs';
 import { bindAccount } from '../checkpoints/account-of.js';
 import type { ShardAccount } from '../checkpoints/shard-account.js';
 import type { PortChildShard } from '../kinesis/port.js';
@@ -22,8 +22,8 @@ export interface ShardSource {
   readonly open: () => Observable<ReadStart>;
   /** Completes the shard when it emits. */
   readonly stop$: Observable<unknown>;
-  /** The token of the lease, where one is held. */
-  readonly fencingToken?: string;
+  /** The token of the lease, where there are leases: unknown until it is taken. */
+  readonly fencingToken?: () => string | undefined;
   /** Told when the shard's end is read, with what it became. */
   readonly ended?: (children: readonly PortChildShard[]) => void;
   /** Told when a subscription begins (`undefined`), and how it ended. */
@@ -40,9 +40,9 @@ export function makeShard(source: ShardSource): Shard {
     shardId,
     parentShardIds,
     ...(hashKeyRange && { hashKeyRange }),
-    ...(fencingToken && { fencingToken }),
     leaseLost$: account.leaseLost$,
   });
+  if (fencingToken) void Object.defineProperty(shard, 'fencingToken', { get: fencingToken, enumerable: true });
   bindAccount(shard, account);
   return shard;
 }
@@ -59,10 +59,20 @@ function oneAtATime(source: ShardSource): Observable<KinesisRecord> {
     const { streamName, shardId } = account.shard;
     if (isSubscribed) throw new InvalidConfigError(`${streamName}/${shardId}: the shard has a subscriber; share() it to have more`);
     isSubscribed = true;
-    account.isDrained = false;
+    begin(account);
     subscribed(undefined);
     return readRecords(source).pipe(tap({ complete: over('complete'), error: over('error'), unsubscribe: over('unsubscribe') }));
   });
+}
+
+/**
+ * Under `recoverFrom` the work on what was delivered before goes on; else that is forgotten, since it is read again. Also when
+ * `stop` ends this subscription before it has read anything: what an earlier one left behind is not its to settle.
+ */
+function begin(account: ShardAccount): void {
+  if (!account.resumes) account.ledger.restart();
+  account.resumes = false;
+  account.isDrained = false;
 }
 
 function readRecords(source: ShardSource): Observable<KinesisRecord> {
@@ -84,17 +94,13 @@ function readPages({ account, reading, open, stop$ }: ShardSource): Observable<S
   const context = readContext(reading, reading.stream, account.shard.shardId);
   const credit$ = creditOf(account, reading.limits, reading.scheduler);
   return open().pipe(
-    map((start) => resume(account, start)),
-    concatMap((start) => reading.reader(context, start, credit$)),
+    concatMap((start) => reading.reader(context, placeOf(account, start), credit$)),
     takeUntil(merge(stop$, account.leaseLost$)),
   );
 }
 
 /** Where this subscription begins: after the last delivered record under `recoverFrom`, else at the watermark. */
-function resume(account: ShardAccount, start: ReadStart): ReadStart {
-  const { ledger } = account;
-  if (!account.resumes) ledger.restart();
-  account.resumes = false;
+function placeOf({ ledger }: ShardAccount, start: ReadStart): ReadStart {
   return ledger.delivered ? { type: 'AFTER', position: ledger.delivered } : start;
 }
 

@@ -1,15 +1,14 @@
-import { catchError, concatMap, defaultIfEmpty, defer, EMPTY, from, ignoreElements, map, of, take, toArray, type Observable } from 'rxjs';
-import { isLeasing, type Checkpoint, type CheckpointStore, type Lease, type ShardIdentity } from '../checkpoints/checkpoint-store.js';
+import { concatMap, defaultIfEmpty, defer, from, map, of, take, toArray, type Observable } from 'rxjs';
+import type { Checkpoint, CheckpointStore, ShardIdentity } from '../checkpoints/checkpoint-store.js';
 import type { ReadStart } from '../kinesis/reading.js';
 import { retryFaults } from '../kinesis/retry.js';
 import type { ReadyShard } from '../kinesis/shard-graph.js';
 import { AT_TIMESTAMP, assertPosition, LATEST, SHARD_END, TRIM_HORIZON } from '../values/position.js';
 import type { ShardReading } from './config.js';
+import type { ShardLease } from './shard-lease.js';
 
 /** Where a shard stands when its turn comes. */
 export interface Opened {
-  /** The lease, where the store gives leases. */
-  readonly lease: Lease | undefined;
   /** What the store holds, unless that is only a word for where to begin. */
   readonly checkpoint: Checkpoint | undefined;
   /** Where to begin without a checkpoint; `'done'`: read to its end before; `'skipped'`: closed before reading began. */
@@ -17,32 +16,26 @@ export interface Opened {
 }
 
 /** Reads the shard's checkpoint, takes its lease where there are leases and it is not done yet, and says where to begin. */
-export function openShard(shard: ShardIdentity, ready: ReadyShard, reading: ShardReading, firstSeenMs: number): Observable<Opened> {
+export function openShard(
+  shard: ShardIdentity,
+  lease: ShardLease,
+  ready: ReadyShard,
+  reading: ShardReading,
+  firstSeenMs: number,
+): Observable<Opened> {
   const { store, retry, notify } = reading;
-  const begin = (lease: Lease | undefined): Observable<Opened> =>
-    readCheckpoint(shard, store).pipe(
-      concatMap((checkpoint) =>
-        startOf(ready, checkpoint, reading, firstSeenMs).pipe(map((start) => ({ lease, checkpoint: progress(checkpoint), start }))),
-      ),
-    );
+  const look$ = readCheckpoint(shard, store).pipe(
+    concatMap((checkpoint) =>
+      startOf(ready, checkpoint, reading, firstSeenMs).pipe(map((start) => ({ checkpoint: progress(checkpoint), start }))),
+    ),
+  );
   // Before a lease is taken another worker may still write: what it wrote last is read once the lease is ours.
   const takeLease = (before: Opened): Observable<Opened> =>
-    store && isLeasing(store) && typeof before.start === 'object'
-      ? defer(() => from(store.take(shard))).pipe(take(1), concatMap(begin))
-      : of(before);
+    lease.isNeeded && typeof before.start === 'object' ? lease.take().pipe(concatMap(() => look$)) : of(before);
 
-  return begin(undefined).pipe(
+  return look$.pipe(
     concatMap(takeLease),
     retryFaults(retry, (notice) => notify({ type: 'readRetry', streamName: shard.streamName, shardId: shard.shardId, ...notice })),
-  );
-}
-
-/** Gives the shard's lease up. That fails at most in letting the next worker wait. */
-export function releaseLease(shard: ShardIdentity, store: CheckpointStore | undefined): Observable<never> {
-  if (!store || !isLeasing(store)) return EMPTY;
-  return defer(() => from(store.release(shard))).pipe(
-    ignoreElements(),
-    catchError(() => EMPTY),
   );
 }
 

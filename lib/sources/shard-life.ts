@@ -7,25 +7,31 @@ import {
   EMPTY,
   filter,
   finalize,
-  from,
   ignoreElements,
-  map,
   merge,
+  NEVER,
   of,
   startWith,
+  switchMap,
   take,
   takeUntil,
   tap,
   type Observable,
 } from 'rxjs';
-import type { ShardAccount } from '../checkpoints/shard-account.js';
+import type { ShardIdentity } from '../checkpoints/checkpoint-store.js';
+import { ShardAccount } from '../checkpoints/shard-account.js';
+import { delayOf } from '../internal/delay.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import { budgetKey, type ReadStart } from '../kinesis/reading.js';
-import type { Outcome } from '../kinesis/shard-graph.js';
+import type { Outcome, ReadyShard } from '../kinesis/shard-graph.js';
 import type { Shard } from '../kinesis/shard.js';
 import type { ShardReading } from './config.js';
-import { makeShard, type SubscriptionEnd } from './makeShard.js';
-import { releaseLease, type Opened } from './openShard.js';
+import { UNCLAIMED_WAIT_MS } from './creditOf.js';
+import { makeShard } from './makeShard.js';
+import { openShard, type Opened } from './openShard.js';
+import { rereadWith } from './rereadWith.js';
+import { ShardLease } from './shard-lease.js';
+import { mayBeOver, verdictOn, waitsForUnclaimed, type LifeState, type Verdict } from './shard-verdict.js';
 
 /** What a shard's life depends on, and whom it tells. */
 export interface LifeContext {
@@ -39,116 +45,103 @@ export interface LifeContext {
   readonly finish: (outcome: Outcome) => void;
 }
 
-/** How a life ends. */
-type Verdict = 'ended' | 'stopped' | 'lost';
-
-/** The life of a shard from being emitted to being released. */
+/** The life of a shard from being opened to being released. */
 export class ShardLife {
   readonly #account: ShardAccount;
+  readonly #lease: ShardLease;
   readonly #context: LifeContext;
   readonly #open$: Observable<Opened>;
   #opened: Opened | undefined;
   #isStopping = false;
   #isOver = false;
-  /** How the last subscription ended; `undefined` while one lasts, `'none'` before the first. */
-  #subscription: SubscriptionEnd | 'none' | undefined = 'none';
+  #subscription: LifeState['subscription'] = 'none';
 
-  constructor(account: ShardAccount, context: LifeContext, open$: Observable<Opened>) {
-    this.#account = account;
+  constructor(ready: ReadyShard, context: LifeContext) {
+    const { reading, firstSeenMs } = context;
+    const { stream, store, notify } = reading;
+    const { shardId, parentShardIds, hashKeyRange } = ready.shard;
+    const shard: ShardIdentity = { streamName: stream.streamName, shardId, parentShardIds, hashKeyRange };
     this.#context = context;
-    this.#open$ = open$;
+    this.#account = new ShardAccount({ shard, store, notify, reread: rereadWith(reading, stream, shardId) });
+    this.#lease = new ShardLease(this.#account);
+    this.#open$ = openShard(shard, this.#lease, ready, reading, firstSeenMs).pipe(tap((opened) => this.#noteOpened(opened)));
   }
 
-  /** Emits the shard, and completes when its life is over. */
-  run(opened: Opened | undefined): Observable<Shard> {
-    this.#opened = opened;
-    const { lease } = opened ?? {};
-    const { reading, stop$ } = this.#context;
-    const account = this.#account;
-    const stopping$ = stop$.pipe(tap(() => (this.#isStopping = true)));
-    const lost$ = from(lease?.lost$ ?? EMPTY).pipe(tap(() => account.lose()));
-
-    const over$ = merge(account.changes$, stopping$, lost$).pipe(
-      startWith(undefined),
-      filter(() => account.isLost || account.ledger.hasEnded || this.#isStopping),
-      // After what changed has taken its course: a completion may still flush blocks, and many changes come at once.
-      auditTime(0, reading.scheduler),
-      map(() => this.#verdict()),
-      filter((verdict) => verdict !== undefined),
-      take(1),
-      concatMap((verdict) => this.#close(verdict)),
-      ignoreElements(),
+  /** Emits the shard, unless there is nothing to read, and completes when its life is over. */
+  run(): Observable<Shard> {
+    const begun$ = this.#open$.pipe(
+      // A shard that cannot be opened fails by itself, when it is subscribed: whoever supervises it may try again.
+      catchError((): [undefined] => [undefined]),
+      // Only the opening is cut short: what has begun ends by itself, when its work is drained.
+      // eslint-disable-next-line rxjs-x/no-unsafe-takeuntil
+      takeUntil(this.#context.stop$),
+      concatMap(() => (verdictOn(this.#state) ? EMPTY : concat(of(this.#shard()), this.#untilOver()))),
     );
-    return concat(of(this.#shard()), over$).pipe(finalize(() => this.#abandon()));
+    const close$ = defer(() => this.#close(verdictOn(this.#state) ?? 'stopped'));
+    return concat(begun$, close$).pipe(finalize(() => this.#abandon()));
+  }
+
+  get #state(): LifeState {
+    return { account: this.#account, opened: this.#opened, isStopping: this.#isStopping, subscription: this.#subscription };
+  }
+
+  #noteOpened(opened: Opened): void {
+    const { checkpoint, start } = opened;
+    const { shard, notify } = this.#account;
+    const { streamName, shardId, parentShardIds } = shard;
+    this.#opened = opened;
+    if (checkpoint) this.#account.restore(checkpoint);
+    if (typeof start !== 'object') return;
+    const from = checkpoint ?? (start.type === 'AT_TIMESTAMP' ? start.timestamp.toISOString() : start.type);
+    notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: from });
   }
 
   #shard(): Shard {
     const { reading, stop$, announce } = this.#context;
-    const account = this.#account;
-    const start = this.#opened?.start;
-    if (typeof start === 'object') {
-      const { streamName, shardId, parentShardIds } = account.shard;
-      const from = account.ledger.watermark ?? (start.type === 'AT_TIMESTAMP' ? start.timestamp.toISOString() : start.type);
-      reading.notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: from });
-    }
     return makeShard({
       reading,
-      account,
+      account: this.#account,
       open: () => this.#open(),
       stop$,
-      fencingToken: this.#opened?.lease?.fencingToken,
+      ...(this.#lease.isNeeded && { fencingToken: () => this.#lease.fencingToken }),
       ended: announce,
       subscribed: (end) => {
         this.#subscription = end;
-        account.noteChange();
+        this.#account.noteChange();
       },
     });
   }
 
   /** Where reading begins; opens the shard first if that failed before. */
   #open(): Observable<ReadStart> {
-    const opened$ = this.#opened ? of(this.#opened) : this.#open$.pipe(tap((opened) => (this.#opened = opened)));
-    return opened$.pipe(
-      concatMap(({ start }) => {
-        if (typeof start === 'object') return of(start);
-        this.#account.ledger.end();
-        return EMPTY;
+    const opened$ = this.#opened ? of(this.#opened) : this.#open$;
+    return opened$.pipe(concatMap(({ start }) => (typeof start === 'object' ? of(start) : EMPTY)));
+  }
+
+  /** Completes when the life of the shard that was emitted is over. */
+  #untilOver(): Observable<never> {
+    const { reading, stop$ } = this.#context;
+    const stopping$ = stop$.pipe(tap(() => (this.#isStopping = true)));
+    return merge(this.#account.changes$, stopping$).pipe(
+      startWith(undefined),
+      filter(() => mayBeOver(this.#state)),
+      // After what changed has taken its course: a completion may still flush blocks, and many changes come at once.
+      auditTime(0, reading.scheduler),
+      switchMap(() => {
+        if (verdictOn(this.#state)) return of(0);
+        return waitsForUnclaimed(this.#state) ? delayOf(UNCLAIMED_WAIT_MS, reading.scheduler) : NEVER;
       }),
+      take(1),
+      ignoreElements(),
     );
-  }
-
-  #verdict(): Verdict | undefined {
-    const account = this.#account;
-    const { ledger } = account;
-    if (account.isLost) return 'lost';
-    // No pipeline speaks for these records, no block holds them and no checkpoint will pass them: nobody is working on them.
-    if (ledger.hasEnded && !ledger.isTracked && !account.isSupervised && !account.store) ledger.closeClaims();
-    if (account.isFinished) return 'ended';
-    return this.#isStopping && this.#isIdle() ? 'stopped' : undefined;
-  }
-
-  /** Whether nothing more will settle: all is settled, the pipeline says that it is over, or it was torn down. */
-  #isIdle(): boolean {
-    const account = this.#account;
-    if (this.#subscription === undefined || account.resumes || account.isSupervised) return false;
-    return this.#subscription !== 'complete' || account.isDrained || account.ledger.isSettled || !account.ledger.isTracked;
   }
 
   /** Writes what is left to write, gives the lease up, and tells of it. */
   #close(verdict: Verdict): Observable<never> {
-    const { reading, finish } = this.#context;
-    const account = this.#account;
-    const { streamName, shardId } = account.shard;
-    const conclude$ = defer(() => {
-      this.#isOver = true;
-      const reason = account.isLost ? 'lost' : verdict;
-      account.close();
-      reading.budget.forget(budgetKey({ stream: reading.stream, shardId }));
-      reading.notify({ type: 'shardReleased', streamName, shardId, reason });
-      if (reason === 'ended') finish('read');
-      return EMPTY;
-    });
-    return concat(this.#lastWrites(verdict), this.#release(), conclude$).pipe(ignoreElements());
+    const lastWrites$ = verdict === 'ended' || verdict === 'stopped' ? this.#lastWrites(verdict) : EMPTY;
+    const release$ = defer(() => this.#lease.release());
+    const conclude$ = defer(() => this.#conclude(this.#account.isLost ? 'lost' : verdict));
+    return concat(lastWrites$, release$, conclude$).pipe(ignoreElements());
   }
 
   /** The end of a shard has to be written before its children start, however long that takes; after `stop`, nothing has to. */
@@ -163,15 +156,35 @@ export class ShardLife {
     return concat(untilStopped$, writes(3));
   }
 
-  #release(): Observable<never> {
-    const { shard, store } = this.#account;
-    return defer(() => (this.#opened?.lease && !this.#account.isLost ? releaseLease(shard, store) : EMPTY));
+  #conclude(verdict: Verdict): Observable<never> {
+    const { reading, finish } = this.#context;
+    const { streamName, shardId } = this.#account.shard;
+    this.#isOver = true;
+    this.#account.close();
+    reading.budget.forget(budgetKey({ stream: reading.stream, shardId }));
+    if (verdict === 'skipped') finish('skipped');
+    else if (verdict === 'done') finish('read');
+    else {
+      if (this.#opened) reading.notify({ type: 'shardReleased', streamName, shardId, reason: verdict });
+      if (verdict === 'ended') finish('read');
+    }
+    return EMPTY;
   }
 
-  /** The stream was unsubscribed: what is settled is still written, and the lease is given up, but nobody waits for it. */
+  /**
+   * The stream was unsubscribed: what is settled is still written, and the lease is given up, but nobody waits for it. A shard
+   * that is subscribed all the same, because its stream was only `take(1)`, ends before its lease does.
+   */
   #abandon(): void {
-    if (this.#isOver || !this.#opened?.lease || this.#account.isLost) return;
-    const write$ = this.#account.flush().pipe(catchError(() => EMPTY));
-    concat(write$, this.#release()).subscribe();
+    if (this.#isOver || !this.#lease.isHeld) return;
+    const account = this.#account;
+    const release$ = defer(() => {
+      const release$ = this.#lease.release();
+      account.lose();
+      return release$;
+    });
+    // Not within the teardown.
+    const begin$ = delayOf(0, this.#context.reading.scheduler);
+    concat(begin$, account.flush().pipe(catchError(() => EMPTY)), release$).subscribe();
   }
 }

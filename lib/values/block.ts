@@ -1,5 +1,5 @@
 import type { KinesisRecord } from './record.js';
-import { positionToString, startOf, endOf, type SequenceNumberRanges } from './sequence-range.js';
+import { endOf, positionToString, rangeToString, startOf, type SequenceNumberRanges } from './sequence-range.js';
 
 /** A group of records that is worked on, settled and, when lost, read again as one. */
 export interface Block<T = KinesisRecord> {
@@ -29,7 +29,7 @@ export function blockId(ranges: SequenceNumberRanges): string {
   const [first, ...others] = ranges.ranges;
   if (!first) return 'empty';
   const id = `${first.streamName}/${first.shardId}/${positionToString(startOf(first))}-${positionToString(endOf(first))}/${first.recordCount}`;
-  return others.length === 0 ? id : `${id}+${others.length}-${hash(JSON.stringify(others))}`;
+  return others.length === 0 ? id : `${id}+${others.length}-${hash(others.map(rangeToString).join())}`;
 }
 
 /** FNV-1a, twice 32 bits with different seeds: stable everywhere, and synchronous unlike Web Crypto. */

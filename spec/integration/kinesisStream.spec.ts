@@ -1,14 +1,7 @@
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { expect } from 'chai';
 import { bufferTime, ReplaySubject, take } from 'rxjs';
-import {
-  eachBlock,
-  kinesisStream,
-  mergeShards,
-  withSequenceRanges,
-  type CheckpointStore,
-  type KinesisRecord,
-} from '../../lib/index.js';
+import { eachBlock, kinesisStream, mergeShards, withSequenceRanges, type CheckpointStore, type KinesisRecord } from '../../lib/index.js';
 import { readFrom } from '../support/checkpoint-store-contract.js';
 import { consume, expectExactlyOnce, fast, inPagesOf, sequenceNumbersOf, type Consumer, type ConsumerConfig } from '../support/consumer.js';
 import { kinesisKinds, type KinesisService } from '../support/kinesis-services.js';
@@ -61,7 +54,7 @@ for (const kind of kinesisKinds) {
           const release$ = new ReplaySubject<void>(1);
           let worked = 0;
           const work = () => (worked++ < 8 ? [] : release$.pipe(take(1)));
-            const first = start({ store: store(), ...inPagesOf(most / 20), work });
+          const first = start({ store: store(), ...inPagesOf(most / 20), work });
           await first.until('work is held up in both shards', () => worked === 10);
           const doneBefore = first.records.length;
           const stopped = first.stop();

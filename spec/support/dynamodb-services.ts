@@ -9,6 +9,8 @@ import { defer, lastValueFrom, retry, throwError, timer } from 'rxjs';
 
 /** A DynamoDB for specs. */
 export interface DynamoDBService {
+  /** Where it listens, for example `http://127.0.0.1:8000`. */
+  readonly endpoint: string;
   /** A client of it; all are destroyed with the service. */
   client(config?: DynamoDBClientConfig): DynamoDBClient;
   stop(): Promise<void>;
@@ -20,13 +22,13 @@ const require = createRequire(import.meta.url);
 export async function startDynalite(): Promise<DynamoDBService> {
   const dynalite = require('dynalite') as (options: object) => Server;
   const server = dynalite({ createTableMs: 0, deleteTableMs: 0 });
-  const { clients, client } = clientsOf(await listen(server));
+  const { clients, client, endpoint } = clientsOf(await listen(server));
   const stop = async () => {
     clients.forEach((each) => each.destroy());
     server.closeAllConnections();
     await close(server);
   };
-  return { client, stop };
+  return { endpoint, client, stop };
 }
 
 /** Why DynamoDB Local cannot be started here, or `undefined` when it can. */
@@ -48,24 +50,25 @@ export async function startDynamoDBLocal(): Promise<DynamoDBService> {
     String(port),
   ];
   const child = spawn('java', flags, { cwd: emulatorDirectory(), stdio: 'ignore' });
-  const { clients, client } = clientsOf(port);
+  const { clients, client, endpoint } = clientsOf(port);
   await answering(client(), child);
   const stop = async () => {
     clients.forEach((each) => each.destroy());
     await end(child);
   };
-  return { client, stop };
+  return { endpoint, client, stop };
 }
 
 function clientsOf(port: number) {
+  const endpoint = `http://127.0.0.1:${port}`;
   const clients: DynamoDBClient[] = [];
   const client = (config: DynamoDBClientConfig = {}) => {
     const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
-    const made = new DynamoDBClient({ endpoint: `http://127.0.0.1:${port}`, region: 'eu-west-1', credentials, ...config });
+    const made = new DynamoDBClient({ endpoint, region: 'eu-west-1', credentials, ...config });
     clients.push(made);
     return made;
   };
-  return { clients, client };
+  return { endpoint, clients, client };
 }
 
 /** The jar lies beside the package's main file. */

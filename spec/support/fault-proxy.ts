@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { KinesisClient, KinesisClientConfig } from '@aws-sdk/client-kinesis';
-import { clientsOf, close, listen, type KinesisService } from './kinesis-services.js';
+import { close, listen } from './kinesis-services.js';
 
 /** What happens to a request in place of being answered by the service. */
 export type Fault =
@@ -34,8 +33,8 @@ export type Faults = (call: Call) => Fault | undefined;
 
 /** Stands before a service and makes faults on demand. */
 export interface FaultProxy {
-  /** A client that reaches the service through here. */
-  client(config?: KinesisClientConfig): KinesisClient;
+  /** Where a client reaches the service through here. */
+  readonly endpoint: string;
   /** Makes these faults from now on, in place of those before. */
   make(faults: Faults): void;
   /** Makes no more faults. */
@@ -45,8 +44,8 @@ export interface FaultProxy {
   stop(): Promise<void>;
 }
 
-/** Starts a proxy before `service`, on a free port. */
-export async function startFaultProxy(service: KinesisService): Promise<FaultProxy> {
+/** Starts a proxy before the service at `target`, on a free port. */
+export async function startFaultProxy(target: string): Promise<FaultProxy> {
   const none: Faults = () => undefined;
   const counts = new Map<string, { calls: number; faults: number }>();
   let faults = none;
@@ -64,18 +63,17 @@ export async function startFaultProxy(service: KinesisService): Promise<FaultPro
   };
   const server = createServer((request, response) => {
     const operation = String(request.headers['x-amz-target']).split('.').at(-1)!;
-    answer(service.endpoint, request, response, faultOf(operation)).catch(() => response.destroy());
+    answer(target, request, response, faultOf(operation)).catch(() => response.destroy());
   });
-  const { clients, client } = clientsOf(await listen(server));
+  const endpoint = `http://127.0.0.1:${await listen(server)}`;
   const stop = async () => {
-    clients.forEach((each) => each.destroy());
     server.closeAllConnections();
     await close(server);
   };
-  return { client, make: (made) => (faults = made), heal: () => (faults = none), countOf, stop };
+  return { endpoint, make: (made) => (faults = made), heal: () => (faults = none), countOf, stop };
 }
 
-async function answer(endpoint: string, request: IncomingMessage, response: ServerResponse, fault: Fault | undefined): Promise<void> {
+async function answer(target: string, request: IncomingMessage, response: ServerResponse, fault: Fault | undefined): Promise<void> {
   const body = await buffer(request);
   if (fault?.type === 'reset') return void request.socket.resetAndDestroy();
   if (fault?.type === 'error') {
@@ -83,11 +81,11 @@ async function answer(endpoint: string, request: IncomingMessage, response: Serv
     return void response.end(JSON.stringify({ __type: fault.name, message: 'made by a spec' }));
   }
   if (fault?.type === 'delay') await pause(fault.delayMs);
-  await passOn(endpoint, request, body, response, fault?.type === 'cut');
+  await passOn(target, request, body, response, fault?.type === 'cut');
 }
 
-async function passOn(endpoint: string, request: IncomingMessage, body: Buffer, response: ServerResponse, cut: boolean): Promise<void> {
-  const onward = forward(endpoint, { method: request.method, path: request.url, headers: request.headers });
+async function passOn(target: string, request: IncomingMessage, body: Buffer, response: ServerResponse, cut: boolean): Promise<void> {
+  const onward = forward(target, { method: request.method, path: request.url, headers: request.headers });
   onward.end(body);
   const [answered] = (await once(onward, 'response')) as [IncomingMessage];
   const content = await buffer(answered);

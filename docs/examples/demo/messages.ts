@@ -15,6 +15,7 @@ export interface ProducerOptions {
 export interface WorkerOptions {
   readonly kinesisUrl: string;
   readonly dynamoDBUrl: string;
+  readonly leaseTable: string;
   readonly streamName: string;
   readonly sinkDirectory: string;
 }

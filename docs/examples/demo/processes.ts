@@ -27,7 +27,7 @@ export async function kill(child: ChildProcess): Promise<void> {
   await exitOf(child);
 }
 
-/** Ends whatever still runs; for when the demo itself ends early. */
-export function killAll(): void {
-  for (const child of running) child.kill('SIGKILL');
+/** Ends whatever still runs. The signals are sent before this returns. */
+export async function killAll(): Promise<void> {
+  await Promise.all([...running].map(kill));
 }

@@ -29,6 +29,7 @@ export interface Services {
 }
 
 export const STREAM = 'flights';
+export const LEASE_TABLE = 'flights-demo';
 const SHARDS = 4;
 const POLL_MS = 20;
 

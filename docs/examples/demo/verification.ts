@@ -1,6 +1,6 @@
 import { comparePositions } from '../../../lib/index.js';
 import { meanDelay, totalsOf, type Flight, type Total } from './flights.js';
-import type { Applied } from './sink.js';
+import type { Applied } from './sink-database.js';
 
 /** Where a flight went, as Kinesis told the producer. */
 export interface Produced {

@@ -16,7 +16,7 @@ import { endWithParent, optionsOf, tellParent } from './child.js';
 import { STOP, type WorkerMessage, type WorkerOptions } from './messages.js';
 import { FlightSink } from './sink.js';
 
-const { kinesisUrl, dynamoDBUrl, streamName, sinkDirectory } = optionsOf<WorkerOptions>();
+const { kinesisUrl, dynamoDBUrl, leaseTable: tableName, streamName, sinkDirectory } = optionsOf<WorkerOptions>();
 const tell = (message: WorkerMessage): void => tellParent(message);
 
 endWithParent();
@@ -28,7 +28,7 @@ const sink = await FlightSink.open(sinkDirectory);
 const stop$ = new Subject<void>();
 process.on('message', (message) => message === STOP && stop$.next());
 
-const store = leaseTable({ client: dynamoDB, tableName: 'flights-demo' });
+const store = leaseTable({ client: dynamoDB, tableName });
 
 kinesisStream({
   client,

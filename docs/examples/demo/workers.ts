@@ -1,5 +1,5 @@
-import { fromEvent, filter, firstValueFrom, merge, Subject, type Observable } from 'rxjs';
 import type { ChildProcess } from 'node:child_process';
+import { BehaviorSubject, filter, firstValueFrom, Subject } from 'rxjs';
 import { STOP, type WorkerMessage, type WorkerOptions } from './messages.js';
 import { exitOf, kill, startScript } from './processes.js';
 import { countEvent, EMPTY_TALLY, type Tally } from './tally.js';
@@ -7,37 +7,24 @@ import { countEvent, EMPTY_TALLY, type Tally } from './tally.js';
 /** How long it took from killing a worker until its successor had processed something new, in ms. */
 export interface Takeover {
   readonly totalMs: number;
-  /** The part of it that the successor's process took to start and load its code. */
+  /** The part of it that the successor's process took to start and to load its code. */
   readonly startMs: number;
 }
 
 /** A worker process, and after it is killed the next one. */
 export class Workers {
+  /** How many records all workers have saved. */
+  readonly processed$ = new BehaviorSubject(0);
+  /** Emits when a worker ends that nobody ended. */
+  readonly crash$ = new Subject<Error>();
   readonly takeovers: Takeover[] = [];
   readonly #options: WorkerOptions;
   readonly #messages$ = new Subject<WorkerMessage>();
-  readonly #processed$ = new Subject<number>();
-  readonly #crash$ = new Subject<Error>();
   #tally: Tally = EMPTY_TALLY;
-  #processed = 0;
   #child: ChildProcess | undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-  }
-
-  /** How many records all workers have saved, whenever that changes. */
-  get processed$(): Observable<number> {
-    return this.#processed$;
-  }
-
-  /** Emits when a worker ends that nobody ended. */
-  get crash$(): Observable<Error> {
-    return this.#crash$;
-  }
-
-  get processed(): number {
-    return this.#processed;
   }
 
   get tally(): Tally {
@@ -49,7 +36,7 @@ export class Workers {
     this.#child = child;
     child.on('message', (message) => this.#receive(message as WorkerMessage));
     child.once('exit', (code, signal) => {
-      if (this.#child === child) this.#crash$.next(new Error(`the worker ended by itself (${signal ?? `exit code ${code}`})`));
+      if (this.#child === child) this.crash$.next(new Error(`the worker ended by itself (${signal ?? `exit code ${code}`})`));
     });
   }
 
@@ -58,6 +45,7 @@ export class Workers {
     const killedMs = performance.now();
     const sinceKill = (): number => performance.now() - killedMs;
     await this.#release(kill);
+
     const ready = this.#next((message) => message.type === 'ready');
     const working = this.#next((message) => message.type === 'saved' && message.fresh > 0);
     this.start();
@@ -69,7 +57,7 @@ export class Workers {
     return takeover;
   }
 
-  /** Asks the worker to finish; gives its exit code, or `undefined` when it had to be killed because it took too long. */
+  /** Asks the worker to finish; gives its exit code, or `undefined` when it took too long and had to be killed. */
   stop(patienceMs: number): Promise<number | undefined> {
     return this.#release(async (child) => {
       child.send(STOP);
@@ -80,11 +68,11 @@ export class Workers {
     });
   }
 
-  /** From here on, that the child ends is no crash. */
-  async #release<T>(end: (child: ChildProcess) => Promise<T>): Promise<T> {
-    const child = this.#child!;
+  /** That the child ends is no crash from here on. */
+  async #release<T>(end: (child: ChildProcess) => Promise<T>): Promise<T | undefined> {
+    const child = this.#child;
     this.#child = undefined;
-    return end(child);
+    return child && end(child);
   }
 
   #next(isIt: (message: WorkerMessage) => boolean): Promise<WorkerMessage> {
@@ -93,10 +81,7 @@ export class Workers {
 
   #receive(message: WorkerMessage): void {
     if (message.type === 'event') this.#tally = countEvent(this.#tally, message.event);
-    if (message.type === 'saved') {
-      this.#processed = message.processed;
-      this.#processed$.next(message.processed);
-    }
+    if (message.type === 'saved') this.processed$.next(message.processed);
     this.#messages$.next(message);
   }
 }
