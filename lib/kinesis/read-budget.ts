@@ -1,5 +1,6 @@
 import { concatMap, defer, of, type Observable, type SchedulerLike } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
+import { Turns } from '../internal/turns.js';
 import { assertNumber } from '../internal/validate.js';
 
 /**
@@ -31,6 +32,7 @@ export function readBudget({ readsPerSecond = 5, bytesPerSecond = 2 * 1024 * 102
   assertNumber('readsPerSecond', readsPerSecond, Number.MIN_VALUE, true);
   assertNumber('bytesPerSecond', bytesPerSecond, Number.MIN_VALUE, true);
   const shards = new Map<string, ShardBudget>();
+  const turns = new Turns();
   const budgetOf = (shard: string): ShardBudget => {
     const budget = shards.get(shard) ?? new ShardBudget(1000 / readsPerSecond, 1000 / bytesPerSecond);
     shards.set(shard, budget);
@@ -38,13 +40,17 @@ export function readBudget({ readsPerSecond = 5, bytesPerSecond = 2 * 1024 * 102
   };
 
   return {
-    acquire: (shard, scheduler) => defer(() => budgetOf(shard).takeTurn(-Infinity, scheduler)),
+    acquire: (shard, scheduler) =>
+      turns.run(
+        shard,
+        defer(() => budgetOf(shard).whenDue(scheduler)),
+      ),
     spend: (shard, bytes, scheduler) => budgetOf(shard).spend(bytes, scheduler),
     forget: (shard) => void shards.delete(shard),
   };
 }
 
-/** The budget of one shard. */
+/** The budget of one shard, for one reader at a time. */
 class ShardBudget {
   readonly #spacingMs: number;
   readonly #msPerByte: number;
@@ -61,35 +67,23 @@ class ShardBudget {
     this.#longestWaitMs = 60_000 + spacingMs + MAX_PAGE_BYTES * msPerByte;
   }
 
-  /** Emits when a read may begin: not before `earliestMs`, and behind those that wait already. */
-  takeTurn(earliestMs: number, scheduler: SchedulerLike): Observable<unknown> {
-    const now = this.#limitWaits(scheduler);
-    const turnMs = Math.max(now, earliestMs, this.#nextMs);
-    this.#nextMs = turnMs + this.#spacingMs;
-    const turn$ = turnMs > now ? delayOf(turnMs - now, scheduler) : of(0);
-    return turn$.pipe(
-      concatMap((value) => {
-        // What the reads before this one gave meanwhile may not be paid for yet.
-        const isPaid = this.#paidMs - this.#limitWaits(scheduler) <= EARLY_TIMER_MS;
-        return isPaid ? of(value) : this.takeTurn(this.#paidMs, scheduler);
-      }),
-    );
+  /** Emits when a read may begin. */
+  whenDue(scheduler: SchedulerLike): Observable<unknown> {
+    const now = scheduler.now();
+    this.#nextMs = Math.min(this.#nextMs, now + this.#longestWaitMs);
+    this.#paidMs = Math.min(this.#paidMs, now + this.#longestWaitMs);
+    const waitMs = Math.max(this.#nextMs, this.#paidMs) - now;
+    // A read that is still going on may have given much by then: so look again.
+    if (waitMs > 0) return delayOf(waitMs, scheduler).pipe(concatMap(() => this.whenDue(scheduler)));
+    this.#nextMs = now + this.#spacingMs;
+    return of(0);
   }
 
   /** Says how much a read gave. */
   spend(bytes: number, scheduler: SchedulerLike): void {
     this.#paidMs = Math.max(scheduler.now(), this.#paidMs) + bytes * this.#msPerByte;
   }
-
-  #limitWaits(scheduler: SchedulerLike): number {
-    const now = scheduler.now();
-    this.#nextMs = Math.min(this.#nextMs, now + this.#longestWaitMs);
-    this.#paidMs = Math.min(this.#paidMs, now + this.#longestWaitMs);
-    return now;
-  }
 }
 
 /** GetRecords: at most 10 MiB a page. */
 const MAX_PAGE_BYTES = 10 * 1024 * 1024;
-/** Timers count whole milliseconds, and fire up to one early by the clock. */
-const EARLY_TIMER_MS = 2;

@@ -1,4 +1,4 @@
-import type { Position } from '../values/position.js';
+import { barePosition, type Position } from '../values/position.js';
 
 /** Delivered records that no block has claimed yet, in one piece. */
 export interface Unclaimed {
@@ -81,13 +81,14 @@ export class Deliveries {
 
   /** Enters a page. */
   add(page: Unclaimed, bytes: number): void {
-    this.#last = page.last;
+    const last = barePosition(page.last);
+    this.#last = last;
     this.#lastOrdinal = page.lastOrdinal;
     this.#bytes += bytes;
     const [oldest, next] = this.#unclaimed;
     if (oldest && next && this.#unclaimed.length >= MAX_PIECES)
       this.#unclaimed.splice(0, 2, { ...oldest, lastOrdinal: next.lastOrdinal, last: next.last });
-    this.#unclaimed.push(page);
+    this.#unclaimed.push({ ...page, last });
   }
 
   /** Everything up to `place` belongs to a block now, or was dropped before one. */

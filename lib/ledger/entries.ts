@@ -89,7 +89,7 @@ export class Entries<Ledger> {
   /** The one that holds the watermark although a later one is settled. */
   holding(): Entry<Ledger> | undefined {
     const waiting = this.#waiting();
-    return waiting.some((entry) => entry.state === 'settled') ? waiting[0] : undefined;
+    return waiting.some((entry) => entry.state === 'settled' && entry.runs.length > 0) ? waiting[0] : undefined;
   }
 
   /** The ranges of the settled ones behind an open one, in order; neighbours with nothing between them are one range. */

@@ -1,4 +1,4 @@
-import { comparePositions, type Position } from '../values/position.js';
+import { barePosition, comparePositions, type Position } from '../values/position.js';
 import { endOf, SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
 import { Deliveries, type Place, type Unclaimed } from './deliveries.js';
 import { Entries, type Entry, type Run } from './entries.js';
@@ -139,7 +139,7 @@ export class Ledger<Owner = unknown> {
 
   /** Moves the watermark to the end of work that was never entered here, if that is beyond it. */
   settleThrough(end: Position): void {
-    if (!this.#watermark || comparePositions(end, this.#watermark) > 0) this.#watermark = end;
+    if (!this.#watermark || comparePositions(end, this.#watermark) > 0) this.#watermark = barePosition(end);
   }
 
   /** The reader has seen the end of the shard. */

@@ -1,7 +1,8 @@
 import type { Block } from '../values/block.js';
+import { barePosition } from '../values/position.js';
 import type { KinesisRecord } from '../values/record.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
-import { DeliveredRecord } from './delivered-record.js';
+import { DeliveredRecord, type Delivery } from './delivered-record.js';
 import type { Place, Unclaimed } from './deliveries.js';
 import type { Ledger } from './ledger.js';
 import { entriesOf } from './tracked-block.js';
@@ -44,7 +45,7 @@ export class LostWork {
     if ('ranges' in value) this.#notePassedBlock(value.ranges);
     else {
       const delivery = DeliveredRecord.deliveryOf(value);
-      if (delivery) this.#note(delivery.ledger, { ordinal: delivery.ordinal, position: value, bytesThrough: delivery.bytesThrough });
+      if (delivery) this.#notePassedRecord(value, delivery);
     }
   }
 
@@ -71,6 +72,10 @@ export class LostWork {
     // Last: those that still hold a shard's watermark are among the others already, in their shard's order.
     for (const ranges of this.#named) blocks.add(ranges);
     return { blocks: [...blocks], pieces, ledgers: [...this.#seen.keys()] };
+  }
+
+  #notePassedRecord(record: KinesisRecord, { ledger, ordinal, bytesThrough }: Delivery): void {
+    this.#note(ledger, { ordinal, position: barePosition(record), bytesThrough });
   }
 
   #notePassedBlock(ranges: SequenceNumberRanges): void {

@@ -22,7 +22,7 @@ import type { ShardAccount } from '../checkpoints/shard-account.js';
 import { delayOf, fullJitter } from '../internal/delay.js';
 import { assertInteger, assertNumber } from '../internal/validate.js';
 import type { Shard } from '../kinesis/shard.js';
-import { isUnsettled } from '../ledger/tracked-block.js';
+import { isUnsettled } from '../ledger/isUnsettled.js';
 
 /** How a shard whose pipeline failed starts again: exponential back-off with full jitter. */
 export interface RestartConfig {
@@ -87,11 +87,10 @@ export function mergeShards<O extends ObservableInput<unknown>>(
       restarting(shard, policy),
       takeUntil(shard.leaseLost$),
       supervised(accountOf(shard)),
-      // Those that waited for their turn may complete at once, as after `stop`: each from a loop, not from within the one before.
-      subscribeOn(queueScheduler),
     );
 
-  return mergeMap(run, concurrency);
+  // Those that waited for their turn may complete at once, as after `stop`: each from a loop, not from within the one before.
+  return mergeMap((shard) => run(shard).pipe(subscribeOn(queueScheduler)), concurrency);
 }
 
 interface RestartPolicy extends Required<RestartConfig> {

@@ -1,4 +1,17 @@
-import { defer, distinctUntilChanged, filter, map, NEVER, of, startWith, switchMap, take, tap, type Observable, type SchedulerLike } from 'rxjs';
+import {
+  defer,
+  distinctUntilChanged,
+  filter,
+  map,
+  NEVER,
+  of,
+  startWith,
+  switchMap,
+  take,
+  tap,
+  type Observable,
+  type SchedulerLike,
+} from 'rxjs';
 import type { ShardAccount } from '../checkpoints/shard-account.js';
 import { delayOf } from '../internal/delay.js';
 import { hasCredit, type CreditLimits } from '../ledger/credit.js';

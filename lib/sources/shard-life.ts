@@ -27,6 +27,7 @@ import type { Outcome, ReadyShard } from '../kinesis/shard-graph.js';
 import type { Shard } from '../kinesis/shard.js';
 import type { ShardReading } from './config.js';
 import { UNCLAIMED_WAIT_MS } from './creditOf.js';
+import { lastWrites } from './lastWrites.js';
 import { makeShard } from './makeShard.js';
 import { openShard, type Opened } from './openShard.js';
 import { rereadWith } from './rereadWith.js';
@@ -138,22 +139,12 @@ export class ShardLife {
 
   /** Writes what is left to write, gives the lease up, and tells of it. */
   #close(verdict: Verdict): Observable<never> {
-    const lastWrites$ = verdict === 'ended' || verdict === 'stopped' ? this.#lastWrites(verdict) : EMPTY;
+    const { reading, stop$ } = this.#context;
+    const isWorkOver = verdict === 'ended' || verdict === 'stopped';
+    const lastWrites$ = isWorkOver ? lastWrites(this.#account, reading, stop$) : EMPTY;
     const release$ = defer(() => this.#lease.release());
     const conclude$ = defer(() => this.#conclude(this.#account.isLost ? 'lost' : verdict));
     return concat(lastWrites$, release$, conclude$).pipe(ignoreElements());
-  }
-
-  /** The end of a shard has to be written before its children start, however long that takes; after `stop`, nothing has to. */
-  #lastWrites(verdict: Verdict): Observable<unknown> {
-    const account = this.#account;
-    const { scheduler, random } = this.#context.reading;
-    const writes = (maxRetries: number): Observable<unknown> => {
-      const flushes = account.stores.map((store) => account.flushRetrying(store, { maxRetries, retryDelayMs: 1_000, scheduler, random }));
-      return merge(...flushes).pipe(catchError(() => EMPTY));
-    };
-    const untilStopped$ = verdict === 'ended' ? writes(Infinity).pipe(takeUntil(this.#context.stop$)) : EMPTY;
-    return concat(untilStopped$, writes(3));
   }
 
   #conclude(verdict: Verdict): Observable<never> {
@@ -162,12 +153,9 @@ export class ShardLife {
     this.#isOver = true;
     this.#account.close();
     reading.budget.forget(budgetKey({ stream: reading.stream, shardId }));
-    if (verdict === 'skipped') finish('skipped');
-    else if (verdict === 'done') finish('read');
-    else {
-      if (this.#opened) reading.notify({ type: 'shardReleased', streamName, shardId, reason: verdict });
-      if (verdict === 'ended') finish('read');
-    }
+    const wasBegun = this.#opened && verdict !== 'done' && verdict !== 'skipped';
+    if (wasBegun) reading.notify({ type: 'shardReleased', streamName, shardId, reason: verdict });
+    if (verdict in OUTCOMES) finish(OUTCOMES[verdict as keyof typeof OUTCOMES]);
     return EMPTY;
   }
 
@@ -177,14 +165,16 @@ export class ShardLife {
    */
   #abandon(): void {
     if (this.#isOver || !this.#lease.isHeld) return;
-    const account = this.#account;
-    const release$ = defer(() => {
+    const write$ = this.#account.flush().pipe(catchError(() => EMPTY));
+    const giveUp = (): Observable<never> => {
       const release$ = this.#lease.release();
-      account.lose();
+      this.#account.lose();
       return release$;
-    });
+    };
     // Not within the teardown.
-    const begin$ = delayOf(0, this.#context.reading.scheduler);
-    concat(begin$, account.flush().pipe(catchError(() => EMPTY)), release$).subscribe();
+    concat(delayOf(0, this.#context.reading.scheduler), write$, defer(giveUp)).subscribe();
   }
 }
+
+/** What the children of a shard are told; a shard that was stopped or lost has not come to its end. */
+const OUTCOMES = { done: 'read', ended: 'read', skipped: 'skipped' } as const;

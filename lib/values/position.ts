@@ -31,6 +31,11 @@ export function comparePositions(a: Position, b: Position): number {
   return compareSequenceNumbers(a.sequenceNumber, b.sequenceNumber) || a.subSequenceNumber - b.subSequenceNumber;
 }
 
+/** The position alone of what has one, so that whoever keeps it does not keep a record's payload, or show it in an error. */
+export function barePosition({ sequenceNumber, subSequenceNumber }: Position): Position {
+  return { sequenceNumber, subSequenceNumber };
+}
+
 /** Compares two sequence numbers or sentinels, see {@link comparePositions}. */
 export function compareSequenceNumbers(a: string, b: string): number {
   if (a === b) return 0;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { SchedulerLike } from 'rxjs';
+import { from, type SchedulerLike } from 'rxjs';
 import { CheckpointSchedule } from '../../lib/checkpoints/checkpoint-schedule.js';
 import { isCheckpointError, LeaseLostError } from '../../lib/checkpoints/errors.js';
 import { Settlement } from '../../lib/checkpoints/settlement.js';
@@ -205,7 +205,7 @@ describe('CheckpointSchedule', () => {
         const observer = { error: (error: unknown) => seen.push(error), complete: () => seen.push('complete') };
         settle(shard.block(1));
         // The store itself says that it cannot be: not retriable, so it is not tried again.
-        store.write({ ...place, sequenceNumber: '9', subSequenceNumber: 0 }, { ...place, parentShardIds: [] }).subscribe();
+        from(store.write({ ...place, sequenceNumber: '9', subSequenceNumber: 0 }, { ...place, parentShardIds: [] })).subscribe();
         schedule.writeLast().subscribe(observer);
         expect(seen[0]).to.satisfy(isCheckpointError);
         expect(seen[0]).to.include({ retriable: false });

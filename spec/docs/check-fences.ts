@@ -7,9 +7,17 @@ import { makePrelude, type Prelude } from './prelude.js';
 export function checkFences(fences: readonly Fence[]): Map<Fence, string[]> {
   const prelude = makePrelude();
   const files = new Map(fences.map((fence, i) => [join(ROOT, 'docs', `fence-${i}.ts`), fence]));
-  const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path)) as { config: { compilerOptions: object } };
-  // Pages say what matters: they need not look for an element that may be missing, nor use all that they name.
-  const loose = { noUncheckedIndexedAccess: false, noUnusedLocals: false, noUnusedParameters: false };
+  const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path)) as {
+    config: { compilerOptions: object };
+  };
+  // Pages say what matters: they need not look for an element that may be missing, nor use all that they name, nor mark types.
+  const loose = {
+    verbatimModuleSyntax: false,
+    isolatedModules: false,
+    noUncheckedIndexedAccess: false,
+    noUnusedLocals: false,
+    noUnusedParameters: false,
+  };
   const { options } = ts.convertCompilerOptionsFromJson({ ...config.compilerOptions, ...loose }, ROOT);
   const host = ts.createCompilerHost(options);
   const { readFile, fileExists } = host;
@@ -33,7 +41,7 @@ export function checkFences(fences: readonly Fence[]): Map<Fence, string[]> {
 
 function moduleOf(fence: Fence, prelude: Prelude): string {
   const text = fence.info === 'ts signature' ? signatureCheck(fence.text, prelude) : fence.text;
-  return `export {}; ${prelude.lineFor(text)}\n${text}\n`;
+  return `export {}; ${fence.info === 'ts run' ? '' : prelude.lineFor(text)}\n${text}\n`;
 }
 
 /** A signature on a page must be that of the code: each must do where the other is asked for. */

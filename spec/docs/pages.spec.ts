@@ -32,14 +32,34 @@ describe('the pages of docs/operators', () => {
     const exports = { ...root, ...dynamodb, ...level, ...testing };
     const functions = Object.entries(exports).filter(([, value]) => typeof value === 'function');
     const text = COLLECTIONS.slice(1).map(read).join('\n');
-    const untold = functions.map(([name]) => name).filter((name) => !single.includes(`docs/operators/${name}.md`) && !text.includes(`\`${name}`));
+    const untold = functions
+      .map(([name]) => name)
+      .filter((name) => !single.includes(`docs/operators/${name}.md`) && !text.includes(`\`${name}`));
     expect(untold).to.deep.equal([]);
   });
 
-  it('name no field or default that the code does not have', () => {
+  it('name no field that the code does not have', () => {
     const code = filesUnder('lib', '.ts').map(read).join('\n');
-    const unknown = single.flatMap((page) => tableOf(page, 'Config').map(([field = '']) => `${page}: ${field.replaceAll('`', '')}`));
-    expect(unknown.filter((entry) => !new RegExp(`\\b${lastPart(entry)}\\??:`).test(code))).to.deep.equal([]);
+    const fields = single.flatMap((page) =>
+      tableOf(page, 'Config').flatMap(([names = '']) => fieldsIn(names).map((name) => ({ page, name }))),
+    );
+    const unknown = fields.filter(({ name }) => !new RegExp(`\\b${name}\\??:`).test(code));
+    expect(unknown).to.deep.equal([]);
+  });
+
+  it('give fields the defaults of the code', () => {
+    const code = filesUnder('lib', '.ts').map(read).join('\n');
+    const defaults = [...code.matchAll(/@defaultValue ([\d_]+)[^]{0,40}?\n\s+readonly (\w+)\?/g)];
+    const numberOf = (text: string): string => text.replace(/[_ ]/g, '');
+    const rows = single.flatMap((page) =>
+      tableOf(page, 'Config').map(([names = '', , value = '']) => ({ page, names: fieldsIn(names), value })),
+    );
+    const wrong = rows.filter(({ names, value }) => {
+      const known = defaults.filter(([, , field]) => names.includes(field!)).map(([, number]) => numberOf(number!));
+      return /^\d/.test(value) && known.length > 0 && !known.includes(numberOf(value));
+    });
+    expect(defaults.length).to.be.above(10);
+    expect(wrong).to.deep.equal([]);
   });
 
   it('give errors the codes and the retriability of the code', () => {
@@ -67,8 +87,9 @@ function tableOf(page: string, section: string): string[][] {
   );
 }
 
-function lastPart(entry: string): string {
-  return entry.split(/[ .]/).at(-1)!;
+/** The names in a cell such as `` `streamName` or `retry.maxRetries` ``, each without what it is a field of. */
+function fieldsIn(cell: string): string[] {
+  return [...cell.matchAll(/`(?:\w+\.)?(\w+)`/g)].map(([, name]) => name!);
 }
 
 function classOf(name: string): string | undefined {

@@ -8,7 +8,7 @@ const GIVEN: Readonly<Record<string, string>> = {
   client: "import('@aws-sdk/client-kinesis').KinesisClient",
   config: "import('rx-kinesis').KinesisStreamConfig",
   replay: "(records: readonly import('rx-kinesis').KinesisRecord[]) => void",
-  save: "(block: import('rx-kinesis').Block) => Promise<void>",
+  save: "(block: import('rx-kinesis').Block) => Promise<import('rx-kinesis').Block>",
   saved: 'string',
   shard: "import('rx-kinesis').Shard",
   stop: "import('rxjs').Observable<unknown>",
@@ -48,7 +48,7 @@ export function makePrelude(): Prelude {
     const own = declaredIn(text);
     const lines = [...used].flatMap((name) => {
       if (own.has(name)) return [];
-      if (GIVEN[name]) return [`declare const ${name}: ${GIVEN[name]};`];
+      if (Object.hasOwn(GIVEN, name)) return [`declare const ${name}: ${GIVEN[name]};`];
       const origin = origins.get(name);
       return origin ? [`import { ${name} } from '${origin}';`] : [];
     });

@@ -1,10 +1,14 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { ROOT, type Fence } from './fences.js';
 
 const execFileAsync = promisify(execFile);
+/** What lets Node run TypeScript. */
+const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 
 /** Runs a fence as a program of its own, as a reader would. Gives what it prints; rejects when it fails or does not end. */
 export async function runFence({ text }: Fence): Promise<string> {
@@ -12,7 +16,10 @@ export async function runFence({ text }: Fence): Promise<string> {
   try {
     const file = join(folder, 'example.mts');
     await writeFile(file, text);
-    const { stdout } = await execFileAsync(process.execPath, ['--import', import.meta.resolve('tsx'), file], { cwd: ROOT, timeout: 30_000 });
+    const { stdout } = await execFileAsync(process.execPath, ['--import', TSX, file], {
+      cwd: ROOT,
+      timeout: 30_000,
+    });
     return stdout;
   } finally {
     await rm(folder, { recursive: true });

@@ -155,21 +155,24 @@ for (const kind of kinesisKinds) {
       });
     });
 
-    it('starts at LATEST with what comes after the start', async () => {
-      await stream.put(20);
-      const before = stream.sequenceNumbers();
-      const putMs = Date.now();
-      await until('the clock has moved on', () => Date.now() > putMs + 1);
-      // kinesalite does not answer a request for a time after its last record: such a request must run into its timeout.
-      const requestHandler = new NodeHttpHandler({ requestTimeout: 300, throwOnRequestTimeout: true });
-      const consumer = start({ client: kinesis.client({ requestHandler }), startFrom: 'LATEST' });
-      await consumer.until('both shards are started', () => consumer.eventsOf('shardStarted').length === 2);
-      await stream.put(20);
-      await consumer.hasDone(20);
-      await consumer.stop();
-      const after = Object.entries(stream.sequenceNumbers()).map(([shardId, all]) => [shardId, all.slice(before[shardId]?.length)]);
-      expect(sequenceNumbersOf(consumer.records)).to.deep.equal(Object.fromEntries(after));
-    });
+    for (const word of ['LATEST', 'a time'] as const) {
+      it(`starts at ${word} with what comes after it, and nothing before`, async () => {
+        await stream.put(20);
+        const before = stream.sequenceNumbers();
+        const putMs = Date.now();
+        await until('the clock has moved on', () => Date.now() > putMs + 1);
+        // kinesalite does not answer a request for a time after its last record: such a request must run into its timeout.
+        const requestHandler = new NodeHttpHandler({ requestTimeout: 300, throwOnRequestTimeout: true });
+        const startFrom = word === 'LATEST' ? word : new Date();
+        const consumer = start({ client: kinesis.client({ requestHandler }), startFrom });
+        await consumer.until('both shards are started', () => consumer.eventsOf('shardStarted').length === 2);
+        await stream.put(20);
+        await consumer.hasDone(20);
+        await consumer.stop();
+        const after = Object.entries(stream.sequenceNumbers()).map(([shardId, all]) => [shardId, all.slice(before[shardId]?.length)]);
+        expect(sequenceNumbersOf(consumer.records)).to.deep.equal(Object.fromEntries(after));
+      });
+    }
 
     it('is iterated over with for await, and stops reading at a break', async () => {
       await stream.put(most / 4);

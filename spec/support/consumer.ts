@@ -86,9 +86,13 @@ export function consume({ work = () => [], restart, ...config }: ConsumerConfig)
       defer(() => of(block).pipe(tap(() => blocks.push(block)))),
     );
   const blocks$ = kinesisStream({ startFrom: 'TRIM_HORIZON', ...fast, ...config, store, stop: stop$, events: observer }).pipe(
-    mergeShards((shard) => shard.pipe(bufferTime(10), withSequenceRanges(), recoverFrom(store), concatMap(workOn), checkpointEvery(20)), {
-      restart,
-    }),
+    mergeShards(
+      (shard) =>
+        shard.pipe(bufferTime(10), withSequenceRanges(), recoverFrom(store), concatMap(workOn), checkpointEvery(20, { retryDelayMs: 5 })),
+      {
+        restart,
+      },
+    ),
   );
   return new RunningConsumer(blocks$, blocks, events, stop$);
 }

@@ -22,7 +22,7 @@ const require = createRequire(import.meta.url);
 export async function startDynalite(): Promise<DynamoDBService> {
   const dynalite = require('dynalite') as (options: object) => Server;
   const server = dynalite({ createTableMs: 0, deleteTableMs: 0 });
-  const { clients, client, endpoint } = clientsOf(await listen(server));
+  const { clients, client, endpoint } = clientsOf(`http://127.0.0.1:${await listen(server)}`);
   const stop = async () => {
     clients.forEach((each) => each.destroy());
     server.closeAllConnections();
@@ -50,7 +50,7 @@ export async function startDynamoDBLocal(): Promise<DynamoDBService> {
     String(port),
   ];
   const child = spawn('java', flags, { cwd: emulatorDirectory(), stdio: 'ignore' });
-  const { clients, client, endpoint } = clientsOf(port);
+  const { clients, client, endpoint } = clientsOf(`http://127.0.0.1:${port}`);
   await answering(client(), child);
   const stop = async () => {
     clients.forEach((each) => each.destroy());
@@ -59,8 +59,8 @@ export async function startDynamoDBLocal(): Promise<DynamoDBService> {
   return { endpoint, client, stop };
 }
 
-function clientsOf(port: number) {
-  const endpoint = `http://127.0.0.1:${port}`;
+/** Makes clients of the service at `endpoint`. */
+export function clientsOf(endpoint: string) {
   const clients: DynamoDBClient[] = [];
   const client = (config: DynamoDBClientConfig = {}) => {
     const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };

@@ -37,7 +37,7 @@ const require = createRequire(import.meta.url);
 export async function startKinesalite(): Promise<KinesisService> {
   const kinesalite = require('kinesalite') as (options: object) => Server;
   const server = kinesalite({ createStreamMs: 0, deleteStreamMs: 0, updateStreamMs: 0, shardLimit: 1_000 });
-  const { clients, client, endpoint } = clientsOf(await listen(server));
+  const { clients, client, endpoint } = clientsOf(`http://127.0.0.1:${await listen(server)}`);
   const stop = async () => {
     clients.forEach((each) => each.destroy());
     server.closeAllConnections();
@@ -63,7 +63,7 @@ export async function startKinesisLocal(): Promise<KinesisService> {
     ...Object.fromEntries(durations),
   };
   const child = spawn(process.execPath, [main], { env, stdio: 'ignore' });
-  const { clients, client, endpoint } = clientsOf(port);
+  const { clients, client, endpoint } = clientsOf(`http://127.0.0.1:${port}`);
   const stop = async () => {
     clients.forEach((each) => each.destroy());
     await kill(child);
@@ -72,9 +72,8 @@ export async function startKinesisLocal(): Promise<KinesisService> {
   return { endpoint, client, stop };
 }
 
-/** Makes clients of the service that listens on a port of this machine. */
-export function clientsOf(port: number) {
-  const endpoint = `http://127.0.0.1:${port}`;
+/** Makes clients of the service at `endpoint`. */
+export function clientsOf(endpoint: string) {
   const clients: KinesisClient[] = [];
   const client = (config: KinesisClientConfig = {}) => {
     // kinesis-local takes the access key id for the account, which has twelve digits.

@@ -1,4 +1,4 @@
-import { asyncScheduler, concat, concatMap, defer, from, of, tap, throwError, timer, type Observable, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, concat, concatMap, defer, from, tap, throwError, timer, type Observable, type SchedulerLike } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { positionToString, rangeToString } from '../../lib/values/sequence-range.js';

@@ -10,8 +10,8 @@ Streams real flights through rx-kinesis while workers are killed, shards are spl
 then checks that every flight was processed, once and in order.
 
 Options:
-  --records 20000   the 20 000 flights by airport, in about 35 s (default)
-  --records all     the 200 000 flights, by distance, as their file names no airport
+  --records 20000   the 20 000 flights by airport, in about half a minute (default)
+  --records all     the 200 000 flights, by distance as their file names no airport, in about a minute
   --help            this text`;
 
 /** @throws Error with a message for the user when `args` cannot be understood. */

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 
 /** Which of the files of `vega-datasets` is used. */
 export type FlightCount = '20000' | 'all';
@@ -58,5 +60,7 @@ function flightsByDistance(): Flights {
 }
 
 function readData<Row>(file: string): Row[] {
-  return JSON.parse(readFileSync(new URL(`../data/${file}`, import.meta.resolve('vega-datasets')), 'utf8')) as Row[];
+  // The package exports its code only; the data lies beside that.
+  const code = createRequire(import.meta.url).resolve('vega-datasets');
+  return JSON.parse(readFileSync(join(dirname(code), '..', 'data', file), 'utf8')) as Row[];
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { integer, seconds } from './format.js';
 import type { Production } from './production.js';
-import { seconds } from './format.js';
 import type { Services } from './services.js';
 import type { Workers } from './workers.js';
 
@@ -20,7 +20,9 @@ export interface Intervention {
   run(scene: Scene): Promise<string>;
 }
 
-const OUTAGE_MS = 4_000;
+const OUTAGE_MS = 6_000;
+/** On a busy machine an outage may find every buffer empty, and nothing has to be recovered: then there is another one. */
+const MOST_OUTAGES = 2;
 
 /** The ids that the emulator gives: `shardId-` and twelve digits. */
 const shardId = (number: number): string => `shardId-${String(number).padStart(12, '0')}`;
@@ -44,11 +46,12 @@ export const INTERVENTIONS: readonly Intervention[] = [
   {
     at: 0.42,
     announcement: `reads fail now and again for ${seconds(OUTAGE_MS)} (500, and throttled)`,
-    run: async ({ services }) => {
-      services.proxy.failReads(OUTAGE_MS);
-      await sleep(OUTAGE_MS);
-      const { errors, throttled } = services.proxy.failed;
-      return `reads work again; ${errors + throttled} failed`;
+    run: async ({ services: { proxy }, workers }) => {
+      for (let outages = 0; outages < MOST_OUTAGES && workers.tally.recoveredRanges === 0; outages++) {
+        proxy.failReads(OUTAGE_MS);
+        await sleep(OUTAGE_MS);
+      }
+      return `reads work again; ${integer(proxy.failed.errors + proxy.failed.throttled)} failed`;
     },
   },
   {

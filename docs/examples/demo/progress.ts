@@ -1,16 +1,16 @@
 import { clearLine, cursorTo } from 'node:readline';
-import { counted, integer, seconds } from './format.js';
-import type { Tally } from './tally.js';
+import { integer, seconds } from './format.js';
 
 /** How things stand. */
 export interface Progress {
   readonly produced: number;
   readonly processed: number;
+  /** How many there are to come. */
   readonly flights: number;
-  readonly tally: Tally;
+  readonly checkpoints: number;
 }
 
-const BAR_WIDTH = 24;
+const BAR_WIDTH = 14;
 
 /** Shows progress each second: on a terminal always in the same line, elsewhere line by line. */
 export class ProgressDisplay {
@@ -62,10 +62,10 @@ export class ProgressDisplay {
 }
 
 /** A bar in which what is processed is full, what is produced only is hatched, and what is still to come is empty. */
-export function progressLine({ produced, processed, flights, tally }: Progress): string {
+export function progressLine({ produced, processed, flights, checkpoints }: Progress): string {
   const full = Math.floor((BAR_WIDTH * processed) / flights);
   const hatched = Math.floor((BAR_WIDTH * Math.max(produced, processed)) / flights) - full;
   const bar = '█'.repeat(full) + '▒'.repeat(hatched) + '·'.repeat(BAR_WIDTH - full - hatched);
-  const numbers = `produced ${integer(produced)}, processed ${integer(processed)}`;
-  return `▕${bar}▏ ${numbers}, ${counted(tally.checkpoints, 'checkpoint')}, ${counted(tally.recoveredRanges, 'range')} recovered`;
+  const numbers = `produced ${integer(produced)}, processed ${integer(processed)}, checkpoints ${integer(checkpoints)}`;
+  return `▕${bar}▏ ${numbers}`;
 }

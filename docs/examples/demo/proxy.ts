@@ -15,7 +15,7 @@ export interface Proxy {
 /** Long enough for a page to pass, so that there are records in the worker's buffers when reads begin to fail. */
 export const PASS_MS = 300;
 /** Longer than the worker's reader keeps trying. */
-export const FAIL_MS = 500;
+export const FAIL_MS = 400;
 
 /** Starts a proxy for the Kinesis at `target`. */
 export async function startProxy(target: string): Promise<Proxy> {

@@ -52,19 +52,19 @@ function summary({ flights, verdict, counts, tally, failedReads, takeovers }: Fi
     ['flights', 'count', 'remarks'],
     ['produced', integer(verdict.produced), `of ${integer(flights.flights.length)} in the file`],
     ['processed', integer(verdict.processed), `${integer(verdict.foreign)} of them not as produced`],
-    ['lost', integer(verdict.lost), 'produced and never applied, or never produced'],
-    ['out of order', integer(verdict.outOfOrder), `within a shard, or for one ${groupName} from parent to child`],
-    ['applied twice', integer(verdict.appliedTwice), ''],
-    ['duplicates', integer(repeated), `recognised: ${recognised(counts)}`],
+    ['lost', integer(verdict.lost), 'in the file and never processed'],
+    ['out of order', integer(verdict.outOfOrder), 'in a shard, or from parent to child shard'],
+    ['processed twice', integer(verdict.appliedTwice), ''],
+    ['duplicates skipped', integer(repeated), recognised(counts)],
     ['recovered ranges', integer(tally.recoveredRanges), `while ${integer(failedReads.errors + failedReads.throttled)} reads failed`],
-    ['recovered records', integer(tally.recoveredRecords), 'read again because they were in a buffer when a read failed'],
+    ['recovered records', integer(tally.recoveredRecords), 'were in a buffer when a read failed'],
     ['calls tried again', integer(tally.retries), ''],
     ['pipelines restarted', integer(tally.restarts), ''],
     ['checkpoints written', integer(tally.checkpoints), ''],
     ...takeovers.map(({ totalMs, startMs }, i) => [
       `takeover ${i + 1}`,
       seconds(totalMs),
-      `from SIGKILL to the first new record; ${seconds(startMs)} to start a process`,
+      `after SIGKILL; ${seconds(startMs)} to start a process`,
     ]),
     ['differing means', integer(verdict.differing.length), `of ${integer(verdict.groups)} ${groupName}s, compared with the file`],
   ];
@@ -72,7 +72,7 @@ function summary({ flights, verdict, counts, tally, failedReads, takeovers }: Fi
 
 /** How the sink knew that records came again. */
 function recognised({ repeatedBlockRecords, repeatedRecords }: SinkCounts): string {
-  return `${integer(repeatedBlockRecords)} by block id, ${integer(repeatedRecords)} in other blocks by place`;
+  return `${integer(repeatedBlockRecords)} by block id, ${integer(repeatedRecords)} by place in the shard`;
 }
 
 function worstGroups({ flights, totals, verdict }: Findings): Rows {

@@ -38,7 +38,7 @@ kinesisStream({
   stop: stop$,
   // The emulator has no quota, and says of every page that it is the newest.
   budget: readBudget({ readsPerSecond: Infinity, bytesPerSecond: Infinity }),
-  reader: polling({ idleDelayMs: 50 }),
+  reader: polling({ maxRecordsPerPage: 2_000, idleDelayMs: 50 }),
   // Few and fast, so that the outage is longer than the reader's patience, and recovery has something to do.
   retry: { maxRetries: 3, initialDelayMs: 10, maxDelayMs: 40 },
   events: { next: report },

@@ -40,8 +40,12 @@ export class Workers {
     });
   }
 
-  /** Kills the worker with SIGKILL, starts another, and waits until that one has saved a record that was not saved before. */
+  /**
+   * Kills the worker with SIGKILL once it has something to leave behind, starts another, and waits until that one has saved
+   * a record that was not saved before.
+   */
   async killAndRestart(): Promise<Takeover> {
+    await firstValueFrom(this.processed$.pipe(filter((processed) => processed > 0)));
     const killedMs = performance.now();
     const sinceKill = (): number => performance.now() - killedMs;
     await this.#release(kill);

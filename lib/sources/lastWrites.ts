@@ -1,0 +1,18 @@
+import { catchError, concat, EMPTY, merge, takeUntil, type Observable } from 'rxjs';
+import type { ShardAccount } from '../checkpoints/shard-account.js';
+import type { ShardReading } from './config.js';
+
+/**
+ * Writes what is left to write of a shard, to every store that it is written to; never errors.
+ *
+ * @remarks The end of a shard has to be written before its children start, however long that takes; after `stop`, nothing has to.
+ */
+export function lastWrites(account: ShardAccount, { scheduler, random }: ShardReading, stop$: Observable<unknown>): Observable<unknown> {
+  const writes = (maxRetries: number): Observable<unknown> => {
+    const retry = { maxRetries, retryDelayMs: 1_000, scheduler, random };
+    return merge(...account.stores.map((store) => account.flushRetrying(store, retry).pipe(catchError(() => EMPTY))));
+  };
+  return concat(writes(Infinity).pipe(takeUntil(stop$)), writes(MAX_RETRIES_AFTER_STOP));
+}
+
+const MAX_RETRIES_AFTER_STOP = 3;

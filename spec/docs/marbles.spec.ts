@@ -1,0 +1,375 @@
+import { expect } from 'chai';
+import {
+  bufferTime,
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  from,
+  ignoreElements,
+  map,
+  merge,
+  mergeMap,
+  NEVER,
+  of,
+  Subject,
+  tap,
+  throwError,
+  timer,
+  type Observable,
+} from 'rxjs';
+import {
+  checkpointEvery,
+  eachBlock,
+  isLeaseLost,
+  kinesisRange,
+  kinesisRanges,
+  kinesisShard,
+  kinesisStream,
+  memoryCheckpoints,
+  mergeShards,
+  polling,
+  readBudget,
+  recoverFrom,
+  withSequenceRanges,
+  type Block,
+  type Checkpoint,
+  type CheckpointStore,
+  type KinesisRecord,
+  type SequenceNumberRange,
+  type Shard,
+} from 'rx-kinesis';
+import { leaseTable } from 'rx-kinesis/dynamodb';
+import { levelCheckpoints, type LevelDatabase } from 'rx-kinesis/level';
+import { block, fakeKinesis, marbles, record } from 'rx-kinesis/testing';
+import { startDynalite, type DynamoDBService } from '../support/dynamodb-services.js';
+import { quickReading } from '../support/quick-shard.js';
+import { diagram, framesOf } from './diagram.js';
+
+const SHARD = { streamName: 'stream', shardId: 'shardId-000000000000', parentShardIds: [] };
+
+describe('the marble diagrams of the pages', () => {
+  it(
+    'kinesisStream',
+    marbles(({ expectObservable }) => {
+      const { shard0, shard1, shard2, shards } = diagram('kinesisStream');
+      const client = fakeKinesis({
+        latencyMs: 0,
+        shards: { 0: shard0!, 1: { parents: [0], records: shard1! }, 2: { parents: [0], records: shard2! } },
+      });
+      const numbers$ = kinesisStream({ ...quickReading(), client }).pipe(
+        mergeMap((shard) => concat(of(shard.shardId.slice(-1)), shard.pipe(ignoreElements()))),
+      );
+      expectObservable(numbers$, '^ 50ms !').toBe(shards!);
+    }),
+  );
+
+  it(
+    'kinesisShard',
+    marbles(({ expectObservable }) => {
+      const { arriving, records } = diagram('kinesisShard');
+      const client = fakeKinesis({ latencyMs: 0, shards: { 0: arriving! } });
+      const shard = kinesisShard({ ...quickReading(), client, shardId: SHARD.shardId, reader: polling({ idleDelayMs: 5 }) });
+      expectObservable(shard.pipe(map(letterOf))).toBe(records!);
+    }),
+  );
+
+  it(
+    'kinesisRange',
+    marbles(({ expectObservable }) => {
+      const { arrived, records } = diagram('kinesisRange');
+      const client = fakeKinesis({ latencyMs: 0, shards: { 0: `${arrived}^` } });
+      expectObservable(kinesisRange(rangeOf('b', 'd'), { budget: quickReading().budget, client }).pipe(map(letterOf))).toBe(records!);
+    }),
+  );
+
+  it(
+    'kinesisRanges',
+    marbles(({ expectObservable }) => {
+      const { arrived, records } = diagram('kinesisRanges');
+      const client = fakeKinesis({ latencyMs: 0, shards: { 0: `${arrived}^` } });
+      const ranges = [rangeOf('b', 'b'), rangeOf('d', 'e')];
+      expectObservable(kinesisRanges(ranges, { budget: quickReading().budget, client }).pipe(map(letterOf))).toBe(records!);
+    }),
+  );
+
+  it(
+    'polling',
+    marbles(({ expectObservable }) => {
+      const { arriving, records } = diagram('polling');
+      const client = fakeKinesis({ latencyMs: 1, shards: { 0: arriving! } });
+      const reader = polling({ idleDelayMs: 4, maxRecordsPerPage: 1 });
+      const shard = kinesisShard({ ...quickReading(), client, shardId: SHARD.shardId, reader });
+      expectObservable(shard.pipe(map(letterOf)), '^ 15ms !').toBe(records!);
+    }),
+  );
+
+  it(
+    'readBudget',
+    marbles(({ cold, scheduler, expectObservable }) => {
+      const { asked, granted } = diagram('readBudget');
+      const budget = readBudget({ readsPerSecond: 200 });
+      const grant = (letter: string): Observable<string> => budget.acquire('shard', scheduler).pipe(map(() => letter));
+      expectObservable(cold(asked!).pipe(mergeMap(grant))).toBe(granted!);
+    }),
+  );
+
+  it(
+    'withSequenceRanges',
+    marbles(({ cold, expectObservable }) => {
+      const { records, blocks } = diagram('withSequenceRanges');
+      const source = cold<KinesisRecord[]>(records!, { x: [record(1), record(2)], y: [], z: [record(3)] });
+      expectObservable(source.pipe(withSequenceRanges())).toBe(blocks!, { X: block(1, 2), Z: block(3) });
+    }),
+  );
+
+  it(
+    'checkpointEvery',
+    marbles(({ cold, scheduler, flush, expectObservable }) => {
+      const { blocks, result, written } = diagram('checkpointEvery');
+      const notes: string[] = [];
+      const store = noting(() => scheduler.now(), notes);
+      const values = { a: block(1), b: block(2), c: block(3) };
+      expectObservable(cold(blocks!, values).pipe(checkpointEvery(5, { store }))).toBe(result!, values);
+      flush();
+      expect(notes).to.deep.equal(framesOf(written!).map(({ letter, frame }) => `${frame} ${'abc'.indexOf(letter) + 1}`));
+    }),
+  );
+
+  it(
+    'checkpointEvery, out of order',
+    marbles(({ scheduler, flush, expectObservable }) => {
+      const { finished, passed, written } = diagram('checkpointEvery', 1);
+      const notes: string[] = [];
+      const store = noting(() => scheduler.now(), notes);
+      const client = fakeKinesis({ latencyMs: 0, shards: { 0: 'abcd^|' } });
+      const frames = framesOf(finished!);
+      const work = (one: Block): Observable<Block> => {
+        const { frame } = frames.find(({ letter }) => letter === letterOf(one.records[0]!))!;
+        return timer(frame - scheduler.now()).pipe(map(() => one));
+      };
+      const shard = kinesisShard({ ...quickReading(), client, shardId: SHARD.shardId, store });
+      const letters$ = shard.pipe(
+        map((one) => [one]),
+        withSequenceRanges(),
+        mergeMap(work),
+        checkpointEvery(3),
+        map(({ records: [one] }) => letterOf(one!)),
+      );
+      expectObservable(letters$).toBe(passed!);
+      flush();
+      // The last write says more than `d`: all of the closed shard is done.
+      expect(notes).to.deep.equal(
+        framesOf(written!).map(({ letter, frame }) => `${frame} ${letter === 'd' ? 'SHARD_END' : numberOf(letter)}`),
+      );
+    }),
+  );
+
+  it(
+    'recoverFrom',
+    marbles(({ expectObservable }) => {
+      const { read, blocks } = diagram('recoverFrom');
+      const failsAtMs = read!.indexOf('#');
+      const client = fakeKinesis({
+        latencyMs: 0,
+        shards: { 0: read!.replace('#', '-') },
+        faults: [{ method: 'getRecords', fromMs: failsAtMs, error: 'InternalFailure' }],
+      });
+      const store = memoryCheckpoints();
+      const shard = kinesisShard({ ...quickReading(), client, shardId: SHARD.shardId, store });
+      const letters$ = shard.pipe(
+        bufferTime(4),
+        withSequenceRanges(),
+        recoverFrom(store),
+        map((one) => ({ letters: one.records.map(letterOf).join(''), recovered: one.recovered })),
+      );
+      const values = {
+        A: { letters: 'ab', recovered: false },
+        C: { letters: 'c', recovered: true },
+        D: { letters: 'd', recovered: false },
+      };
+      expectObservable(letters$, '^ 20ms !').toBe(blocks!, values);
+    }),
+  );
+
+  it(
+    'mergeShards',
+    marbles(({ cold, expectObservable }) => {
+      const { shards, s, t, again, result } = diagram('mergeShards');
+      let attempts = 0;
+      const failing = defer(() => cold(attempts++ === 0 ? t! : again!));
+      const byHand = (records$: Observable<unknown>): Shard => Object.assign(records$, { ...SHARD, leaseLost$: NEVER }) as never;
+      const source = cold<Shard>(shards!, { s: byHand(cold(s!)), t: byHand(failing) });
+      expectObservable(
+        source.pipe(mergeShards((shard) => shard, { restart: { initialDelayMs: 10 }, random: () => 0.5 })) as Observable<unknown>,
+      ).toBe(result!);
+    }),
+  );
+
+  it('eachBlock', async () => {
+    const { blocks, loop, settled } = diagram('eachBlock');
+    const source = new Subject<Block>();
+    const seen = { loop: '', settled: '' };
+    let workLeft = 0;
+    let endWork = (): void => undefined;
+
+    const iterated = (async () => {
+      const blocks$ = source.pipe(map((one) => whenSettled(one, () => (seen.settled += letterOf(one.records[0]!)))));
+      for await (const one of eachBlock(blocks$, { store: memoryCheckpoints(), intervalMs: Infinity })) {
+        seen.loop += letterOf(one.records[0]!);
+        workLeft = WORK_FRAMES;
+        await new Promise<void>((resolve) => (endWork = resolve));
+      }
+      seen.loop += '|';
+    })();
+
+    for (const [frame, mark] of [...blocks!.padEnd(loop!.length, '-')].entries()) {
+      await promisesToRun();
+      if (mark === '|') source.complete();
+      else if (mark !== '-') source.next(block(record(numberOf(mark))));
+      if (workLeft > 0 && --workLeft === 0) endWork();
+      await promisesToRun();
+      seen.loop = seen.loop.padEnd(frame + 1, workLeft > 0 ? '=' : '-');
+      seen.settled = seen.settled.padEnd(frame + 1, '-');
+    }
+    await iterated;
+    expect(seen.loop).to.equal(loop);
+    expect(seen.settled.replace(/-+$/, '')).to.equal(settled);
+  });
+
+  it(
+    'memoryCheckpoints',
+    marbles(({ cold, expectObservable }) => {
+      const { write, done, read } = diagram('memoryCheckpoints');
+      const store = memoryCheckpoints();
+      const keep = (letter: string): Observable<string> =>
+        concat(from(store.write(checkpointOf(letter), SHARD)).pipe(ignoreElements()), of(letter));
+      expectObservable(codesOf(cold(write!).pipe(concatMap(keep)))).toBe(done!, undefined, 'CHECKPOINT');
+      const readAt = framesOf(read!).map(({ frame }) => timer(frame).pipe(mergeMap(() => from(store.read(SHARD)))));
+      expectObservable(merge(...readAt).pipe(map((checkpoint) => letterAt(checkpoint)))).toBe(`${read!.slice(0, -1)}(${read!.at(-1)}|)`);
+    }),
+  );
+
+  it(
+    'levelCheckpoints',
+    marbles(({ cold, expectObservable }) => {
+      const { asked, done } = diagram('levelCheckpoints');
+      const entries = new Map<string, string>();
+      // Its answers are Observables, which do in virtual time what promises do outside.
+      const db = {
+        get: (key: string) => timer(1).pipe(map(() => entries.get(key))),
+        put: (key: string, value: string) => timer(1).pipe(tap(() => entries.set(key, value))),
+      } as unknown as LevelDatabase;
+      const store = levelCheckpoints(db);
+      const keep = (letter: string): Observable<string> =>
+        concat(from(store.write(checkpointOf(letter), SHARD)).pipe(ignoreElements()), of(letter));
+      expectObservable(cold(asked!).pipe(mergeMap(keep))).toBe(done!);
+    }),
+  );
+
+  describe('with a DynamoDB', () => {
+    let service: DynamoDBService;
+    before(async () => (service = await startDynalite()));
+    after(() => service.stop());
+
+    it('leaseTable', async () => {
+      const { worker1, worker2, lost } = diagram('leaseTable');
+      const workers = [worker1!, worker2!].map((marbles, i) => ({
+        marbles,
+        table: leaseTable({ client: service.client(), tableName: 'diagram', workerId: `worker${i + 1}`, tablePollIntervalMs: 1 }),
+      }));
+      let lostLog = '';
+      let isLost = false;
+      for (let frame = 0; frame < Math.max(worker1!.length, worker2!.length); frame++) {
+        for (const { marbles, table } of workers) await act(marbles[frame] ?? '-', frame, table, () => (isLost = true));
+        lostLog += isLost ? 'l' : '-';
+        isLost = false;
+      }
+      expect(lostLog.replace(/-+$/, '')).to.equal(lost);
+    });
+  });
+
+  it(
+    'testing',
+    marbles(({ expectObservable }) => {
+      const { script, records } = diagram('testing');
+      const client = fakeKinesis({ latencyMs: 0, shards: { 0: script! } });
+      const shard = kinesisShard({ ...quickReading(), client, shardId: SHARD.shardId });
+      expectObservable(shard.pipe(map(letterOf))).toBe(records!);
+    }),
+  );
+});
+
+async function act(mark: string, frame: number, table: ReturnType<typeof leaseTable>, noteLost: () => void): Promise<void> {
+  const checkpoint = { ...SHARD, sequenceNumber: String(frame), subSequenceNumber: 0 };
+  const run = (work: Observable<unknown>): Promise<unknown> =>
+    new Promise((resolve, reject) => work.subscribe({ next: resolve, complete: () => resolve(undefined), error: reject }));
+  if (mark.toLowerCase() === 't') {
+    const lease = (await run(table.take(SHARD))) as { lost$: Observable<unknown> };
+    lease.lost$.subscribe(noteLost);
+  } else if (mark.toLowerCase() === 'w') await run(table.write(checkpoint, SHARD));
+  else if (mark === 'x') {
+    const error: unknown = await run(table.write(checkpoint, SHARD)).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(isLeaseLost(error)).to.equal(true);
+  }
+}
+
+/** How long the loop of the diagram works on a block. */
+const WORK_FRAMES = 4;
+
+/** The block, with a callback for when its ranges are taken, which is when it is settled. */
+function whenSettled(one: Block, settled: () => void): Block {
+  return Object.defineProperty({ ...one }, 'ranges', {
+    get: () => {
+      settled();
+      return one.ranges;
+    },
+  });
+}
+
+/** Lets promises that are settled take their course. */
+function promisesToRun(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The letters of a script are numbered from 1. */
+function numberOf(letter: string): string {
+  return String('abcdefg'.indexOf(letter.toLowerCase()) + 1);
+}
+
+function letterOf({ data, sequenceNumber }: KinesisRecord): string {
+  return new TextDecoder().decode(data) || 'abcdefg'[Number(sequenceNumber) - 1]!;
+}
+
+function rangeOf(from: string, to: string): SequenceNumberRange {
+  const [fromSeqNumber, toSeqNumber] = [numberOf(from), numberOf(to)];
+  const recordCount = Number(toSeqNumber) - Number(fromSeqNumber) + 1;
+  const { streamName, shardId } = SHARD;
+  return { streamName, shardId, fromSeqNumber, toSeqNumber, fromSubSeqNumber: 0, toSubSeqNumber: 0, recordCount };
+}
+
+function checkpointOf(letter: string): Checkpoint {
+  const { streamName, shardId } = SHARD;
+  return { streamName, shardId, sequenceNumber: numberOf(letter), subSequenceNumber: 0 };
+}
+
+function letterAt(checkpoint: Checkpoint | undefined): string {
+  return 'abcdefg'[Number(checkpoint?.sequenceNumber) - 1] ?? '-';
+}
+
+/** The source with the code of its error in place of the error. */
+function codesOf<T>(source: Observable<T>): Observable<T> {
+  return source.pipe(catchError((error: unknown) => throwError(() => (error as { readonly code: string }).code)));
+}
+
+function noting(now: () => number, notes: string[]): CheckpointStore {
+  const store = memoryCheckpoints();
+  const write: CheckpointStore['write'] = (checkpoint, shard) => {
+    notes.push(`${now()} ${checkpoint.sequenceNumber}`);
+    return store.write(checkpoint, shard);
+  };
+  return { ...store, write };
+}

@@ -1,0 +1,274 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { parseArguments } from '../../docs/examples/demo/arguments.js';
+import { meanDelay, readFlights, totalsOf, type Flight } from '../../docs/examples/demo/flights.js';
+import { INTERVENTIONS } from '../../docs/examples/demo/interventions.js';
+import { progressLine } from '../../docs/examples/demo/progress.js';
+import { FAIL_MS, isFailing, PASS_MS } from '../../docs/examples/demo/proxy.js';
+import { drawTable } from '../../docs/examples/demo/report.js';
+import { drawShardGraph, type ShardSummary } from '../../docs/examples/demo/shard-graph.js';
+import { FlightSink } from '../../docs/examples/demo/sink.js';
+import { readSink, type Applied } from '../../docs/examples/demo/sink-database.js';
+import { describeCheckpoint } from '../../docs/examples/demo/summarize-shards.js';
+import { countEvent, EMPTY_TALLY } from '../../docs/examples/demo/tally.js';
+import { verify, type Evidence, type Produced } from '../../docs/examples/demo/verification.js';
+import type { Block } from '../../lib/index.js';
+import { block as kinesisBlock, record } from '../../lib/testing/index.js';
+
+describe('demo', () => {
+  describe('parseArguments', () => {
+    it('takes the smaller file unless told otherwise', () => {
+      expect(parseArguments([])).to.deep.equal({ help: false, records: '20000' });
+      expect(parseArguments(['--records', 'all'])).to.deep.equal({ help: false, records: 'all' });
+      expect(parseArguments(['--help'])).to.deep.equal({ help: true });
+    });
+
+    it('refuses what it does not know', () => {
+      expect(() => parseArguments(['--records', '5'])).to.throw('--records: expected 20000 or all, got "5"');
+      expect(() => parseArguments(['--speed', '5'])).to.throw("Unknown option '--speed'");
+      expect(() => parseArguments(['all'])).to.throw("Unexpected argument 'all'");
+    });
+  });
+
+  describe('readFlights', () => {
+    it('gives every flight of the files a place and a group', () => {
+      const byAirport = readFlights('20000').flights;
+      expect(byAirport).to.have.lengthOf(20_000);
+      expect(byAirport[0]).to.deep.equal({ index: 0, group: 'DTW', delay: 66 });
+      expect(totalsOf(byAirport)).to.have.property('size', 220);
+
+      const byDistance = readFlights('all').flights;
+      expect(byDistance).to.have.lengthOf(200_000);
+      expect(byDistance[1]).to.deep.equal({ index: 1, group: '2227 mi', delay: 171 });
+    });
+
+    it('has whole numbers of minutes, so that sums are exact', () => {
+      for (const count of ['20000', 'all'] as const) {
+        expect(readFlights(count).flights.every(({ delay }) => Number.isSafeInteger(delay))).to.equal(true);
+      }
+    });
+  });
+
+  it('adds delays up by group', () => {
+    const totals = totalsOf([flight(0, 'ATL', 10), flight(1, 'JFK', -4), flight(2, 'ATL', 5)]);
+    expect([...totals]).to.deep.equal([
+      ['ATL', { flights: 2, delay: 15 }],
+      ['JFK', { flights: 1, delay: -4 }],
+    ]);
+    expect(meanDelay(totals.get('ATL')!)).to.equal(7.5);
+  });
+
+  describe('verify', () => {
+    it('passes when all is applied, once and in order', () => {
+      expect(verify(evidence())).to.deep.equal({
+        produced: 4,
+        processed: 4,
+        lost: 0,
+        appliedTwice: 0,
+        foreign: 0,
+        outOfOrder: 0,
+        groups: 2,
+        differing: [],
+        passed: true,
+      });
+    });
+
+    const [first, second, third, fourth] = ['1', '2', '10', '11'].map((sequenceNumber, index) => [index, sequenceNumber] as const);
+    const tampered: Record<string, [Partial<Evidence>, object]> = {
+      'a flight is not applied': [{ applied: [block('a', first!, second!), block('b', third!)] }, { lost: 1, processed: 3 }],
+      'a flight is applied twice': [
+        { applied: [block('a', first!, second!), block('a', second!), block('b', third!, fourth!)] },
+        { lost: 0, appliedTwice: 1, processed: 5 },
+      ],
+      'two records of a shard change places': [
+        { applied: [block('a', second!, first!), block('b', third!, fourth!)] },
+        { lost: 0, outOfOrder: 1 },
+      ],
+      'a child shard is applied before its parent': [
+        { applied: [block('b', third!, fourth!), block('a', first!, second!)] },
+        { lost: 0, outOfOrder: 2 },
+      ],
+      'a record has the data of another': [
+        { applied: [block('a', first!, [2, '2']), block('b', third!, fourth!)] },
+        { lost: 1, foreign: 1 },
+      ],
+      'a record is of another shard': [{ applied: [block('a', first!, second!, third!), block('b', fourth!)] }, { lost: 1, foreign: 1 }],
+      'a flight is not produced': [
+        { produced: evidence().produced.slice(1), applied: [block('a', second!), block('b', third!, fourth!)] },
+        { produced: 3, lost: 1 },
+      ],
+      'a sum differs': [{ totals: totalsWith('ATL', { flights: 2, delay: 16 }) }, { lost: 0, differing: ['ATL'] }],
+      'a count differs, and the mean does not': [{ totals: totalsWith('ATL', { flights: 4, delay: 80 }) }, { differing: ['ATL'] }],
+      'a group is missing': [{ totals: totalsWith('JFK', undefined) }, { differing: ['JFK'] }],
+      'a group is not in the file': [{ totals: totalsWith('XXX', { flights: 1, delay: 1 }) }, { differing: ['XXX'] }],
+    };
+    for (const [name, [changed, found]] of Object.entries(tampered)) {
+      it(`fails when ${name}`, () => {
+        const verdict = verify({ ...evidence(), ...changed });
+        expect(verdict).to.include({ passed: false });
+        expect(verdict).to.deep.include(found);
+      });
+    }
+  });
+
+  describe('FlightSink', () => {
+    let directory: string;
+
+    beforeEach(async () => {
+      directory = await mkdtemp(join(tmpdir(), 'rx-kinesis-spec-'));
+    });
+    afterEach(() => rm(directory, { recursive: true, force: true }));
+
+    /** Gives the blocks to one sink after another, each as if the one before had been killed. */
+    async function saveAll(...lives: Block[][]): Promise<number[]> {
+      const fresh: number[] = [];
+      for (const blocks of lives) {
+        const sink = await FlightSink.open(directory);
+        // All at once, as the pipelines of several shards do.
+        const saved = await Promise.all(blocks.map((each) => sink.save(each)));
+        fresh.push(...saved.map((each) => each.fresh));
+        await sink.close();
+      }
+      return fresh;
+    }
+
+    it('adds up what several shards bring at once', async () => {
+      await saveAll([blockOf('a', flight(0, 'ATL', 10), flight(1, 'JFK', 3)), blockOf('b', flight(2, 'ATL', 30))]);
+      const { totals, applied, counts } = await readSink(directory);
+      expect(totals).to.deep.equal(totalsOf([flight(0, 'ATL', 10), flight(1, 'JFK', 3), flight(2, 'ATL', 30)]));
+      expect(applied).to.deep.equal([block('a', [0, '100'], [1, '101']), block('b', [2, '102'])]);
+      expect(counts).to.deep.equal({ blocks: 2, processed: 3, repeatedBlocks: 0, repeatedBlockRecords: 0, repeatedRecords: 0 });
+    });
+
+    it('knows a block that comes again by its id', async () => {
+      const blocks = [blockOf('a', flight(0, 'ATL', 10), flight(1, 'JFK', 3))];
+      expect(await saveAll(blocks, blocks)).to.deep.equal([2, 0]);
+      const { totals, counts } = await readSink(directory);
+      expect(totals.get('ATL')).to.deep.equal({ flights: 1, delay: 10 });
+      expect(counts).to.include({ processed: 2, repeatedBlocks: 1, repeatedBlockRecords: 2, repeatedRecords: 0 });
+    });
+
+    it('knows records that come again in another block by their place', async () => {
+      const [first, second, third] = [flight(0, 'ATL', 10), flight(1, 'JFK', 3), flight(2, 'ATL', 30)];
+      expect(await saveAll([blockOf('a', first), blockOf('a', second)], [blockOf('a', first, second, third)])).to.deep.equal([1, 1, 1]);
+      const { totals, applied, counts } = await readSink(directory);
+      expect(totals).to.deep.equal(totalsOf([first, second, third]));
+      expect(applied.flatMap(({ records }) => records.map(([index]) => index))).to.deep.equal([0, 1, 2]);
+      expect(counts).to.include({ processed: 3, repeatedBlocks: 0, repeatedRecords: 2 });
+    });
+  });
+
+  it('fails reads by turns, and only for a time', () => {
+    const failing = { fromMs: 1_000, untilMs: 1_000 + 2 * (PASS_MS + FAIL_MS) };
+    const at = (ms: number): boolean => isFailing(1_000 + ms, failing);
+    expect([at(-1), at(0), at(PASS_MS - 1)]).to.deep.equal([false, false, false]);
+    expect([at(PASS_MS), at(PASS_MS + FAIL_MS - 1)]).to.deep.equal([true, true]);
+    expect([at(PASS_MS + FAIL_MS), at(2 * PASS_MS + FAIL_MS)]).to.deep.equal([false, true]);
+    expect(at(2 * (PASS_MS + FAIL_MS) + PASS_MS)).to.equal(false);
+  });
+
+  it('intervenes while flights are produced, in order', () => {
+    const times = INTERVENTIONS.map(({ at }) => at);
+    expect(times).to.deep.equal([...times].sort((a, b) => a - b));
+    expect(times.every((at) => at > 0 && at < 1)).to.equal(true);
+  });
+
+  it('adds up what workers report', () => {
+    const shard = { streamName: 'flights', shardId: 'shardId-000000000000' };
+    const tally = [
+      { type: 'checkpointWritten', ...shard, sequenceNumber: '1', subSequenceNumber: 0 },
+      { type: 'recovered', ranges: 2, records: 30 },
+      { type: 'readRetry', ...shard, reason: 'throttling', attempt: 1, delayMs: 10, error: undefined },
+      { type: 'recovered', ranges: 1, records: 12 },
+      { type: 'shardRestarted', ...shard, attempt: 1, delayMs: 10, error: undefined },
+      { type: 'shardEndReached', ...shard },
+    ] as const;
+    const expected = { checkpoints: 1, recoveredRanges: 3, recoveredRecords: 42, retries: 1, restarts: 1 };
+    expect(tally.reduce(countEvent, EMPTY_TALLY)).to.deep.equal(expected);
+  });
+
+  it('draws progress within the width of a terminal', () => {
+    const line = progressLine({ produced: 10_000, processed: 5_000, flights: 20_000, checkpoints: 12 });
+    expect(line).to.equal('▕███▒▒▒▒·······▏ produced 10 000, processed 5 000, checkpoints 12');
+    expect(progressLine({ produced: 200_000, processed: 200_000, flights: 200_000, checkpoints: 999 })).to.have.length.below(72);
+  });
+
+  it('draws a table with numbers to the right', () => {
+    const table = drawTable([
+      ['name', 'count', ''],
+      ['produced', '20 000', 'all'],
+      ['lost', '0', ''],
+    ]);
+    expect(table.split('\n')).to.deep.equal([
+      '┌──────────┬────────┬─────┐',
+      '│ name     │  count │     │',
+      '├──────────┼────────┼─────┤',
+      '│ produced │ 20 000 │ all │',
+      '│ lost     │      0 │     │',
+      '└──────────┴────────┴─────┘',
+    ]);
+  });
+
+  it('draws splits and merges', () => {
+    const graph = drawShardGraph([shard(0), shard(1), shard(2), shard(3, 2), shard(4, 2), shard(5, 0, 1)]);
+    expect(graph.split('\n').map((line) => line.replace(/ +/g, ' ').replace(/ checkpoint.*/, ''))).to.deep.equal([
+      '0 4 of 5 merged with 1 into 5',
+      '└─ 5 4 of 5 open',
+      '1 4 of 5 merged with 0 into 5',
+      '└─ 5 (above)',
+      '2 4 of 5 split into 3 and 4',
+      '├─ 3 4 of 5 open',
+      '└─ 4 4 of 5 open',
+    ]);
+  });
+
+  it('says how far a checkpoint is', () => {
+    const produced = ['9', '10', '11'].map((sequenceNumber, index): Produced => ({ index, shardId: 'a', sequenceNumber }));
+    const at = (sequenceNumber: string) => ({ streamName: 'flights', shardId: 'a', sequenceNumber, subSequenceNumber: 0 });
+    expect(describeCheckpoint(undefined, produced)).to.equal('none');
+    expect(describeCheckpoint(at('SHARD_END'), produced)).to.equal('SHARD_END');
+    expect(describeCheckpoint(at('11'), produced)).to.equal('its last record');
+    expect(describeCheckpoint(at('9'), produced)).to.equal('2 records behind');
+  });
+});
+
+function flight(index: number, group: string, delay: number): Flight {
+  return { index, group, delay };
+}
+
+function block(shardId: string, ...records: Applied['records'][number][]): Applied {
+  return { shardId, records };
+}
+
+/** A block as the worker gets it; the sequence numbers are 100 and up, by flight. */
+function blockOf(shardId: string, ...flights: Flight[]): Block {
+  const encode = (value: Flight): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+  return kinesisBlock(...flights.map((each) => record(100 + each.index, { shardId, data: encode(each) })));
+}
+
+/** Four flights in a shard `a` and its child `b`, all well. Each group has flights in both. */
+function evidence(): Evidence {
+  const flights = [flight(0, 'ATL', 10), flight(1, 'JFK', 3), flight(2, 'ATL', 30), flight(3, 'JFK', 4)];
+  const produced: Produced[] = [
+    { index: 0, shardId: 'a', sequenceNumber: '1' },
+    { index: 1, shardId: 'a', sequenceNumber: '2' },
+    { index: 2, shardId: 'b', sequenceNumber: '10' },
+    { index: 3, shardId: 'b', sequenceNumber: '11' },
+  ];
+  const applied = [block('a', [0, '1'], [1, '2']), block('b', [2, '10'], [3, '11'])];
+  return { flights, produced, applied, totals: totalsOf(flights) };
+}
+
+function totalsWith(group: string, total: { flights: number; delay: number } | undefined): Evidence['totals'] {
+  const totals = new Map(evidence().totals);
+  if (total) totals.set(group, total);
+  else totals.delete(group);
+  return totals;
+}
+
+function shard(number: number, ...parents: number[]): ShardSummary {
+  const name = (n: number): string => `shardId-${String(n).padStart(12, '0')}`;
+  return { shardId: name(number), parentShardIds: parents.map(name), produced: 5, processed: 4, checkpoint: 'none' };
+}

@@ -1,0 +1,117 @@
+import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
+import { expect } from 'chai';
+import { MemoryLevel } from 'memory-level';
+import { leaseTable } from '../../lib/dynamodb/index.js';
+import {
+  isInvalidConfig,
+  isInvalidValue,
+  isRangeExpired,
+  isShardReadError,
+  memoryCheckpoints,
+  type CheckpointStore,
+} from '../../lib/index.js';
+import { levelCheckpoints } from '../../lib/level/index.js';
+import { checkpointOf, errorOf, shardNamed, writeTo } from '../support/checkpoint-store-contract.js';
+import { consume, sequenceNumbersOf, type Consumer, type ConsumerConfig } from '../support/consumer.js';
+import { startDynalite } from '../support/dynamodb-services.js';
+import { kinesisKinds, type KinesisService } from '../support/kinesis-services.js';
+import { TestStream } from '../support/test-stream.js';
+
+const SHARD_0 = 'shardId-000000000000';
+const SHARD_1 = 'shardId-000000000001';
+/** A record of a stream of 2018. */
+const FORMER_SEQUENCE_NUMBER = '49590338271490256608559692538361571095921575989136588898';
+
+for (const kind of kinesisKinds) {
+  describe(`bad input, with ${kind.name}`, function () {
+    this.timeout(30_000);
+    let kinesis: KinesisService;
+    let stream: TestStream;
+    let consumers: Consumer[] = [];
+    before(async () => {
+      kinesis = await kind.start();
+    });
+    after(() => kinesis.stop());
+    beforeEach(async () => {
+      stream = await TestStream.create(kinesis);
+      await stream.put(40);
+    });
+    afterEach(() => {
+      consumers.forEach((consumer) => consumer.abort());
+      consumers = [];
+    });
+
+    const start = (config: Partial<ConsumerConfig> = {}): Consumer => {
+      const consumer = consume({ client: kinesis.client(), streamName: stream.name, ...config });
+      consumers.push(consumer);
+      return consumer;
+    };
+    const failureOf = (config: Partial<ConsumerConfig>): Promise<unknown> =>
+      errorOf(start({ restart: { maxRestarts: 0 }, ...config }).ended());
+
+    it('a stream that does not exist is an error that is not retriable', async () => {
+      const error = await failureOf({ streamName: 'no-such-stream' });
+      expect(error).to.satisfy(isShardReadError).and.to.include({ retriable: false, streamName: 'no-such-stream', shardId: undefined });
+      expect(error).to.have.nested.property('cause.name', 'ResourceNotFoundException');
+    });
+
+    it('a time that has not come is an error that passes', async () => {
+      const startFrom = new Date(Date.now() + 3_600_000);
+      const error = await failureOf({ startFrom, retry: { maxRetries: 1, initialDelayMs: 1 } });
+      expect(error).to.satisfy(isShardReadError).and.to.include({ retriable: true, streamName: stream.name });
+      expect(error).to.have.property('message').that.includes(startFrom.toISOString());
+    });
+
+    it('a table that is not a lease table is refused before anything is read', async () => {
+      const dynamodb = await startDynalite();
+      const client = dynamodb.client();
+      const KeySchema = [{ AttributeName: 'id', KeyType: 'HASH' as const }];
+      const AttributeDefinitions = [{ AttributeName: 'id', AttributeType: 'N' as const }];
+      await client.send(new CreateTableCommand({ TableName: 'orders', KeySchema, AttributeDefinitions, BillingMode: 'PAY_PER_REQUEST' }));
+      const error = await failureOf({ store: leaseTable({ client, tableName: 'orders', tablePollIntervalMs: 5 }) });
+      await dynamodb.stop();
+      expect(error).to.satisfy(isInvalidConfig).and.to.have.property('message').that.includes('orders').and.includes('leaseKey');
+      expect(consumers[0]?.eventsOf('pageRead')).to.deep.equal([]);
+    });
+
+    it('a corrupt checkpoint stops its own shard, and is left as it is', async () => {
+      const db = new MemoryLevel();
+      const key = `rx-kinesis/checkpoint/${stream.name}/${SHARD_0}`;
+      await db.put(key, '{"version":1,"sequenceNumber":');
+
+      const consumer = start({ store: levelCheckpoints(db) });
+      await consumer.hasDone(stream.written(SHARD_1).length);
+      await consumer.until('the other has failed', () => consumer.eventsOf('shardRestarted').length > 0);
+      const failed = consumer.eventsOf('shardRestarted')[0];
+      expect(failed).to.have.property('shardId', SHARD_0);
+      expect(failed?.error).to.satisfy(isInvalidValue).and.to.have.property('message').that.includes(SHARD_0);
+      expect(sequenceNumbersOf(consumer.records)).to.deep.equal({ [SHARD_1]: stream.sequenceNumbers()[SHARD_1] });
+      expect(await db.get(key)).to.equal('{"version":1,"sequenceNumber":');
+    });
+
+    describe('a checkpoint of a stream that was deleted and made again', () => {
+      let store: CheckpointStore;
+      beforeEach(async () => {
+        store = memoryCheckpoints();
+        for (const shardId of [SHARD_0, SHARD_1]) {
+          const shard = shardNamed(shardId, { streamName: stream.name });
+          await writeTo(store, shard, checkpointOf(shard, FORMER_SEQUENCE_NUMBER));
+        }
+      });
+
+      it('is an error', async () => {
+        const error = await failureOf({ store });
+        expect(error).to.satisfy(isRangeExpired).and.to.include({ retriable: false });
+        expect(error).to.have.nested.property('gap.streamName', stream.name);
+      });
+
+      it('is passed over under onGap: continue, with an event', async () => {
+        const consumer = start({ store, onGap: 'continue' });
+        await consumer.hasDone(stream);
+        await consumer.stop();
+        expect(sequenceNumbersOf(consumer.records)).to.deep.equal(stream.sequenceNumbers());
+        expect(consumer.eventsOf('gap').map(({ shardId }) => shardId)).to.have.members([SHARD_0, SHARD_1]);
+      });
+    });
+  });
+}

@@ -1,0 +1,91 @@
+import { ScanCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { expect } from 'chai';
+import { leaseTable } from '../../lib/dynamodb/index.js';
+import { consume, sequenceNumbersOf, type Consumer } from '../support/consumer.js';
+import { startDynalite, type DynamoDBService } from '../support/dynamodb-services.js';
+import { kinesisKinds, type KinesisService } from '../support/kinesis-services.js';
+import { TestStream } from '../support/test-stream.js';
+
+for (const kind of kinesisKinds) {
+  describe(`two workers of one lease table, reading ${kind.name}`, function () {
+    this.timeout(30_000);
+    const half = kind.records / 2;
+    let kinesis: KinesisService;
+    let dynamodb: DynamoDBService;
+    let client: DynamoDBClient;
+    let stream: TestStream;
+    let workers: Consumer[] = [];
+    before(async () => {
+      [kinesis, dynamodb] = [await kind.start(), await startDynalite()];
+      client = dynamodb.client();
+    });
+    after(async () => {
+      await kinesis.stop();
+      await dynamodb.stop();
+    });
+    beforeEach(async () => (stream = await TestStream.create(kinesis)));
+    afterEach(() => {
+      workers.forEach((worker) => worker.abort());
+      workers = [];
+    });
+
+    const start = (workerId: string): Consumer => {
+      const store = leaseTable({ client, tableName: stream.name, workerId, tablePollIntervalMs: 5 });
+      const worker = consume({ client: kinesis.client(), streamName: stream.name, store });
+      workers.push(worker);
+      return worker;
+    };
+    const rows = async () => {
+      const { Items = [] } = await client.send(new ScanCommand({ TableName: stream.name, ConsistentRead: true }));
+      return Items.map((row) => ({ shardId: row.leaseKey?.S, owner: row.leaseOwner?.S, checkpoint: row.checkpoint?.S }));
+    };
+    const rowsAtTheEnd = (owner: string | undefined) =>
+      stream.shardIds.map((shardId) => ({ shardId, owner, checkpoint: stream.written(shardId).at(-1)?.sequenceNumber }));
+    const reached = (worker: Consumer, owner: string) =>
+      worker.until('all of it is checkpointed', async () => {
+        const expected = rowsAtTheEnd(owner);
+        const actual = await rows();
+        return expected.every((row) => actual.some((other) => other.shardId === row.shardId && other.checkpoint === row.checkpoint));
+      });
+
+    it('the second takes over, and the first stops its work and writes nothing more', async () => {
+      const first = start('first');
+      await stream.put(half);
+      await first.hasDone(stream);
+      await reached(first, 'first');
+      const doneByFirst = stream.sequenceNumbers();
+
+      const second = start('second');
+      await second.until('it has the leases', () => second.eventsOf('shardStarted').length === 2);
+      await stream.put(half);
+      await first.until('it has lost its leases', () => first.eventsOf('shardReleased').length === 2);
+      expect(first.eventsOf('shardReleased').map(({ reason }) => reason)).to.deep.equal(['lost', 'lost']);
+      const [doneWhenLost, writtenWhenLost] = [first.records.length, first.eventsOf('checkpointWritten').length];
+
+      await stream.put(10);
+      await reached(second, 'second');
+      const rest = Object.entries(stream.sequenceNumbers()).map(([shardId, all]) => [shardId, all.slice(doneByFirst[shardId]?.length)]);
+      expect(sequenceNumbersOf(second.records)).to.deep.equal(Object.fromEntries(rest));
+      expect(second.eventsOf('checkpointFailed')).to.deep.equal([]);
+
+      expect(first.records).to.have.length(doneWhenLost);
+      await first.stop();
+      expect(first.eventsOf('checkpointWritten')).to.have.length(writtenWhenLost);
+      expect(await rows()).to.have.deep.members(rowsAtTheEnd('second'));
+    });
+
+    it('the second goes on at once where the first was stopped', async () => {
+      const first = start('first');
+      await stream.put(half);
+      await first.hasDone(stream);
+      await first.stop();
+      expect(await rows()).to.have.deep.members(rowsAtTheEnd(undefined));
+
+      const second = start('second');
+      await stream.put(half);
+      await second.hasDone(half);
+      await second.stop();
+      expect(sequenceNumbersOf([...first.records, ...second.records])).to.deep.equal(stream.sequenceNumbers());
+    });
+  });
+}

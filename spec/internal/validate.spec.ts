@@ -1,0 +1,44 @@
+import { expect } from 'chai';
+import { assertInteger, assertNumber } from '../../lib/internal/validate.js';
+import { isInvalidConfig } from '../../lib/values/errors.js';
+import { thrownBy } from '../support/thrown-by.js';
+
+function expectRefusal(action: () => void, message: string): void {
+  const error = thrownBy(action);
+  expect(isInvalidConfig(error)).to.equal(true);
+  expect(error).to.have.property('message', message);
+}
+
+describe('assertNumber', () => {
+  it('takes numbers from the minimum up, Infinity only where it says so', () => {
+    for (const value of [0, 0.5, 7, Number.MAX_VALUE]) assertNumber('n', value, 0);
+    assertNumber('n', Infinity, 1, true);
+    expectRefusal(() => assertNumber('n', Infinity, 1), 'n: expected a finite number from 1 up, got Infinity');
+  });
+
+  it('says what was expected and what came', () => {
+    expectRefusal(() => assertNumber('idleDelayMs', -1, 0), 'idleDelayMs: expected a finite number from 0 up, got -1');
+    expectRefusal(() => assertNumber('intervalMs', 0, 1, true), 'intervalMs: expected a number from 1 up, got 0');
+    expectRefusal(() => assertNumber('n', NaN, 0), 'n: expected a finite number from 0 up, got NaN');
+    expectRefusal(() => assertNumber('n', NaN, 0, true), 'n: expected a number from 0 up, got NaN');
+    expectRefusal(() => assertNumber('n', '5', 0), 'n: expected a finite number from 0 up, got "5"');
+    expectRefusal(() => assertNumber('n', null, 0), 'n: expected a finite number from 0 up, got null');
+  });
+});
+
+describe('assertInteger', () => {
+  it('takes whole numbers within the bounds', () => {
+    for (const value of [1, 5_000, 10_000]) assertInteger('n', value, 1, 10_000);
+    assertInteger('n', Number.MAX_SAFE_INTEGER, 0);
+  });
+
+  it('says what was expected and what came', () => {
+    expectRefusal(() => assertInteger('n', 10_001, 1, 10_000), 'n: expected a whole number from 1 to 10000, got 10001');
+    expectRefusal(() => assertInteger('n', 0, 1, 10_000), 'n: expected a whole number from 1 to 10000, got 0');
+    expectRefusal(() => assertInteger('n', 1.5, 0), 'n: expected a whole number from 0 up, got 1.5');
+    expectRefusal(() => assertInteger('n', Infinity, 0), 'n: expected a whole number from 0 up, got Infinity');
+    expectRefusal(() => assertInteger('n', 2 ** 53, 0), `n: expected a whole number from 0 up, got ${2 ** 53}`);
+    expectRefusal(() => assertInteger('n', '5', 0), 'n: expected a whole number from 0 up, got "5"');
+    expectRefusal(() => assertInteger('n', {}, 0), 'n: expected a whole number from 0 up, got [object Object]');
+  });
+});

@@ -1,0 +1,112 @@
+import { expect } from 'chai';
+import { firstValueFrom, type Observable } from 'rxjs';
+import sinon from 'sinon';
+import { KinesisClient } from '@aws-sdk/client-kinesis';
+import { portOf, type KinesisClientLike } from '../../lib/kinesis/sdk-port.js';
+import { fakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import { isInvalidConfig } from '../../lib/values/errors.js';
+import { thrownBy } from '../support/thrown-by.js';
+
+const STREAM = { StreamName: 'flights' };
+
+/** A client that gives this answer. */
+function stubClient(answer: unknown) {
+  return { send: sinon.stub().resolves(answer) };
+}
+
+/** The name and the input of the only command that a client was sent. */
+function commandOf({ send }: ReturnType<typeof stubClient>): readonly [name: string, input: unknown] {
+  sinon.assert.calledOnce(send);
+  const [command] = send.firstCall.args as [{ readonly input: unknown; readonly constructor: { readonly name: string } }];
+  return [command.constructor.name, command.input];
+}
+
+describe('portOf', () => {
+  it('passes a port through', () => {
+    const port = fakeKinesis({ shards: { 0: '' } });
+    expect(portOf(port)).to.equal(port);
+  });
+
+  it('takes a KinesisClient, and whatever has its shape', () => {
+    const client: KinesisClientLike = new KinesisClient({ region: 'eu-west-1' });
+    for (const given of [client, { send: () => Promise.resolve({}) }])
+      expect(portOf(given)).to.have.all.keys('listShards', 'getShardIterator', 'getRecords');
+  });
+
+  for (const client of [undefined, null, {}, { send: 'now' }]) {
+    it(`refuses ${JSON.stringify(client)}`, () => {
+      const error = thrownBy(() => portOf(client as never));
+      expect(isInvalidConfig(error)).to.equal(true);
+      expect(error).to.have.property('message', 'client: expected a KinesisClient (an object with send) or a KinesisPort');
+    });
+  }
+});
+
+describe('the port of a client', () => {
+  it('lists shards', async () => {
+    const Shards = [{ ShardId: 'a' }];
+    const client = stubClient({ Shards, NextToken: 'token' });
+    expect(await firstValueFrom(portOf(client).listShards(STREAM))).to.deep.equal({ Shards, NextToken: 'token' });
+    expect(commandOf(client)).to.deep.equal(['ListShardsCommand', STREAM]);
+  });
+
+  it('gets an iterator', async () => {
+    const client = stubClient({ ShardIterator: 'iterator' });
+    const request = { ...STREAM, ShardId: 'a', ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: '7' } as const;
+    expect(await firstValueFrom(portOf(client).getShardIterator(request))).to.equal('iterator');
+    expect(commandOf(client)).to.deep.equal(['GetShardIteratorCommand', request]);
+  });
+
+  it('gets records', async () => {
+    const page = { Records: [{ SequenceNumber: '7' }], NextShardIterator: 'next', MillisBehindLatest: 5, ChildShards: [] };
+    const client = stubClient(page);
+    const request = { ShardIterator: 'iterator', Limit: 5 };
+    expect(await firstValueFrom(portOf(client).getRecords(request))).to.deep.equal(page);
+    expect(commandOf(client)).to.deep.equal(['GetRecordsCommand', request]);
+  });
+
+  it('makes null, and what is left out, the same', async () => {
+    const nulls = stubClient({ Records: null, NextShardIterator: null, Shards: null, NextToken: null });
+    expect(await firstValueFrom(portOf(nulls).getRecords({ ShardIterator: 'i' })))
+      .to.include({ NextShardIterator: undefined })
+      .and.to.deep.include({ Records: [] });
+    expect(await firstValueFrom(portOf(nulls).listShards(STREAM)))
+      .to.include({ NextToken: undefined })
+      .and.to.deep.include({ Shards: [] });
+    expect(await firstValueFrom(portOf(stubClient({})).getRecords({ ShardIterator: 'i' }))).to.deep.include({ Records: [] });
+  });
+
+  it('makes one call for each subscription, and none before', () => {
+    const client = stubClient({ Shards: [] });
+    const shards$ = portOf(client).listShards(STREAM);
+    sinon.assert.notCalled(client.send);
+    shards$.subscribe();
+    shards$.subscribe();
+    sinon.assert.calledTwice(client.send);
+  });
+
+  it('passes on the error of the client', async () => {
+    const error = Object.assign(new Error('no'), { name: 'AccessDeniedException' });
+    const port = portOf({ send: () => Promise.reject(error) });
+    for (const call of [port.listShards(STREAM), port.getRecords({ ShardIterator: 'i' })] as Observable<unknown>[]) {
+      const caught: unknown = await firstValueFrom(call).catch((reason: unknown) => reason);
+      expect(caught).to.equal(error);
+    }
+  });
+
+  it('aborts each call that is unsubscribed', () => {
+    const signals: AbortSignal[] = [];
+    const port = portOf({
+      send: (_command, { abortSignal } = {}) => {
+        signals.push(abortSignal!);
+        return new Promise(() => undefined);
+      },
+    });
+    const iterator = port.getShardIterator({ ...STREAM, ShardId: 'a', ShardIteratorType: 'TRIM_HORIZON' });
+    const calls: Observable<unknown>[] = [port.listShards(STREAM), iterator, port.getRecords({ ShardIterator: 'i' })];
+    const subscriptions = calls.map((call) => call.subscribe());
+    expect(signals.map(({ aborted }) => aborted)).to.deep.equal([false, false, false]);
+    subscriptions.forEach((subscription) => subscription.unsubscribe());
+    expect(signals.map(({ aborted }) => aborted)).to.deep.equal([true, true, true]);
+  });
+});

@@ -1,0 +1,44 @@
+import { expect } from 'chai';
+import { RangeExpiredError, ShardReadError } from '../../lib/kinesis/errors.js';
+import { shardReadError } from '../../lib/kinesis/shardReadError.js';
+
+const place = { streamName: 'flights', shardId: 'shard-1', position: { sequenceNumber: '7', subSequenceNumber: 0 } };
+
+function awsFault(name: string): Error {
+  return Object.assign(new Error('User: arn:aws:iam::123456789012:user/secret is not authorized'), { name });
+}
+
+describe('shardReadError', () => {
+  it('says where, and repeats of the service only the name of its error', () => {
+    const cause = awsFault('InternalFailure');
+    const error = shardReadError(cause, place);
+
+    expect(error).to.be.instanceOf(ShardReadError);
+    expect(error).to.include({ retriable: true, cause, ...place });
+    expect(error.message).to.equal('flights/shard-1: reading failed with InternalFailure after 7');
+  });
+
+  it('gives a hint where one helps', () => {
+    expect(shardReadError(awsFault('ResourceNotFoundException'), { streamName: 'flights' })).to.include({
+      retriable: false,
+      message: "flights: no such stream or shard (ResourceNotFoundException): are the name and the client's region and account right?",
+    });
+    expect(shardReadError(awsFault('AccessDeniedException'), { streamName: 'flights' })).to.include({
+      retriable: false,
+      message: 'flights: the credentials may not read this stream (AccessDeniedException)',
+    });
+  });
+
+  it('wraps what is no error, too', () => {
+    expect(shardReadError('broken', { streamName: 'flights' })).to.include({
+      retriable: true,
+      cause: 'broken',
+      message: 'flights: reading failed with unknown error',
+    });
+  });
+
+  it('passes on the errors of this package', () => {
+    const error = new RangeExpiredError({ streamName: 's', shardId: 's', from: place.position }, []);
+    expect(shardReadError(error, place)).to.equal(error);
+  });
+});

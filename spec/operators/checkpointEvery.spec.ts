@@ -1,0 +1,549 @@
+import { expect } from 'chai';
+import { BehaviorSubject, defer, delay, map, mergeMap, NEVER, of, range, repeat, retry, Subject, take, tap, throwError, timer, VirtualTimeScheduler } from 'rxjs';
+import { CheckpointError, isCheckpointError, LeaseLostError } from '../../lib/checkpoints/errors.js';
+import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import { checkpointEvery, type CheckpointEveryConfig } from '../../lib/operators/checkpointEvery.js';
+import { block, marbles, record } from '../../lib/testing/index.js';
+import type { Block } from '../../lib/values/block.js';
+import { InvalidConfigError, isInvalidConfig } from '../../lib/values/errors.js';
+import { recordingStore } from '../support/recording-store.js';
+import { trackedShard } from '../support/tracked-shard.js';
+
+const values: Record<string, Block> = { a: block(1), b: block(2, 3), c: block(4), d: block(5) };
+const user = new TypeError('of the user');
+const refused = new Error('refused');
+const PLACE = { streamName: 'stream', shardId: 'shardId-000000000000' };
+
+describe('checkpointEvery', () => {
+  it(
+    'passes blocks on at once and unchanged, writes at the ticks, and once more before it completes',
+    marbles(({ cold, expectObservable, expectSubscriptions, flush }) => {
+      const source = cold('  -a-b------c-d---|', values);
+      const subs = '         ^---------------!';
+      const expected = '     -a-b------c-d---|';
+      const store = recordingStore();
+
+      expectObservable(source.pipe(checkpointEvery(5, { store }))).toBe(expected, values);
+      expectSubscriptions(source.subscriptions).toBe(subs);
+      flush();
+
+      expect(store.kept).to.deep.equal(['5 3', '15 5']);
+    }),
+  );
+
+  it(
+    'writes nothing that is written already when it completes',
+    marbles(({ cold, flush }) => {
+      const store = recordingStore();
+      cold('-a-b----|', values).pipe(checkpointEvery(5, { store })).subscribe();
+      flush();
+      expect(store.asked).to.deep.equal(['5 3']);
+    }),
+  );
+
+  it(
+    'is silent, and has no timer, with a silent source',
+    marbles(({ cold, scheduler, expectObservable, expectSubscriptions }) => {
+      const source = cold<Block>('  -');
+      const subs = '                ^';
+      const expected = '            -';
+
+      NEVER.pipe(checkpointEvery(5)).subscribe();
+      expect(scheduler.actions).to.have.length(0);
+      expectObservable(source.pipe(checkpointEvery(5, { store: memoryCheckpoints() }))).toBe(expected);
+      expectSubscriptions(source.subscriptions).toBe(subs);
+    }),
+  );
+
+  it(
+    'completes with an empty source, without a write',
+    marbles(({ cold, expectObservable, expectSubscriptions, flush }) => {
+      const source = cold<Block>('  |   ');
+      const subs = '                (^!)';
+      const expected = '            |   ';
+      const store = recordingStore();
+
+      expectObservable(source.pipe(checkpointEvery(5, { store }))).toBe(expected);
+      expectSubscriptions(source.subscriptions).toBe(subs);
+      flush();
+      expect(store.asked).to.deep.equal([]);
+    }),
+  );
+
+  it(
+    'writes, and waits for it, before it hands an error on',
+    marbles(({ cold, expectObservable, expectSubscriptions, flush }) => {
+      const source = cold('  -a-b-#       ', values, user);
+      const subs = '         ^----!       ';
+      const expected = '     -a-b---------#';
+      const store = recordingStore({ latencyMs: 8 });
+
+      expectObservable(source.pipe(checkpointEvery(50, { store }))).toBe(expected, values, user);
+      expectSubscriptions(source.subscriptions).toBe(subs);
+      flush();
+      expect(store.kept).to.deep.equal(['13 3']);
+    }),
+  );
+
+  it(
+    'writes, and waits for it, before it completes',
+    marbles(({ cold, expectObservable, flush }) => {
+      const source = cold('  -a-b-|       ', values);
+      const expected = '     -a-b---------|';
+      const store = recordingStore({ latencyMs: 8 });
+
+      expectObservable(source.pipe(checkpointEvery(50, { store }))).toBe(expected, values);
+      flush();
+      expect(store.kept).to.deep.equal(['13 3']);
+    }),
+  );
+
+  it(
+    'waits at the end for the write in flight, then writes what is new since',
+    marbles(({ cold, expectObservable, flush }) => {
+      const source = cold('  -a---b|            ', values);
+      const expected = '     -a---b------------|';
+      const store = recordingStore({ latencyMs: 7 });
+
+      // 4 to 11, then 11 to 18.
+      expectObservable(source.pipe(checkpointEvery(4, { store }))).toBe(expected, values);
+      flush();
+      expect(store.asked).to.deep.equal(['4 1', '11 3']);
+      expect(store.mostAtOnce).to.equal(1);
+    }),
+  );
+
+  it('stops listening to a synchronous source, and starts a last write', () => {
+    const sideEffects: number[] = [];
+    const store = recordingStore();
+    range(1, 10)
+      .pipe(
+        tap((n) => sideEffects.push(n)),
+        map((n) => block(n)),
+        checkpointEvery(1_000, { store }),
+        take(3),
+      )
+      .subscribe();
+    expect(sideEffects).to.deep.equal([1, 2, 3]);
+    expect(store.kept.map((write) => write.split(' ')[1])).to.deep.equal(['3']);
+  });
+
+  it(
+    'does not break unsubscription chains when the result is unsubscribed explicitly',
+    marbles(({ hot, expectObservable, expectSubscriptions }) => {
+      const source = hot('  -a--b--c-|', values);
+      const subs = '        ^----!    ';
+      const expected = '    -a--b-    ';
+      const unsub = '       -----!    ';
+
+      const result = source.pipe(
+        mergeMap((x) => of(x)),
+        checkpointEvery(5, { store: memoryCheckpoints() }),
+        mergeMap((x) => of(x)),
+      );
+      expectObservable(result, unsub).toBe(expected, values);
+      expectSubscriptions(source.subscriptions).toBe(subs);
+    }),
+  );
+
+  describe('on unsubscription', () => {
+    it(
+      'starts a last write, and leaves no timer',
+      marbles(({ hot, scheduler, flush }) => {
+        const store = recordingStore({ latencyMs: 3 });
+        const subscription = hot('-a-b---c-', values).pipe(checkpointEvery(50, { store })).subscribe();
+        scheduler.schedule(() => subscription.unsubscribe(), 5);
+        flush();
+        expect(store.kept).to.deep.equal(['8 3']);
+        expect(scheduler.frame).to.equal(8);
+      }),
+    );
+
+    it(
+      'does not cut the write in flight, and writes what is new after it',
+      marbles(({ hot, scheduler, flush }) => {
+        const store = recordingStore({ latencyMs: 6 });
+        const subscription = hot('-a----b--c-', values).pipe(checkpointEvery(3, { store })).subscribe();
+        scheduler.schedule(() => subscription.unsubscribe(), 8);
+        flush();
+        expect(store.kept).to.deep.equal(['9 1', '15 3']);
+        expect(store.mostAtOnce).to.equal(1);
+      }),
+    );
+
+    it(
+      'while the last write is awaited does not cut it',
+      marbles(({ cold, scheduler, flush }) => {
+        const store = recordingStore({ latencyMs: 6 });
+        const subscription = cold('-a|', values).pipe(checkpointEvery(50, { store })).subscribe();
+        scheduler.schedule(() => subscription.unsubscribe(), 4);
+        flush();
+        expect(store.asked).to.deep.equal(['2 1']);
+        expect(store.kept).to.deep.equal(['8 1']);
+      }),
+    );
+
+    it(
+      'while a write waits to be retried makes one last try',
+      marbles(({ hot, scheduler, flush }) => {
+        const store = recordingStore();
+        store.refuse(refused);
+        const config = { store, retryDelayMs: 1_000, random: () => 0.9 };
+        const subscription = hot('-a-', values).pipe(checkpointEvery(3, config)).subscribe();
+        scheduler.schedule(() => subscription.unsubscribe(), 8);
+        flush();
+        expect(store.asked).to.deep.equal(['3 1', '8 1']);
+      }),
+    );
+  });
+
+  describe('a write that fails', () => {
+    it(
+      'is retried with full jitter, without holding up the data',
+      marbles(({ cold, expectObservable, flush }) => {
+        const source = cold('  -a-b-c-d 95ms |', values);
+        const expected = '     -a-b-c-d 95ms |';
+        const store = recordingStore();
+        const dice = [0.5, 0.25, 0.999];
+        store.refuse(Object.assign(new Error('slow down'), { name: 'ProvisionedThroughputExceededException' }), 3);
+        const config = { store, retryDelayMs: 10, random: () => dice.shift()! };
+
+        expectObservable(source.pipe(checkpointEvery(4, config))).toBe(expected, values);
+        flush();
+        // Bounds of 10, 20 and 40 ms; each try writes what is new by then.
+        expect(store.asked).to.deep.equal(['4 3', '9 5', '14 5', '53 5']);
+      }),
+    );
+
+    it(
+      'for good is tried again at the next tick, although nothing else settles',
+      marbles(({ cold, expectObservable, flush }) => {
+        const source = cold('  -a 30ms |', values);
+        const expected = '     -a 30ms |';
+        const store = recordingStore();
+        store.refuse(refused, 4);
+
+        const config = { store, maxRetries: 1, retryDelayMs: 2, random: () => 0.5 };
+        expectObservable(source.pipe(checkpointEvery(10, config))).toBe(expected, values);
+        flush();
+        expect(store.asked).to.deep.equal(['10 1', '11 1', '20 1', '21 1', '30 1']);
+        expect(store.kept).to.deep.equal(['30 1']);
+      }),
+    );
+
+    it(
+      'as the last one before completion becomes the error: a CheckpointError that names the shard',
+      marbles(({ cold, flush }) => {
+        const store = recordingStore();
+        store.refuse(refused, 3);
+        const errors: unknown[] = [];
+        const config = { store, maxRetries: 2, retryDelayMs: 4, random: () => 0.5 };
+        cold('-a|', values)
+          .pipe(checkpointEvery(50, config))
+          .subscribe({ error: (error) => errors.push(error) });
+        flush();
+
+        expect(store.asked).to.deep.equal(['2 1', '4 1', '8 1']);
+        expect(errors).to.have.length(1);
+        expect(errors[0]).to.satisfy(isCheckpointError).and.to.include({ ...PLACE, retriable: true, cause: refused });
+      }),
+    );
+
+    it(
+      'as the last one with an error of this package goes on as it is, without a retry if that is of no use',
+      marbles(({ cold, expectObservable, flush }) => {
+        const error = new CheckpointError('no', { ...PLACE, retriable: false });
+        const store = recordingStore();
+        store.refuse(error);
+
+        expectObservable(cold('-a|', values).pipe(checkpointEvery(50, { store }))).toBe('-a#', values, error);
+        flush();
+        expect(store.asked).to.have.length(1);
+      }),
+    );
+
+    it(
+      'as the last one before an error does not hide that error',
+      marbles(({ cold, expectObservable, flush }) => {
+        const store = recordingStore();
+        store.refuse(refused, 2);
+        const config = { store, maxRetries: 1, retryDelayMs: 4, random: () => 0.5 };
+
+        expectObservable(cold('-a#', values, user).pipe(checkpointEvery(50, config))).toBe('-a--#', values, user);
+        flush();
+        expect(store.kept).to.deep.equal([]);
+      }),
+    );
+  });
+
+  it(
+    'ends the writes of a shard whose lease is lost, without an error',
+    marbles(({ cold, expectObservable, flush }) => {
+      const source = cold('  -a----b----c--|', values);
+      const expected = '     -a----b----c--|';
+      const store = recordingStore();
+      store.refuse(new LeaseLostError(PLACE));
+
+      expectObservable(source.pipe(checkpointEvery(5, { store }))).toBe(expected, values);
+      flush();
+      expect(store.asked).to.deep.equal(['5 1']);
+    }),
+  );
+
+  describe('with a slow store', () => {
+    it(
+      'makes one write of a shard at a time, whatever ticks meanwhile',
+      marbles(({ cold, flush }) => {
+        const store = recordingStore({ latencyMs: 12 });
+        cold('-a----b---c---d 50ms |', values).pipe(checkpointEvery(5, { store })).subscribe();
+        flush();
+        expect(store.asked).to.deep.equal(['5 1', '20 5']);
+        expect(store.mostAtOnce).to.equal(1);
+      }),
+    );
+
+    it(
+      'does not let one shard wait for another',
+      marbles(({ cold, flush }) => {
+        const other = block(record(9, { shardId: 'shardId-000000000001' }));
+        const store = recordingStore({ latencyMs: 12 });
+        cold('-a-----o 50ms |', { ...values, o: other }).pipe(checkpointEvery(5, { store })).subscribe();
+        flush();
+        expect(store.kept).to.deep.equal(['17 1', '22 9']);
+      }),
+    );
+  });
+
+  describe('settles', () => {
+    it(
+      'in any order, and never writes past unfinished work (not the largest that is finished)',
+      marbles(({ cold, flush }) => {
+        const store = recordingStore();
+        const shard = trackedShard({ store });
+        const tracked = { a: shard.block(1), b: shard.block(2, 3), c: shard.block(4), d: shard.block(5) };
+        cold('-d-b-------a-----c-------|', tracked).pipe(checkpointEvery(5)).subscribe();
+        flush();
+        expect(store.asked).to.deep.equal(['15 3 + 5..5 #1', '20 5']);
+      }),
+    );
+
+    it(
+      'each block once: a block that comes twice moves nothing',
+      marbles(({ cold, flush }) => {
+        const store = recordingStore();
+        const shard = trackedShard({ store });
+        const tracked = { a: shard.block(1), b: shard.block(2) };
+        cold('-a-a-a-a-a---b-b-b--|', tracked).pipe(checkpointEvery(3)).subscribe();
+        flush();
+        expect(store.asked).to.deep.equal(['3 1', '15 2']);
+      }),
+    );
+
+    it(
+      'blocks by hand in order of arrival, never backwards',
+      marbles(({ cold, flush }) => {
+        const store = recordingStore();
+        cold('-d----a----b-|', values).pipe(checkpointEvery(5, { store })).subscribe();
+        flush();
+        expect(store.asked).to.deep.equal(['5 5']);
+      }),
+    );
+
+    it(
+      'blocks by hand only with the option store',
+      marbles(({ cold, expectObservable, expectSubscriptions }) => {
+        const source = cold('  -a-b-|', values);
+        const subs = '         ^!    ';
+        const message = 'stream/shardId-000000000000: a block that does not come from a shard (or of copied records) needs the option store';
+        expectObservable(source.pipe(checkpointEvery(5))).toBe('-#', {}, new InvalidConfigError(message));
+        expectSubscriptions(source.subscriptions).toBe(subs);
+      }),
+    );
+
+    it(
+      'whatever still carries the ranges',
+      marbles(({ cold, flush }) => {
+        const store = recordingStore();
+        const shard = trackedShard({ store });
+        const tracked = { a: { ranges: shard.block(1).ranges, total: 5 } };
+        cold('-a|', tracked).pipe(checkpointEvery(5)).subscribe();
+        flush();
+        expect(store.kept).to.deep.equal(['2 1']);
+      }),
+    );
+
+    it('before the block goes on', () => {
+      const store = recordingStore();
+      const shard = trackedShard({ store });
+      const [only] = [shard.block(1)];
+      of(only)
+        .pipe(checkpointEvery(1_000))
+        .subscribe(() => expect(shard.account.ledger.watermark?.sequenceNumber).to.equal('1'));
+      expect(store.kept).to.have.length(1);
+    });
+  });
+
+  it(
+    'writes to its own store in place of the one that the shard came with',
+    marbles(({ cold, flush }) => {
+      const [own, given] = [recordingStore(), recordingStore()];
+      const shard = trackedShard({ store: own });
+      cold('-a|', { a: shard.block(1) })
+        .pipe(checkpointEvery(5, { store: given }))
+        .subscribe();
+      flush();
+      expect([own.asked, given.asked]).to.deep.equal([[], ['2 1']]);
+    }),
+  );
+
+  it(
+    'only settles when there is no store',
+    marbles(({ cold, expectObservable, flush }) => {
+      const shard = trackedShard();
+      const tracked = { a: shard.block(1) };
+      expectObservable(cold('-a|', tracked).pipe(checkpointEvery(5))).toBe('-a|', tracked);
+      flush();
+      expect(shard.account.ledger.watermark?.sequenceNumber).to.equal('1');
+    }),
+  );
+
+  it(
+    'ticks at multiples of the interval since the subscription, while there is something to write',
+    marbles(({ cold, scheduler, flush }) => {
+      const store = recordingStore();
+      const frames: number[] = [];
+      const source = cold('---a 96ms b 48ms c 150ms |', values);
+      scheduler.schedule(() => void source.pipe(checkpointEvery(20, { store })).subscribe(), 7);
+      for (let ms = 35; ms < 100; ms += 10) scheduler.schedule(() => frames.push(scheduler.actions.filter((it) => !it.closed).length), ms);
+      flush();
+
+      // 7 + 20, 7 + 120, 7 + 160: not 20 ms after each block.
+      expect(store.kept).to.deep.equal(['27 1', '127 3', '167 4']);
+      // Between the ticks of a and b only what the test has scheduled itself goes down.
+      expect(frames.map((count, i) => count + i)).to.deep.equal(Array(frames.length).fill(frames[0]));
+    }),
+  );
+
+  it(
+    'with the interval Infinity writes at the end only',
+    marbles(({ cold, flush }) => {
+      const store = recordingStore();
+      cold('-a 1m b 1m |', values).pipe(checkpointEvery(Infinity, { store })).subscribe();
+      flush();
+      expect(store.asked).to.deep.equal(['120003 3']);
+    }),
+  );
+
+  it(
+    'tells of a block that holds the watermark: once while it does, and at the end',
+    marbles(({ cold, flush }) => {
+      const store = recordingStore();
+      const shard = trackedShard({ store });
+      const [dropped, b, c] = [shard.block(1), shard.block(2), shard.block(3)];
+      cold('-b-------------------------c-------------|', { b, c }).pipe(checkpointEvery(5)).subscribe();
+      flush();
+      const held = { type: 'watermarkHeld', ...PLACE, ranges: dropped.ranges.ranges };
+      expect(shard.events.filter(({ type }) => type === 'watermarkHeld')).to.deep.equal([
+        { ...held, heldMs: 5 },
+        { ...held, heldMs: 0 },
+      ]);
+      expect(store.asked).to.deep.equal([]);
+    }),
+  );
+
+  it(
+    'keeps subscribers apart, and begins anew with each subscription',
+    marbles(({ cold, expectObservable, flush }) => {
+      const stores = [recordingStore(), recordingStore()];
+      let subscriptions = 0;
+      const checkpointed = defer(() => cold('-a--b|', values).pipe(checkpointEvery(3, { store: stores[subscriptions++ % 2]! })));
+      expectObservable(checkpointed).toBe('       -a--b|', values);
+      expectObservable(checkpointed, '--^').toBe('---a--b|', values);
+      flush();
+      expect(stores.map(({ kept }) => kept)).to.deep.equal([
+        ['3 1', '5 3'],
+        ['5 1', '7 3'],
+      ]);
+
+      const store = recordingStore();
+      const source = cold('-a-#', values, user).pipe(checkpointEvery(50, { store }));
+      expectObservable(source.pipe(retry(1))).toBe('7ms -a--a-#', values, user);
+      expectObservable(cold('-a|', values).pipe(checkpointEvery(50, { store }), repeat(2))).toBe('7ms -a-a|', values);
+    }),
+  );
+
+  it('takes blocks that come while one is being handed on', () => {
+    const shard = trackedShard({ store: memoryCheckpoints() });
+    const blocks = [1, 2, 3, 4].map((n) => shard.block(n));
+    const source = new BehaviorSubject(blocks[0]!);
+    const seen: string[] = [];
+    const subscription = source.pipe(checkpointEvery(1_000)).subscribe(({ id }) => {
+      seen.push(id);
+      if (seen.length < 4) source.next(blocks[seen.length]!);
+    });
+    subscription.unsubscribe();
+    expect(seen).to.deep.equal(blocks.map(({ id }) => id));
+    expect(shard.account.ledger.watermark?.sequenceNumber).to.equal('4');
+  });
+
+  it(
+    'takes 50 000 blocks in one go',
+    marbles(({ scheduler, flush }) => {
+      const store = recordingStore();
+      const shard = trackedShard({ store });
+      let count = 0;
+      let done = false;
+      const blocks = Array.from({ length: 50_000 }, (_, i) => shard.block(i + 1));
+      of(...blocks)
+        .pipe(checkpointEvery(5))
+        .subscribe({ next: () => count++, complete: () => (done = true) });
+      flush();
+      expect([count, done]).to.deep.equal([50_000, true]);
+      expect(store.kept).to.deep.equal(['0 50000']);
+      expect(scheduler.frame).to.equal(0);
+    }),
+  );
+
+  it('takes its time and its chance from the config alone', () => {
+    const scheduler = new VirtualTimeScheduler();
+    const store = recordingStore({ scheduler });
+    let throws = 0;
+    store.refuse(refused);
+    const source = timer(3, scheduler).pipe(
+      map(() => block(1)),
+      delay(200, scheduler),
+    );
+    const config = { store, scheduler, retryDelayMs: 40, random: () => (throws++, 0.5) };
+    new Subject<Block>().pipe(checkpointEvery(10)).subscribe().unsubscribe();
+    source.pipe(mergeMap((it) => timer(0, 100, scheduler).pipe(take(2), map(() => it))), checkpointEvery(50, config)).subscribe();
+    scheduler.flush();
+
+    expect(store.asked).to.deep.equal(['250 1', '270 1']);
+    expect([throws, scheduler.frame]).to.deep.equal([1, 303]);
+  });
+
+  describe('refuses when called', () => {
+    const cases: Record<string, readonly [number, CheckpointEveryConfig, RegExp]> = {
+      'no interval': [0, {}, /intervalMs: expected a number from 1 up, got 0/],
+      'an interval that is no number': [NaN, {}, /intervalMs: .* got NaN/],
+      'text for an interval': ['5' as never, {}, /intervalMs: .* got "5"/],
+      'a negative number of retries': [5, { maxRetries: -1 }, /maxRetries: expected a whole number from 0 up, got -1/],
+      'endless retries': [5, { maxRetries: Infinity }, /maxRetries: .* got Infinity/],
+      'a negative delay': [5, { retryDelayMs: -1 }, /retryDelayMs: expected a finite number from 0 up, got -1/],
+    };
+    for (const [what, [intervalMs, config, words]] of Object.entries(cases)) {
+      it(what, () => {
+        expect(() => checkpointEvery(intervalMs, config))
+          .to.throw(words)
+          .that.satisfies(isInvalidConfig);
+      });
+    }
+  });
+
+  it('hands on what the source throws on subscription', () => {
+    const errors: unknown[] = [];
+    const source = defer(() => throwError(() => user));
+    source.pipe(checkpointEvery(5)).subscribe({ error: (error) => errors.push(error) });
+    expect(errors).to.deep.equal([user]);
+  });
+});

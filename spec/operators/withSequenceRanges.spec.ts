@@ -1,0 +1,287 @@
+import { expect } from 'chai';
+import { BehaviorSubject, bufferCount, filter, map, mergeMap, of, range, repeat, retry, take, takeUntil, tap, timer } from 'rxjs';
+import { accountOf } from '../../lib/checkpoints/account-of.js';
+import { Settlement } from '../../lib/checkpoints/settlement.js';
+import { isOutOfOrder } from '../../lib/ledger/errors.js';
+import { entriesOf } from '../../lib/ledger/tracked-block.js';
+import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
+import { block, marbles, record } from '../../lib/testing/index.js';
+import type { Block } from '../../lib/values/block.js';
+import type { KinesisRecord } from '../../lib/values/record.js';
+import { rangeToString } from '../../lib/values/sequence-range.js';
+import { inLetters, instantKinesis, PASSING, quickShard } from '../support/quick-shard.js';
+import { recordingStore } from '../support/recording-store.js';
+import { trackedShard } from '../support/tracked-shard.js';
+
+const arrays: Record<string, readonly KinesisRecord[]> = { a: [record(1), record(2)], b: [record(3)], _: [] };
+const blocks: Record<string, Block> = { a: block(1, 2), b: block(3) };
+const inWords = ({ ranges }: Block): string[] => ranges.ranges.map((it) => rangeToString(it).replace('stream/shardId-00000000000', ''));
+
+describe('withSequenceRanges', () => {
+  it(
+    'makes each array a block, and drops empty ones',
+    marbles(({ cold, expectObservable, expectSubscriptions }) => {
+      const source = cold('  -a-_-b-__|', arrays);
+      const subs = '         ^--------!';
+      const expected = '     -a---b---|';
+
+      expectObservable(source.pipe(withSequenceRanges())).toBe(expected, blocks);
+      expectSubscriptions(source.subscriptions).toBe(subs);
+    }),
+  );
+
+  it(
+    'is silent with a silent source',
+    marbles(({ cold, expectObservable, expectSubscriptions }) => {
+      const source = cold('  -', arrays);
+      const subs = '         ^';
+      const expected = '     -';
+
+      expectObservable(source.pipe(withSequenceRanges())).toBe(expected);
+      expectSubscriptions(source.subscriptions).toBe(subs);
+    }),
+  );
+
+  it(
+    'completes with an empty source',
+    marbles(({ cold, expectObservable, expectSubscriptions }) => {
+      const source = cold('  |   ', arrays);
+      const subs = '         (^!)';
+      const expected = '     |   ';
+
+      expectObservable(source.pipe(withSequenceRanges())).toBe(expected);
+      expectSubscriptions(source.subscriptions).toBe(subs);
+    }),
+  );
+
+  it(
+    'hands an error on',
+    marbles(({ cold, expectObservable, expectSubscriptions }) => {
+      const source = cold('  -a-#', arrays);
+      const subs = '         ^--!';
+      const expected = '     -a-#';
+
+      expectObservable(source.pipe(withSequenceRanges())).toBe(expected, blocks);
+      expectSubscriptions(source.subscriptions).toBe(subs);
+    }),
+  );
+
+  it('stops listening to a synchronous source', () => {
+    const sideEffects: number[] = [];
+    range(1, 10)
+      .pipe(
+        tap((n) => sideEffects.push(n)),
+        map((n) => [record(n)]),
+        withSequenceRanges(),
+        take(3),
+      )
+      .subscribe();
+    expect(sideEffects).to.deep.equal([1, 2, 3]);
+  });
+
+  it(
+    'does not break unsubscription chains when the result is unsubscribed explicitly',
+    marbles(({ hot, expectObservable, expectSubscriptions }) => {
+      const source = hot('  -a--b--a-|', arrays);
+      const subs = '        ^----!    ';
+      const expected = '    -a--b-    ';
+      const unsub = '       -----!    ';
+
+      const result = source.pipe(
+        mergeMap((x) => of(x)),
+        withSequenceRanges(),
+        mergeMap((x) => of(x)),
+      );
+      expectObservable(result, unsub).toBe(expected, blocks);
+      expectSubscriptions(source.subscriptions).toBe(subs);
+    }),
+  );
+
+  it(
+    'gives each subscriber, and each subscription, blocks of its own',
+    marbles(({ cold, expectObservable }) => {
+      const result = cold('-a-b|', arrays).pipe(withSequenceRanges());
+      expectObservable(result).toBe('          -a-b|', blocks);
+      expectObservable(result, '--^').toBe('   ---a-b|', blocks);
+      expectObservable(result.pipe(repeat(2))).toBe('-a-b-a-b|', blocks);
+      const failing = cold('-a-#', arrays).pipe(withSequenceRanges(), retry(1));
+      expectObservable(failing).toBe('         -a--a-#', blocks);
+
+      const keys: unknown[] = [];
+      for (let i = 0; i < 2; i++)
+        of(arrays.a!)
+          .pipe(withSequenceRanges())
+          .subscribe(({ ranges }) => keys.push(ranges));
+      expect(keys[0]).to.not.equal(keys[1]);
+    }),
+  );
+
+  it('takes arrays that come while one is being handed on', () => {
+    const { deliver, account } = trackedShard();
+    const source = new BehaviorSubject(deliver(1));
+    const seen: string[] = [];
+    source.pipe(withSequenceRanges()).subscribe(({ ranges }) => {
+      seen.push(ranges.ranges[0]!.fromSeqNumber);
+      if (seen.length < 4) source.next(deliver(seen.length + 1));
+    });
+    expect(seen).to.deep.equal(['1', '2', '3', '4']);
+    expect(account.ledger.openEntries()).to.have.length(4);
+  });
+
+  it('takes 50 000 arrays in one go', () => {
+    const { deliver, account } = trackedShard();
+    const settlement = new Settlement(undefined);
+    let count = 0;
+    let done = false;
+    const records = deliver(...Array.from({ length: 50_000 }, (_, i) => i + 1));
+    of(...records)
+      .pipe(
+        map((one) => [one]),
+        withSequenceRanges(),
+      )
+      .subscribe({
+        next: ({ ranges }) => {
+          count++;
+          settlement.settle(ranges);
+        },
+        complete: () => (done = true),
+      });
+    expect([count, done]).to.deep.equal([50_000, true]);
+    expect(account.ledger.watermark?.sequenceNumber).to.equal('50000');
+  });
+
+  describe('a block', () => {
+    it('has one range for each run of records of a shard that were read one after the other', () => {
+      const [one, two] = [trackedShard(), trackedShard({}, 'shardId-000000000001')];
+      const [a, b] = [one.deliver(1, 2, 3, 4, 5), two.deliver(10, 20)];
+      const dropped = a.filter((_, i) => i !== 2);
+      const made: Block[] = [];
+      of([...dropped, ...b], [...one.deliver(6), ...two.deliver(30), ...one.deliver(7)])
+        .pipe(withSequenceRanges())
+        .subscribe((it) => made.push(it));
+
+      expect(made.map(inWords)).to.deep.equal([
+        ['0[1..2 #2]', '0[4..5 #2]', '1[10..20 #2]'],
+        ['0[6..6 #1]', '1[30..30 #1]', '0[7..7 #1]'],
+      ]);
+      expect(made[0]?.records).to.deep.equal([...dropped, ...b]);
+      expect(entriesOf(made[0]!.ranges)).to.have.length(2);
+    });
+
+    it('knows the sub-sequence numbers of both ends', () => {
+      const records = [0, 1, 2].map((subSequenceNumber) => record({ sequenceNumber: '7', subSequenceNumber }));
+      const made: Block[] = [];
+      of(records.slice(1))
+        .pipe(withSequenceRanges())
+        .subscribe((it) => made.push(it));
+      expect(made[0]?.ranges.ranges).to.deep.equal([
+        {
+          streamName: 'stream',
+          shardId: 'shardId-000000000000',
+          fromSeqNumber: '7',
+          toSeqNumber: '7',
+          fromSubSeqNumber: 1,
+          toSubSeqNumber: 2,
+          recordCount: 2,
+        },
+      ]);
+    });
+
+    it('of records made by hand has ranges, but no account', () => {
+      of([record(1), record(5)])
+        .pipe(withSequenceRanges())
+        .subscribe((it) => {
+          expect(inWords(it)).to.deep.equal(['0[1..5 #2]']);
+          expect(entriesOf(it.ranges)).to.deep.equal([]);
+        });
+    });
+  });
+
+  describe('errs with OutOfOrderError, and leaves the watermark where it is,', () => {
+    const cases: Record<string, (records: readonly KinesisRecord[]) => (readonly KinesisRecord[])[]> = {
+      'when a record comes twice': (r) => [[r[0]!], [r[1]!], [r[1]!]],
+      'when a record comes twice in one array': (r) => [[r[0]!, r[1]!, r[1]!]],
+      'when a record comes after a later one': (r) => [[r[1]!], [r[0]!]],
+      'when an array is not in order': (r) => [[r[1]!, r[0]!]],
+    };
+    for (const [when, arrange] of Object.entries(cases)) {
+      it(when, () => {
+        const { deliver, account } = trackedShard();
+        const errors: unknown[] = [];
+        of(...arrange(deliver(1, 2)))
+          .pipe(withSequenceRanges())
+          .subscribe({ error: (error) => errors.push(error) });
+        expect(errors).to.have.length(1);
+        expect(errors[0]).to.satisfy(isOutOfOrder).and.to.include({ streamName: 'stream', shardId: 'shardId-000000000000', retriable: false });
+        expect(account.ledger.watermark).to.equal(undefined);
+      });
+    }
+  });
+
+  describe('behind a shard', () => {
+    it(
+      'holds up nothing for records that a filter dropped before it, not even the end of the shard',
+      marbles(({ flush }) => {
+        const kinesis = instantKinesis({ shards: { 0: 'abcdefghij|' } });
+        const store = recordingStore();
+        const seen: string[] = [];
+        quickShard(kinesis, { store, maxInFlightRecords: 2 })
+          .pipe(
+            filter((it) => 'ceh'.includes(inLetters(it))),
+            bufferCount(2),
+            withSequenceRanges(),
+            tap((it) => seen.push(inWords(it).join())),
+            checkpointEvery(1_000),
+          )
+          .subscribe();
+        flush();
+
+        expect(seen).to.deep.equal(['0[3..3 #1],0[5..5 #1]', '0[8..8 #1]']);
+        expect(store.kept.at(-1)).to.match(/ SHARD_END$/);
+      }),
+    );
+
+    for (const [what, cut] of Object.entries({
+      'takeUntil behind a buffer': takeUntil<readonly KinesisRecord[]>(timer(5)),
+      'take': take<readonly KinesisRecord[]>(1),
+    })) {
+      it(
+        `does not take what ${what} cut off for dropped: it comes again`,
+        marbles(({ flush }) => {
+          const kinesis = instantKinesis({ shards: { 0: '(abc)def|' } });
+          const store = recordingStore();
+          quickShard(kinesis, { store })
+            .pipe(bufferCount(2), cut, withSequenceRanges(), checkpointEvery(50))
+            .subscribe();
+          flush();
+          const again: string[] = [];
+          quickShard(kinesis, { store }).subscribe((it) => again.push(inLetters(it)));
+          flush();
+
+          expect(again.join('')).to.equal('cdef');
+        }),
+      );
+    }
+
+    it(
+      'begins a new account with a new subscription',
+      marbles(({ flush }) => {
+        const kinesis = instantKinesis({ shards: { 0: 'ab-c|' }, faults: [{ method: 'getRecords', error: PASSING, fromMs: 2 }] });
+        const shard = quickShard(kinesis);
+        const seen: string[] = [];
+        shard
+          .pipe(
+            map((it) => [it]),
+            withSequenceRanges(),
+            retry(1),
+          )
+          .subscribe((it) => seen.push(inLetters(it)));
+        flush();
+
+        expect(seen).to.deep.equal(['a', 'b', 'a', 'b', 'c']);
+        expect(accountOf(shard)?.ledger.openEntries()).to.have.length(3);
+      }),
+    );
+  });
+});

@@ -1,0 +1,219 @@
+import { expect } from 'chai';
+import {
+  bufferCount,
+  bufferTime,
+  concatMap,
+  delay,
+  filter,
+  from,
+  map,
+  mergeMap,
+  of,
+  timer,
+  type Observable,
+  type OperatorFunction,
+} from 'rxjs';
+import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import { accountOf } from '../../lib/checkpoints/account-of.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { mergeShards } from '../../lib/operators/mergeShards.js';
+import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
+import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
+import { fakeKinesis, type FakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import { marbles } from '../../lib/testing/marbles.js';
+import type { KinesisRecord } from '../../lib/values/record.js';
+import { fastReading, identityOf } from '../support/fast-reading.js';
+
+const PAGE = 10;
+
+/** A closed shard with a backlog of records of `bytes` bytes, given in pages of 10. */
+function backlog(count: number, bytes = 1): FakeKinesis {
+  const records = Array.from({ length: count }, () => ({ atMs: -1, data: new Uint8Array(bytes) }));
+  return fakeKinesis({ shards: { 0: { records, closedAtMs: 0 } }, maxRecordsPerPage: PAGE });
+}
+
+/** Reads everything and works on it; gives how many records and bytes were ever in flight, and whether all came to be settled. */
+function run(
+  kinesis: FakeKinesis,
+  config: Partial<KinesisStreamConfig>,
+  pipeline: (records$: Observable<KinesisRecord>) => Observable<unknown>,
+  untilMs = 3_600_000,
+) {
+  const result = { mostRecords: 0, mostBytes: 0, records: 0, endedAtMs: undefined as number | undefined };
+  const store = memoryCheckpoints();
+  let now = (): number => 0;
+  const stream$ = kinesisStream(fastReading(kinesis, { store, ...config })).pipe(
+    mergeShards((shard) => {
+      const { ledger } = accountOf(shard)!;
+      const look = (record: KinesisRecord): KinesisRecord => {
+        result.mostRecords = Math.max(result.mostRecords, ledger.outstandingRecords);
+        result.mostBytes = Math.max(result.mostBytes, ledger.outstandingBytes);
+        result.records++;
+        return record;
+      };
+      return pipeline(shard.pipe(map(look)));
+    }),
+  );
+  const subscription = stream$.subscribe();
+  timer(untilMs).subscribe(() => subscription.unsubscribe());
+  return { result, store, subscription, now: (clock: () => number) => (now = clock), at: () => now() };
+}
+
+const finished = (store: ReturnType<typeof memoryCheckpoints>): boolean => {
+  let sequenceNumber: string | undefined;
+  from(store.read(identityOf(0))).subscribe((checkpoint) => (sequenceNumber = checkpoint?.sequenceNumber));
+  return sequenceNumber === 'SHARD_END';
+};
+
+const settled =
+  (ms: number): OperatorFunction<KinesisRecord[], unknown> =>
+  (arrays$) =>
+    arrays$.pipe(
+      withSequenceRanges(),
+      concatMap((block) => of(block).pipe(delay(ms))),
+      checkpointEvery(60_000),
+    );
+
+describe('the credit of a shard', () => {
+  it(
+    'bounds what is in flight to a page above maxInFlightRecords, with a consumer fifty times too slow (regression: memory grew with the backlog)',
+    marbles(({ flush }) => {
+      const { result, store } = run(backlog(500), { maxInFlightRecords: 25 }, (records$) => records$.pipe(bufferTime(5), settled(500)));
+      flush();
+      expect(result.records).to.equal(500);
+      expect(result.mostRecords)
+        .to.be.above(25)
+        .and.at.most(25 + PAGE);
+      expect(finished(store)).to.be.true;
+    }),
+  );
+
+  it(
+    'bounds what is in flight to a page above maxInFlightBytes',
+    marbles(({ flush }) => {
+      const { result, store } = run(backlog(300, 100), { maxInFlightBytes: 2_000 }, (records$) =>
+        records$.pipe(bufferTime(5), settled(500)),
+      );
+      flush();
+      expect(result.records).to.equal(300);
+      expect(result.mostBytes)
+        .to.be.above(2_000)
+        .and.at.most(2_000 + PAGE * 100);
+      expect(finished(store)).to.be.true;
+    }),
+  );
+
+  it(
+    'reads no page while the work hangs, and goes on at once when it is settled',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = backlog(100);
+      run(kinesis, { maxInFlightRecords: 10 }, (records$) => records$.pipe(bufferCount(10), settled(40_000)), 100_000);
+      flush();
+      const reads = kinesis.callsOf('getRecords').map(({ atMs }) => atMs);
+      // The first block is settled 40 s after its page, the second 40 s after the first.
+      expect(reads).to.deep.equal([2, 40_003, 80_005]);
+      void scheduler;
+    }),
+  );
+
+  it(
+    'is not used up by a filter that drops 59 of 60 (no stall)',
+    marbles(({ flush }) => {
+      const started: number[] = [];
+      const { result, store } = run(backlog(600), { maxInFlightRecords: 20 }, (records$) =>
+        records$.pipe(
+          filter(({ sequenceNumber }) => Number(sequenceNumber) % 60 === 0),
+          bufferTime(5),
+          settled(1),
+        ),
+      );
+      flush();
+      void started;
+      expect(result.records).to.equal(600);
+      expect(finished(store)).to.be.true;
+    }),
+  );
+
+  it(
+    'is not used up by a filter that drops everything: the end is reached and written',
+    marbles(({ flush }) => {
+      const kinesis = backlog(200);
+      const { result, store } = run(kinesis, { maxInFlightRecords: 20 }, (records$) =>
+        records$.pipe(
+          filter(() => false),
+          bufferTime(5),
+          settled(1),
+        ),
+      );
+      flush();
+      expect(result.records).to.equal(200);
+      expect(finished(store)).to.be.true;
+      // Every second page waits for a second.
+      expect(kinesis.callsOf('getRecords').at(-1)!.atMs).to.be.below(11_000);
+    }),
+  );
+
+  it(
+    'smaller than what bufferCount waits for is no deadlock',
+    marbles(({ flush }) => {
+      const { result, store } = run(backlog(300), { maxInFlightRecords: 10 }, (records$) => records$.pipe(bufferCount(100), settled(10)));
+      flush();
+      expect(result.records).to.equal(300);
+      expect(finished(store)).to.be.true;
+    }),
+  );
+
+  it(
+    'of 1 record reads page by page',
+    marbles(({ flush }) => {
+      const { result, store } = run(backlog(100), { maxInFlightRecords: 1 }, (records$) => records$.pipe(bufferTime(5), settled(20)));
+      flush();
+      expect(result.mostRecords).to.equal(PAGE);
+      expect(finished(store)).to.be.true;
+    }),
+  );
+
+  it(
+    'is given back by work that ends out of order',
+    marbles(({ flush }) => {
+      const { result, store } = run(backlog(300), { maxInFlightRecords: 30 }, (records$) =>
+        records$.pipe(
+          bufferCount(3),
+          withSequenceRanges(),
+          mergeMap((block, i) => of(block).pipe(delay((i * 7_919) % 997))),
+          checkpointEvery(60_000),
+        ),
+      );
+      flush();
+      expect(result.mostRecords).to.be.at.most(30 + PAGE);
+      expect(result.records).to.equal(300);
+      expect(finished(store)).to.be.true;
+    }),
+  );
+
+  it(
+    'of one shard does not hold up another',
+    marbles(({ flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'ab^', 1: 'cd^---e' }, maxRecordsPerPage: 1 });
+      const pages: string[] = [];
+      const events = {
+        next: (event: KinesisEvent) => void (event.type === 'pageRead' && event.records > 0 && pages.push(event.shardId.slice(-1))),
+      };
+      const stream$ = kinesisStream(fastReading(kinesis, { maxInFlightRecords: 1, events })).pipe(
+        mergeShards((shard) =>
+          shard.pipe(
+            bufferCount(1),
+            withSequenceRanges(),
+            concatMap((block) => of(block).pipe(delay(shard.shardId.endsWith('0') ? 1e6 : 1))),
+            checkpointEvery(1e6),
+          ),
+        ),
+      );
+      const subscription = stream$.subscribe();
+      timer(100).subscribe(() => subscription.unsubscribe());
+      flush();
+      expect(pages.join('')).to.equal('0111');
+    }),
+  );
+});

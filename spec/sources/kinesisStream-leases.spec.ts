@@ -1,0 +1,385 @@
+import { expect } from 'chai';
+import { bufferTime, catchError, concatMap, delay, EMPTY, map, mergeMap, NEVER, of, take, tap, timer, type Observable } from 'rxjs';
+import type { LeasingStore } from '../../lib/checkpoints/checkpoint-store.js';
+import type { Shard } from '../../lib/kinesis/shard.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { mergeShards } from '../../lib/operators/mergeShards.js';
+import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
+import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
+import { fakeKinesis, type FakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import { marbles } from '../../lib/testing/marbles.js';
+import { fastReading, identityOf, numberOf, textOf, textsOf } from '../support/fast-reading.js';
+import { fakeLeases } from '../support/fake-leases.js';
+import { timelineOf } from '../support/timeline.js';
+
+/** A pipeline that works on each block for `workMs` and checkpoints every `intervalMs`. */
+const working =
+  (workMs: number, intervalMs: number) =>
+  (shard: Shard): Observable<string> =>
+    shard.pipe(
+      bufferTime(5),
+      withSequenceRanges(),
+      concatMap((block) => of(block).pipe(delay(workMs))),
+      checkpointEvery(intervalMs),
+      map((block) => textsOf(block.records)),
+    );
+
+const stream = (kinesis: FakeKinesis, config: Partial<KinesisStreamConfig>) => kinesisStream(fastReading(kinesis, config));
+const verbs = (log: readonly string[]): string[] => log.map((line) => line.split(' ').slice(1).join(' '));
+
+describe('kinesisStream with a store that gives leases', () => {
+  it(
+    'takes a shard before it reads it, and reads the checkpoint that is there then',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'abc^' } });
+      const inner = fakeLeases({ scheduler });
+      // The former owner writes its last checkpoint while this worker waits.
+      const store: LeasingStore = {
+        ...inner,
+        read: (shard) => inner.read(shard),
+        take: (shard) =>
+          timer(40).pipe(
+            mergeMap(() => inner.take(shard)),
+            mergeMap((lease) =>
+              (inner.write({ ...identityOf(0), sequenceNumber: '2', subSequenceNumber: 0 }, shard) as Observable<unknown>).pipe(
+                map(() => lease),
+              ),
+            ),
+          ),
+      };
+      const timeline = timelineOf(
+        stream(kinesis, { store }).pipe(
+          mergeMap((shard) => shard),
+          map(textOf),
+        ),
+        100,
+      );
+      flush();
+      expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['c']);
+      expect(kinesis.callsOf('getShardIterator')[0]!.atMs).to.be.at.least(42);
+    }),
+  );
+
+  it(
+    'gives each shard the fencing token of its tenure',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: '', 1: '' } });
+      const store = fakeLeases({ scheduler });
+      const timeline = timelineOf(stream(kinesis, { store }).pipe(map((shard) => `${numberOf(shard)}:${shard.fencingToken}`)), 50);
+      flush();
+      expect(timeline).to.deep.equal(['4 0:1', '4 1:2']);
+    }),
+  );
+
+  it(
+    'gives the token also to a shard that could be taken only when it was subscribed',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a^' } });
+      const inner = fakeLeases({ scheduler });
+      let failures = 1;
+      const store: LeasingStore = {
+        ...inner,
+        take: (shard) => {
+          if (failures-- > 0) throw Object.assign(new Error('no'), { name: 'AccessDeniedException' });
+          return inner.take(shard);
+        },
+      };
+      const tokens: unknown[] = [];
+      const records$ = stream(kinesis, { store }).pipe(
+        mergeMap((shard) =>
+          shard.pipe(tap({ subscribe: () => tokens.push(shard.fencingToken), next: () => tokens.push(shard.fencingToken) })),
+        ),
+      );
+      timelineOf(records$, 50);
+      flush();
+      expect(tokens).to.deep.equal([undefined, '1']);
+      expect(verbs(inner.log)).to.deep.equal(['take 0', 'release 0']);
+    }),
+  );
+
+  it(
+    'waits for a shard that another worker holds without holding up the others',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a^', 1: 'b^' } });
+      const store = fakeLeases({ scheduler, elsewhere: [0] });
+      const timeline = timelineOf(stream(kinesis, { store }).pipe(mergeShards(working(1, 10))), 100);
+      flush();
+      expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['b']);
+      expect(kinesis.callsOf('getRecords', 0)).to.deep.equal([]);
+    }),
+  );
+
+  it(
+    'takes no lease on a shard that is done, and releases one that turns out to be done',
+    marbles(({ scheduler, flush }) => {
+      const end = { sequenceNumber: 'SHARD_END', subSequenceNumber: 0 };
+      const kinesis = fakeKinesis({ shards: { 0: 'a-|-^', 1: { parents: [0], records: [{ data: 'b', atMs: -1 }] } } });
+      const inner = fakeLeases({ scheduler });
+      let reads = 0;
+      const store: LeasingStore = {
+        ...inner,
+        read: (shard) => (numberOf(shard) === 0 && ++reads === 2 ? [{ ...shard, ...end }] : inner.read(shard)),
+      };
+      const timeline = timelineOf(
+        stream(kinesis, { store }).pipe(
+          mergeMap((shard) => shard),
+          map(textOf),
+        ),
+        40,
+      );
+      flush();
+      expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['b']);
+      expect(verbs(inner.log).slice(0, 3)).to.deep.equal(['take 0', 'release 0', 'take 1']);
+      expect(reads).to.equal(2);
+
+      reads = 1;
+      const later = timelineOf(
+        stream(kinesis, { store }).pipe(
+          mergeMap((shard) => shard),
+          map(textOf),
+        ),
+        40,
+      );
+      flush();
+      expect(later).to.have.length(1);
+      expect(verbs(inner.log).filter((verb) => verb === 'take 0')).to.have.length(1);
+    }),
+  );
+
+  describe('when a lease is lost', () => {
+    it(
+      'emits leaseLost$, completes the shard, aborts its request, and writes nothing more',
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({
+          shards: { 0: 'ab^', 1: 'c^' },
+          faults: [{ method: 'getRecords', shard: 0, latencyMs: 500, fromMs: 40 }],
+        });
+        const store = fakeLeases({ scheduler });
+        const notes: string[] = [];
+        const events: KinesisEvent[] = [];
+        const note = (text: string) => () => void notes.push(`${scheduler.now()} ${text}`);
+        const watched = (shard: Shard): Shard => {
+          shard.leaseLost$.subscribe({ next: note('lost'), complete: note('lost$ completes') });
+          return shard.pipe(tap({ complete: note('completes') })) as Shard;
+        };
+        const stream$ = stream(kinesis, { store, events: { next: (event) => void events.push(event) } }).pipe(
+          mergeMap((shard) => working(60, 1_000)(numberOf(shard) === 0 ? watched(shard) : shard)),
+        );
+        timer(50).subscribe(() => store.lose(0));
+        const timeline = timelineOf(stream$, 2_000);
+        flush();
+
+        expect(notes).to.have.members(['50 completes', '50 lost', '50 lost$ completes']);
+        expect(kinesis.callsOf('getRecords', 0).at(-1)).to.include({ aborted: true, endedAtMs: 50 });
+        // The work in hand goes on under mergeMap, but it is not settled for anyone.
+        expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['ab', 'c']);
+        expect(verbs(store.log).filter((verb) => verb.endsWith(' 0') || verb.includes(' 0 '))).to.deep.equal(['take 0', 'lose 0']);
+        expect(events.filter((event) => event.type === 'shardReleased')).to.deep.include({
+          type: 'shardReleased',
+          streamName: 'stream',
+          shardId: 'shardId-000000000000',
+          reason: 'lost',
+        });
+      }),
+    );
+
+    it(
+      'unsubscribes the pipeline at once under mergeShards: no error, no restart, the others go on',
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'ab^', 1: 'c^' } });
+        const store = fakeLeases({ scheduler });
+        const aborted: string[] = [];
+        const events: string[] = [];
+        const stream$ = stream(kinesis, { store, events: { next: ({ type }: KinesisEvent) => void events.push(type) } }).pipe(
+          mergeShards((shard) =>
+            working(60, 1_000)(shard).pipe(tap({ unsubscribe: () => aborted.push(`${scheduler.now()} ${numberOf(shard)}`) })),
+          ),
+        );
+        timer(50).subscribe(() => store.lose(0));
+        const timeline = timelineOf(stream$, 200);
+        flush();
+        expect(aborted[0]).to.equal('50 0');
+        expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['c']);
+        expect(events).not.to.include('shardRestarted');
+        expect(verbs(store.log).filter((verb) => /^(?:write|refuse) 0/.test(verb))).to.deep.equal([]);
+      }),
+    );
+
+    it(
+      'as a write tells, the shard is given up in the same way',
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a^-------------------------------b' } });
+        const inner = fakeLeases({ scheduler });
+        // The worker is not told: it learns of it from its write.
+        const store: LeasingStore = {
+          ...inner,
+          take: (shard) => (inner.take(shard) as Observable<object>).pipe(map((lease) => ({ fencingToken: '1', ...lease, lost$: NEVER }))),
+        };
+        timer(20).subscribe(() => inner.lose(0));
+        const timeline = timelineOf(stream(kinesis, { store }).pipe(mergeShards(working(1, 30))), 400);
+        flush();
+        expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['a']);
+        expect(verbs(inner.log)).to.deep.equal(['take 0', 'lose 0', 'refuse 0 1']);
+        expect(kinesis.callsOf('getRecords').at(-1)!.atMs).to.be.lessThan(60);
+      }),
+    );
+
+    it(
+      'while the shard is being opened, it is not emitted',
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a^' } });
+        const store = fakeLeases({ scheduler, latencyMs: 10 });
+        timer(25).subscribe(() => store.lose(0));
+        const timeline = timelineOf(stream(kinesis, { store }).pipe(map(numberOf)), 200);
+        flush();
+        expect(timeline).to.deep.equal([]);
+        expect(verbs(store.log)).to.deep.equal(['take 0', 'lose 0']);
+      }),
+    );
+
+    it(
+      'does not start the children: they are the other worker’s',
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a^-------------------|', 1: { parents: [0], records: '--------------------b' } } });
+        const store = fakeLeases({ scheduler });
+        timer(10).subscribe(() => store.lose(0));
+        const timeline = timelineOf(stream(kinesis, { store }).pipe(mergeShards(working(1, 5))), 100);
+        flush();
+        expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal([]);
+      }),
+    );
+
+    it(
+      'an error of lost$ is nobody’s loss',
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a^' } });
+        const inner = fakeLeases({ scheduler });
+        const failing$ = timer(10).pipe(
+          map(() => {
+            throw new Error('watch');
+          }),
+        );
+        const store: LeasingStore = {
+          ...inner,
+          take: (shard) => (inner.take(shard) as Observable<object>).pipe(map(() => ({ fencingToken: '1', lost$: failing$ }))),
+        };
+        const timeline = timelineOf(stream(kinesis, { store, stop: timer(50) }).pipe(mergeShards(working(1, 5))));
+        flush();
+        expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['a', 'complete']);
+      }),
+    );
+  });
+
+  describe('releases', () => {
+    it(
+      'after SHARD_END is written, and before the children begin',
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a^|', 1: { parents: [0], records: '-b' } } });
+        const store = fakeLeases({ scheduler, latencyMs: 5 });
+        timelineOf(stream(kinesis, { store }).pipe(mergeShards(working(1, 1_000))), 60);
+        flush();
+        expect(verbs(store.log).slice(0, 5)).to.deep.equal(['take 0', 'write 0 1', 'write 0 SHARD_END', 'release 0', 'take 1']);
+      }),
+    );
+
+    it(
+      'after the last write when the stream is unsubscribed, though nobody waits',
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'ab^' } });
+        const store = fakeLeases({ scheduler, latencyMs: 5 });
+        timelineOf(stream(kinesis, { store }).pipe(mergeShards(working(10, 1_000))), 60);
+        flush();
+        // The write at 60 and the release behind it take 5 ms each; what runs beside is a timer of 0 ms.
+        expect(store.log.slice(-2)).to.deep.equal(['65 write 0 2', '70 release 0']);
+        expect(kinesis.inFlight).to.equal(0);
+      }),
+    );
+
+    it(
+      'when the stream is unsubscribed while the shard is being opened',
+      marbles(({ scheduler, flush }) => {
+        const store = fakeLeases({ scheduler, latencyMs: 10 });
+        timelineOf(stream(fakeKinesis({ shards: { 0: '' } }), { store }), 25);
+        flush();
+        expect(verbs(store.log)).to.deep.equal(['take 0', 'release 0']);
+      }),
+    );
+
+    it(
+      'when an error ends the stream',
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a^', 1: 'b^' } });
+        const store = fakeLeases({ scheduler });
+        const failing = mergeShards(
+          (shard) =>
+            shard.pipe(
+              map(() => {
+                throw new Error(`handler ${numberOf(shard)}`);
+              }),
+            ),
+          { restart: { maxRestarts: 0 } },
+        );
+        const timeline = timelineOf(stream(kinesis, { store }).pipe(failing));
+        flush();
+        expect(timeline).to.have.length(1);
+        expect(store.held.size).to.equal(0);
+      }),
+    );
+
+    it(
+      'a shard that outlives its stream (take(1)) only after it has ended it',
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a^ 40ms b' } });
+        const store = fakeLeases({ scheduler, latencyMs: 5 });
+        const timeline = timelineOf(
+          stream(kinesis, { store }).pipe(
+            take(1),
+            mergeMap((shard) => shard),
+            map(textOf),
+          ),
+          500,
+        );
+        flush();
+        expect(timeline.at(-1)).to.match(/complete$/);
+        expect(store.held.size).to.equal(0);
+      }),
+    );
+
+    it(
+      'and does not mind when that fails',
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a^' } });
+        const inner = fakeLeases({ scheduler });
+        const store: LeasingStore = {
+          ...inner,
+          release: () => {
+            throw new Error('down');
+          },
+        };
+        const timeline = timelineOf(
+          stream(kinesis, { store, stop: timer(50) }).pipe(
+            mergeShards(working(1, 10)),
+            catchError(() => EMPTY),
+          ),
+        );
+        flush();
+        expect(timeline.at(-1)).to.equal('50 complete');
+      }),
+    );
+  });
+
+  it(
+    'keeps a lease however long the reader has no credit',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'abcd^' }, maxRecordsPerPage: 1 });
+      const store = fakeLeases({ scheduler });
+      const timeline = timelineOf(
+        stream(kinesis, { store, maxInFlightRecords: 1, stop: timer(250_000) }).pipe(mergeShards(working(100_000, 1_000))),
+      );
+      flush();
+      expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['a', 'b', 'c', 'complete']);
+      expect(verbs(store.log).filter((verb) => !verb.startsWith('write'))).to.deep.equal(['take 0', 'release 0']);
+    }),
+  );
+});

@@ -1,0 +1,354 @@
+import { expect } from 'chai';
+import { catchError, concat, map, mergeMap, of, take, timer, toArray, type Observable } from 'rxjs';
+import { isShardReadError } from '../../lib/kinesis/errors.js';
+import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
+import { fakeKinesis, type FakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import { marbles } from '../../lib/testing/marbles.js';
+import { isInvalidConfig } from '../../lib/values/errors.js';
+import { fastReading, numberOf, textOf } from '../support/fast-reading.js';
+
+/** The payloads of all shards, as they come. */
+function texts(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {}): Observable<string> {
+  return kinesisStream(fastReading(kinesis, config)).pipe(
+    mergeMap((shard) => shard),
+    map(textOf),
+  );
+}
+
+/** The numbers of the shards, as they come. */
+function numbers(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {}): Observable<number> {
+  return kinesisStream(fastReading(kinesis, config)).pipe(map(numberOf));
+}
+
+describe('kinesisStream', () => {
+  it(
+    'emits the shards, and they their records as those arrive',
+    marbles(({ expectObservable }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a^-----c------------d', 1: '-b' } });
+      // The listing comes at 1, iterators at 2, pages at 3, 13 and 23.
+      const expected = '---(ab)------c---------d---';
+      const unsub = '   --------------------------!';
+
+      expectObservable(texts(kinesis), unsub).toBe(expected);
+    }),
+  );
+
+  it(
+    'emits records as they are in Kinesis, and shards with their place in the stream',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a^--|', 1: { parents: [0], records: '-----b' } } });
+      const shards: object[] = [];
+      const records$ = kinesisStream(fastReading(kinesis)).pipe(
+        mergeMap((shard) => {
+          const { streamName, shardId, parentShardIds, hashKeyRange } = shard;
+          shards.push({ streamName, shardId, parentShardIds, hashKeyRange, hasToken: 'fencingToken' in shard });
+          return shard;
+        }),
+      );
+      expectObservable(records$, '^ 25ms !').toBe('---a-----------b', kinesis.values);
+      flush();
+
+      const allKeys = { startingHashKey: '0', endingHashKey: String(2n ** 128n - 1n) };
+      expect(shards).to.deep.equal([
+        { streamName: 'stream', shardId: 'shardId-000000000000', parentShardIds: [], hashKeyRange: allKeys, hasToken: false },
+        {
+          streamName: 'stream',
+          shardId: 'shardId-000000000001',
+          parentShardIds: ['shardId-000000000000'],
+          hashKeyRange: allKeys,
+          hasToken: false,
+        },
+      ]);
+    }),
+  );
+
+  it(
+    'never completes by itself: a stream may get new shards',
+    marbles(({ expectObservable }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a^|' } });
+      // A page without an iterator and without children: a listing tells that the shard is closed.
+      expectObservable(texts(kinesis), '^ 10m !').toBe('----a');
+    }),
+  );
+
+  it(
+    'emits nothing for an empty stream, and goes on looking',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ shards: {} });
+      expectObservable(texts(kinesis), '^ 95s !').toBe('-');
+      flush();
+
+      expect(kinesis.calls.map(({ method, atMs }) => [method, atMs])).to.deep.equal([
+        ['listShards', 0],
+        ['listShards', 30_001],
+        ['listShards', 60_002],
+        ['listShards', 90_003],
+      ]);
+    }),
+  );
+
+  it(
+    'is lazy, and each subscription reads for itself',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a^------b' } });
+      const stream$ = texts(kinesis);
+      expect(kinesis.calls).to.have.length(0);
+      expectObservable(stream$, '  ^--------------!').toBe('---a---------b');
+      expectObservable(stream$, '-----^--------------!').toBe('--------(ab)');
+      flush();
+
+      expect(kinesis.callsOf('listShards')).to.have.length(2);
+    }),
+  );
+
+  it(
+    'begins anew when it is subscribed again',
+    marbles(({ expectObservable }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'abc^' } });
+      const once$ = texts(kinesis).pipe(take(2), toArray());
+      expectObservable(concat(once$, once$)).toBe('---a--(a|)', { a: ['a', 'b'] });
+    }),
+  );
+
+  describe('unsubscribed', () => {
+    for (const [call, unsub, index] of [
+      ['ListShards', '^!', 0],
+      ['GetShardIterator', '^--!', 1],
+      ['GetRecords', '^----!', 2],
+    ] as const) {
+      it(
+        `aborts a ${call} and makes no other call`,
+        marbles(({ expectObservable, flush }) => {
+          const kinesis = fakeKinesis({ shards: { 0: 'ab' }, latencyMs: 2 });
+          expectObservable(texts(kinesis), unsub).toBe('-');
+          flush();
+
+          expect(kinesis.calls.map(({ aborted }) => aborted)).to.deep.equal([...Array<boolean>(index).fill(false), true]);
+          expect(kinesis.inFlight).to.equal(0);
+        }),
+      );
+    }
+
+    it(
+      'aborts the reads of every shard',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: '', 1: '', 2: '' }, latencyMs: 10 });
+        expectObservable(texts(kinesis), '^ 24ms !').toBe('-');
+        flush();
+
+        expect(kinesis.callsOf('getRecords').map(({ aborted, endedAtMs }) => [aborted, endedAtMs])).to.deep.equal(
+          Array(3).fill([true, 25]),
+        );
+      }),
+    );
+
+    it(
+      'in the middle of a page stops the page (a source that emits synchronously)',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'abcdef' } });
+        const seen: string[] = [];
+        const three$ = kinesisStream(fastReading(kinesis)).pipe(
+          mergeMap((shard) => shard.pipe(map((record) => seen.push(textOf(record))))),
+          take(3),
+          toArray(),
+        );
+        expectObservable(three$).toBe('---(a|)', { a: [1, 2, 3] });
+        flush();
+
+        expect(seen).to.deep.equal(['a', 'b', 'c']);
+        expect(kinesis.calls).to.have.length(3);
+      }),
+    );
+
+    it(
+      'leaves no timer behind',
+      marbles(({ scheduler, expectObservable, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a', 1: '' } });
+        expectObservable(texts(kinesis, { store: memoryCheckpoints() }), '^ 99ms !').toBe('---a');
+        flush();
+
+        expect(scheduler.frame).to.equal(100);
+      }),
+    );
+  });
+
+  describe('discovery', () => {
+    it(
+      'follows every page of ListShards (regression: unpaged, shards beyond the first page were never read)',
+      marbles(({ expectObservable }) => {
+        const kinesis = fakeKinesis({ shards: { 0: '', 1: '', 2: '', 3: '', 4: '' }, shardsPerPage: 2 });
+        expectObservable(numbers(kinesis), '^ 10ms !').toBe('---(abcde)', { a: 0, b: 1, c: 2, d: 3, e: 4 });
+      }),
+    );
+
+    it(
+      'finds new shards each 30 s, by default',
+      marbles(({ expectObservable }) => {
+        const kinesis = fakeKinesis({ shards: { 0: '', 1: { createdAtMs: 31_000 } } });
+        expectObservable(numbers(kinesis), '^ 70s !').toBe('-a 60001ms b', { a: 0, b: 1 });
+      }),
+    );
+
+    it(
+      'finds new shards each discoveryIntervalMs, from the end of a listing on; Infinity leaves it to the ends of shards',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: '', 1: { createdAtMs: 25 } } });
+        expectObservable(numbers(kinesis, { discoveryIntervalMs: 10 }), '^ 50ms !').toBe('-a 32ms b', { a: 0, b: 1 });
+        const never = fakeKinesis({ shards: { 0: '', 1: { createdAtMs: 25 } } });
+        expectObservable(numbers(never, { discoveryIntervalMs: Infinity }), '^ 10m !').toBe('-a', { a: 0 });
+        flush();
+
+        expect(kinesis.callsOf('listShards').map(({ atMs }) => atMs)).to.deep.equal([0, 11, 22, 33, 44]);
+        expect(never.callsOf('listShards')).to.have.length(1);
+      }),
+    );
+
+    it(
+      'tells of each listing',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: '', 1: '', 2: { createdAtMs: 5 } } });
+        const events: KinesisEvent[] = [];
+        const config = { discoveryIntervalMs: 10, events: { next: (event: KinesisEvent) => void events.push(event) } };
+        expectObservable(numbers(kinesis, config), '^ 20ms !').toBe('-(ab) 7ms c', { a: 0, b: 1, c: 2 });
+        flush();
+
+        expect(events.filter(({ type }) => type === 'shardsDiscovered')).to.deep.equal([
+          { type: 'shardsDiscovered', streamName: 'stream', added: ['shardId-000000000000', 'shardId-000000000001'], total: 2 },
+          { type: 'shardsDiscovered', streamName: 'stream', added: ['shardId-000000000002'], total: 3 },
+        ]);
+      }),
+    );
+
+    it(
+      'errors with a helpful ShardReadError when the stream is unknown',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = fakeKinesis({ shards: {}, streamName: 'flights' });
+        const errors: unknown[] = [];
+        const caught$ = numbers(kinesis, { streamName: 'fligths' }).pipe(catchError((error: unknown) => of(errors.push(error))));
+        expectObservable(caught$).toBe('-(a|)', { a: 1 });
+        flush();
+
+        const [error] = errors;
+        if (!isShardReadError(error)) throw new Error('expected a ShardReadError');
+        expect(error).to.deep.include({ code: 'SHARD_READ', retriable: false, streamName: 'fligths', shardId: undefined });
+        expect(error.message)
+          .to.match(/^fligths: no such stream/)
+          .and.match(/region/);
+        expect((error.cause as Error).name).to.equal('ResourceNotFoundException');
+      }),
+    );
+
+    it(
+      'tries a fault that passes again, and errors when its retries are used up, even if that takes longer than discoveryIntervalMs',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: '' }, faults: [{ method: 'listShards', error: 'LimitExceededException', times: 3 }] });
+        const events: string[] = [];
+        const config = { discoveryIntervalMs: 20, events: { next: ({ type }: KinesisEvent) => void events.push(type) } };
+        // Delays of 50 and 100 ms, then 200: half of the bound each.
+        expectObservable(numbers(kinesis, { ...config, retry: { maxRetries: 3 } }), '^ 360ms !').toBe('354ms a', { a: 0 });
+        flush();
+        expect(events.slice(0, 4)).to.deep.equal([...Array<string>(3).fill('discoveryFailed'), 'shardsDiscovered']);
+
+        kinesis.fail({ method: 'listShards', error: 'LimitExceededException', times: 3 });
+        const failing$ = numbers(kinesis, { ...config, retry: { maxRetries: 2 } }).pipe(catchError((error: unknown) => of(error)));
+        const caught: unknown[] = [];
+        failing$.subscribe((error) => caught.push(error));
+        flush();
+        expect(caught[0]).to.satisfy(isShardReadError).and.to.deep.include({ retriable: true });
+      }),
+    );
+
+    it(
+      'goes on with the shards that it knows when a later listing fails',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = fakeKinesis({
+          shards: { 0: 'a 60s b', 1: { createdAtMs: 31_000 } },
+          faults: [{ method: 'listShards', error: 'AccessDeniedException', fromMs: 30_000, untilMs: 40_000 }],
+        });
+        const events: KinesisEvent[] = [];
+        const shards$ = numbers(kinesis, { events: { next: (event) => void events.push(event) } });
+        expectObservable(shards$, '^ 70s !').toBe('-a 60001ms b', { a: 0, b: 1 });
+        flush();
+
+        const failures = events.filter((event) => event.type === 'discoveryFailed');
+        expect(failures).to.have.length(1);
+        expect((failures[0]!.error as Error).name).to.equal('AccessDeniedException');
+      }),
+    );
+  });
+
+  it(
+    'keeps its time by the scheduler it is given',
+    marbles(({ scheduler, flush }) => {
+      // In virtual time the default scheduler would serve as well: so the work that this one is given is looked for.
+      const kinesis = fakeKinesis({ shards: { 0: 'a|', 1: { parents: [0], records: '--b' } }, scheduler });
+      const work: string[] = [];
+      const spied = Object.create(scheduler, {
+        schedule: {
+          value: (...args: Parameters<typeof scheduler.schedule>) => {
+            work.push(`${scheduler.now()}+${args[1] ?? 0}`);
+            return scheduler.schedule(...args);
+          },
+        },
+      }) as typeof scheduler;
+      const subscription = texts(kinesis, { scheduler: spied, reader: undefined, discoveryIntervalMs: 500 }).subscribe();
+      scheduler.schedule(() => subscription.unsubscribe(), 1_200);
+      flush();
+
+      // Discovery, the end of the shard, the waking of its child, the idle polls.
+      expect(work).to.include.members(['1+500', '3+0', '502+500', '1003+500']);
+      expect(work.filter((entry) => entry.endsWith('+1000'))).to.not.be.empty;
+    }),
+  );
+
+  it(
+    'does not care what an observer of its events throws',
+    marbles(({ expectObservable }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a|', 1: { parents: [0], records: '---b' } } });
+      const events = {
+        next: () => {
+          throw new Error('observer');
+        },
+      };
+      expectObservable(texts(kinesis, { events }), '^ 9ms !').toBe('---a-b');
+    }),
+  );
+
+  it(
+    'takes any ObservableInput as stop; one that only completes stops nothing, one that errors is an error',
+    marbles(({ expectObservable, cold }) => {
+      const kinesis = () => fakeKinesis({ shards: { 0: 'a' } });
+      expectObservable(texts(kinesis(), { stop: ['now'] })).toBe('|');
+      expectObservable(texts(kinesis(), { stop: cold('-|') }), '^----!').toBe('---a');
+      expectObservable(texts(kinesis(), { stop: cold('-#') })).toBe('-#');
+      expectObservable(texts(kinesis(), { stop: timer(5) })).toBe('---a-|');
+    }),
+  );
+
+  describe('refuses', () => {
+    const kinesis = fakeKinesis({ shards: {} });
+    const bad: Record<string, [object, RegExp]> = {
+      'a misspelt option': [{ startFom: 'LATEST' }, /unknown option startFom; known are client, .*discoveryIntervalMs/],
+      'an option of another source': [{ shardId: 'x' }, /unknown option shardId/],
+      'startFrom missing: no choice is safe': [
+        { startFrom: undefined },
+        /startFrom: expected 'TRIM_HORIZON', 'LATEST' or a Date, got undefined/,
+      ],
+      'a discovery interval of 0': [{ discoveryIntervalMs: 0 }, /discoveryIntervalMs: expected a number from 1 up, got 0/],
+      'a negative discovery interval': [{ discoveryIntervalMs: -5 }, /discoveryIntervalMs.*got -5/],
+      'a discovery interval that is no number': [{ discoveryIntervalMs: NaN }, /discoveryIntervalMs.*got NaN/],
+      'no stream': [{ streamName: undefined }, /expected either streamName or streamARN/],
+      'two streams': [{ streamARN: 'arn:aws:kinesis:eu-west-1:123456789012:stream/flights' }, /either/],
+      'a negative credit': [{ maxInFlightRecords: -1 }, /maxInFlightRecords.*got -1/],
+    };
+    for (const [name, [config, message]] of Object.entries(bad)) {
+      it(name, () => {
+        expect(() => kinesisStream(fastReading(kinesis, config)))
+          .to.throw(message)
+          .that.satisfies(isInvalidConfig);
+      });
+    }
+  });
+});

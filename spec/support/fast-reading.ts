@@ -1,0 +1,47 @@
+import { polling } from '../../lib/kinesis/polling.js';
+import { readBudget } from '../../lib/kinesis/read-budget.js';
+import type { KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
+import type { FakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import { toShardId, type ShardName } from '../../lib/testing/shard-name.js';
+import type { KinesisRecord } from '../../lib/values/record.js';
+
+/** How often a reader that has caught up polls under {@link fastReading}, in ms, without the 1 ms of the call. */
+export const IDLE_MS = 9;
+
+/** Reads a fake stream from its beginning: no read budget, a read every 10 ms when caught up, no jitter. */
+export function fastReading(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {}): KinesisStreamConfig {
+  return {
+    client: kinesis,
+    streamName: 'stream',
+    startFrom: 'TRIM_HORIZON',
+    budget: readBudget({ readsPerSecond: Infinity, bytesPerSecond: Infinity }),
+    reader: polling({ idleDelayMs: IDLE_MS }),
+    random: () => 0.5,
+    ...config,
+  };
+}
+
+/** The payload as text. */
+export function textOf({ data }: Pick<KinesisRecord, 'data'>): string {
+  return new TextDecoder().decode(data);
+}
+
+/** The payloads of records, one after the other. */
+export function textsOf(records: readonly KinesisRecord[]): string {
+  return records.map(textOf).join('');
+}
+
+/** The number of a shard, from its id. */
+export function numberOf({ shardId }: { readonly shardId: string }): number {
+  return Number(shardId.slice('shardId-'.length));
+}
+
+/** The identity by which stores know a shard of the fake stream. */
+export function identityOf(shard: ShardName, parents: readonly ShardName[] = []) {
+  return { streamName: 'stream', shardId: toShardId(shard), parentShardIds: parents.map(toShardId) };
+}
+
+/** Letters that no other record has: `count` of them from `first` on, none of which has a meaning in marbles. */
+export function manyLetters(count: number, first = 0): string {
+  return Array.from({ length: count }, (_, i) => String.fromCodePoint(0x4e00 + first + i)).join('');
+}

@@ -1,0 +1,39 @@
+import { asyncScheduler, concatMap, delay, of, repeat, takeWhile, type Observable } from 'rxjs';
+import { readBudget } from '../../lib/kinesis/read-budget.js';
+import type { ReadContext, ShardPage } from '../../lib/kinesis/reading.js';
+import { retryPolicy } from '../../lib/kinesis/retry.js';
+import type { ShardCursor } from '../../lib/kinesis/shard-cursor.js';
+import type { FakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
+
+/** How to read the first shard of a fake: no budget, three retries at once, gaps fail. Events are kept. */
+export function readContext(kinesis: FakeKinesis, fields: Partial<ReadContext> = {}): ReadContext & { readonly events: KinesisEvent[] } {
+  const events: KinesisEvent[] = [];
+  return {
+    stream: { streamName: 'stream', id: { StreamName: 'stream' } },
+    shardId: 'shardId-000000000000',
+    port: kinesis,
+    budget: readBudget({ readsPerSecond: Infinity, bytesPerSecond: Infinity }),
+    retry: retryPolicy({ maxRetries: 3, initialDelayMs: 0 }, asyncScheduler, () => 0),
+    scheduler: asyncScheduler,
+    onGap: 'fail',
+    notify: (event) => void events.push(event),
+    events,
+    ...fields,
+  };
+}
+
+/** A page in short: its data as text, `|` when the shard has ended. */
+export function pageText({ records, ended }: Pick<ShardPage, 'ended' | 'records'>): string {
+  return `${records.map(({ Data }) => new TextDecoder().decode(Data)).join('')}${ended ? '|' : ''}`;
+}
+
+/** Reads page after page, a millisecond apart, to the end of the shard. */
+export function pagesFrom(cursor: ShardCursor, limit = 10_000): Observable<ShardPage> {
+  return of(0).pipe(
+    concatMap(() => cursor.read(limit)),
+    delay(0),
+    repeat({ delay: 1 }),
+    takeWhile(({ ended }) => !ended, true),
+  );
+}

@@ -1,0 +1,39 @@
+import { fsyncSync, openSync, writeSync } from 'node:fs';
+import { leaseTable } from '../../lib/dynamodb/index.js';
+import { consume, inPagesOf } from './consumer.js';
+import { clientsOf as dynamodbClientsOf } from './dynamodb-services.js';
+import { clientsOf as kinesisClientsOf } from './kinesis-services.js';
+import type { WorkerSettings } from './worker-process.js';
+
+/*
+ * A consumer as a process of its own, to be killed: writes each record that it has worked on to a file, for good, before the
+ * work on its block completes. Says over its channel when it is ready, starts when it is told, and tells of its first block.
+ */
+const { streamName, tableName, kinesis, dynamodb, file } = JSON.parse(process.argv[2]!) as WorkerSettings;
+const client = kinesisClientsOf(kinesis).client();
+const store = leaseTable({ client: dynamodbClientsOf(dynamodb).client(), tableName, tablePollIntervalMs: 5 });
+const log = openSync(file, 'a');
+let blocks = 0;
+
+process.once('message', () => {
+  const consumer = consume({
+    client,
+    streamName,
+    store,
+    // Slow enough that no run comes to the end of the stream.
+    ...inPagesOf(10),
+    work: (block) => {
+      writeSync(log, block.records.map(({ shardId, sequenceNumber }) => `${shardId} ${sequenceNumber}\n`).join(''));
+      fsyncSync(log);
+      if (blocks++ === 0) process.send!('working');
+      return [];
+    },
+  });
+  consumer.ended().catch((error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  });
+});
+// Whoever started it is gone.
+process.once('disconnect', () => process.exit(0));
+process.send!('ready');
