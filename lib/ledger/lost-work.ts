@@ -63,15 +63,20 @@ export class LostWork {
   /** What is lost if the source fails now. */
   find(): Lost {
     this.#forgetFinished();
-    const blocks = new Set<SequenceNumberRanges>();
+    const queues = new Map<Ledger, Set<SequenceNumberRanges>>();
     const pieces: LostPiece[] = [];
     for (const [ledger, passed] of this.#seen) {
-      if (passed === 'blocks') for (const { key } of ledger.openEntries()) if (!this.#passed.has(key)) blocks.add(this.#lose(key));
+      if (passed === 'blocks') queues.set(ledger, this.#lostBlocksOf(ledger));
       pieces.push(...piecesOf(ledger, passed));
     }
-    // Last: those that still hold a shard's watermark are among the others already, in their shard's order.
-    for (const ranges of this.#named) blocks.add(ranges);
+    // Named ones last: those that still hold a shard's watermark are among the others already, in their shard's order.
+    const blocks = new Set([...inOrder(queues), ...this.#named]);
     return { blocks: [...blocks], pieces, ledgers: [...this.#seen.keys()] };
+  }
+
+  #lostBlocksOf(ledger: Ledger): Set<SequenceNumberRanges> {
+    const keys = ledger.openEntries().map(({ key }) => key);
+    return new Set(keys.filter((key) => !this.#passed.has(key)).map((key) => this.#lose(key)));
   }
 
   #notePassedRecord(record: KinesisRecord, { ledger, ordinal, bytesThrough }: Delivery): void {
@@ -107,4 +112,26 @@ function piecesOf(ledger: Ledger, passed: Place | 'blocks'): LostPiece[] {
   const asBlocks = passed === 'blocks';
   const after = asBlocks ? ledger.claimed : passed;
   return ledger.unclaimedAfter(after.ordinal).map((piece) => ({ ledger, piece, after, asBlocks }));
+}
+
+/** The blocks of several shards, in an order that each shard's own agrees with: a block of two comes when both are at it. */
+function inOrder(queues: ReadonlyMap<Ledger, Set<SequenceNumberRanges>>): SequenceNumberRanges[] {
+  const ordered: SequenceNumberRanges[] = [];
+  const queuesWith = (key: SequenceNumberRanges): Set<SequenceNumberRanges>[] =>
+    entriesOf(key)
+      .flatMap(({ ledger }) => queues.get(ledger) ?? [])
+      .filter((queue) => queue.has(key));
+  const isNext = (key: SequenceNumberRanges): boolean => queuesWith(key).every((queue) => queue.values().next().value === key);
+
+  for (let before = -1; before < ordered.length;) {
+    before = ordered.length;
+    for (const queue of queues.values()) {
+      for (const key of queue) {
+        if (!isNext(key)) break;
+        for (const other of queuesWith(key)) other.delete(key);
+        ordered.push(key);
+      }
+    }
+  }
+  return ordered;
 }

@@ -16,6 +16,7 @@ import { CheckpointSchedule } from '../checkpoints/checkpoint-schedule.js';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { Settlement } from '../checkpoints/settlement.js';
 import { assertInteger, assertNumber } from '../internal/validate.js';
+import { InvalidConfigError } from '../values/errors.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 
 /** How {@link checkpointEvery} writes. */
@@ -49,8 +50,8 @@ export interface CheckpointEveryConfig {
  * after all retries; `InvalidConfigError` for a block made by hand without the option `store`. A lost lease is no error: the
  * shard's checkpoints end.
  *
- * @param intervalMs - the time between two writes of a shard, in ms. Above 0; `Infinity` writes at the end only.
- * @throws InvalidConfigError when called with a number out of range.
+ * @param intervalMs - the time between two writes of a shard, in ms. From 1 up; `Infinity` writes at the end only.
+ * @throws InvalidConfigError when called with a number out of range, or with a store that is none.
  *
  * @example
  * ```ts
@@ -65,6 +66,7 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
   assertNumber('intervalMs', intervalMs, 1, true);
   assertInteger('maxRetries', maxRetries, 0);
   assertNumber('retryDelayMs', retryDelayMs, 0);
+  if (store && typeof store.write !== 'function') throw new InvalidConfigError('store: expected a CheckpointStore');
 
   return (source) =>
     defer(() => {

@@ -30,9 +30,9 @@ import type { SequenceNumberRange } from '../values/sequence-range.js';
 export interface RecoverFromConfig {
   /** Recoveries within `resetAfterMs`; the error after that goes on. From 0 up. @defaultValue 10 */
   readonly maxRecoveries?: number;
-  /** The window in which recoveries are counted, in ms. Above 0. @defaultValue 60_000 */
+  /** The window in which recoveries are counted, in ms. From 1 up. @defaultValue 60_000 */
   readonly resetAfterMs?: number;
-  /** The longest time without progress in reading again, in ms; then the read counts as failed. Above 0. @defaultValue 10_000 */
+  /** The longest time without progress in reading again, in ms; then the read counts as failed. From 1 up. @defaultValue 10_000 */
   readonly retryTimeoutMs?: number;
   /**
    * Reads the ranges of a block that does not come from a shard of this process, for example
@@ -55,7 +55,9 @@ export interface RecoverFromConfig {
  * has passed already is neither torn down nor repeated. A shard of which nothing has passed yet begins anew at its watermark.
  * What `store` says is settled by then does not come again.
  *
- * Stands where the values are still blocks (or records), before the work. Buffers one lost block at a time, or a page.
+ * Stands where the values are still blocks (or records), before the work: what comes again comes as Kinesis holds it, past
+ * the operators between the source and this one. Stands behind shards (one, or several merged); behind a merged
+ * `kinesisStream`, which begins anew with each subscription, it is at-least-once. Buffers one lost block at a time, or a page.
  *
  * Errors: what cannot be retried goes on (access denied, an invalid config, an expired range under `onGap: 'fail'`), and the
  * last error after more than `maxRecoveries` within `resetAfterMs`. Unsubscribing aborts a re-read.

@@ -184,7 +184,7 @@ describe('CheckpointSchedule', () => {
         settle(trackedShard({ store: failing }, 'shardId-000000000003').block(1));
 
         const errors: unknown[] = [];
-        schedule.writeLast().subscribe({ error: (error) => errors.push(scheduler.now(), error) });
+        schedule.writeLast().subscribe({ error: (error: unknown) => errors.push(scheduler.now(), error) });
         flush();
 
         expect(slow.kept).to.deep.equal(['9 1']);

@@ -52,7 +52,7 @@ describe('CheckpointWriter', () => {
 
   it('does nothing until it is subscribed', () => {
     const { writer, asked } = writerOver([]);
-    writer.flush();
+    void writer.flush();
     expect(asked).to.deep.equal([]);
   });
 
@@ -174,7 +174,7 @@ describe('CheckpointWriter', () => {
       () => at(5),
       () => undefined,
     );
-    for (let i = 0; i < 2; i++) writer.flush().subscribe({ error: (e) => errors.push(e) });
+    for (let i = 0; i < 2; i++) writer.flush().subscribe({ error: (e: unknown) => errors.push(e) });
     expect(errors).to.deep.equal([error, error]);
   });
 

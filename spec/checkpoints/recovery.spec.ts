@@ -21,7 +21,9 @@ const PLACE = { streamName: 'stream', shardId: 'shardId-000000000000' };
 function rereading(): { readonly reread: Reread; readonly asked: string[] } {
   const asked: string[] = [];
   const reread: Reread = (ranges, { retryTimeoutMs }) => {
-    asked.push(`${ranges.map((range) => `${range.fromSeqNumber}..${range.toSeqNumber} #${range.recordCount}`).join()} in ${retryTimeoutMs}`);
+    asked.push(
+      `${ranges.map((range) => `${range.fromSeqNumber}..${range.toSeqNumber} #${range.recordCount}`).join()} in ${retryTimeoutMs}`,
+    );
     const all = ranges.flatMap(numbersIn).map(fieldsOf);
     return from(Array.from({ length: Math.ceil(all.length / 2) }, (_, i) => all.slice(i * 2, i * 2 + 2)));
   };
@@ -45,7 +47,7 @@ function recovering(lost: LostWork, store: CheckpointStore = memoryCheckpoints()
 function everything(source: Observable<Block | KinesisRecord>): { readonly values: (Block | KinesisRecord)[]; readonly end: unknown } {
   const values: (Block | KinesisRecord)[] = [];
   let end: unknown = 'none';
-  source.subscribe({ next: (value) => values.push(value), error: (error) => (end = error), complete: () => (end = 'complete') });
+  source.subscribe({ next: (value) => values.push(value), error: (error: unknown) => (end = error), complete: () => (end = 'complete') });
   return { values, end };
 }
 
@@ -122,6 +124,21 @@ describe('Recovery', () => {
       expect([one.asked, two.asked]).to.deep.equal([['1..2 #2,3..3 #1 in 10000'], ['7..7 #1,8..9 #2 in 10000']]);
       settle(values[0] as Block);
       expect([a, b].map(({ account }) => account.ledger.watermark?.sequenceNumber)).to.deep.equal(['3', '9']);
+    });
+
+    it('keeps the order of each shard, also where a block of two stands behind one of the other shard alone', () => {
+      const a = trackedShard({ reread: rereading().reread });
+      const b = trackedShard({ reread: rereading().reread }, 'shardId-000000000001');
+      lost.notePassed(a.block(1));
+      const blocks = [b.block(11), openBlock([...a.deliver(2), ...b.deliver(12)]), a.block(3), b.block(13)];
+      const recovery = recovering(lost);
+      recovery.begin('failed');
+      const seen = (everything(recovery.emitLost()).values as Block[]).flatMap(({ records }) => records);
+      for (const shardId of ['shardId-000000000000', 'shardId-000000000001']) {
+        const own = (records: readonly KinesisRecord[]): string[] =>
+          records.filter((it) => it.shardId === shardId).map(({ sequenceNumber }) => sequenceNumber);
+        expect(own(seen)).to.deep.equal(own(blocks.flatMap(({ records }) => records)));
+      }
     });
 
     it('does not emit it a third time while it is being worked on', () => {
@@ -227,11 +244,7 @@ describe('Recovery', () => {
       first.values.forEach((value) => lost.notePassed(value));
       isBroken = false;
       recovery.begin('failed again');
-      expect([...first.values, ...everything(recovery.emitLost()).values].map(numbersOf)).to.deep.equal([
-        ['2', '3'],
-        ['4'],
-        ['5'],
-      ]);
+      expect([...first.values, ...everything(recovery.emitLost()).values].map(numbersOf)).to.deep.equal([['2', '3'], ['4'], ['5']]);
     });
   });
 

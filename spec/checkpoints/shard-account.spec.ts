@@ -207,7 +207,9 @@ describe('ShardAccount', () => {
         settle(a);
         scheduler.schedule(() => settle(b), 5_000);
         const seen: string[] = [];
-        account.flushRetrying(store, { maxRetries: 5, retryDelayMs: 4_000, scheduler, random }).subscribe((c) => seen.push(c.sequenceNumber));
+        account
+          .flushRetrying(store, { maxRetries: 5, retryDelayMs: 4_000, scheduler, random })
+          .subscribe((c) => seen.push(c.sequenceNumber));
         flush();
 
         // Bounds of 4, 8, 16, 20 and 20 s.

@@ -30,7 +30,11 @@ describe('WatermarkWatch', () => {
   it('asks to look again at a block that is passed by a later one, and reports it, once, if it still holds then', () => {
     shard.block(1);
     settlement.settle(shard.block(2).ranges);
-    expect([watch.look(shard.account, 30), watch.look(shard.account, 70), watch.look(shard.account, 90)]).to.deep.equal([true, false, false]);
+    expect([watch.look(shard.account, 30), watch.look(shard.account, 70), watch.look(shard.account, 90)]).to.deep.equal([
+      true,
+      false,
+      false,
+    ]);
     expect(heldIn(shard)).to.deep.equal([['1', 40]]);
   });
 

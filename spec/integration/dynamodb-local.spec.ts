@@ -1,5 +1,5 @@
 import { leaseTable } from '../../lib/dynamodb/index.js';
-import { consume, expectExactlyOnce } from '../support/consumer.js';
+import { abortConsumers, consume, expectExactlyOnce } from '../support/consumer.js';
 import { missingForDynamoDBLocal, startDynamoDBLocal, type DynamoDBService } from '../support/dynamodb-services.js';
 import { startKinesalite, type KinesisService } from '../support/kinesis-services.js';
 import { leaseTableContract } from '../support/lease-table-contract.js';
@@ -23,6 +23,7 @@ if (missing === undefined) {
       let kinesis: KinesisService;
       before(async () => (kinesis = await startKinesalite()));
       after(() => kinesis.stop());
+      afterEach(abortConsumers);
 
       it('is exact through a split and a restart', async function () {
         this.timeout(30_000);

@@ -14,7 +14,7 @@ import {
   type KinesisRecord,
 } from '../../lib/index.js';
 import { errorOf } from '../support/checkpoint-store-contract.js';
-import { consume, expectExactlyOnce, fast, inPagesOf, type Consumer, type ConsumerConfig } from '../support/consumer.js';
+import { abortConsumers, consume, expectExactlyOnce, fast, inPagesOf, type Consumer, type ConsumerConfig } from '../support/consumer.js';
 import { startDynalite, type DynamoDBService } from '../support/dynamodb-services.js';
 import { accessDenied, expired, serverError, startFaultProxy, throttled, type Fault, type FaultProxy } from '../support/fault-proxy.js';
 import { kinesisKinds, type KinesisService } from '../support/kinesis-services.js';
@@ -29,7 +29,6 @@ for (const kind of kinesisKinds) {
     let kinesis: KinesisService;
     let proxy: FaultProxy;
     let stream: TestStream;
-    let consumers: Consumer[] = [];
     before(async () => (kinesis = await kind.start()));
     after(() => kinesis.stop());
     beforeEach(async () => {
@@ -37,16 +36,12 @@ for (const kind of kinesisKinds) {
       stream = await TestStream.create(kinesis);
     });
     afterEach(async () => {
-      consumers.forEach((consumer) => consumer.abort());
-      consumers = [];
+      abortConsumers();
       await proxy.stop();
     });
 
-    const start = (config: Partial<ConsumerConfig> = {}): Consumer => {
-      const consumer = consume({ client: kinesis.client({ endpoint: proxy.endpoint }), streamName: stream.name, ...config });
-      consumers.push(consumer);
-      return consumer;
-    };
+    const start = (config: Partial<ConsumerConfig> = {}): Consumer =>
+      consume({ client: kinesis.client({ endpoint: proxy.endpoint }), streamName: stream.name, ...config });
     /** Makes one of `faults` of a part of the requests that read records. */
     const storm = (part: number, ...faults: Fault[]): void => {
       const random = seededRandom(1);
@@ -116,10 +111,13 @@ for (const kind of kinesisKinds) {
     });
 
     describe('recoverFrom', () => {
+      const abort$ = new Subject<void>();
+      afterEach(() => abort$.next());
+
       /** One shard, whose records stay in a buffer until `flush$` emits. */
       const buffered = () => {
         const store = memoryCheckpoints();
-        const [flush$, abort$] = [new Subject<void>(), new Subject<void>()];
+        const flush$ = new Subject<void>();
         const [read, blocks, events]: [KinesisRecord[], Block[], KinesisEvent[]] = [[], [], []];
         const client = kinesis.client({ endpoint: proxy.endpoint });
         const retry = { maxRetries: 2, initialDelayMs: 1, maxDelayMs: 2 };
@@ -137,7 +135,7 @@ for (const kind of kinesisKinds) {
           ),
         );
         const ended = lastValueFrom(blocks$.pipe(takeUntil(abort$)), { defaultValue: undefined });
-        return { flush$, read, blocks, events, abort: () => (abort$.next(), ended) };
+        return { flush$, read, blocks, events, ended };
       };
 
       it('reads exactly what was in a buffer again when reading fails for a while', async () => {
@@ -158,7 +156,8 @@ for (const kind of kinesisKinds) {
         await stream.put(80);
         await until('the last records are in the buffer', () => consumer.read.length === 300);
         consumer.flush$.next();
-        await consumer.abort();
+        abort$.next();
+        await consumer.ended;
 
         await expectExactlyOnce(
           consumer.blocks.flatMap((block) => block.records),

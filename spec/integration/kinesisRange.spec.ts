@@ -14,7 +14,7 @@ import {
   type SequenceNumberRange,
 } from '../../lib/index.js';
 import { errorOf } from '../support/checkpoint-store-contract.js';
-import { consume, fast, inPagesOf, sequenceNumbersOf } from '../support/consumer.js';
+import { abortConsumers, consume, fast, inPagesOf, sequenceNumbersOf } from '../support/consumer.js';
 import { expired, serverError, startFaultProxy, throttled, type FaultProxy } from '../support/fault-proxy.js';
 import { kinesisKinds, type KinesisService } from '../support/kinesis-services.js';
 import { seededRandom } from '../support/seeded-random.js';
@@ -40,7 +40,10 @@ for (const kind of kinesisKinds) {
       await proxy.stop();
       await kinesis.stop();
     });
-    afterEach(() => proxy.heal());
+    afterEach(() => {
+      abortConsumers();
+      proxy.heal();
+    });
 
     const config = (fields: Partial<KinesisRangesConfig> = {}): KinesisRangesConfig => {
       const { budget, retry } = fast;

@@ -3,7 +3,16 @@ import { expect } from 'chai';
 import { bufferTime, ReplaySubject, take } from 'rxjs';
 import { eachBlock, kinesisStream, mergeShards, withSequenceRanges, type CheckpointStore, type KinesisRecord } from '../../lib/index.js';
 import { readFrom } from '../support/checkpoint-store-contract.js';
-import { consume, expectExactlyOnce, fast, inPagesOf, sequenceNumbersOf, type Consumer, type ConsumerConfig } from '../support/consumer.js';
+import {
+  abortConsumers,
+  consume,
+  expectExactlyOnce,
+  fast,
+  inPagesOf,
+  sequenceNumbersOf,
+  type Consumer,
+  type ConsumerConfig,
+} from '../support/consumer.js';
 import { kinesisKinds, type KinesisService } from '../support/kinesis-services.js';
 import { leaseTables, storeKinds, type StoreService } from '../support/stores.js';
 import { TestStream } from '../support/test-stream.js';
@@ -15,20 +24,13 @@ for (const kind of kinesisKinds) {
     const most = kind.records;
     let kinesis: KinesisService;
     let stream: TestStream;
-    let consumers: Consumer[] = [];
     before(async () => (kinesis = await kind.start()));
     after(() => kinesis.stop());
     beforeEach(async () => (stream = await TestStream.create(kinesis)));
-    afterEach(() => {
-      consumers.forEach((consumer) => consumer.abort());
-      consumers = [];
-    });
+    afterEach(abortConsumers);
 
-    const start = (config: Partial<ConsumerConfig> = {}): Consumer => {
-      const consumer = consume({ client: kinesis.client(), streamName: stream.name, ...config });
-      consumers.push(consumer);
-      return consumer;
-    };
+    const start = (config: Partial<ConsumerConfig> = {}): Consumer =>
+      consume({ client: kinesis.client(), streamName: stream.name, ...config });
     const readAll = async (consumer: Consumer): Promise<readonly KinesisRecord[]> => {
       await consumer.hasDone(stream);
       await consumer.stop();

@@ -1,7 +1,7 @@
 import { ScanCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { expect } from 'chai';
 import { leaseTable } from '../../lib/dynamodb/index.js';
-import { consume, sequenceNumbersOf, type Consumer } from '../support/consumer.js';
+import { abortConsumers, consume, sequenceNumbersOf, type Consumer } from '../support/consumer.js';
 import { startDynalite, type DynamoDBService } from '../support/dynamodb-services.js';
 import { kinesisKinds, type KinesisService } from '../support/kinesis-services.js';
 import { TestStream } from '../support/test-stream.js';
@@ -14,7 +14,6 @@ for (const kind of kinesisKinds) {
     let dynamodb: DynamoDBService;
     let client: DynamoDBClient;
     let stream: TestStream;
-    let workers: Consumer[] = [];
     before(async () => {
       [kinesis, dynamodb] = [await kind.start(), await startDynalite()];
       client = dynamodb.client();
@@ -24,16 +23,11 @@ for (const kind of kinesisKinds) {
       await dynamodb.stop();
     });
     beforeEach(async () => (stream = await TestStream.create(kinesis)));
-    afterEach(() => {
-      workers.forEach((worker) => worker.abort());
-      workers = [];
-    });
+    afterEach(abortConsumers);
 
     const start = (workerId: string): Consumer => {
       const store = leaseTable({ client, tableName: stream.name, workerId, tablePollIntervalMs: 5 });
-      const worker = consume({ client: kinesis.client(), streamName: stream.name, store });
-      workers.push(worker);
-      return worker;
+      return consume({ client: kinesis.client(), streamName: stream.name, store });
     };
     const rows = async () => {
       const { Items = [] } = await client.send(new ScanCommand({ TableName: stream.name, ConsistentRead: true }));

@@ -80,7 +80,16 @@ describe('checkpointEvery behind shards', () => {
       const writes = store.kept.map((write) => write.split(' ').slice(0, 2).join(' '));
       const numbers = (letters: string): string[] => [...letters].map((letter) => kinesis.values[letter]!.sequenceNumber);
       const [b, d, e, f] = numbers('bdef');
-      expect(writes).to.deep.equal([`10 ${d}`, '10 SHARD_END', `20 ${b}`, '20 SHARD_END', `22 ${e}`, '22 SHARD_END', `29 ${f}`, '29 SHARD_END']);
+      expect(writes).to.deep.equal([
+        `10 ${d}`,
+        '10 SHARD_END',
+        `20 ${b}`,
+        '20 SHARD_END',
+        `22 ${e}`,
+        '22 SHARD_END',
+        `29 ${f}`,
+        '29 SHARD_END',
+      ]);
     }),
   );
 

@@ -1,5 +1,22 @@
 import { expect } from 'chai';
-import { BehaviorSubject, defer, delay, map, mergeMap, NEVER, of, range, repeat, retry, Subject, take, tap, throwError, timer, VirtualTimeScheduler } from 'rxjs';
+import {
+  BehaviorSubject,
+  defer,
+  delay,
+  map,
+  mergeMap,
+  NEVER,
+  of,
+  range,
+  repeat,
+  retry,
+  Subject,
+  take,
+  tap,
+  throwError,
+  timer,
+  VirtualTimeScheduler,
+} from 'rxjs';
 import { CheckpointError, isCheckpointError, LeaseLostError } from '../../lib/checkpoints/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { checkpointEvery, type CheckpointEveryConfig } from '../../lib/operators/checkpointEvery.js';
@@ -240,12 +257,14 @@ describe('checkpointEvery', () => {
         const config = { store, maxRetries: 2, retryDelayMs: 4, random: () => 0.5 };
         cold('-a|', values)
           .pipe(checkpointEvery(50, config))
-          .subscribe({ error: (error) => errors.push(error) });
+          .subscribe({ error: (error: unknown) => errors.push(error) });
         flush();
 
         expect(store.asked).to.deep.equal(['2 1', '4 1', '8 1']);
         expect(errors).to.have.length(1);
-        expect(errors[0]).to.satisfy(isCheckpointError).and.to.include({ ...PLACE, retriable: true, cause: refused });
+        expect(errors[0])
+          .to.satisfy(isCheckpointError)
+          .and.to.include({ ...PLACE, retriable: true, cause: refused });
       }),
     );
 
@@ -307,7 +326,9 @@ describe('checkpointEvery', () => {
       marbles(({ cold, flush }) => {
         const other = block(record(9, { shardId: 'shardId-000000000001' }));
         const store = recordingStore({ latencyMs: 12 });
-        cold('-a-----o 50ms |', { ...values, o: other }).pipe(checkpointEvery(5, { store })).subscribe();
+        cold('-a-----o 50ms |', { ...values, o: other })
+          .pipe(checkpointEvery(5, { store }))
+          .subscribe();
         flush();
         expect(store.kept).to.deep.equal(['17 1', '22 9']);
       }),
@@ -354,7 +375,8 @@ describe('checkpointEvery', () => {
       marbles(({ cold, expectObservable, expectSubscriptions }) => {
         const source = cold('  -a-b-|', values);
         const subs = '         ^!    ';
-        const message = 'stream/shardId-000000000000: a block that does not come from a shard (or of copied records) needs the option store';
+        const message =
+          'stream/shardId-000000000000: a block that does not come from a shard (or of copied records) needs the option store';
         expectObservable(source.pipe(checkpointEvery(5))).toBe('-#', {}, new InvalidConfigError(message));
         expectSubscriptions(source.subscriptions).toBe(subs);
       }),
@@ -515,7 +537,17 @@ describe('checkpointEvery', () => {
     );
     const config = { store, scheduler, retryDelayMs: 40, random: () => (throws++, 0.5) };
     new Subject<Block>().pipe(checkpointEvery(10)).subscribe().unsubscribe();
-    source.pipe(mergeMap((it) => timer(0, 100, scheduler).pipe(take(2), map(() => it))), checkpointEvery(50, config)).subscribe();
+    source
+      .pipe(
+        mergeMap((it) =>
+          timer(0, 100, scheduler).pipe(
+            take(2),
+            map(() => it),
+          ),
+        ),
+        checkpointEvery(50, config),
+      )
+      .subscribe();
     scheduler.flush();
 
     expect(store.asked).to.deep.equal(['250 1', '270 1']);
@@ -529,6 +561,7 @@ describe('checkpointEvery', () => {
       'text for an interval': ['5' as never, {}, /intervalMs: .* got "5"/],
       'a negative number of retries': [5, { maxRetries: -1 }, /maxRetries: expected a whole number from 0 up, got -1/],
       'endless retries': [5, { maxRetries: Infinity }, /maxRetries: .* got Infinity/],
+      'a store that is none': [5, { store: {} as never }, /store: expected a CheckpointStore/],
       'a negative delay': [5, { retryDelayMs: -1 }, /retryDelayMs: expected a finite number from 0 up, got -1/],
     };
     for (const [what, [intervalMs, config, words]] of Object.entries(cases)) {
@@ -543,7 +576,7 @@ describe('checkpointEvery', () => {
   it('hands on what the source throws on subscription', () => {
     const errors: unknown[] = [];
     const source = defer(() => throwError(() => user));
-    source.pipe(checkpointEvery(5)).subscribe({ error: (error) => errors.push(error) });
+    source.pipe(checkpointEvery(5)).subscribe({ error: (error: unknown) => errors.push(error) });
     expect(errors).to.deep.equal([user]);
   });
 });

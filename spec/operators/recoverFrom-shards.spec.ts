@@ -47,7 +47,9 @@ const failAt = (...timesMs: readonly number[]): FakeFault[] =>
   timesMs.map((fromMs) => ({ method: 'getRecords', error: PASSING, shard: 0, fromMs }));
 
 /** What `toBe` is to see: small letters as they are, capitals as recovered blocks. */
-const letters = Object.fromEntries([...'abcdefghijklm'].flatMap((letter) => [[letter, letter] as const, [letter.toUpperCase(), `${letter}'`] as const]));
+const letters = Object.fromEntries(
+  [...'abcdefghijklm'].flatMap((letter) => [[letter, letter] as const, [letter.toUpperCase(), `${letter}'`] as const]),
+);
 
 /** One block a record. */
 const single = <T>(source: Observable<T>): Observable<T[]> => source.pipe(map((value) => [value]));
@@ -165,7 +167,15 @@ describe('recoverFrom behind a shard', () => {
       const store = recordingStore();
       const delivered: string[] = [];
       quickShard(kinesis, { store })
-        .pipe(single, withSequenceRanges(), delay(5), recoverFrom(store), noting(scheduler, delivered), working({ b: 30, c: 30 }), checkpointEvery(10))
+        .pipe(
+          single,
+          withSequenceRanges(),
+          delay(5),
+          recoverFrom(store),
+          noting(scheduler, delivered),
+          working({ b: 30, c: 30 }),
+          checkpointEvery(10),
+        )
         .subscribe();
       flush();
 
@@ -184,7 +194,9 @@ describe('recoverFrom behind a shard', () => {
         if (inLetters(value) === 'c') throw new TypeError('of the user');
         return value;
       });
-      quickShard(kinesis, { store }).pipe(poison, single, withSequenceRanges(), recoverFrom(store), noting(scheduler, delivered), checkpointEvery(5)).subscribe();
+      quickShard(kinesis, { store })
+        .pipe(poison, single, withSequenceRanges(), recoverFrom(store), noting(scheduler, delivered), checkpointEvery(5))
+        .subscribe();
       flush();
 
       expect(delivered).to.deep.equal(['0 a', '3 b', "6 c'", '9 d']);
@@ -195,7 +207,10 @@ describe('recoverFrom behind a shard', () => {
   it(
     'recovers what was cut off in the middle of a page, in blocks of one page each',
     marbles(({ scheduler, flush }) => {
-      const kinesis = instantKinesis({ shards: { 0: { records: [..."abcdefg"].map((data) => ({ data })), closedAtMs: 4 } }, maxRecordsPerPage: 7 });
+      const kinesis = instantKinesis({
+        shards: { 0: { records: [...'abcdefg'].map((data) => ({ data })), closedAtMs: 4 } },
+        maxRecordsPerPage: 7,
+      });
       const store = recordingStore();
       const delivered: string[] = [];
       const thirdFails = map((block: Block, index: number): Block => {
@@ -406,7 +421,7 @@ describe('recoverFrom behind a shard', () => {
         const errors: unknown[] = [];
         const result = failing().pipe(
           recoverFrom(memoryCheckpoints()),
-          tap({ error: (error) => errors.push(error) }),
+          tap({ error: (error: unknown) => errors.push(error) }),
           catchError(() => of(errors.some(isInvalidConfig))),
         );
         expectObservable(result).toBe('(x|)', { x: true });
@@ -424,7 +439,7 @@ describe('recoverFrom behind a shard', () => {
       const ends: unknown[] = [];
       quickShard(instantKinesis(script), { store, ...fields })
         .pipe(bufferCount(4), withSequenceRanges(), recoverFrom(store), noting(scheduler, delivered), checkpointEvery(5))
-        .subscribe({ error: (error) => ends.push(error), complete: () => ends.push('complete') });
+        .subscribe({ error: (error: unknown) => ends.push(error), complete: () => ends.push('complete') });
       flush();
       return { store, delivered, ends };
     };
@@ -456,7 +471,10 @@ describe('recoverFrom behind a shard', () => {
   });
 
   describe('when reading again does not come forward', () => {
-    const script = { shards: { 0: 'a--b--c---d--|' }, faults: [...failAt(7), { method: 'getRecords', answer: 'never', fromMs: 7 } as const] };
+    const script = {
+      shards: { 0: 'a--b--c---d--|' },
+      faults: [...failAt(7), { method: 'getRecords', answer: 'never', fromMs: 7 } as const],
+    };
 
     it(
       'counts that as a failure and tries again',
@@ -466,7 +484,13 @@ describe('recoverFrom behind a shard', () => {
         const errors: unknown[] = [];
         const events = { next: (event: KinesisEvent) => void (event.type === 'recoveryStarted' && errors.push(event.error)) };
         quickShard(instantKinesis(script), { store, events })
-          .pipe(bufferTime(4), withSequenceRanges(), recoverFrom(store, { retryTimeoutMs: 20 }), noting(scheduler, delivered), checkpointEvery(5))
+          .pipe(
+            bufferTime(4),
+            withSequenceRanges(),
+            recoverFrom(store, { retryTimeoutMs: 20 }),
+            noting(scheduler, delivered),
+            checkpointEvery(5),
+          )
           .subscribe();
         flush();
 
@@ -484,7 +508,7 @@ describe('recoverFrom behind a shard', () => {
         const errors: unknown[] = [];
         quickShard(instantKinesis(script), { store })
           .pipe(bufferTime(4), withSequenceRanges(), recoverFrom(store, { retryTimeoutMs: 20, maxRecoveries: 1 }))
-          .subscribe({ error: (error) => errors.push(scheduler.now(), error) });
+          .subscribe({ error: (error: unknown) => errors.push(scheduler.now(), error) });
         flush();
 
         expect(errors[0]).to.equal(27);
@@ -520,7 +544,13 @@ describe('recoverFrom behind a shard', () => {
         const ends: number[] = [];
         const stop = hot('----------s');
         quickShard(instantKinesis(script), { store, stop })
-          .pipe(bufferTime(4), withSequenceRanges(), recoverFrom(store, { retryTimeoutMs: 20 }), noting(scheduler, delivered), checkpointEvery(5))
+          .pipe(
+            bufferTime(4),
+            withSequenceRanges(),
+            recoverFrom(store, { retryTimeoutMs: 20 }),
+            noting(scheduler, delivered),
+            checkpointEvery(5),
+          )
           .subscribe({ complete: () => ends.push(scheduler.now()) });
         flush();
 
@@ -542,7 +572,7 @@ describe('recoverFrom behind a shard', () => {
       const errors: unknown[] = [];
       quickShard(kinesis, { store })
         .pipe(bufferTime(4), withSequenceRanges(), recoverFrom(store), checkpointEvery(50))
-        .subscribe({ error: (error) => errors.push(scheduler.now(), error) });
+        .subscribe({ error: (error: unknown) => errors.push(scheduler.now(), error) });
       flush();
 
       expect(errors[0]).to.equal(7);
@@ -555,7 +585,11 @@ describe('recoverFrom behind a shard', () => {
   it(
     'leaks no credit and keeps no piece: the reader goes on to the end, however often it fails',
     marbles(({ flush }) => {
-      const kinesis = instantKinesis({ shards: { 0: 'abcdefghijklmnopqrstuvwxyz|' }, maxRecordsPerPage: 2, faults: failAt(...Array.from({ length: 20 }, (_, i) => 3 + i * 7)) });
+      const kinesis = instantKinesis({
+        shards: { 0: 'abcdefghijklmnopqrstuvwxyz|' },
+        maxRecordsPerPage: 2,
+        faults: failAt(...Array.from({ length: 20 }, (_, i) => 3 + i * 7)),
+      });
       const store = recordingStore();
       const delivered: string[] = [];
       const shard = quickShard(kinesis, { store, maxInFlightRecords: 3, maxInFlightBytes: 3 });
@@ -673,7 +707,14 @@ describe('without recoverFrom', () => {
       const delivered: string[] = [];
       const start = () =>
         quickShard(kinesis, { store })
-          .pipe(single, withSequenceRanges(), recoverFrom(store), noting(scheduler, delivered), working({ a: 1, b: 1, c: 20, d: 20 }), checkpointEvery(3))
+          .pipe(
+            single,
+            withSequenceRanges(),
+            recoverFrom(store),
+            noting(scheduler, delivered),
+            working({ a: 1, b: 1, c: 20, d: 20 }),
+            checkpointEvery(3),
+          )
           .subscribe();
       const first = start();
       scheduler.schedule(() => {

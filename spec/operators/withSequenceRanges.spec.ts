@@ -211,9 +211,11 @@ describe('withSequenceRanges', () => {
         const errors: unknown[] = [];
         of(...arrange(deliver(1, 2)))
           .pipe(withSequenceRanges())
-          .subscribe({ error: (error) => errors.push(error) });
+          .subscribe({ error: (error: unknown) => errors.push(error) });
         expect(errors).to.have.length(1);
-        expect(errors[0]).to.satisfy(isOutOfOrder).and.to.include({ streamName: 'stream', shardId: 'shardId-000000000000', retriable: false });
+        expect(errors[0])
+          .to.satisfy(isOutOfOrder)
+          .and.to.include({ streamName: 'stream', shardId: 'shardId-000000000000', retriable: false });
         expect(account.ledger.watermark).to.equal(undefined);
       });
     }
@@ -244,16 +246,14 @@ describe('withSequenceRanges', () => {
 
     for (const [what, cut] of Object.entries({
       'takeUntil behind a buffer': takeUntil<readonly KinesisRecord[]>(timer(5)),
-      'take': take<readonly KinesisRecord[]>(1),
+      take: take<readonly KinesisRecord[]>(1),
     })) {
       it(
         `does not take what ${what} cut off for dropped: it comes again`,
         marbles(({ flush }) => {
           const kinesis = instantKinesis({ shards: { 0: '(abc)def|' } });
           const store = recordingStore();
-          quickShard(kinesis, { store })
-            .pipe(bufferCount(2), cut, withSequenceRanges(), checkpointEvery(50))
-            .subscribe();
+          quickShard(kinesis, { store }).pipe(bufferCount(2), cut, withSequenceRanges(), checkpointEvery(50)).subscribe();
           flush();
           const again: string[] = [];
           quickShard(kinesis, { store }).subscribe((it) => again.push(inLetters(it)));

@@ -94,7 +94,17 @@ export function consume({ work = () => [], restart, ...config }: ConsumerConfig)
       },
     ),
   );
-  return new RunningConsumer(blocks$, blocks, events, stop$);
+  const consumer = new RunningConsumer(blocks$, blocks, events, stop$);
+  started.add(consumer);
+  return consumer;
+}
+
+const started = new Set<Consumer>();
+
+/** Unsubscribes every consumer that was started: a test that fails leaves one running. */
+export function abortConsumers(): void {
+  started.forEach((consumer) => consumer.abort());
+  started.clear();
 }
 
 class RunningConsumer implements Consumer {
@@ -103,14 +113,14 @@ class RunningConsumer implements Consumer {
   readonly #stop$: Subject<void>;
   readonly #abort$ = new Subject<void>();
   readonly #ended: Promise<unknown>;
-  #failure: unknown;
+  #hasFailed = false;
 
   constructor(blocks$: Observable<Block>, blocks: readonly Block[], events: readonly KinesisEvent[], stop$: Subject<void>) {
     this.blocks = blocks;
     this.events = events;
     this.#stop$ = stop$;
     this.#ended = lastValueFrom(blocks$.pipe(takeUntil(this.#abort$)), { defaultValue: undefined });
-    this.#ended.catch((error: unknown) => (this.#failure = error));
+    this.#ended.catch(() => (this.#hasFailed = true));
   }
 
   get records(): readonly KinesisRecord[] {
@@ -128,10 +138,7 @@ class RunningConsumer implements Consumer {
   }
 
   until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-    return until(what, () => {
-      if (this.#failure !== undefined) throw this.#failure;
-      return condition();
-    });
+    return until(what, () => (this.#hasFailed ? this.#ended.then(() => false) : condition()));
   }
 
   async stop(): Promise<void> {

@@ -27,7 +27,7 @@ export interface KinesisKind {
 
 /** The services that stream specs run against. */
 export const kinesisKinds: readonly KinesisKind[] = [
-  { name: 'kinesalite', records: 2_000, start: startKinesalite },
+  { name: 'kinesalite', records: 1_000, start: startKinesalite },
   { name: 'kinesis-local', records: 400, start: startKinesisLocal },
 ];
 

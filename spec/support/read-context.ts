@@ -1,4 +1,4 @@
-import { asyncScheduler, concatMap, delay, of, repeat, takeWhile, type Observable } from 'rxjs';
+import { asyncScheduler, defer, repeat, takeWhile, type Observable } from 'rxjs';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import type { ReadContext, ShardPage } from '../../lib/kinesis/reading.js';
 import { retryPolicy } from '../../lib/kinesis/retry.js';
@@ -30,9 +30,7 @@ export function pageText({ records, ended }: Pick<ShardPage, 'ended' | 'records'
 
 /** Reads page after page, a millisecond apart, to the end of the shard. */
 export function pagesFrom(cursor: ShardCursor, limit = 10_000): Observable<ShardPage> {
-  return of(0).pipe(
-    concatMap(() => cursor.read(limit)),
-    delay(0),
+  return defer(() => cursor.read(limit)).pipe(
     repeat({ delay: 1 }),
     takeWhile(({ ended }) => !ended, true),
   );

@@ -35,7 +35,13 @@ export function recordingStore(config: RecordingStoreConfig = {}): RecordingStor
 
   const answer = (checkpoint: Checkpoint, write$: Observable<unknown>): Observable<unknown> => {
     const done = (): void => void kept.push(`${scheduler.now()} ${inShort(checkpoint)}`);
-    const answer$ = refusals.length > 0 ? throwError(() => refusals.shift()) : concat(write$, defer(() => (done(), [])));
+    const answer$ =
+      refusals.length > 0
+        ? throwError(() => refusals.shift())
+        : concat(
+            write$,
+            defer(() => (done(), [])),
+          );
     return latencyMs === undefined ? answer$ : timer(latencyMs, scheduler).pipe(concatMap(() => answer$));
   };
   return {

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { on } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { kill } from './kinesis-services.js';
 
 /** What a worker needs to know. */
@@ -27,13 +28,26 @@ export interface WorkerProcess {
   processed(): { readonly shardId: string; readonly sequenceNumber: string }[];
 }
 
+/** Makes one file of the worker's program, which then starts in a third of the time; gives the file. */
+export async function buildWorker(directory: string): Promise<string> {
+  const outfile = join(directory, 'worker.mjs');
+  await build({
+    entryPoints: [fileURLToPath(new URL('worker.ts', import.meta.url))],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'error',
+    // The CommonJS modules in it load Node's own modules.
+    banner: { js: "import { createRequire as requireOf } from 'node:module'; globalThis.require = requireOf(import.meta.url);" },
+  });
+  return outfile;
+}
+
 /** Starts a worker that waits to be told to work: a process takes a while to start. */
-export function startWorker(settings: WorkerSettings): WorkerProcess {
-  const program = fileURLToPath(new URL('worker.ts', import.meta.url));
+export function startWorker(program: string, settings: WorkerSettings): WorkerProcess {
   const env = { ...process.env, NODE_V8_COVERAGE: undefined, NODE_NO_WARNINGS: '1' };
-  const child = spawn(process.execPath, ['--import=tsx', program, JSON.stringify(settings)], {
-    // Where `tsx` is looked up from.
-    cwd: dirname(program),
+  const child = spawn(process.execPath, [program, JSON.stringify(settings)], {
     env,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });

@@ -1,5 +1,7 @@
 import { fsyncSync, openSync, writeSync } from 'node:fs';
+import { tap, timer } from 'rxjs';
 import { leaseTable } from '../../lib/dynamodb/index.js';
+import type { Block } from '../../lib/index.js';
 import { consume, inPagesOf } from './consumer.js';
 import { clientsOf as dynamodbClientsOf } from './dynamodb-services.js';
 import { clientsOf as kinesisClientsOf } from './kinesis-services.js';
@@ -15,19 +17,21 @@ const store = leaseTable({ client: dynamodbClientsOf(dynamodb).client(), tableNa
 const log = openSync(file, 'a');
 let blocks = 0;
 
+const write = ({ records }: Block): void => {
+  writeSync(log, records.map(({ shardId, sequenceNumber }) => `${shardId} ${sequenceNumber}\n`).join(''));
+  fsyncSync(log);
+  if (blocks++ === 0) process.send!('working');
+};
+
 process.once('message', () => {
   const consumer = consume({
     client,
     streamName,
     store,
-    // Slow enough that no run comes to the end of the stream.
+    // Several blocks of each shard are in flight whenever the kill comes, and no run comes to the end of the stream.
     ...inPagesOf(10),
-    work: (block) => {
-      writeSync(log, block.records.map(({ shardId, sequenceNumber }) => `${shardId} ${sequenceNumber}\n`).join(''));
-      fsyncSync(log);
-      if (blocks++ === 0) process.send!('working');
-      return [];
-    },
+    maxInFlightRecords: 40,
+    work: (block) => timer(Math.random() * 30).pipe(tap(() => write(block))),
   });
   consumer.ended().catch((error: unknown) => {
     console.error(error);

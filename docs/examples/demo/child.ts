@@ -11,6 +11,6 @@ export function tellParent(message: object): void {
 
 /** A parent that is gone, however it ended, leaves no child behind; on Ctrl-C, which reaches all, the parent decides. */
 export function endWithParent(): void {
-  process.on('disconnect', () => process.exitCode === undefined && process.exit());
+  process.on('disconnect', () => process.exit());
   process.on('SIGINT', () => undefined);
 }

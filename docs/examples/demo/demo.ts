@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { combineLatest, filter, firstValueFrom, ignoreElements, merge, mergeMap, throwError, timeout, TimeoutError } from 'rxjs';
 import { readFlights, type FlightCount, type Flights } from './flights.js';
 import { integer, seconds } from './format.js';
-import { intervene, type Scene } from './interventions.js';
+import { HOLD_AT, intervene, type Scene } from './interventions.js';
 import { killAll } from './processes.js';
 import { Production } from './production.js';
 import { ProgressDisplay } from './progress.js';
@@ -38,7 +38,7 @@ export async function runDemo(records: FlightCount): Promise<Findings> {
     const { kinesisUrl, dynamoDBUrl, proxy } = services;
     const durationMs = DURATION_MS[records];
     const logFile = join(directory, 'produced.jsonl');
-    const production = new Production({ kinesisUrl, streamName: STREAM, records, durationMs, logFile });
+    const production = new Production({ kinesisUrl, streamName: STREAM, records, durationMs, holdAt: HOLD_AT, logFile });
     const workers = new Workers({ kinesisUrl: proxy.url, dynamoDBUrl, leaseTable: LEASE_TABLE, streamName: STREAM, sinkDirectory });
     return await perform({ services, production, workers }, readFlights(records), sinkDirectory);
   } finally {
@@ -65,6 +65,7 @@ async function perform(scene: Scene, flights: Flights, sinkDirectory: string): P
     const isComplete = await untilProcessed(scene, flights.flights.length, display.say);
     const hasStopped = (await workers.stop(STOP_PATIENCE_MS)) === 0;
     display.say(hasStopped ? 'the worker was asked to stop, and has' : 'the worker did not stop as it was asked to');
+    display.stop();
     return await examine(scene, flights, sinkDirectory, { isComplete, hasStopped, elapsedMs: display.elapsedMs });
   } finally {
     display.stop();

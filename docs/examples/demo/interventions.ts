@@ -62,8 +62,18 @@ export const INTERVENTIONS: readonly Intervention[] = [
       return 'shards 0 and 1 became 6';
     },
   },
-  { at: 0.76, ...killWorker },
+  {
+    ...killWorker,
+    at: 0.76,
+    run: (scene) => {
+      scene.production.goOn();
+      return killWorker.run(scene);
+    },
+  },
 ];
+
+/** The share of the flights after which the producer waits for the last intervention: on a busy machine it could come too late. */
+export const HOLD_AT = 0.8;
 
 /** Carries the interventions out, each when its time has come and the one before is over. */
 export async function intervene(scene: Scene, flights: number, say: (text: string) => void): Promise<void> {

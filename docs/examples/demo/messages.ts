@@ -7,6 +7,8 @@ export interface ProducerOptions {
   readonly records: '20000' | 'all';
   /** Over how long the flights are spread, in ms. */
   readonly durationMs: number;
+  /** After which share of the flights it waits for {@link GO_ON}, unless that has come by then. */
+  readonly holdAt: number;
   /** Where it keeps what Kinesis said about each flight. */
   readonly logFile: string;
 }
@@ -38,3 +40,6 @@ export type WorkerEvent = Exclude<KinesisEvent, PageReadEvent>;
 
 /** What the parent tells a worker: to finish what it has begun, and to end. */
 export const STOP = 'stop';
+
+/** What the parent tells the producer: that the rest may come. */
+export const GO_ON = 'go on';

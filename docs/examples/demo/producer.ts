@@ -1,7 +1,8 @@
 /** The producer of the demo, a process of its own: puts the flights at an even pace, and keeps a log of where each one went. */
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { PutRecordsCommand } from '@aws-sdk/client-kinesis';
-import { concatMap, interval, take } from 'rxjs';
+import { concat, concatMap, defer, ignoreElements, interval, take, type Observable } from 'rxjs';
 import { endWithParent, optionsOf, tellParent } from './child.js';
 import { kinesisClient } from './clients.js';
 import { readFlights, type Flight } from './flights.js';
@@ -10,22 +11,30 @@ import type { Produced } from './verification.js';
 
 const BATCH_INTERVAL_MS = 100;
 
-const { kinesisUrl, streamName, records, durationMs, logFile } = optionsOf<ProducerOptions>();
+const { kinesisUrl, streamName, records, durationMs, holdAt, logFile } = optionsOf<ProducerOptions>();
 const tell = (message: ProducerMessage): void => tellParent(message);
 
 endWithParent();
+const wordToGoOn = once(process, 'message');
 const client = kinesisClient(kinesisUrl);
 const log = createWriteStream(logFile);
 const { flights } = readFlights(records);
-const batchSize = Math.ceil((flights.length * BATCH_INTERVAL_MS) / durationMs);
+const hold = Math.ceil(flights.length * holdAt);
 
-// A put that takes longer than the interval delays the next one: the order is that of the file.
-interval(BATCH_INTERVAL_MS)
-  .pipe(
-    take(Math.ceil(flights.length / batchSize)),
-    concatMap((i) => put(flights.slice(i * batchSize, (i + 1) * batchSize))),
-  )
-  .subscribe({ next: (produced) => tell({ produced }), error: fail, complete: finish });
+concat(putAll(flights.slice(0, hold)), defer(() => wordToGoOn).pipe(ignoreElements()), putAll(flights.slice(hold))).subscribe({
+  next: (produced) => tell({ produced }),
+  error: fail,
+  complete: finish,
+});
+
+/** A put that takes longer than the interval delays the next one: the order is that of the file. */
+function putAll(part: readonly Flight[]): Observable<number> {
+  const batchSize = Math.ceil((flights.length * BATCH_INTERVAL_MS) / durationMs);
+  return interval(BATCH_INTERVAL_MS).pipe(
+    take(Math.ceil(part.length / batchSize)),
+    concatMap((i) => put(part.slice(i * batchSize, (i + 1) * batchSize))),
+  );
+}
 
 /** Gives how many flights are in the stream by now. */
 async function put(batch: readonly Flight[]): Promise<number> {

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { BehaviorSubject, filter, firstValueFrom, Subject } from 'rxjs';
-import type { ProducerMessage, ProducerOptions } from './messages.js';
+import { GO_ON, type ProducerMessage, type ProducerOptions } from './messages.js';
 import { exitOf, startScript } from './processes.js';
 import type { Produced } from './verification.js';
 
@@ -25,6 +25,11 @@ export class Production {
     child.once('exit', (code, signal) => {
       if (code !== 0) this.crash$.next(new Error(`the producer ended by itself (${signal ?? `exit code ${code}`})`));
     });
+  }
+
+  /** Lets the flights come that were to be held back. */
+  goOn(): void {
+    this.#child?.send(GO_ON);
   }
 
   /** Resolves when so many flights are in the stream. */

@@ -38,9 +38,9 @@ kinesisStream({
   stop: stop$,
   // The emulator has no quota, and says of every page that it is the newest.
   budget: readBudget({ readsPerSecond: Infinity, bytesPerSecond: Infinity }),
-  reader: polling({ maxRecordsPerPage: 2_000, idleDelayMs: 50 }),
+  reader: polling({ maxRecordsPerPage: 2_000, idleDelayMs: 30 }),
   // Few and fast, so that the outage is longer than the reader's patience, and recovery has something to do.
-  retry: { maxRetries: 3, initialDelayMs: 10, maxDelayMs: 40 },
+  retry: { maxRetries: 3, initialDelayMs: 5, maxDelayMs: 20 },
   events: { next: report },
 })
   .pipe(
