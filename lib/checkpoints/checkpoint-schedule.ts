@@ -43,6 +43,11 @@ export class CheckpointSchedule {
     );
   }
 
+  /** The blocks have come to their end: those that are still open were dropped, and are reported. */
+  reportDropped(): void {
+    this.#settlement.accounts.forEach((account) => this.#watch.end(account));
+  }
+
   /** The last writes: all of them are awaited, then the first error, if there is one, goes on. */
   writeLast(): Observable<never> {
     return defer(() => {
@@ -98,7 +103,6 @@ export class CheckpointSchedule {
   }
 
   #drained(account: ShardAccount): void {
-    this.#watch.end(account);
     account.isDrained = true;
     account.noteChange();
   }

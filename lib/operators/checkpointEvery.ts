@@ -10,6 +10,7 @@ import {
   tap,
   throwError,
   type MonoTypeOperatorFunction,
+  type Observable,
   type SchedulerLike,
 } from 'rxjs';
 import { CheckpointSchedule } from '../checkpoints/checkpoint-schedule.js';
@@ -68,27 +69,39 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
   assertNumber('retryDelayMs', retryDelayMs, 0);
   if (store && typeof store.write !== 'function') throw new InvalidConfigError('store: expected a CheckpointStore');
 
+  const retry = { maxRetries, retryDelayMs, scheduler, random };
+
   return (source) =>
     defer(() => {
       const settlement = new Settlement(store);
-      const schedule = new CheckpointSchedule(settlement, store, intervalMs, { maxRetries, retryDelayMs, scheduler, random });
-      const sourceEnded$ = new Subject<void>();
-
-      const settle = ({ ranges }: T): void => {
-        settlement.settle(ranges);
-        schedule.noteSettled();
-      };
-      const blocks$ = source.pipe(tap({ next: settle, complete: () => sourceEnded$.next() }));
-      const ticks$ = schedule.writeAtTicks().pipe(takeUntil(sourceEnded$));
-      const writeThenFail = (error: unknown): typeof ticks$ =>
-        concat(
-          schedule.writeLast().pipe(catchError(() => EMPTY)),
-          throwError(() => error),
-        );
-
-      // The ticks first, so that they are there when the source emits at once.
-      return concat(merge(ticks$, blocks$).pipe(catchError(writeThenFail)), schedule.writeLast()).pipe(
-        tap({ unsubscribe: () => schedule.startLast() }),
-      );
+      return settling(source, settlement, new CheckpointSchedule(settlement, store, intervalMs, retry));
     });
+}
+
+/** Settles what passes; the schedule writes beside it, and once more before the end is passed on. */
+function settling<T extends { readonly ranges: SequenceNumberRanges }>(
+  source: Observable<T>,
+  settlement: Settlement,
+  schedule: CheckpointSchedule,
+): Observable<T> {
+  const sourceEnded$ = new Subject<void>();
+  const settle = ({ ranges }: T): void => {
+    settlement.settle(ranges);
+    schedule.noteSettled();
+  };
+  const complete = (): void => {
+    sourceEnded$.next();
+    schedule.reportDropped();
+  };
+  const blocks$ = source.pipe(tap({ next: settle, complete }));
+  const ticks$ = schedule.writeAtTicks().pipe(takeUntil(sourceEnded$));
+  const writeThenFail = (error: unknown): Observable<never> =>
+    concat(
+      schedule.writeLast().pipe(catchError(() => EMPTY)),
+      throwError(() => error),
+    );
+  // The ticks first, so that they are there when the source emits at once.
+  return concat(merge(ticks$, blocks$).pipe(catchError(writeThenFail)), schedule.writeLast()).pipe(
+    tap({ unsubscribe: () => schedule.startLast() }),
+  );
 }

@@ -161,7 +161,7 @@ describe('CheckpointSchedule', () => {
         const heldEvents = (): unknown[] => shard.events.filter(({ type }) => type === 'watermarkHeld');
         expect(heldEvents()).to.deep.equal([{ ...held, heldMs: 10 }]);
 
-        schedule.writeLast().subscribe();
+        schedule.reportDropped();
         expect(heldEvents()).to.deep.equal([
           { ...held, heldMs: 10 },
           { ...held, heldMs: 0 },

@@ -133,9 +133,10 @@ describe('readBudget', () => {
         let backMs = 0;
         const clock: SchedulerLike = { now: () => scheduler.now() - backMs, schedule: scheduler.schedule.bind(scheduler) };
         const budget = readBudget();
-        const first = reads(budget, clock, 1, bytes).pipe(tap(() => (backMs = 3_600_000)));
         const times: number[] = [];
-        merge(first, timer(10, scheduler).pipe(concatMap(() => reads(budget, clock, 2)))).subscribe(() => times.push(scheduler.now()));
+        const later = timer(30, scheduler).pipe(concatMap(() => reads(budget, clock, 2)));
+        merge(reads(budget, clock, 1, bytes), later).subscribe(() => times.push(scheduler.now()));
+        scheduler.schedule(() => (backMs = 3_600_000), 20);
         flush();
 
         expect(times).to.have.length(3);

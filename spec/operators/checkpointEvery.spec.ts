@@ -474,6 +474,19 @@ describe('checkpointEvery', () => {
   );
 
   it(
+    'does not call a block dropped that was in work when the source failed',
+    marbles(({ cold, flush }) => {
+      const shard = trackedShard({ store: recordingStore() });
+      const [, b] = [shard.block(1), shard.block(2)];
+      cold('-b-#', { b })
+        .pipe(checkpointEvery(50))
+        .subscribe({ error: () => undefined });
+      flush();
+      expect(shard.events.filter(({ type }) => type === 'watermarkHeld')).to.deep.equal([]);
+    }),
+  );
+
+  it(
     'keeps subscribers apart, and begins anew with each subscription',
     marbles(({ cold, expectObservable, flush }) => {
       const stores = [recordingStore(), recordingStore()];

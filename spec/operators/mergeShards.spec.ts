@@ -1,0 +1,493 @@
+import { expect } from 'chai';
+import {
+  bufferTime,
+  concat,
+  concatMap,
+  delay,
+  EMPTY,
+  from,
+  ignoreElements,
+  map,
+  mergeMap,
+  NEVER,
+  Observable,
+  of,
+  take,
+  tap,
+  throwError,
+  timer,
+  type ObservableInput,
+} from 'rxjs';
+import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import type { Shard } from '../../lib/kinesis/shard.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { mergeShards, type MergeShardsConfig } from '../../lib/operators/mergeShards.js';
+import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
+import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
+import { fakeKinesis, type FakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import { marbles } from '../../lib/testing/marbles.js';
+import { toShardId } from '../../lib/testing/shard-name.js';
+import { isInvalidConfig } from '../../lib/values/errors.js';
+import { fastReading, numberOf, textOf, textsOf } from '../support/fast-reading.js';
+import { recordingStore } from '../support/recording-store.js';
+import { timelineOf } from '../support/timeline.js';
+
+/** A shard made by hand: its values stand for records. */
+function handMade(values$: Observable<string>, shard = 0, leaseLost$: Observable<void> = NEVER): Shard {
+  const fields = { streamName: 'stream', shardId: toShardId(shard), parentShardIds: [], leaseLost$ };
+  return Object.assign(new Observable((subscriber) => values$.subscribe(subscriber)), fields) as unknown as Shard;
+}
+
+const asText = (shard: Shard): Observable<string> => shard as unknown as Observable<string>;
+const stream = (kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {}) => kinesisStream(fastReading(kinesis, config));
+const words = (timeline: readonly string[]): string[] => timeline.map((line) => line.split(' ').slice(1).join(' '));
+/** No jitter: each delay is its bound. */
+const fixed: Pick<MergeShardsConfig, 'random'> = { random: () => 1 };
+
+describe('mergeShards', () => {
+  it(
+    'runs a pipeline for each shard and merges what they emit',
+    marbles(({ cold, hot, expectObservable, expectSubscriptions }) => {
+      const a = cold('     -a--b---|   ');
+      const aSubs = '      ^-------!   ';
+      const b = cold('        --c--d--|');
+      const bSubs = '      ---^-------!';
+      const shards = hot(' a--b---|    ', { a: handMade(a, 0), b: handMade(b, 1) });
+      const expected = '   -a--bc--d--|';
+
+      expectObservable(shards.pipe(mergeShards(asText))).toBe(expected);
+      expectSubscriptions(a.subscriptions).toBe(aSubs);
+      expectSubscriptions(b.subscriptions).toBe(bSubs);
+    }),
+  );
+
+  it(
+    'never, empty, error: those of its source go on',
+    marbles(({ cold, expectObservable }) => {
+      const run = (source: string) => cold<Shard>(source).pipe(mergeShards(asText));
+      expectObservable(run('-')).toBe('-');
+      expectObservable(run('--|')).toBe('--|');
+      expectObservable(run('--#')).toBe('--#');
+    }),
+  );
+
+  it(
+    'unsubscribes every pipeline and its source when it is unsubscribed',
+    marbles(({ cold, hot, expectObservable, expectSubscriptions }) => {
+      const a = cold('     -a------');
+      const shards = hot(' a-------', { a: handMade(a) });
+      const subs = '       ^----!  ';
+      const expected = '   -a----  ';
+
+      expectObservable(shards.pipe(mergeShards(asText)), subs).toBe(expected);
+      expectSubscriptions(a.subscriptions).toBe(subs);
+      expectSubscriptions(shards.subscriptions).toBe(subs);
+    }),
+  );
+
+  it(
+    'does not break the chain of unsubscription',
+    marbles(({ cold, hot, expectObservable, expectSubscriptions }) => {
+      const a = cold('     -a------');
+      const shards = hot(' a-------', { a: handMade(a) });
+      const subs = '       ^----!  ';
+
+      const chained$ = shards.pipe(
+        mergeMap((shard) => of(shard)),
+        mergeShards(asText),
+        mergeMap((text) => of(text)),
+      );
+      expectObservable(chained$, subs).toBe('-a----');
+      expectSubscriptions(a.subscriptions).toBe(subs);
+    }),
+  );
+
+  it('stops listening to a synchronous source', () => {
+    const seen: number[] = [];
+    const shards$ = new Observable<Shard>((subscriber) => {
+      for (let i = 0; !subscriber.closed && i < 10; i++) {
+        seen.push(i);
+        subscriber.next(handMade(of('x'), i));
+      }
+    });
+    shards$.pipe(mergeShards(asText), take(3)).subscribe();
+    expect(seen).to.deep.equal([0, 1, 2]);
+  });
+
+  it(
+    'keeps the state of each subscription apart',
+    marbles(({ cold, expectObservable }) => {
+      const shards = cold('a|', { a: handMade(cold('-#')) });
+      const merged$ = shards.pipe(mergeShards(asText, { restart: { maxRestarts: 1, initialDelayMs: 3 }, ...fixed }));
+      expectObservable(merged$).toBe('-----#');
+      expectObservable(merged$, '--^').toBe('-------#');
+    }),
+  );
+
+  it(
+    'has every restart again when it is subscribed again',
+    marbles(({ cold, expectObservable }) => {
+      const shards = cold('(a|)', { a: handMade(cold('(a#)')) });
+      const merged$ = shards.pipe(mergeShards(asText, { restart: { maxRestarts: 1, initialDelayMs: 4 }, ...fixed }), take(2));
+      expectObservable(concat(merged$, merged$)).toBe('a---(aa)(a|)');
+    }),
+  );
+
+  it('takes every kind of ObservableInput from project', async () => {
+    const kinds: ReadonlyArray<() => ObservableInput<string>> = [
+      () => of('a'),
+      () => ['a'],
+      () => 'a',
+      () => Promise.resolve('a'),
+      async function* () {
+        yield 'a';
+      },
+      () => new Set(['a']),
+    ];
+    for (const kind of kinds) {
+      const values: string[] = [];
+      await new Promise<void>((complete, error) => {
+        of(handMade(EMPTY))
+          .pipe(mergeShards(kind))
+          .subscribe({ next: (value) => values.push(value), complete, error });
+      });
+      expect(values).to.deep.equal(['a']);
+    }
+  });
+
+  describe('when a pipeline fails', () => {
+    it(
+      'goes on with the other shards, and starts the one again (regression: an error of one shard ended all)',
+      marbles(({ cold, hot, expectObservable, expectSubscriptions }) => {
+        const a = cold('     -a--#              ');
+        const b = cold('     --b---c---d---e---|');
+        const shards = hot(' (ab|)              ', { a: handMade(a, 0), b: handMade(b, 1) });
+        const aSubs = ['     ^---!              ', '---------^---!'];
+        const expected = '   -ab---c---ad--e---|';
+
+        const config = { restart: { initialDelayMs: 5, maxDelayMs: 1_000 }, ...fixed };
+        expectObservable(shards.pipe(mergeShards(asText, config)), '^-----------!').toBe(expected.slice(0, 12));
+        expectSubscriptions(a.subscriptions).toBe([aSubs[0]!, '---------^--!']);
+      }),
+    );
+
+    it(
+      'calls project anew for each start',
+      marbles(({ cold, expectObservable }) => {
+        let starts = 0;
+        const shards = cold('a|', { a: handMade(EMPTY) });
+        const project = () => (starts++ < 2 ? cold('-#') : cold('-x|'));
+        expectObservable(shards.pipe(mergeShards(project, { restart: { initialDelayMs: 2 }, ...fixed }))).toBe('---------x|');
+      }),
+    );
+
+    it(
+      'treats what project throws like an error of the pipeline',
+      marbles(({ cold, expectObservable }) => {
+        const failure = new Error('project');
+        const shards = cold('a|', { a: handMade(EMPTY) });
+        const project = (): never => {
+          throw failure;
+        };
+        expectObservable(shards.pipe(mergeShards(project, { restart: { maxRestarts: 2, initialDelayMs: 3 }, ...fixed }))).toBe(
+          '---------#',
+          undefined,
+          failure,
+        );
+      }),
+    );
+
+    it(
+      'backs off exponentially with full jitter, at most maxDelayMs',
+      marbles(({ cold, scheduler, flush }) => {
+        const starts: number[] = [];
+        const dice = [1, 0.5, 0, 1, 1];
+        const failing = (): Observable<never> => {
+          starts.push(scheduler.now());
+          return throwError(() => new Error('handler'));
+        };
+        const config = { restart: { maxRestarts: 5, initialDelayMs: 100, maxDelayMs: 700 }, random: () => dice.shift()! };
+        const timeline = timelineOf(cold('(a|)', { a: handMade(EMPTY) }).pipe(mergeShards(failing, config)));
+        flush();
+        // 100, half of 200, nothing of 400, 700 instead of 800, 700.
+        expect(starts).to.deep.equal([0, 100, 200, 200, 900, 1_600]);
+        expect(timeline).to.have.length(1);
+      }),
+    );
+
+    it(
+      'errors when the restarts are used up, and ends all',
+      marbles(({ cold, hot, expectObservable, expectSubscriptions }) => {
+        const a = cold('     --#');
+        const b = cold('     -b--------------');
+        const shards = hot(' (ab)', { a: handMade(a, 0), b: handMade(b, 1) });
+        const bSubs = '      ^---------!';
+        const config = { restart: { maxRestarts: 2, initialDelayMs: 2, maxDelayMs: 2 }, ...fixed };
+
+        expectObservable(shards.pipe(mergeShards(asText, config))).toBe('-b--------#');
+        expectSubscriptions(b.subscriptions).toBe(bSubs);
+      }),
+    );
+
+    it(
+      'has no restart with maxRestarts 0',
+      marbles(({ cold, expectObservable }) => {
+        expectObservable(cold('a', { a: handMade(cold('-#')) }).pipe(mergeShards(asText, { restart: { maxRestarts: 0 } }))).toBe('-#');
+      }),
+    );
+
+    it(
+      'has all restarts again after resetAfterMs without an error',
+      marbles(({ cold, flush }) => {
+        const shard = handMade(cold('101ms #'));
+        const count = (resetAfterMs: number): string[] => {
+          const timeline = timelineOf(
+            cold('a', { a: shard }).pipe(mergeShards(asText, { restart: { maxRestarts: 3, initialDelayMs: 0, resetAfterMs } })),
+            2_000,
+          );
+          flush();
+          return timeline;
+        };
+        expect(count(100)).to.deep.equal([]);
+        expect(words(count(101))).to.deep.equal(['error error']);
+        expect(words(count(Infinity))).to.deep.equal(['error error']);
+      }),
+    );
+
+    it(
+      'counts the restarts of each shard for itself',
+      marbles(({ cold, expectObservable }) => {
+        let failures = 0;
+        const flaky = (shard: Shard) => (failures++ < 4 ? throwError(() => new Error('handler')) : of(numberOf(shard)));
+        const shards = cold('(ab|)', { a: handMade(EMPTY, 0), b: handMade(EMPTY, 1) });
+        const config = { restart: { maxRestarts: 2, initialDelayMs: 1 }, ...fixed };
+        expectObservable(shards.pipe(mergeShards(flaky, config))).toBe('---(ab|)', { a: 0, b: 1 });
+      }),
+    );
+
+    it(
+      'tells of each restart',
+      marbles(({ flush }) => {
+        const events: KinesisEvent[] = [];
+        const kinesis = fakeKinesis({ shards: { 0: 'a^' } });
+        const failure = new Error('handler');
+        let starts = 0;
+        const project = (shard: Shard) => (starts++ === 0 ? throwError(() => failure) : shard.pipe(map(textOf)));
+        const timeline = timelineOf(
+          stream(kinesis, { events: { next: (event) => void events.push(event) } }).pipe(
+            mergeShards(project, { restart: { initialDelayMs: 20 }, random: () => 0.5 }),
+          ),
+          50,
+        );
+        flush();
+        expect(timeline).to.deep.equal(['13 a']);
+        expect(events.filter(({ type }) => type === 'shardRestarted')).to.deep.equal([
+          { type: 'shardRestarted', streamName: 'stream', shardId: toShardId(0), attempt: 1, delayMs: 10, error: failure },
+        ]);
+      }),
+    );
+
+    it(
+      'reads on at the watermark: what was not settled comes again, nothing is lost, the checkpoint never passes it',
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'ab^--------cd--------ef------------------------------g|' } });
+        const store = recordingStore();
+        const done: string[] = [];
+        let failures = 1;
+        const project = (shard: Shard) =>
+          shard.pipe(
+            bufferTime(5),
+            withSequenceRanges(),
+            concatMap((block) =>
+              textsOf(block.records).includes('c') && failures-- > 0 ? throwError(() => new Error('handler')) : of(block).pipe(delay(3)),
+            ),
+            tap((block) => done.push(textsOf(block.records))),
+            checkpointEvery(10),
+          );
+        timelineOf(stream(kinesis, { store }).pipe(mergeShards(project, { restart: { initialDelayMs: 20 }, ...fixed })), 200);
+        flush();
+        expect(done.join('')).to.equal('abcdefg');
+        expect(store.kept.map((line) => line.split(' ')[1]).at(-1)).to.equal('SHARD_END');
+      }),
+    );
+  });
+
+  describe('with concurrency', () => {
+    it(
+      'works on so many shards at once; others wait',
+      marbles(({ cold, hot, expectObservable, expectSubscriptions }) => {
+        const a = cold('     ---a|          ');
+        const b = cold('     ---b|          ');
+        const c = cold('         ---c|      ');
+        const shards = hot(' (abc|)', { a: handMade(a, 0), b: handMade(b, 1), c: handMade(c, 2) });
+        const cSubs = '      ----^---!      ';
+
+        expectObservable(shards.pipe(mergeShards(asText, { concurrency: 2 }))).toBe('---(ab)c|');
+        expectSubscriptions(c.subscriptions).toBe(cSubs);
+      }),
+    );
+
+    it('goes through 50 000 shards that complete at once (regression: a queue drained by recursion died silently)', async () => {
+      const count = 50_000;
+      const shards$ = from({ length: count } as ArrayLike<number>).pipe(
+        map((_, i) => handMade(i === 0 ? of('x').pipe(delay(1)) : of('x'), i)),
+      );
+      let values = 0;
+      await new Promise<void>((complete, error) => {
+        shards$.pipe(mergeShards(asText, { concurrency: 1 })).subscribe({ next: () => values++, complete, error });
+      });
+      expect(values).to.equal(count);
+    });
+  });
+
+  describe('when a lease is lost', () => {
+    it(
+      'unsubscribes the pipeline at once, without an error',
+      marbles(({ cold, expectObservable, expectSubscriptions }) => {
+        const lost = cold('  -----x', { x: undefined });
+        const a = cold('     -a-b-c-d-e');
+        const subs = '       ^----!';
+        const shards = cold('(a|)', { a: handMade(a, 0, lost) });
+        expectObservable(shards.pipe(mergeShards((shard) => asText(shard).pipe(delay(1))))).toBe('--a-b|');
+        expectSubscriptions(a.subscriptions).toBe(subs);
+      }),
+    );
+
+    it(
+      'and was lost before, does not subscribe the pipeline',
+      marbles(({ cold, expectObservable, expectSubscriptions }) => {
+        const a = cold('-a');
+        const shards = cold('(a|)', { a: handMade(a, 0, of(undefined)) });
+        expectObservable(shards.pipe(mergeShards(asText))).toBe('(|)');
+        expectSubscriptions(a.subscriptions).toBe([]);
+      }),
+    );
+
+    it(
+      'during the back-off, does not start again',
+      marbles(({ cold, expectObservable }) => {
+        const shards = cold('(a|)', { a: handMade(cold('-#'), 0, cold('---x', { x: undefined })) });
+        expectObservable(shards.pipe(mergeShards(asText, { restart: { initialDelayMs: 10 }, ...fixed }))).toBe('---|');
+      }),
+    );
+
+    it(
+      'completing leaseLost$ means nothing',
+      marbles(({ cold, expectObservable }) => {
+        const shards = cold('(a|)', { a: handMade(cold('-a-b|'), 0, EMPTY) });
+        expectObservable(shards.pipe(mergeShards(asText))).toBe('-a-b|');
+      }),
+    );
+  });
+
+  describe('and the children of a shard', () => {
+    const split = { 0: 'a^--|', 1: { parents: [0], records: '----b' } };
+
+    it(
+      'start when its pipeline has completed, not only its blocks are settled: what stands behind checkpointEvery counts',
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ shards: split });
+        const store = recordingStore();
+        const project = (shard: Shard) =>
+          shard.pipe(
+            bufferTime(5),
+            withSequenceRanges(),
+            checkpointEvery(5),
+            map((block) => textsOf(block.records)),
+            (texts$) => concat(texts$, timer(100).pipe(ignoreElements())),
+          );
+        const timeline = timelineOf(stream(kinesis, { store }).pipe(mergeShards(project)), 300);
+        flush();
+        expect(words(timeline)).to.deep.equal(['a', 'b']);
+        const end = store.kept.find((line) => line.endsWith('SHARD_END'))!;
+        expect(Number.parseInt(end)).to.be.at.least(113);
+        expect(kinesis.callsOf('getShardIterator', 1)[0]!.atMs).to.be.at.least(113);
+      }),
+    );
+
+    it(
+      'do not start while the pipeline restarts',
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ shards: split });
+        const project = (shard: Shard) =>
+          numberOf(shard) === 0
+            ? concat(
+                shard.pipe(map(textOf)),
+                throwError(() => new Error('at the end')),
+              )
+            : shard.pipe(map(textOf));
+        const timeline = timelineOf(
+          stream(kinesis).pipe(mergeShards(project, { restart: { maxRestarts: 100, initialDelayMs: 50, maxDelayMs: 50 }, ...fixed })),
+          400,
+        );
+        flush();
+        expect(new Set(words(timeline))).to.deep.equal(new Set(['a']));
+      }),
+    );
+
+    it(
+      'start although the pipeline left the shard early, but the checkpoint does not pass what it did not see',
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'abcdef^' } });
+        const store = memoryCheckpoints();
+        const project = (shard: Shard) =>
+          shard.pipe(
+            take(2),
+            bufferTime(5),
+            withSequenceRanges(),
+            checkpointEvery(5),
+            map((block) => textsOf(block.records)),
+          );
+        const first = timelineOf(stream(kinesis, { store, stop: timer(50) }).pipe(mergeShards(project)));
+        flush();
+        const second = timelineOf(stream(kinesis, { store, stop: timer(50) }).pipe(mergeShards(project)));
+        flush();
+        expect([words(first), words(second)]).to.deep.equal([
+          ['ab', 'complete'],
+          ['cd', 'complete'],
+        ]);
+      }),
+    );
+  });
+
+  it(
+    'keeps its time by the scheduler it is given',
+    marbles(({ cold, scheduler, flush }) => {
+      const work: number[] = [];
+      const spied = Object.create(scheduler, {
+        schedule: {
+          value: (...args: Parameters<typeof scheduler.schedule>) => {
+            work.push(args[1] ?? 0);
+            return scheduler.schedule(...args);
+          },
+        },
+      }) as typeof scheduler;
+      timelineOf(
+        cold('a', { a: handMade(throwError(() => new Error('handler'))) }).pipe(
+          mergeShards(asText, { restart: { maxRestarts: 2, initialDelayMs: 33 }, ...fixed, scheduler: spied }),
+        ),
+      );
+      flush();
+      expect(work).to.deep.equal([33, 66]);
+    }),
+  );
+
+  describe('refuses', () => {
+    const bad: Record<string, [MergeShardsConfig, RegExp]> = {
+      'a concurrency of 0': [{ concurrency: 0 }, /concurrency: expected a whole number from 1 up, got 0/],
+      'half a shard': [{ concurrency: 1.5 }, /concurrency.*got 1.5/],
+      'negative restarts': [{ restart: { maxRestarts: -1 } }, /restart.maxRestarts.*got -1/],
+      'a negative delay': [{ restart: { initialDelayMs: -1 } }, /restart.initialDelayMs.*got -1/],
+      'an endless delay': [{ restart: { maxDelayMs: Infinity } }, /restart.maxDelayMs.*got Infinity/],
+      'a delay that is no number': [{ restart: { resetAfterMs: NaN } }, /restart.resetAfterMs.*got NaN/],
+    };
+    for (const [name, [config, message]] of Object.entries(bad)) {
+      it(name, () => {
+        expect(() => mergeShards(asText, config))
+          .to.throw(message)
+          .that.satisfies(isInvalidConfig);
+      });
+    }
+  });
+});
