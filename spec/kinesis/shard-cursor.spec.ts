@@ -351,6 +351,22 @@ describe('ShardCursor', () => {
     );
 
     it(
+      'and has a place again as soon as it has read on',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = fakeKinesis({
+          latencyMs: 0,
+          shards: { 0: '(abcde|)' },
+          trims: [{ shard: 0, atMs: 5, through: 3, reads: 'InvalidArgumentException' }],
+          expireIteratorsAtMs: [11],
+        });
+        const context = readContext(kinesis, { onGap: 'continue' });
+        expectObservable(timer(10).pipe(concatMap(() => textFrom(after(2), kinesis, context, 1)))).toBe('12ms (t|)', { t: 'd e|' });
+        flush();
+        expect(iterators(kinesis)).to.deep.equal(['AT_SEQUENCE_NUMBER 2', 'TRIM_HORIZON', 'AT_SEQUENCE_NUMBER 4']);
+      }),
+    );
+
+    it(
       'up to the end of the shard',
       marbles(({ expectObservable, flush }) => {
         const kinesis = trimmed('horizon', { 0: '(abcde|)' }, 5);

@@ -168,6 +168,18 @@ describe('LostWork', () => {
       expect(inShort(found).pieces).to.deep.equal(['1..2 after 1 as blocks']);
     });
 
+    it('misses the blocks of each in the order in which they were read', () => {
+      const lost = new LostWork();
+      const [a, b] = [new Ledger('a'), new Ledger('b')];
+      const [a1, a2, a3] = deliver(a, [1, 2, 3]);
+      const [b1, b2, b3] = deliver(b, [1, 2, 3], 'shardId-000000000001');
+      lost.notePassed(openBlock([a1!, b1!]));
+      const [ofB, ofBoth, ofA] = [openBlock([b2!]), openBlock([a2!, b3!]), openBlock([a3!])];
+
+      const blocks = lost.find().blocks.map((ranges) => [ofB, ofBoth, ofA].findIndex((block) => block.ranges === ranges));
+      expect(blocks).to.deep.equal([0, 1, 2]);
+    });
+
     it('forgets those that are finished', () => {
       const lost = new LostWork();
       const done = ledgerWith(1);

@@ -1,0 +1,120 @@
+import { expect } from 'chai';
+import { map, type Observable } from 'rxjs';
+import type { TestScheduler } from 'rxjs/testing';
+import { openBlock } from '../../lib/ledger/tracked-block.js';
+import { entriesOf } from '../../lib/ledger/tracked-block.js';
+import { creditOf } from '../../lib/sources/creditOf.js';
+import { marbles } from '../../lib/testing/marbles.js';
+import type { Block } from '../../lib/values/block.js';
+import { trackedShard, type TrackedShard } from '../support/tracked-shard.js';
+
+const settle = (block: Block): void => entriesOf(block.ranges).forEach((entry) => entry.ledger.settle(entry));
+
+/** The credit of a shard that may have 3 records or 100 bytes in flight: `c` when it comes. */
+function credit({ account }: TrackedShard, scheduler: TestScheduler, maxInFlightBytes = 100): Observable<string> {
+  return creditOf(account, { maxInFlightRecords: 3, maxInFlightBytes }, scheduler).pipe(map(() => 'c'));
+}
+
+describe('creditOf', () => {
+  it(
+    'emits once at once, while there is credit',
+    marbles(({ scheduler, expectObservable }) => {
+      const shard = trackedShard();
+      shard.block(1, 2);
+      expectObservable(credit(shard, scheduler)).toBe('(c|)');
+    }),
+  );
+
+  it(
+    'looks when it is subscribed, and each time',
+    marbles(({ scheduler, expectObservable }) => {
+      const shard = trackedShard();
+      const credit$ = credit(shard, scheduler);
+      const block = shard.block(1, 2, 3);
+      expectObservable(credit$, '^-!').toBe('---');
+      scheduler.schedule(() => settle(block), 10);
+      expectObservable(credit$, '--------------------^').toBe('--------------------(c|)');
+    }),
+  );
+
+  it(
+    'waits for an open block however long, and comes after the settling, not in its midst',
+    marbles(({ scheduler, expectObservable }) => {
+      const shard = trackedShard();
+      const block = shard.block(1, 2, 3);
+      let isSettling = false;
+      scheduler.schedule(() => {
+        isSettling = true;
+        settle(block);
+        isSettling = false;
+      }, 60_000);
+      expectObservable(credit(shard, scheduler).pipe(map(() => isSettling))).toBe('60s (s|)', { s: false });
+    }),
+  );
+
+  it(
+    'comes with the settling of part of what is in flight, if that is enough',
+    marbles(({ scheduler, expectObservable }) => {
+      const shard = trackedShard();
+      const [first, second] = [shard.block(1, 2), shard.block(3, 4)];
+      scheduler.schedule(() => settle(second), 7);
+      expectObservable(credit(shard, scheduler)).toBe('-------(c|)');
+      void first;
+    }),
+  );
+
+  it(
+    'counts bytes too',
+    marbles(({ scheduler, expectObservable }) => {
+      const shard = trackedShard();
+      const block = shard.block(1, 2);
+      scheduler.schedule(() => settle(block), 7);
+      expectObservable(credit(shard, scheduler, 2)).toBe('-------(c|)');
+    }),
+  );
+
+  it(
+    'comes after a second when nobody has put what was delivered into a block: a filter may have dropped it',
+    marbles(({ scheduler, expectObservable, flush }) => {
+      const shard = trackedShard();
+      shard.deliver(1, 2, 3, 4);
+      expectObservable(credit(shard, scheduler)).toBe('1s (c|)');
+      flush();
+      expect(shard.account.ledger.outstandingRecords).to.equal(0);
+    }),
+  );
+
+  it(
+    'waits for the block, if one is made of them within the second',
+    marbles(({ scheduler, expectObservable }) => {
+      const shard = trackedShard();
+      const records = shard.deliver(1, 2, 3, 4);
+      let block: Block;
+      scheduler.schedule(() => (block = openBlock(records)), 900);
+      scheduler.schedule(() => settle(block), 5_000);
+      expectObservable(credit(shard, scheduler)).toBe('5s (c|)');
+    }),
+  );
+
+  it(
+    'is not put off by blocks that settle all the time (regression: each change began the wait anew)',
+    marbles(({ scheduler, expectObservable }) => {
+      const shard = trackedShard();
+      const blocks = Array.from({ length: 40 }, (_, i) => shard.block(i + 1));
+      // Two are left after 38; then one more each time before a timer of 1 ms could fire.
+      blocks.forEach((block, i) => scheduler.schedule(() => settle(block), i < 38 ? 5 : 5.4 + (i - 38) * 0.4));
+      expectObservable(credit(shard, scheduler)).toBe('-----(c|)');
+    }),
+  );
+
+  it(
+    'makes no timer while it waits for work',
+    marbles(({ scheduler, expectObservable, flush }) => {
+      const shard = trackedShard();
+      shard.block(1, 2, 3);
+      expectObservable(credit(shard, scheduler), '^ 99ms !').toBe('-');
+      flush();
+      expect(scheduler.frame).to.equal(100);
+    }),
+  );
+});

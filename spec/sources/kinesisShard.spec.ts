@@ -1,0 +1,320 @@
+import { expect } from 'chai';
+import { bufferTime, concat, map, mergeMap, of, retry, Subject, take, timer, toArray, type Observable } from 'rxjs';
+import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
+import { isRangeExpired } from '../../lib/kinesis/errors.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
+import { kinesisShard, type KinesisShardConfig } from '../../lib/sources/kinesisShard.js';
+import { fakeKinesis, type FakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import { marbles } from '../../lib/testing/marbles.js';
+import { toShardId } from '../../lib/testing/shard-name.js';
+import { isInvalidConfig } from '../../lib/values/errors.js';
+import { fastReading, identityOf, textOf, textsOf } from '../support/fast-reading.js';
+import { timelineOf } from '../support/timeline.js';
+
+const shardOf = (kinesis: FakeKinesis, config: Partial<KinesisShardConfig> = {}) =>
+  kinesisShard({ ...fastReading(kinesis), shardId: toShardId(0), ...config });
+const texts = (kinesis: FakeKinesis, config: Partial<KinesisShardConfig> = {}): Observable<string> =>
+  shardOf(kinesis, config).pipe(map(textOf));
+
+/** A store in which shard 0 has a checkpoint. */
+function storeAt(sequenceNumber: string): CheckpointStore {
+  const store = memoryCheckpoints();
+  (store.write({ ...identityOf(0), sequenceNumber, subSequenceNumber: 0 }, identityOf(0)) as Observable<unknown>).subscribe();
+  return store;
+}
+
+describe('kinesisShard', () => {
+  it(
+    'emits the records of the shard as they arrive, and completes at its end',
+    marbles(({ expectObservable }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a^-------b-----c-|' } });
+      // An iterator at 1, pages at 2, 12 and 22; a listing tells that the shard is closed.
+      expectObservable(shardOf(kinesis)).toBe('--a---------b----------(c|)', kinesis.values);
+    }),
+  );
+
+  it(
+    'emits nothing of an empty shard, and polls it in peace (regression: idle polling without a pause)',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: '' } });
+      expectObservable(texts(kinesis, { reader: undefined, budget: undefined }), '^ 5s !').toBe('-');
+      flush();
+      const times = kinesis.callsOf('getRecords').map(({ atMs }) => atMs);
+      expect(times).to.deep.equal([1, 1_002, 2_003, 3_004, 4_005]);
+    }),
+  );
+
+  it(
+    'completes an empty closed shard',
+    marbles(({ expectObservable }) => {
+      expectObservable(texts(fakeKinesis({ shards: { 0: '|^' } }))).toBe('---|');
+    }),
+  );
+
+  it(
+    'emits the records that come together with the end (regression: a page with records and no next iterator was dropped)',
+    marbles(({ expectObservable }) => {
+      expectObservable(texts(fakeKinesis({ shards: { 0: 'abc|^' } })).pipe(toArray())).toBe('---(a|)', { a: ['a', 'b', 'c'] });
+    }),
+  );
+
+  it(
+    'errors with RangeExpiredError when records behind its checkpoint are trimmed (regression: a silent horizon)',
+    marbles(({ flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'abcdef^' }, trims: [{ shard: 0, through: 'd' }] });
+      let error: unknown;
+      texts(kinesis, { store: storeAt('2') }).subscribe({ error: (thrown: unknown) => (error = thrown) });
+      flush();
+      if (!isRangeExpired(error)) throw new Error(`expected a RangeExpiredError, got ${String(error)}`);
+      expect(error.gap).to.deep.include({
+        from: { sequenceNumber: '2', subSequenceNumber: 0 },
+        firstAvailable: { sequenceNumber: '5', subSequenceNumber: 0 },
+      });
+    }),
+  );
+
+  it(
+    'aborts its request when it is unsubscribed, and makes no other call',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: '' }, latencyMs: 10 });
+      expectObservable(texts(kinesis), '^ 14ms !').toBe('-');
+      flush();
+      expect(kinesis.calls.map(({ method, aborted }) => [method, aborted])).to.deep.equal([
+        ['getShardIterator', false],
+        ['getRecords', true],
+      ]);
+    }),
+  );
+
+  it(
+    'stops in the middle of a page',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'abcd^' } });
+      expectObservable(texts(kinesis).pipe(take(2))).toBe('--(ab|)');
+      flush();
+      expect(kinesis.callsOf('getRecords')).to.have.length(1);
+    }),
+  );
+
+  it(
+    'has one subscriber at a time',
+    marbles(({ expectObservable, flush }) => {
+      const shard = shardOf(fakeKinesis({ shards: { 0: 'a^------b' } }));
+      const errors: unknown[] = [];
+      expectObservable(shard.pipe(map(textOf)), '^ 19ms !').toBe('--a---------b');
+      timer(5).subscribe(() => shard.subscribe({ error: (error: unknown) => errors.push(error) }));
+      flush();
+      expect(errors).to.have.length(1);
+      expect(errors[0]).to.satisfy(isInvalidConfig);
+    }),
+  );
+
+  it(
+    'takes no lease and starts no child',
+    marbles(({ flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a^|', 1: { parents: [0], records: '--b' } } });
+      const store = { ...memoryCheckpoints(), take: () => expect.fail('take'), release: () => expect.fail('release') };
+      const timeline = timelineOf(texts(kinesis, { store }));
+      flush();
+      expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['a', 'complete']);
+    }),
+  );
+
+  describe('begins', () => {
+    it(
+      'after its checkpoint',
+      marbles(({ expectObservable }) => {
+        expectObservable(
+          texts(fakeKinesis({ shards: { 0: 'abcd|^' } }), { store: storeAt('2'), startFrom: 'LATEST' }).pipe(toArray()),
+        ).toBe('---(a|)', { a: ['c', 'd'] });
+      }),
+    );
+
+    it(
+      'not at all when it is done: completes at once',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'ab|^' } });
+        expectObservable(texts(kinesis, { store: storeAt('SHARD_END') })).toBe('|');
+        flush();
+        expect(kinesis.calls).to.deep.equal([]);
+      }),
+    );
+
+    it(
+      'at the moment of its first subscription with LATEST, whatever fails until then (regression: the moment moved on)',
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a^-------b 40ms c' } });
+        const inner = memoryCheckpoints();
+        let failures = 2;
+        const store: CheckpointStore = {
+          ...inner,
+          read: (shard) => {
+            if (failures-- > 0) throw Object.assign(new Error('no'), { name: 'AccessDeniedException' });
+            return inner.read(shard);
+          },
+        };
+        const timeline = timelineOf(texts(kinesis, { store, startFrom: 'LATEST' }).pipe(retry({ delay: () => timer(10) })), 80);
+        flush();
+        expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['b', 'c']);
+      }),
+    );
+
+    it(
+      'at a Date',
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'abc^d' } });
+        const timeline = timelineOf(texts(kinesis, { startFrom: new Date(-2) }), 30);
+        flush();
+        expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['b', 'c', 'd']);
+      }),
+    );
+
+    it(
+      'and says where, once',
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'ab|^' } });
+        const events: KinesisEvent[] = [];
+        const shard = shardOf(kinesis, {
+          store: storeAt('1'),
+          parentShardIds: [toShardId(9)],
+          events: { next: (event) => void events.push(event) },
+        });
+        concat(shard, shard).subscribe();
+        flush();
+        expect(events.filter(({ type }) => type === 'shardStarted')).to.have.length(1);
+        const [started] = events;
+        expect(started).to.deep.include({
+          type: 'shardStarted',
+          streamName: 'stream',
+          shardId: toShardId(0),
+          parentShardIds: [toShardId(9)],
+        });
+        expect((started as { start?: unknown }).start).to.include({ sequenceNumber: '1' });
+      }),
+    );
+  });
+
+  describe('subscribed again', () => {
+    it(
+      'goes on at its watermark: what was not settled comes again',
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'ab^-------cd-------------------e' }, maxRecordsPerPage: 2 });
+        const store = memoryCheckpoints();
+        const seen: string[] = [];
+        let isFirst = true;
+        const blocks$ = shardOf(kinesis, { store }).pipe(
+          bufferTime(5),
+          withSequenceRanges(),
+          mergeMap((block) => {
+            if (isFirst && textsOf(block.records).startsWith('c')) {
+              isFirst = false;
+              throw new Error('handler');
+            }
+            return of(block);
+          }),
+          checkpointEvery(10),
+          map((block) => seen.push(textsOf(block.records))),
+          retry({ delay: () => timer(5) }),
+        );
+        timelineOf(blocks$, 100);
+        flush();
+        expect(seen).to.deep.equal(['ab', 'cd', 'e']);
+      }),
+    );
+
+    it(
+      'is stopped by a stop that fired in between (regression: it was missed, and the shard never completed)',
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a^' }, faults: [{ method: 'getRecords', error: 'AccessDeniedException', fromMs: 5 }] });
+        const stop = new Subject<void>();
+        timer(30).subscribe(() => stop.next());
+        const timeline = timelineOf(texts(kinesis, { stop }).pipe(retry({ delay: () => timer(100) })), 10_000);
+        flush();
+        expect(timeline).to.deep.equal(['2 a', '112 complete']);
+      }),
+    );
+  });
+
+  it(
+    'completes when stop fires, and lets the pipeline drain: SHARD_END is written only at the end of the shard',
+    marbles(({ flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'abc^ 100ms d|' } });
+      const store = memoryCheckpoints();
+      const run = (stop: Observable<unknown>) =>
+        timelineOf(
+          shardOf(kinesis, { store, stop }).pipe(
+            bufferTime(1_000),
+            withSequenceRanges(),
+            checkpointEvery(60_000),
+            map((block) => textsOf(block.records)),
+          ),
+        );
+      const checkpoints: unknown[] = [];
+      const look = (): void =>
+        void (store.read(identityOf(0)) as Observable<{ sequenceNumber: string }>).subscribe((found) =>
+          checkpoints.push(found.sequenceNumber),
+        );
+      const first = run(timer(20));
+      flush();
+      look();
+      const second = run(timer(1_000));
+      flush();
+      look();
+      expect(first).to.deep.equal(['20 abc', '20 complete']);
+      expect(second.map((line) => line.split(' ')[1])).to.deep.equal(['d', 'complete']);
+      expect(checkpoints).to.deep.equal(['3', 'SHARD_END']);
+    }),
+  );
+
+  it(
+    'keeps its time by the scheduler it is given',
+    marbles(({ scheduler, flush }) => {
+      const work: number[] = [];
+      const spied = Object.create(scheduler, {
+        schedule: {
+          value: (...args: Parameters<typeof scheduler.schedule>) => {
+            work.push(args[1] ?? 0);
+            return scheduler.schedule(...args);
+          },
+        },
+      }) as typeof scheduler;
+      const kinesis = fakeKinesis({ shards: { 0: 'a^' }, faults: [{ method: 'getRecords', error: 'InternalFailureException' }] });
+      timelineOf(texts(kinesis, { scheduler: spied, reader: undefined, budget: undefined }), 1_500);
+      flush();
+      // The back-off, what is left of the 200 ms between reads, the pause of an idle reader.
+      expect(work).to.include.members([50, 1_000]);
+      expect(work.some((ms) => ms > 50 && ms <= 200)).to.be.true;
+    }),
+  );
+
+  it(
+    'does not care what an observer of its events throws',
+    marbles(({ expectObservable }) => {
+      const next = (): void => {
+        throw new Error('observer');
+      };
+      expectObservable(texts(fakeKinesis({ shards: { 0: 'a|^' } }), { events: { next } })).toBe('---(a|)');
+    }),
+  );
+
+  describe('refuses', () => {
+    const bad: Record<string, [object, RegExp]> = {
+      'a misspelt option': [{ shardID: 'x' }, /unknown option shardID/],
+      'an option of the stream': [{ discoveryIntervalMs: 5 }, /unknown option discoveryIntervalMs/],
+      'no shard': [{ shardId: undefined }, /shardId: expected a non-empty string/],
+      'an empty id': [{ shardId: '' }, /shardId: expected a non-empty string/],
+      'startFrom missing': [{ startFrom: undefined }, /startFrom/],
+      'a negative credit': [{ maxInFlightBytes: -1 }, /maxInFlightBytes.*got -1/],
+    };
+    for (const [name, [config, message]] of Object.entries(bad)) {
+      it(name, () => {
+        expect(() => shardOf(fakeKinesis({ shards: {} }), config))
+          .to.throw(message)
+          .that.satisfies(isInvalidConfig);
+      });
+    }
+  });
+});
