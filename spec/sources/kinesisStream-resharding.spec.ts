@@ -119,11 +119,11 @@ describe('kinesisStream, when a stream is resharded,', () => {
     'finds the children where GetRecords names none, by an immediate listing',
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({ shards: split, childShards: false });
-      const timeline = timelineOf(texts(kinesis), 60);
+      const timeline = timelineOf(texts(kinesis, { discoveryIntervalMs: 100 }), 350);
       flush();
-      // One listing tells the reader that the shard is closed, the next one what it became.
+      // One listing tells the reader that the shard is closed, the next one what it became; from there the interval counts.
       expect(timeline).to.deep.equal(['3 a', '17 b', '17 c']);
-      expect(kinesis.callsOf('listShards').map(({ atMs }) => atMs)).to.deep.equal([0, 13, 14]);
+      expect(kinesis.callsOf('listShards').map(({ atMs }) => atMs)).to.deep.equal([0, 13, 14, 115, 216, 317]);
     }),
   );
 

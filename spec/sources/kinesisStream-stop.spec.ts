@@ -12,6 +12,7 @@ import {
   merge,
   mergeMap,
   of,
+  take,
   throwError,
   timer,
   type Observable,
@@ -118,6 +119,26 @@ describe('kinesisStream, when stop fires,', () => {
       );
 
       it(
+        'lets recoverFrom bring back first what is lost, then releases',
+        marbles(({ scheduler, flush }) => {
+          const kinesis = fakeKinesis({
+            shards: { 0: 'ab^----------cd' },
+            faults: [{ method: 'getRecords', error: 'InternalFailureException', fromMs: 20, untilMs: 30 }],
+          });
+          const store = fakeLeases({ scheduler, latencyMs: 0 });
+          const stream$ = stream(kinesis, { store, stop: timer(26), retry: { maxRetries: 0 } }).pipe(
+            merging((shard) =>
+              shard.pipe(bufferTime(12), withSequenceRanges(), recoverFrom(store), work(5), checkpointEvery(10_000), toTexts),
+            ),
+          );
+          const timeline = timelineOf(stream$, 60_000);
+          flush();
+          expect(letters(timeline)).to.equal('ab cd complete');
+          expect(store.log.map((line) => line.split(' ').slice(1).join(' '))).to.deep.equal(['take 0', 'write 0 4', 'release 0']);
+        }),
+      );
+
+      it(
         'completes when a filter has dropped everything',
         marbles(({ flush }) => {
           const kinesis = fakeKinesis({ shards: { 0: 'ab^', 1: 'c^|' } });
@@ -196,6 +217,21 @@ describe('kinesisStream, when stop fires,', () => {
       );
     });
   }
+
+  it(
+    'waits for the work of a pipeline that has left its shard early (mergeShards)',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'abcd^' } });
+      const store = fakeLeases({ scheduler });
+      const stream$ = stream(kinesis, { store, stop: timer(20) }).pipe(
+        mergeShards((shard) => shard.pipe(take(2), bufferTime(5), withSequenceRanges(), work(100), checkpointEvery(10_000), toTexts)),
+      );
+      const timeline = timelineOf(stream$);
+      flush();
+      expect(letters(timeline)).to.equal('ab complete');
+      expect(store.log.map((line) => line.split(' ').slice(1).join(' '))).to.deep.equal(['take 0', 'write 0 2', 'release 0']);
+    }),
+  );
 
   it(
     'before anything else, reads nothing',
@@ -360,24 +396,6 @@ describe('kinesisStream, when stop fires,', () => {
       }),
     );
   });
-
-  it(
-    'lets recoverFrom bring back first what is lost',
-    marbles(({ flush }) => {
-      const kinesis = fakeKinesis({
-        shards: { 0: 'ab^----------cd' },
-        faults: [{ method: 'getRecords', error: 'InternalFailureException', fromMs: 20, untilMs: 26 }],
-      });
-      const store = memoryCheckpoints();
-      const stream$ = stream(kinesis, { store, stop: timer(26), retry: { maxRetries: 0 } }).pipe(
-        mergeShards((shard) => shard.pipe(bufferTime(12), withSequenceRanges(), recoverFrom(store), work(5), checkpointEvery(10), toTexts)),
-      );
-      const timeline = timelineOf(stream$, 60_000);
-      flush();
-      expect(letters(timeline)).to.equal('ab cd complete');
-      expect(checkpointOf(store)).to.equal('4');
-    }),
-  );
 
   describe('with the work behind the merged shards', () => {
     const flat = (kinesis: FakeKinesis, config: Partial<KinesisStreamConfig>, keep: (text: string) => boolean = () => true) =>
