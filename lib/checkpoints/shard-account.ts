@@ -46,8 +46,11 @@ export class ShardAccount {
   readonly reread: Reread | undefined;
   readonly #changes = new Subject<void>();
   readonly #leaseLost = new ReplaySubject<void>(1);
+  readonly #stopping = new ReplaySubject<void>(1);
   /** Emits after anything changed: something settled, the end was read, a pipeline completed, the lease was lost. */
   readonly changes$ = this.#changes.asObservable();
+  /** Emits when the shard is to stop: what is subscribed from then on completes at once. */
+  readonly stopping$ = this.#stopping.asObservable();
   /** Emits when another worker has the shard; completes without a value when the shard's life here ends otherwise. */
   readonly leaseLost$ = this.#leaseLost.asObservable();
   /** Whether another worker has the shard: then nothing is written any more. */
@@ -119,6 +122,11 @@ export class ShardAccount {
   /** Lets those who wait for a change look again. */
   noteChange(): void {
     this.#changes.next();
+  }
+
+  /** The shard is to stop. */
+  stop(): void {
+    this.#stopping.next();
   }
 
   /** The shard's life here is over. */

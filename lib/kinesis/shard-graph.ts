@@ -8,8 +8,11 @@ export interface GraphShard {
   readonly closed: boolean;
 }
 
-/** How a shard came to its end here: its records were read, or it was older than where reading begins. */
-export type Outcome = 'read' | 'skipped';
+/**
+ * How a shard came to its end here: it was read on from where earlier work had come to (`resumed`), or from where reading
+ * begins (`read`), or it was older than that (`skipped`).
+ */
+export type Outcome = 'read' | 'resumed' | 'skipped';
 
 interface Node {
   readonly shard: GraphShard;
@@ -23,8 +26,10 @@ interface Node {
 export interface ReadyShard {
   readonly shard: GraphShard;
   readonly initial: boolean;
-  /** Whether records of a parent were read: then all of this shard's are still to be read. */
+  /** Whether records of a parent were read: then all of this shard's that came after the beginning are still to be read. */
   readonly hasReadParent: boolean;
+  /** Whether a parent was read on from earlier work: then all of this shard's are still to be read, whatever the beginning. */
+  readonly hasResumedParent: boolean;
   /** Parents that no listing shows: what became of them, only the checkpoints can tell. */
   readonly unlistedParentIds: readonly string[];
 }
@@ -66,9 +71,11 @@ export class ShardGraph {
     const ready = [...this.#nodes.values()].filter((node) => !node.started && this.#parentsOf(node).every((parent) => parent.outcome));
     return ready.map((node) => {
       node.started = true;
-      const hasReadParent = this.#parentsOf(node).some((parent) => parent.outcome === 'read');
+      const outcomes = this.#parentsOf(node).map((parent) => parent.outcome);
+      const hasResumedParent = outcomes.includes('resumed');
+      const hasReadParent = hasResumedParent || outcomes.includes('read');
       const unlistedParentIds = node.shard.parentShardIds.filter((id) => !this.#nodes.has(id));
-      return { shard: node.shard, initial: node.initial, hasReadParent, unlistedParentIds };
+      return { shard: node.shard, initial: node.initial, hasReadParent, hasResumedParent, unlistedParentIds };
     });
   }
 

@@ -17,6 +17,7 @@ export class TrimCheck {
   readonly #openedAtMs: number;
   #stuckPages = 0;
   #behindMs = Infinity;
+  #hasSeenTheTip = false;
 
   constructor(place: Position, openedAtMs: number) {
     this.#place = place;
@@ -26,7 +27,9 @@ export class TrimCheck {
   /** Judges the next page; `undefined` while nothing can be said. `ended`: it is the shard's last. */
   inspect({ Records: [first], MillisBehindLatest = 0 }: GetRecordsPage, ended: boolean): Finding | undefined {
     if (first) return this.#isTrimmedBefore(first) ? 'trimmed' : 'intact';
-    if (ended) return 'trimmed';
+    // A shard that was still open, and had nothing newer, has been closed since.
+    if (ended) return this.#hasSeenTheTip ? 'intact' : 'trimmed';
+    this.#hasSeenTheTip ||= MillisBehindLatest === 0;
     const isNearer = MillisBehindLatest === 0 || MillisBehindLatest < this.#behindMs;
     this.#stuckPages = isNearer ? 0 : this.#stuckPages + 1;
     this.#behindMs = MillisBehindLatest;

@@ -16,6 +16,17 @@ export interface PageReadEvent extends ShardEvent {
   readonly millisBehindLatest: number;
 }
 
+/** A shard's reader has waited for credit for some time: blocks are worked on slowly, or something behind them waits for more. */
+export interface ReaderPausedEvent extends ShardEvent {
+  readonly type: 'readerPaused';
+  /** Records that are delivered and not settled. */
+  readonly records: number;
+  /** Their payload bytes. */
+  readonly bytes: number;
+  /** For how long the reader has waited, in ms. */
+  readonly pausedMs: number;
+}
+
 /** A call to Kinesis failed and will be made again. */
 export interface ReadRetryEvent extends ShardEvent {
   readonly type: 'readRetry';
@@ -121,6 +132,7 @@ export type KinesisEvent =
   | GapEvent
   | PageReadEvent
   | ReadRetryEvent
+  | ReaderPausedEvent
   | RecoveredEvent
   | RecoveryStartedEvent
   | ShardEndReachedEvent

@@ -3,10 +3,13 @@ import {
   defer,
   from,
   identity,
+  merge,
   mergeMap,
+  NEVER,
   queueScheduler,
   retry,
   subscribeOn,
+  take,
   takeUntil,
   tap,
   throwError,
@@ -17,11 +20,12 @@ import {
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
-import { accountOf } from '../checkpoints/account-of.js';
+import { accountOf } from '../checkpoints/accountOf.js';
 import type { ShardAccount } from '../checkpoints/shard-account.js';
 import { delayOf, fullJitter } from '../internal/delay.js';
 import { assertInteger, assertNumber } from '../internal/validate.js';
 import type { Shard } from '../kinesis/shard.js';
+import { isOutOfOrder } from '../ledger/errors.js';
 import { isUnsettled } from '../ledger/isUnsettled.js';
 
 /** How a shard whose pipeline failed starts again: exponential back-off with full jitter. */
@@ -53,7 +57,8 @@ export interface MergeShardsConfig {
  *
  * @remarks
  * A shard's error does not end the others: its pipeline is made anew by `project` and starts again at its watermark, so what was
- * in flight comes again; restarts back off, and when they are used up the error goes on and ends all. A lost lease
+ * in flight comes again; restarts back off, and when they are used up, or after records out of order, the error goes on and
+ * ends all. A lost lease
  * unsubscribes the shard's pipeline at once and is no error. The children of a shard start when its *pipeline* has
  * completed, not only when its blocks are settled. Values come as they come; order holds within a shard. Buffers shards,
  * not values.
@@ -102,6 +107,7 @@ interface RestartPolicy extends Required<RestartConfig> {
 function restarting<T>(shard: Shard, policy: RestartPolicy): MonoTypeOperatorFunction<T> {
   const { maxRestarts, initialDelayMs, maxDelayMs, resetAfterMs, scheduler, random } = policy;
   const { streamName, shardId } = shard;
+  const account = accountOf(shard);
   let attempt = 0;
   let lastErrorMs = -Infinity;
 
@@ -109,10 +115,12 @@ function restarting<T>(shard: Shard, policy: RestartPolicy): MonoTypeOperatorFun
     const now = scheduler.now();
     attempt = now - lastErrorMs > resetAfterMs ? 1 : attempt + 1;
     lastErrorMs = now;
-    if (attempt > maxRestarts) return throwError(() => error);
+    // After records out of order the watermark may be past one that was not worked on: to go on from there would lose it.
+    if (attempt > maxRestarts || isOutOfOrder(error)) return throwError(() => error);
     const delayMs = fullJitter(attempt, initialDelayMs, maxDelayMs, random);
-    accountOf(shard)?.notify({ type: 'shardRestarted', streamName, shardId, attempt, delayMs, error });
-    return delayOf(delayMs, scheduler);
+    account?.notify({ type: 'shardRestarted', streamName, shardId, attempt, delayMs, error });
+    // There is no use in waiting for a shard that is to stop: started again, it completes at once.
+    return merge(delayOf(delayMs, scheduler), account?.stopping$ ?? NEVER).pipe(take(1));
   };
   return retry({ delay: backOff });
 }

@@ -2,7 +2,9 @@ import {
   defer,
   distinctUntilChanged,
   filter,
+  ignoreElements,
   map,
+  merge,
   NEVER,
   of,
   startWith,
@@ -35,14 +37,26 @@ export function creditOf(account: ShardAccount, limits: CreditLimits, scheduler:
 
   return defer(() => {
     if (hasCredit(ledger, limits)) return of(0);
-    return account.changes$.pipe(
+    const credit$ = account.changes$.pipe(
       startWith(undefined),
       map(() => (hasCredit(ledger, limits) ? granted$ : ledger.hasOpenEntries ? NEVER : unclaimed$)),
       // However fast blocks settle: what is being waited for goes on as long as it is the same.
       distinctUntilChanged(),
       switchMap((wait$) => wait$),
       filter(() => hasCredit(ledger, limits)),
-      take(1),
     );
+    return merge(credit$, reportPause(account, scheduler)).pipe(take(1));
   });
 }
+
+/** Tells, once, that the reader waits: work that needs more blocks before it settles any would make it wait for ever. */
+function reportPause({ ledger, shard, notify }: ShardAccount, scheduler: SchedulerLike): Observable<never> {
+  const { streamName, shardId } = shard;
+  const report = (): void => {
+    const { outstandingRecords: records, outstandingBytes: bytes } = ledger;
+    notify({ type: 'readerPaused', streamName, shardId, records, bytes, pausedMs: PAUSE_TO_REPORT_MS });
+  };
+  return delayOf(PAUSE_TO_REPORT_MS, scheduler).pipe(tap(report), ignoreElements());
+}
+
+const PAUSE_TO_REPORT_MS = 10_000;

@@ -7,7 +7,7 @@ import type { Shard } from '../kinesis/shard.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { SHARD_END } from '../values/position.js';
 import { assertKnownFields, resolveShardReading, SHARD_READING_FIELDS, type ShardReading, type ShardReadingConfig } from './config.js';
-import { makeShard } from './makeShard.js';
+import { makeShard, type SubscriptionEnd } from './makeShard.js';
 import { progress, readCheckpoint } from './openShard.js';
 import { rereadWith } from './rereadWith.js';
 
@@ -27,7 +27,8 @@ export interface KinesisShardConfig extends ShardReadingConfig {
  * @remarks
  * For a single shard whose place among the others does not matter: it waits for no parent, takes no lease and starts no
  * child. Otherwise as the shards of `kinesisStream`: nothing is lost, order holds, what is in flight is bounded, one
- * subscription at a time. A shard that is done already completes at once. `'LATEST'` is the moment of the first subscription.
+ * subscription at a time. `stop` is listened to from the first subscription until the shard completes, so that it is not missed
+ * between a failure and a retry. A shard that is done already completes at once. `'LATEST'` is the moment of the first subscription.
  *
  * Errors with `ShardReadError`, `RangeExpiredError` (under `onGap: 'fail'`), and what the store errors with.
  *
@@ -41,12 +42,18 @@ export function kinesisShard(config: KinesisShardConfig): Shard {
   const { stream, store, notify } = reading;
   const shard: ShardIdentity = { streamName: stream.streamName, shardId, parentShardIds, hashKeyRange };
   const account = new ShardAccount({ shard, store, notify, reread: rereadWith(reading, stream, shardId) });
-  // Listened to from the first subscription on: a `stop` between a failure and the next subscription must not be missed.
+  let lastEnd: SubscriptionEnd | undefined;
+  const subscribed = (end: SubscriptionEnd | undefined): void => void (lastEnd = end);
+  // Listened to until the shard completes, also between a failure and the next subscription: a `stop` then must not be missed.
   const stop$ = defer(() => from(reading.stop ?? NEVER)).pipe(
     take(1),
-    share({ connector: () => new ReplaySubject<unknown>(1), resetOnComplete: false, resetOnRefCountZero: false }),
+    share({
+      connector: () => new ReplaySubject<unknown>(1),
+      resetOnComplete: false,
+      resetOnRefCountZero: () => (lastEnd === 'complete' ? of(0) : NEVER),
+    }),
   );
-  return makeShard({ reading, account, open: opening(account, reading), stop$ });
+  return makeShard({ reading, account, open: opening(account, reading), stop$, subscribed });
 }
 
 /** Reads the checkpoint before the first reading; later ones begin where the account stands. */

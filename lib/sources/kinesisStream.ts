@@ -28,7 +28,8 @@ import { shardReadError } from '../kinesis/shardReadError.js';
 import { ShardGraph, type GraphShard, type ReadyShard } from '../kinesis/shard-graph.js';
 import type { Shard } from '../kinesis/shard.js';
 import { assertKnownFields, resolveShardReading, SHARD_READING_FIELDS, type ShardReading, type ShardReadingConfig } from './config.js';
-import { liveShard } from './liveShard.js';
+import type { LifeContext } from './life-context.js';
+import { ShardLife } from './shard-life.js';
 
 /** How {@link kinesisStream} reads a stream. */
 export interface KinesisStreamConfig extends ShardReadingConfig {
@@ -132,7 +133,7 @@ class StreamReading {
   }
 
   #live(ready: ReadyShard): Observable<Shard> {
-    return liveShard(ready, {
+    const context: LifeContext = {
       reading: this.#reading,
       firstSeenMs: this.#firstSeenMs,
       stop$: this.#stop$,
@@ -141,7 +142,8 @@ class StreamReading {
         this.#graph.finish(ready.shard.shardId, outcome);
         this.#wake$.next();
       },
-    });
+    };
+    return defer(() => new ShardLife(ready, context).run());
   }
 
   #announce(children: readonly PortChildShard[]): void {

@@ -1,5 +1,5 @@
 import { catchError, concatMap, defer, merge, Observable, takeUntil, tap, throwError } from 'rxjs';
-import { bindAccount } from '../checkpoints/account-of.js';
+import { bindAccount } from '../checkpoints/accountOf.js';
 import type { ShardAccount } from '../checkpoints/shard-account.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import type { ReadStart, ShardPage } from '../kinesis/reading.js';

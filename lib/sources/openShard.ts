@@ -69,11 +69,13 @@ function startOf(
 ): Observable<Opened['start']> {
   const { startFrom } = reading;
   if (checkpoint?.sequenceNumber === SHARD_END) return of('done');
-  if (startFrom instanceof Date) return of({ type: 'AT_TIMESTAMP', timestamp: startFrom });
-  if (startFrom === 'TRIM_HORIZON' || checkpoint || ready.hasReadParent || !ready.initial) return of(FROM_HORIZON);
+  if (startFrom === 'TRIM_HORIZON' || checkpoint || ready.hasResumedParent) return of(FROM_HORIZON);
   return hasProgress(ready.unlistedParentIds, ready, reading).pipe(
     map((parentWasRead) => {
       if (parentWasRead) return FROM_HORIZON;
+      // Also for a child of a shard that began there: what it holds from before is not asked for.
+      if (startFrom instanceof Date) return { type: 'AT_TIMESTAMP', timestamp: startFrom };
+      if (ready.hasReadParent || !ready.initial) return FROM_HORIZON;
       return ready.shard.closed ? 'skipped' : { type: 'AT_TIMESTAMP', timestamp: new Date(firstSeenMs) };
     }),
   );

@@ -21,32 +21,21 @@ import {
 import type { ShardIdentity } from '../checkpoints/checkpoint-store.js';
 import { ShardAccount } from '../checkpoints/shard-account.js';
 import { delayOf } from '../internal/delay.js';
-import type { PortChildShard } from '../kinesis/port.js';
 import { budgetKey, type ReadStart } from '../kinesis/reading.js';
-import type { Outcome, ReadyShard } from '../kinesis/shard-graph.js';
+import type { ReadyShard } from '../kinesis/shard-graph.js';
 import type { Shard } from '../kinesis/shard.js';
-import type { ShardReading } from './config.js';
 import { UNCLAIMED_WAIT_MS } from './creditOf.js';
 import { lastWrites } from './lastWrites.js';
+import type { LifeContext } from './life-context.js';
 import { makeShard } from './makeShard.js';
 import { openShard, type Opened } from './openShard.js';
 import { rereadWith } from './rereadWith.js';
 import { ShardLease } from './shard-lease.js';
-import { mayBeOver, verdictOn, waitsForUnclaimed, type LifeState, type Verdict } from './shard-verdict.js';
+import { mayBeOver, outcomeOf, verdictOn, waitsForUnclaimed, type LifeState, type Verdict } from './shard-verdict.js';
 
-/** What a shard's life depends on, and whom it tells. */
-export interface LifeContext {
-  readonly reading: ShardReading;
-  readonly firstSeenMs: number;
-  /** Emits, once, when shards are to complete; replays to those who come later. */
-  readonly stop$: Observable<unknown>;
-  /** Told what a shard became, as soon as its end is read. */
-  readonly announce: (children: readonly PortChildShard[]) => void;
-  /** Told when children may start. */
-  readonly finish: (outcome: Outcome) => void;
-}
-
-/** The life of a shard from being opened to being released. */
+/**
+ * The life of one shard: taken, emitted and read, drained, then ended, stopped or lost, and released. One life a subscription.
+ */
 export class ShardLife {
   readonly #account: ShardAccount;
   readonly #lease: ShardLease;
@@ -122,7 +111,12 @@ export class ShardLife {
   /** Completes when the life of the shard that was emitted is over. */
   #untilOver(): Observable<never> {
     const { reading, stop$ } = this.#context;
-    const stopping$ = stop$.pipe(tap(() => (this.#isStopping = true)));
+    const stopping$ = stop$.pipe(
+      tap(() => {
+        this.#isStopping = true;
+        this.#account.stop();
+      }),
+    );
     return merge(this.#account.changes$, stopping$).pipe(
       startWith(undefined),
       filter(() => mayBeOver(this.#state)),
@@ -143,8 +137,13 @@ export class ShardLife {
     const isWorkOver = verdict === 'ended' || verdict === 'stopped';
     const lastWrites$ = isWorkOver ? lastWrites(this.#account, reading, stop$) : EMPTY;
     const release$ = defer(() => this.#lease.release());
-    const conclude$ = defer(() => this.#conclude(this.#account.isLost ? 'lost' : verdict));
+    const conclude$ = defer(() => this.#conclude(this.#account.isLost ? 'lost' : this.#isWritten ? verdict : 'stopped'));
     return concat(lastWrites$, release$, conclude$).pipe(ignoreElements());
+  }
+
+  /** Whether the stores hold what they are to hold: after `stop`, a store that refuses is not waited for. */
+  get #isWritten(): boolean {
+    return !this.#account.stores.some((store) => this.#account.isDue(store));
   }
 
   #conclude(verdict: Verdict): Observable<never> {
@@ -155,7 +154,8 @@ export class ShardLife {
     reading.budget.forget(budgetKey({ stream: reading.stream, shardId }));
     const wasBegun = this.#opened && verdict !== 'done' && verdict !== 'skipped';
     if (wasBegun) reading.notify({ type: 'shardReleased', streamName, shardId, reason: verdict });
-    if (verdict in OUTCOMES) finish(OUTCOMES[verdict as keyof typeof OUTCOMES]);
+    const outcome = outcomeOf(verdict, this.#opened);
+    if (outcome) finish(outcome);
     return EMPTY;
   }
 
@@ -175,6 +175,3 @@ export class ShardLife {
     concat(delayOf(0, this.#context.reading.scheduler), write$, defer(giveUp)).subscribe();
   }
 }
-
-/** What the children of a shard are told; a shard that was stopped or lost has not come to its end. */
-const OUTCOMES = { done: 'read', ended: 'read', skipped: 'skipped' } as const;

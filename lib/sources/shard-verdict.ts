@@ -1,4 +1,5 @@
 import type { ShardAccount } from '../checkpoints/shard-account.js';
+import type { Outcome } from '../kinesis/shard-graph.js';
 import type { SubscriptionEnd } from './makeShard.js';
 import type { Opened } from './openShard.js';
 
@@ -27,6 +28,15 @@ export function verdictOn(state: LifeState): Verdict | undefined {
   if (typeof opened?.start === 'string') return opened.start;
   if (account.isFinished || isUnaccounted(account)) return 'ended';
   return isStopping && isIdle(state) ? 'stopped' : undefined;
+}
+
+/** What the children of a shard are told when its life is over; nothing unless it has come to its end. */
+export function outcomeOf(verdict: Verdict, opened: Opened | undefined): Outcome | undefined {
+  if (verdict === 'skipped') return 'skipped';
+  if (verdict !== 'done' && verdict !== 'ended') return undefined;
+  const { checkpoint, start } = opened ?? {};
+  const isFromHorizon = typeof start === 'object' && start.type === 'TRIM_HORIZON';
+  return checkpoint || start === 'done' || isFromHorizon ? 'resumed' : 'read';
 }
 
 /** Whether, at a stop, all blocks are settled, but not all records came into one: behind the pipeline a filter may have dropped them. */

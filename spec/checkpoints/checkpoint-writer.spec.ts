@@ -77,7 +77,7 @@ describe('CheckpointWriter', () => {
     }
   });
 
-  it('writes only ahead: numbers compare as numbers', () => {
+  it('writes only ahead: numbers compare as numbers (regression: as strings)', () => {
     const { writer, asked, state } = writerOver([], at(9));
     for (const next of [10, 8, 10, 100, 20, 'SHARD_END', 200]) {
       state.current = at(next);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { accountOf, bindAccount } from '../../lib/checkpoints/account-of.js';
+import { accountOf, bindAccount } from '../../lib/checkpoints/accountOf.js';
 import { LeaseLostError } from '../../lib/checkpoints/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { Settlement } from '../../lib/checkpoints/settlement.js';

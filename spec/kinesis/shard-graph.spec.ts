@@ -54,7 +54,7 @@ describe('ShardGraph', () => {
     expect(ready(graph)).to.deep.equal(['b']);
     graph.finish('b', 'read');
     expect(graph.takeReady()).to.deep.equal([
-      { shard: shard('ab', 'a', 'b'), initial: true, hasReadParent: true, unlistedParentIds: ['a'] },
+      { shard: shard('ab', 'a', 'b'), initial: true, hasReadParent: true, hasResumedParent: false, unlistedParentIds: ['a'] },
     ]);
   });
 

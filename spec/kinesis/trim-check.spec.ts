@@ -56,6 +56,12 @@ describe('TrimCheck', () => {
     expect(new TrimCheck(place, OPENED_MS).inspect({ Records: [recordAt('10')] }, true)).to.equal('intact');
   });
 
+  it('finds nothing missing when an idle shard is closed after its newest record was reached', () => {
+    const check = new TrimCheck(place, OPENED_MS);
+    expect(check.inspect(emptyPage(0), false)).to.equal(undefined);
+    expect(check.inspect(emptyPage(0), true)).to.equal('intact');
+  });
+
   it('finds an iterator stuck that comes no nearer', () => {
     expect(findingAfter(Array.from({ length: 50 }, () => 86_400_000))).to.deep.equal(['stuck', 16]);
     expect(findingAfter(Array.from({ length: 50 }, (_, i) => 86_400_000 + i))).to.deep.equal(['stuck', 16]);

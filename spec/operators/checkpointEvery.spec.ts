@@ -233,7 +233,7 @@ describe('checkpointEvery', () => {
     );
 
     it(
-      'for good is tried again at the next tick, although nothing else settles',
+      'for good is tried again at the next tick, although nothing else settles (regression: a failed checkpoint was left until new work)',
       marbles(({ cold, expectObservable, flush }) => {
         const source = cold('  -a 30ms |', values);
         const expected = '     -a 30ms |';
@@ -337,7 +337,7 @@ describe('checkpointEvery', () => {
 
   describe('settles', () => {
     it(
-      'in any order, and never writes past unfinished work (not the largest that is finished)',
+      'in any order, and never writes past unfinished work (regression: the largest number of a chunk became the checkpoint)',
       marbles(({ cold, flush }) => {
         const store = recordingStore();
         const shard = trackedShard({ store });

@@ -21,7 +21,7 @@ import {
   timer,
   type Observable,
 } from 'rxjs';
-import { accountOf } from '../../lib/checkpoints/account-of.js';
+import { accountOf } from '../../lib/checkpoints/accountOf.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { BlockUnavailableError, isRangeExpired, isRecoveryTimeout, isShardReadError } from '../../lib/kinesis/errors.js';
 import type { KinesisPort } from '../../lib/kinesis/port.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { BehaviorSubject, bufferCount, filter, map, mergeMap, of, range, repeat, retry, take, takeUntil, tap, timer } from 'rxjs';
-import { accountOf } from '../../lib/checkpoints/account-of.js';
+import { accountOf } from '../../lib/checkpoints/accountOf.js';
 import { Settlement } from '../../lib/checkpoints/settlement.js';
 import { isOutOfOrder } from '../../lib/ledger/errors.js';
 import { entriesOf } from '../../lib/ledger/tracked-block.js';

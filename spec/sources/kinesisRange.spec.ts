@@ -121,7 +121,7 @@ describe('kinesisRange', () => {
     const ways: TrimmedReads[] = ['horizon', 'empty-pages', 'InvalidArgumentException', 'ResourceNotFoundException'];
     for (const reads of ways) {
       it(
-        `is a RangeExpiredError that names it, never a short read and never foreign records (${reads})`,
+        `is a RangeExpiredError that names it, never foreign records (regression: expired data was read silently short, ${reads})`,
         marbles(({ flush }) => {
           const kinesis = fakeKinesis({ shards: { 0: 'abcdefg^' }, trims: [{ shard: 0, through: 'c', reads }] });
           const { error, texts } = failureOf(single(kinesis, range(2, 5)), flush);

@@ -77,7 +77,7 @@ describe('kinesisShard', () => {
   );
 
   it(
-    'aborts its request when it is unsubscribed, and makes no other call',
+    'aborts its request when it is unsubscribed, and makes no other call (regression: the poll went on)',
     marbles(({ expectObservable, flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: '' }, latencyMs: 10 });
       expectObservable(texts(kinesis), '^ 14ms !').toBe('-');

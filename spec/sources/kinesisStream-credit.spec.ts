@@ -15,7 +15,7 @@ import {
   type OperatorFunction,
 } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
-import { accountOf } from '../../lib/checkpoints/account-of.js';
+import { accountOf } from '../../lib/checkpoints/accountOf.js';
 import type { Shard } from '../../lib/kinesis/shard.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';

@@ -158,6 +158,18 @@ describe('kinesisStream begins', () => {
   });
 
   it(
+    'at the oldest record of a child whose parent is read on from a checkpoint, whatever the Date',
+    marbles(({ flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'ab|-------^', 1: { parents: [0], records: '----cd----^--e' } } });
+      const config = { startFrom: new Date(0), store: storeWith({ 0: '1' }) };
+      const texts$ = kinesisStream(fastReading(kinesis, config)).pipe(mergeShards((shard) => shard.pipe(map(textOf))));
+      const timeline = timelineOf(texts$, 60);
+      flush();
+      expect(letters(timeline)).to.equal('bcde');
+    }),
+  );
+
+  it(
     'at a Date, also in shards that are closed and in children',
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({

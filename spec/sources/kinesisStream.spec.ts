@@ -119,7 +119,7 @@ describe('kinesisStream', () => {
       ['GetRecords', '^----!', 2],
     ] as const) {
       it(
-        `aborts a ${call} and makes no other call`,
+        `aborts a ${call} and makes no other call (regression: the poll went on)`,
         marbles(({ expectObservable, flush }) => {
           const kinesis = fakeKinesis({ shards: { 0: 'ab' }, latencyMs: 2 });
           expectObservable(texts(kinesis), unsub).toBe('-');

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { bufferTime, concat, EMPTY, map, NEVER, of, repeat, ReplaySubject, retry, take, throwError, timer, type Observable } from 'rxjs';
-import { accountOf } from '../../lib/checkpoints/account-of.js';
+import { accountOf } from '../../lib/checkpoints/accountOf.js';
 import { ShardAccount } from '../../lib/checkpoints/shard-account.js';
 import { isShardReadError } from '../../lib/kinesis/errors.js';
 import type { PortChildShard } from '../../lib/kinesis/port.js';

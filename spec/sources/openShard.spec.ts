@@ -18,7 +18,14 @@ const hashKeyRange = { startingHashKey: '0', endingHashKey: '1' };
 const shard = identityOf(0);
 
 function ready(fields: Partial<ReadyShard> = {}, closed = false): ReadyShard {
-  return { shard: { ...shard, hashKeyRange, closed }, initial: true, hasReadParent: false, unlistedParentIds: [], ...fields };
+  return {
+    shard: { ...shard, hashKeyRange, closed },
+    initial: true,
+    hasReadParent: false,
+    hasResumedParent: false,
+    unlistedParentIds: [],
+    ...fields,
+  };
 }
 
 const checkpointAt = (sequenceNumber: string): Checkpoint => ({ ...identityOf(0), sequenceNumber, subSequenceNumber: 0 });
@@ -47,6 +54,18 @@ describe('openShard', () => {
       { startFrom: date },
       ready({ initial: false, hasReadParent: true }),
       { type: 'AT_TIMESTAMP', timestamp: date },
+    ],
+    [
+      'a Date, a child of a shard that was read on from earlier work: its beginning',
+      { startFrom: date },
+      ready({ hasReadParent: true, hasResumedParent: true }),
+      horizon,
+    ],
+    [
+      'a Date, a parent out of view with a checkpoint: its beginning',
+      { startFrom: date, store: storeWith(checkpointAt('7')) },
+      ready({ unlistedParentIds: ['p'] }),
+      horizon,
     ],
     ['LATEST: the pinned moment', { startFrom: 'LATEST' }, ready(), moment],
     ['LATEST, closed: nothing', { startFrom: 'LATEST' }, ready({}, true), 'skipped'],

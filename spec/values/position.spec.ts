@@ -22,7 +22,7 @@ function at(sequenceNumber: string, subSequenceNumber = 0): Position {
 }
 
 describe('comparePositions', () => {
-  it('compares numbers by value and not as text', () => {
+  it('compares numbers by value and not as text (regression: sequence numbers were compared as strings)', () => {
     expect(comparePositions(at('9'), at('10'))).to.be.lessThan(0);
     expect(comparePositions(at('10'), at('9'))).to.be.greaterThan(0);
     expect(comparePositions(at('99999999999999999999'), at('100000000000000000000'))).to.be.lessThan(0);
