@@ -1,4 +1,4 @@
-import { concat, concatMap, defaultIfEmpty, defer, EMPTY, from, map, reduce, take, tap, toArray, type Observable } from 'rxjs';
+import { concat, concatMap, defaultIfEmpty, defer, EMPTY, from, map, take, tap, toArray, type Observable } from 'rxjs';
 import type { RecordFields } from '../ledger/delivered-record.js';
 import type { LostPiece, LostWork } from '../ledger/lost-work.js';
 import { entriesOf, replaceBlock } from '../ledger/tracked-block.js';
@@ -90,11 +90,8 @@ export class Recovery {
     for (const range of lost.ranges) shards.set(keyOf(range), [...(shards.get(keyOf(range)) ?? []), range]);
     const readShard = ([key, own]: [string, SequenceNumberRange[]]): Observable<[string, KinesisRecord[]]> =>
       this.#readerFor(lost, own[0]!)(own, { retryTimeoutMs: this.#retryTimeoutMs }).pipe(
-        reduce<readonly RecordFields[], KinesisRecord[]>(
-          (records, page) => [...records, ...page.map((fields) => toRecord(fields, own[0]!))],
-          [],
-        ),
-        map((records) => [key, records]),
+        toArray(),
+        map((pages) => [key, pages.flat().map((fields) => toRecord(fields, own[0]!))]),
       );
     return from(shards).pipe(
       concatMap(readShard),

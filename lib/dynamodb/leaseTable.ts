@@ -2,7 +2,7 @@ import { asyncScheduler, catchError, defer, ReplaySubject, share, switchMap, thr
 import { assertCheckpoint, type ShardName } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, Lease, LeasingStore, ShardIdentity } from '../checkpoints/checkpoint-store.js';
 import { Turns } from '../internal/turns.js';
-import { assertNumber } from '../internal/validate.js';
+import { assertKnownFields, assertNumber } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { AT_TIMESTAMP, LATEST, TRIM_HORIZON } from '../values/position.js';
 import { ensureTable } from './ensureTable.js';
@@ -70,6 +70,7 @@ export interface LeaseTable extends LeasingStore {
  * @throws InvalidConfigError
  */
 export function leaseTable(config: LeaseTableConfig): LeaseTable {
+  assertKnownFields(config, ['client', 'tableName', 'workerId', 'initialPosition', 'tablePollIntervalMs', 'scheduler']);
   assertConfig(config);
   const { client, tableName, workerId = crypto.randomUUID(), initialPosition = TRIM_HORIZON } = config;
   const { tablePollIntervalMs: pollIntervalMs = 1_000, scheduler = asyncScheduler } = config;

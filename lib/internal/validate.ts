@@ -14,6 +14,22 @@ export function assertInteger(name: string, value: unknown, minimum: number, max
   if (!valid) throw new InvalidConfigError(`${name}: expected a whole number ${bounds}, got ${shown(value)}`);
 }
 
+/** Throws unless `value` is a function. */
+export function assertFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw new InvalidConfigError(`${name}: expected a function, got ${typeof value}`);
+}
+
+/** Throws unless `value` is an object with a method of this name. */
+export function assertMethod(name: string, value: unknown, method: string): void {
+  assertFunction(`${name}.${method}`, (value as Readonly<Record<string, unknown>> | null | undefined)?.[method]);
+}
+
+/** Throws when `config` has a field that is not one of `known`: a misspelt option would otherwise be passed over in silence. */
+export function assertKnownFields(config: object, known: readonly string[]): void {
+  const unknown = Object.keys(config).filter((field) => !known.includes(field));
+  if (unknown.length > 0) throw new InvalidConfigError(`unknown option ${unknown.join(', ')}; known are ${known.join(', ')}`);
+}
+
 function shown(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }

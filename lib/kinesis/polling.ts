@@ -1,6 +1,6 @@
 import { concatMap, defer, EMPTY, repeat, take, type Observable } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
-import { assertInteger, assertNumber } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import type { ReadContext, ReadStart, ShardPage } from './reading.js';
 import { ShardCursor } from './shard-cursor.js';
 
@@ -30,7 +30,9 @@ export interface PollingConfig {
  * kinesisStream({ client, streamName: 'flights', startFrom: 'LATEST', reader: polling({ maxRecordsPerPage: 1_000 }) });
  * ```
  */
-export function polling({ maxRecordsPerPage = 10_000, idleDelayMs = 1_000 }: PollingConfig = {}): Reader {
+export function polling(config: PollingConfig = {}): Reader {
+  const { maxRecordsPerPage = 10_000, idleDelayMs = 1_000 } = config;
+  assertKnownFields(config, ['maxRecordsPerPage', 'idleDelayMs']);
   assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);
   assertNumber('idleDelayMs', idleDelayMs, 0);
 

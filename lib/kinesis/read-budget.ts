@@ -1,7 +1,7 @@
 import { concatMap, defer, of, type Observable, type SchedulerLike } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
 import { Turns } from '../internal/turns.js';
-import { assertNumber } from '../internal/validate.js';
+import { assertKnownFields, assertNumber } from '../internal/validate.js';
 
 /**
  * What Kinesis lets one consumer read of one shard.
@@ -28,7 +28,9 @@ export interface ReadBudget {
 }
 
 /** Makes a {@link ReadBudget}. @throws InvalidConfigError */
-export function readBudget({ readsPerSecond = 5, bytesPerSecond = 2 * 1024 * 1024 }: ReadBudgetConfig = {}): ReadBudget {
+export function readBudget(config: ReadBudgetConfig = {}): ReadBudget {
+  const { readsPerSecond = 5, bytesPerSecond = 2 * 1024 * 1024 } = config;
+  assertKnownFields(config, ['readsPerSecond', 'bytesPerSecond']);
   assertNumber('readsPerSecond', readsPerSecond, Number.MIN_VALUE, true);
   assertNumber('bytesPerSecond', bytesPerSecond, Number.MIN_VALUE, true);
   const shards = new Map<string, ShardBudget>();

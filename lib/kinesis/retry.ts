@@ -1,6 +1,6 @@
 import { defer, retry, throwError, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
 import { delayOf, fullJitter } from '../internal/delay.js';
-import { assertInteger, assertNumber } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { classify, type FaultKind } from './classify.js';
 
 /** How calls to Kinesis are tried again: exponential back-off with full jitter. */
@@ -25,6 +25,7 @@ export interface RetryPolicy {
 /** Fills in the defaults. @throws InvalidConfigError */
 export function retryPolicy(config: RetryConfig, scheduler: SchedulerLike, random: () => number): RetryPolicy {
   const { maxRetries = 10, initialDelayMs = 100, maxDelayMs = 10_000 } = config;
+  assertKnownFields(config, ['maxRetries', 'initialDelayMs', 'maxDelayMs']);
   assertInteger('retry.maxRetries', maxRetries, 0);
   assertNumber('retry.initialDelayMs', initialDelayMs, 0);
   assertNumber('retry.maxDelayMs', maxDelayMs, 0);

@@ -15,6 +15,12 @@ export type LedgerEntry = Entry<Ledger>;
  * entry, in any order. The watermark is the end of the longest prefix of entries that is settled. Records that no block claims
  * although later ones are claimed were dropped before the tracked section, by a filter, and hold nothing up.
  *
+ * In two halves. *Deliveries*: each record read has an ordinal, counted from 1; the last one claimed and those not claimed yet
+ * are kept by their ordinals and positions, and unclaimed ones may be written off, which frees their credit only. *Entries*:
+ * one for the part of a block that lies in this shard, `open`, then `settled`, or `dropped` when its subscription died; in the
+ * order of claiming, so the watermark is the end of the last one before the first that is open. A restart drops what is not
+ * settled and begins at the watermark.
+ *
  * Pure: no clock and no I/O.
  */
 export class Ledger<Owner = unknown> {

@@ -16,7 +16,7 @@ import {
 import { CheckpointSchedule } from '../checkpoints/checkpoint-schedule.js';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { Settlement } from '../checkpoints/settlement.js';
-import { assertInteger, assertNumber } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 
@@ -64,6 +64,7 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
   config: CheckpointEveryConfig = {},
 ): MonoTypeOperatorFunction<T> {
   const { store, maxRetries = 10, retryDelayMs = 1_000, scheduler = asyncScheduler, random = Math.random } = config;
+  assertKnownFields(config, ['store', 'maxRetries', 'retryDelayMs', 'scheduler', 'random']);
   assertNumber('intervalMs', intervalMs, 1, true);
   assertInteger('maxRetries', maxRetries, 0);
   assertNumber('retryDelayMs', retryDelayMs, 0);
@@ -78,7 +79,11 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
     });
 }
 
-/** Settles what passes; the schedule writes beside it, and once more before the end is passed on. */
+/**
+ * 1. A block that passes is settled in the ledger of its shards, which moves their watermarks. 2. Beside that, at each tick,
+ * the schedule writes the watermarks that moved. 3. When the source ends, the ticks stop and a last write is awaited; an
+ * unsubscription only begins it.
+ */
 function settling<T extends { readonly ranges: SequenceNumberRanges }>(
   source: Observable<T>,
   settlement: Settlement,

@@ -23,7 +23,7 @@ import {
 import { accountOf } from '../checkpoints/accountOf.js';
 import type { ShardAccount } from '../checkpoints/shard-account.js';
 import { delayOf, fullJitter } from '../internal/delay.js';
-import { assertInteger, assertNumber } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import type { Shard } from '../kinesis/shard.js';
 import { isOutOfOrder } from '../ledger/errors.js';
 import { isUnsettled } from '../ledger/isUnsettled.js';
@@ -79,6 +79,8 @@ export function mergeShards<O extends ObservableInput<unknown>>(
 ): OperatorFunction<Shard, ObservedValueOf<O>> {
   const { concurrency = Infinity, restart = {}, scheduler = asyncScheduler, random = Math.random } = config;
   const { maxRestarts = 10, initialDelayMs = 1_000, maxDelayMs = 60_000, resetAfterMs = 600_000 } = restart;
+  assertKnownFields(config, ['concurrency', 'restart', 'scheduler', 'random']);
+  assertKnownFields(restart, ['maxRestarts', 'initialDelayMs', 'maxDelayMs', 'resetAfterMs']);
   if (concurrency !== Infinity) assertInteger('concurrency', concurrency, 1);
   assertInteger('restart.maxRestarts', maxRestarts, 0);
   assertNumber('restart.initialDelayMs', initialDelayMs, 0);

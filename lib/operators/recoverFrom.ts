@@ -2,12 +2,14 @@ import {
   asyncScheduler,
   concat,
   defer,
+  filter,
   finalize,
   from,
   map,
   retry,
   tap,
   throwError,
+  timeout,
   type MonoTypeOperatorFunction,
   type Observable,
   type ObservableInput,
@@ -17,8 +19,9 @@ import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { Recovery } from '../checkpoints/recovery.js';
 import type { Reread } from '../checkpoints/shard-account.js';
 import { delayOf } from '../internal/delay.js';
-import { assertInteger, assertNumber } from '../internal/validate.js';
-import { isBlockUnavailable } from '../kinesis/errors.js';
+import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
+import { isBlockUnavailable, RecoveryTimeoutError } from '../kinesis/errors.js';
+import { RangeScan } from '../kinesis/range-scan.js';
 import type { RecordFields } from '../ledger/delivered-record.js';
 import { LostWork } from '../ledger/lost-work.js';
 import type { Block } from '../values/block.js';
@@ -74,19 +77,16 @@ export function recoverFrom<T extends Block | KinesisRecord>(
   store: CheckpointStore,
   config: RecoverFromConfig = {},
 ): MonoTypeOperatorFunction<T> {
-  const { maxRecoveries = 10, resetAfterMs = 60_000, retryTimeoutMs = 10_000, read, scheduler = asyncScheduler } = config;
-  if (typeof (store as Partial<CheckpointStore> | undefined)?.read !== 'function')
-    throw new InvalidConfigError('store: expected a CheckpointStore');
-  assertInteger('maxRecoveries', maxRecoveries, 0);
-  assertNumber('resetAfterMs', resetAfterMs, 1);
-  assertNumber('retryTimeoutMs', retryTimeoutMs, 1);
+  const { maxRecoveries, resetAfterMs, retryTimeoutMs, read, scheduler } = resolve(store, config);
+  const readForeign = read && rereadWith(read, scheduler);
 
   return (source) =>
     defer(() => {
       const lost = new LostWork();
-      const recovery = new Recovery(lost, store, retryTimeoutMs, read && rereadWith(read));
+      const recovery = new Recovery(lost, store, retryTimeoutMs, readForeign);
       const isTooOften = rateLimit(maxRecoveries, resetAfterMs, scheduler);
 
+      // 1. The source fails: decide whether to go on, and ask its shards to read on after the last delivered record.
       const prepare = (error: unknown): Observable<unknown> => {
         const isFinal = isRxKinesisError(error) && !error.retriable;
         if (isFinal || isTooOften()) return throwError(() => error);
@@ -94,7 +94,9 @@ export function recoverFrom<T extends Block | KinesisRecord>(
         recovery.begin(error);
         return delayOf(0, scheduler);
       };
+      // 2. What was delivered and has not passed is read again and emitted. 3. Then the source is subscribed again.
       const attempt$ = defer(() => concat(recovery.emitLost() as Observable<T>, source));
+      // Whatever passes here, for the first time or again, is being worked on further down: it is not lost any more.
       return attempt$.pipe(
         tap((value) => lost.notePassed(value)),
         retry({ delay: prepare }),
@@ -103,9 +105,32 @@ export function recoverFrom<T extends Block | KinesisRecord>(
     });
 }
 
-/** Reads ranges with what the user gave. */
-function rereadWith(read: NonNullable<RecoverFromConfig['read']>): Reread {
-  return (ranges) => defer(() => from(read(ranges))).pipe(map((record) => [fieldsOf(record)]));
+function resolve(store: CheckpointStore, config: RecoverFromConfig) {
+  if (typeof (store as Partial<CheckpointStore> | undefined)?.read !== 'function')
+    throw new InvalidConfigError('store: expected a CheckpointStore');
+  assertKnownFields(config, ['maxRecoveries', 'resetAfterMs', 'retryTimeoutMs', 'read', 'scheduler']);
+  const { maxRecoveries = 10, resetAfterMs = 60_000, retryTimeoutMs = 10_000, read, scheduler = asyncScheduler } = config;
+  assertInteger('maxRecoveries', maxRecoveries, 0);
+  assertNumber('resetAfterMs', resetAfterMs, 1);
+  assertNumber('retryTimeoutMs', retryTimeoutMs, 1);
+  return { maxRecoveries, resetAfterMs, retryTimeoutMs, read, scheduler };
+}
+
+/** Reads ranges of one shard with what the user gave, and verifies them as any other re-read. */
+function rereadWith(read: NonNullable<RecoverFromConfig['read']>, scheduler: SchedulerLike): Reread {
+  return (ranges, { retryTimeoutMs }) =>
+    defer(() => {
+      const scan = new RangeScan(ranges, (error) => {
+        throw error;
+      });
+      const stalled = (): Observable<never> => throwError(() => new RecoveryTimeoutError(scan.pending, retryTimeoutMs));
+      return from(read(ranges)).pipe(
+        timeout({ each: retryTimeoutMs, with: stalled, scheduler }),
+        tap({ complete: () => scan.end() }),
+        filter((record) => scan.picks(record)),
+        map((record) => [fieldsOf(record)]),
+      );
+    });
 }
 
 function fieldsOf(record: KinesisRecord): RecordFields {

@@ -1,6 +1,6 @@
 import { asyncScheduler, type ObservableInput, type Observer, type SchedulerLike } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
-import { assertInteger } from '../internal/validate.js';
+import { assertFunction, assertInteger, assertMethod } from '../internal/validate.js';
 import { polling, type Reader } from '../kinesis/polling.js';
 import type { KinesisPort } from '../kinesis/port.js';
 import { readBudget, type ReadBudget } from '../kinesis/read-budget.js';
@@ -85,6 +85,10 @@ export function resolveKinesis(config: KinesisConfig): KinesisMeans {
   if (typeof onGap !== 'function' && onGap !== 'fail' && onGap !== 'continue') {
     throw new InvalidConfigError(`onGap: expected 'fail', 'continue' or a function, got ${String(onGap)}`);
   }
+  assertMethod('budget', budget, 'acquire');
+  assertMethod('scheduler', scheduler, 'now');
+  assertFunction('random', random);
+  if (events) assertMethod('events', events, 'next');
   const policy = retryPolicy(retry, scheduler, random);
   return { port: portOf(client), retry: policy, budget, onGap, notify: sinkOf(events), scheduler, random };
 }
@@ -96,6 +100,7 @@ export function resolveShardReading(config: ShardReadingConfig): ShardReading {
   if (!isDate && startFrom !== 'TRIM_HORIZON' && startFrom !== 'LATEST') {
     throw new InvalidConfigError(`startFrom: expected 'TRIM_HORIZON', 'LATEST' or a Date, got ${String(startFrom)}`);
   }
+  assertFunction('reader', reader);
   assertInteger('maxInFlightRecords', maxInFlightRecords, 1);
   assertInteger('maxInFlightBytes', maxInFlightBytes, 1);
   if (store && (typeof store.read !== 'function' || typeof store.write !== 'function')) {
@@ -103,12 +108,6 @@ export function resolveShardReading(config: ShardReadingConfig): ShardReading {
   }
   const limits = { maxInFlightRecords, maxInFlightBytes };
   return { ...resolveKinesis(config), stream: resolveStream(config), startFrom, store, reader, stop, limits };
-}
-
-/** Throws when `config` has a field that is not one of `known`: a misspelt option would otherwise be passed over in silence. */
-export function assertKnownFields(config: object, known: readonly string[]): void {
-  const unknown = Object.keys(config).filter((field) => !known.includes(field));
-  if (unknown.length > 0) throw new InvalidConfigError(`unknown option ${unknown.join(', ')}; known are ${known.join(', ')}`);
 }
 
 /** The names of the fields of a {@link KinesisConfig}. */

@@ -1,12 +1,12 @@
 import { concatMap, EMPTY, type Observable } from 'rxjs';
-import { assertInteger, assertNumber } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { readRanges, type RangePage } from '../kinesis/range-reader.js';
 import { fieldsOf } from '../kinesis/reading.js';
 import { resolveStream, type ResolvedStream } from '../kinesis/stream-id.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { KinesisRecord } from '../values/record.js';
 import { assertRange, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
-import { assertKnownFields, KINESIS_FIELDS, readContext, resolveKinesis, type KinesisConfig } from './config.js';
+import { KINESIS_FIELDS, readContext, resolveKinesis, type KinesisConfig } from './config.js';
 
 /** How ranges are read. */
 export interface KinesisRangesConfig extends KinesisConfig {

@@ -1,12 +1,13 @@
 import { concatMap, defer, EMPTY, from, NEVER, of, ReplaySubject, share, take, type Observable } from 'rxjs';
 import type { Checkpoint, HashKeyRange, ShardIdentity } from '../checkpoints/checkpoint-store.js';
 import { ShardAccount } from '../checkpoints/shard-account.js';
+import { assertKnownFields } from '../internal/validate.js';
 import type { ReadStart } from '../kinesis/reading.js';
 import { retryFaults } from '../kinesis/retry.js';
 import type { Shard } from '../kinesis/shard.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { SHARD_END } from '../values/position.js';
-import { assertKnownFields, resolveShardReading, SHARD_READING_FIELDS, type ShardReading, type ShardReadingConfig } from './config.js';
+import { resolveShardReading, SHARD_READING_FIELDS, type ShardReading, type ShardReadingConfig } from './config.js';
 import { makeShard, type SubscriptionEnd } from './makeShard.js';
 import { progress, readCheckpoint } from './openShard.js';
 import { rereadWith } from './rereadWith.js';

@@ -20,14 +20,14 @@ import {
   type Observable,
 } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
-import { assertNumber } from '../internal/validate.js';
+import { assertKnownFields, assertNumber } from '../internal/validate.js';
 import { listShards } from '../kinesis/listShards.js';
 import type { PortChildShard, PortShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
 import { ShardGraph, type GraphShard, type ReadyShard } from '../kinesis/shard-graph.js';
 import type { Shard } from '../kinesis/shard.js';
-import { assertKnownFields, resolveShardReading, SHARD_READING_FIELDS, type ShardReading, type ShardReadingConfig } from './config.js';
+import { resolveShardReading, SHARD_READING_FIELDS, type ShardReading, type ShardReadingConfig } from './config.js';
 import type { LifeContext } from './life-context.js';
 import { ShardLife } from './shard-life.js';
 

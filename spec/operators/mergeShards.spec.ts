@@ -28,6 +28,7 @@ import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kines
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles.js';
 import { toShardId } from '../../lib/testing/shard-name.js';
+import { isOutOfOrder } from '../../lib/ledger/errors.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { fastReading, numberOf, textOf, textsOf } from '../support/fast-reading.js';
 import { recordingStore } from '../support/recording-store.js';
@@ -59,6 +60,39 @@ describe('mergeShards', () => {
       expectObservable(shards.pipe(mergeShards(asText))).toBe(expected);
       expectSubscriptions(a.subscriptions).toBe(aSubs);
       expectSubscriptions(b.subscriptions).toBe(bSubs);
+    }),
+  );
+
+  it(
+    'does not start again after records out of order: the watermark may be past one that was not worked on',
+    marbles(({ flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'abcde^' } });
+      const errors: unknown[] = [];
+      stream(kinesis, { store: memoryCheckpoints() })
+        .pipe(
+          mergeShards((shard) =>
+            shard.pipe(
+              // b comes after all others.
+              mergeMap((record) => of(record).pipe(delay(textOf(record) === 'b' ? 20 : 1))),
+              bufferTime(5),
+              withSequenceRanges(),
+              checkpointEvery(1),
+            ),
+          ),
+        )
+        .subscribe({ error: (error: unknown) => errors.push(error) });
+      flush();
+      expect(errors.map(isOutOfOrder)).to.deep.equal([true]);
+    }),
+  );
+
+  it(
+    'does not wait for the end of a back-off when the shard is to stop',
+    marbles(({ scheduler, expectObservable }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a^' } });
+      const fail = (shard: Shard) => shard.pipe(mergeMap(() => throwError(() => new Error('always'))));
+      const failing = mergeShards(fail, { ...fixed, restart: { initialDelayMs: 60_000 } });
+      expectObservable(stream(kinesis, { stop: timer(100, scheduler) }).pipe(failing)).toBe('100ms |');
     }),
   );
 

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { asyncScheduler, NEVER } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
-import { assertKnownFields, readContext, resolveKinesis, resolveShardReading, type ShardReadingConfig } from '../../lib/sources/config.js';
+import { readContext, resolveKinesis, resolveShardReading, type ShardReadingConfig } from '../../lib/sources/config.js';
+import { assertKnownFields } from '../../lib/internal/validate.js';
 import { fakeKinesis } from '../../lib/testing/fakeKinesis.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 

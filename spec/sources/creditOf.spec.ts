@@ -52,6 +52,27 @@ describe('creditOf', () => {
   );
 
   it(
+    'tells, once, that it has waited for 10 s',
+    marbles(({ scheduler, expectObservable, flush }) => {
+      const shard = trackedShard();
+      const block = shard.block(1, 2, 3);
+      scheduler.schedule(() => settle(block), 60_000);
+      expectObservable(credit(shard, scheduler)).toBe('60s (c|)');
+      flush();
+      const { streamName, shardId } = shard.account.shard;
+      const paused = {
+        type: 'readerPaused',
+        streamName,
+        shardId,
+        records: 3,
+        bytes: shard.account.ledger.deliveredBytes,
+        pausedMs: 10_000,
+      };
+      expect(shard.events.filter(({ type }) => type === 'readerPaused')).to.deep.equal([paused]);
+    }),
+  );
+
+  it(
     'comes with the settling of part of what is in flight, if that is enough',
     marbles(({ scheduler, expectObservable }) => {
       const shard = trackedShard();

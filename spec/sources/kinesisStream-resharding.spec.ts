@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { bufferTime, concatMap, delay, filter, from, ignoreElements, map, merge, mergeMap, of, type Observable } from 'rxjs';
+import { CheckpointError } from '../../lib/checkpoints/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
@@ -185,19 +186,26 @@ describe('kinesisStream, when a stream is resharded,', () => {
       }),
     );
 
-    it(
-      'tries to write SHARD_END until it is written, the children waiting',
-      marbles(({ scheduler, flush }) => {
-        const kinesis = fakeKinesis({ shards: { 0: '^--|', 1: { parents: [0], records: '----b' } } });
-        const store = recordingStore({ scheduler });
-        store.refuse(new Error('down'), 15);
-        const timeline = timelineOf(numbers(kinesis, { store }), 300_000);
-        flush();
-        expect(store.asked).to.have.length(16);
-        expect(store.kept[0]).to.match(/SHARD_END$/);
-        expect(timeline[1]).to.equal(`${Number.parseInt(store.kept[0]!)} 1`);
-      }),
-    );
+    const place = { streamName: 'stream', shardId: 'shardId-000000000000' };
+    const refusals = [
+      ['a passing fault', new Error('down')],
+      ['final', new CheckpointError('denied', { ...place, retriable: false })],
+    ] as const;
+    for (const [what, refusal] of refusals) {
+      it(
+        `tries to write SHARD_END until it is written, the children waiting, also when the store calls it ${what}`,
+        marbles(({ scheduler, flush }) => {
+          const kinesis = fakeKinesis({ shards: { 0: '^--|', 1: { parents: [0], records: '----b' } } });
+          const store = recordingStore({ scheduler });
+          store.refuse(refusal, 15);
+          const timeline = timelineOf(numbers(kinesis, { store }), 300_000);
+          flush();
+          expect(store.asked).to.have.length(16);
+          expect(store.kept[0]).to.match(/SHARD_END$/);
+          expect(timeline[1]).to.equal(`${Number.parseInt(store.kept[0]!)} 1`);
+        }),
+      );
+    }
 
     it(
       'passes over shards that are done after a restart, and goes on with their children',
