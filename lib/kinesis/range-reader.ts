@@ -1,10 +1,29 @@
-import { catchError, defer, EMPTY, filter, from, map, mergeMap, repeat, throwError, timeout, type Observable } from 'rxjs';
+import {
+  catchError,
+  defer,
+  EMPTY,
+  filter,
+  from,
+  ignoreElements,
+  map,
+  merge,
+  mergeMap,
+  repeat,
+  Subject,
+  take,
+  takeUntil,
+  tap,
+  throwError,
+  type Observable,
+} from 'rxjs';
 import { delayOf } from '../internal/delay.js';
 import type { EventSink } from '../monitoring/events.js';
 import { startOf, type SequenceNumberRange } from '../values/sequence-range.js';
 import { RangeIncompleteError, RecoveryTimeoutError, type RangeExpiredError } from './errors.js';
 import type { PortRecord } from './port.js';
+import { Patience } from './patience.js';
 import { RangeScan } from './range-scan.js';
+import type { ReadBudget } from './read-budget.js';
 import { positionOf, type ReadContext, type ShardPage } from './reading.js';
 import { ShardCursor } from './shard-cursor.js';
 import { shardReadError } from './shardReadError.js';
@@ -50,6 +69,7 @@ class ShardRangesReading {
   readonly #reading: RangeReading;
   readonly #scan: RangeScan;
   readonly #cursor: ShardCursor;
+  readonly #patience: Patience;
   /** The range that the iterator was opened for. */
   #aim: SequenceNumberRange | undefined;
   #pagesAtTheTip = 0;
@@ -65,20 +85,28 @@ class ShardRangesReading {
       if (event.type !== 'gap') context.notify(event);
     };
     this.#aim = this.#scan.pending[0];
-    this.#cursor = new ShardCursor({ ...context, onGap: 'continue', notify }, { type: 'AT', position: startOf(this.#aim!) });
+    this.#patience = new Patience(reading.retryTimeoutMs, context.scheduler);
+    const budget = unhurried(context.budget, this.#patience);
+    this.#cursor = new ShardCursor({ ...context, budget, onGap: 'continue', notify }, { type: 'AT', position: startOf(this.#aim!) });
   }
 
   /** The pages' records that are in the ranges; completes when the last range is behind. */
   pages(): Observable<RangePage> {
     const { scheduler, stream, shardId } = this.#context;
-    const { maxRecordsPerPage, retryTimeoutMs } = this.#reading;
+    const { maxRecordsPerPage } = this.#reading;
     const scan = this.#scan;
-    return defer(() => this.#cursor.read(Math.min(maxRecordsPerPage, scan.remaining))).pipe(
+    const done$ = new Subject<void>();
+    const pages$ = defer(() => this.#cursor.read(Math.min(maxRecordsPerPage, scan.remaining))).pipe(
       map((page) => this.#pick(page)),
       repeat({ delay: () => (scan.isDone ? EMPTY : delayOf(0, scheduler)) }),
-      filter((page) => page.records.length > 0 || scan.isDone),
-      timeout({ each: retryTimeoutMs, with: () => throwError(() => this.#stalled()), scheduler }),
       filter((page) => page.records.length > 0),
+      tap({ next: () => this.#patience.renew(), complete: () => done$.next() }),
+    );
+    const stalled$ = this.#patience.ranOut().pipe(
+      mergeMap(() => throwError(() => this.#stalled())),
+      takeUntil(done$),
+    );
+    return merge(stalled$, pages$).pipe(
       catchError((error: unknown) => throwError(() => shardReadError(error, { streamName: stream.streamName, shardId }))),
     );
   }
@@ -103,6 +131,24 @@ class ShardRangesReading {
     return new RecoveryTimeoutError(this.#scan.pending, this.#reading.retryTimeoutMs, this.#lastFault);
   }
 }
+
+/** Waiting longer than the spacing of one's own reads, for a budget that others use too, is no lack of progress. */
+function unhurried(budget: ReadBudget, patience: Patience): ReadBudget {
+  return {
+    acquire: (shard, scheduler) => {
+      const pause$ = delayOf(LONG_WAIT_MS, scheduler).pipe(
+        tap(() => patience.pause()),
+        ignoreElements(),
+      );
+      const turn$ = budget.acquire(shard, scheduler).pipe(tap(() => patience.resume()));
+      return merge(turn$, pause$).pipe(take(1));
+    },
+    spend: (shard, bytes, scheduler) => budget.spend(shard, bytes, scheduler),
+    forget: (shard) => budget.forget(shard),
+  };
+}
+
+const LONG_WAIT_MS = 1_000;
 
 /** An iterator at the newest record may give an empty page before it gives a record: so many in a row are believed. */
 const PAGES_TO_BELIEVE_THE_TIP = 3;

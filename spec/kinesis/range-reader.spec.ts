@@ -259,6 +259,12 @@ describe('readRanges', () => {
       expect(error).to.have.nested.property('cause.name', 'InternalFailure');
     });
 
+    it('does not time out while it waits for a budget that others use up', () => {
+      const budget = { acquire: () => timer(30_000), spend: () => undefined, forget: () => undefined };
+      const { text, error } = settled({}, [rangeOf(3, 5, 3)], { maxRecordsPerPage: 1 }, { budget });
+      expect([text, error]).to.deep.equal(['cde', undefined]);
+    });
+
     it('times out on pages without records that come nearer only slowly', () => {
       const budget = { acquire: () => timer(200), spend: () => undefined, forget: () => undefined };
       let behindMs = 86_400_000;
