@@ -1,5 +1,5 @@
 import { concat, concatMap, defaultIfEmpty, defer, EMPTY, from, map, take, tap, toArray, type Observable } from 'rxjs';
-import type { RecordFields } from '../ledger/delivered-record.js';
+import { recordOf } from '../ledger/delivered-record.js';
 import type { LostPiece, LostWork } from '../ledger/lost-work.js';
 import { entriesOf, replaceBlock } from '../ledger/tracked-block.js';
 import { makeBlock, type Block } from '../values/block.js';
@@ -8,6 +8,7 @@ import type { Position } from '../values/position.js';
 import type { KinesisEvent } from '../monitoring/events.js';
 import type { KinesisRecord } from '../values/record.js';
 import { SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
+import { shardKey } from './checkpoint-rules.js';
 import type { CheckpointStore } from './checkpoint-store.js';
 import { PieceRestoring, rangeOfPiece } from './lost-piece.js';
 import type { Reread, ShardAccount } from './shard-account.js';
@@ -87,18 +88,18 @@ export class Recovery {
   /** Reads each shard's ranges of the block in one go, then puts the runs into the order that they had. */
   #readBlock(lost: SequenceNumberRanges): Observable<readonly KinesisRecord[]> {
     const shards = new Map<string, SequenceNumberRange[]>();
-    for (const range of lost.ranges) shards.set(keyOf(range), [...(shards.get(keyOf(range)) ?? []), range]);
+    for (const range of lost.ranges) shards.set(shardKey(range), [...(shards.get(shardKey(range)) ?? []), range]);
     const readShard = ([key, own]: [string, SequenceNumberRange[]]): Observable<[string, KinesisRecord[]]> =>
       this.#readerFor(lost, own[0]!)(own, { retryTimeoutMs: this.#retryTimeoutMs }).pipe(
         toArray(),
-        map((pages) => [key, pages.flat().map((fields) => toRecord(fields, own[0]!))]),
+        map((pages) => [key, pages.flat().map((fields) => recordOf(own[0]!, fields))]),
       );
     return from(shards).pipe(
       concatMap(readShard),
       toArray(),
       map((read) => {
         const queues = new Map(read);
-        return lost.ranges.flatMap((range) => queues.get(keyOf(range))!.splice(0, range.recordCount));
+        return lost.ranges.flatMap((range) => queues.get(shardKey(range))!.splice(0, range.recordCount));
       }),
     );
   }
@@ -129,12 +130,4 @@ export class Recovery {
   #settledElsewhere({ shard }: ShardAccount): Observable<Position | undefined> {
     return defer(() => from(this.#store.read(shard))).pipe(take(1), defaultIfEmpty(undefined));
   }
-}
-
-function keyOf({ streamName, shardId }: SequenceNumberRange): string {
-  return `${streamName}/${shardId}`;
-}
-
-function toRecord({ approximateArrivalTimestamp, ...fields }: RecordFields, { streamName, shardId }: SequenceNumberRange): KinesisRecord {
-  return { streamName, shardId, ...fields, ...(approximateArrivalTimestamp && { approximateArrivalTimestamp }) };
 }

@@ -1,6 +1,7 @@
 import { entriesOf } from '../ledger/tracked-block.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { endOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
+import { shardKey } from './checkpoint-rules.js';
 import type { CheckpointStore } from './checkpoint-store.js';
 import { ShardAccount } from './shard-account.js';
 
@@ -49,7 +50,7 @@ export class Settlement {
         `${streamName}/${shardId}: a block that does not come from a shard (or of copied records) needs the option store`,
       );
     }
-    const key = JSON.stringify([streamName, shardId]);
+    const key = shardKey(range);
     const account = this.#byHand.get(key) ?? new ShardAccount({ shard: { streamName, shardId, parentShardIds: [] }, store });
     this.#byHand.set(key, account);
     account.ledger.settleThrough(endOf(range));

@@ -19,6 +19,8 @@ export type Reread = (
 
 /** How often and when a write is tried again at once. */
 export interface WriteRetry {
+  /** Whether also an error that is not retriable is tried again. */
+  readonly insists?: boolean;
   readonly maxRetries: number;
   readonly retryDelayMs: number;
   readonly scheduler: SchedulerLike;
@@ -164,12 +166,12 @@ export class ShardAccount {
 
   /** As {@link flush}, trying errors that pass again with full jitter. */
   flushRetrying(store: CheckpointStore | undefined, policy: WriteRetry): Observable<Checkpoint> {
-    const { maxRetries, retryDelayMs, scheduler, random } = policy;
+    const { insists = false, maxRetries, retryDelayMs, scheduler, random } = policy;
     return this.flush(store).pipe(
       retry({
         delay: (error: unknown, attempt) =>
           defer(() => {
-            const passes = !isRxKinesisError(error) || error.retriable;
+            const passes = insists || !isRxKinesisError(error) || error.retriable;
             if (!passes || attempt > maxRetries) return throwError(() => error);
             return delayOf(fullJitter(attempt, retryDelayMs, MAX_RETRY_DELAY_MS, random), scheduler);
           }),

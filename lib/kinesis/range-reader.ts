@@ -24,7 +24,7 @@ import type { PortRecord } from './port.js';
 import { Patience } from './patience.js';
 import { RangeScan } from './range-scan.js';
 import type { ReadBudget } from './read-budget.js';
-import { positionOf, type ReadContext, type ShardPage } from './reading.js';
+import { mayPassOver, positionOf, type ReadContext, type ShardPage } from './reading.js';
 import { ShardCursor } from './shard-cursor.js';
 import { shardReadError } from './shardReadError.js';
 
@@ -155,7 +155,6 @@ const PAGES_TO_BELIEVE_THE_TIP = 3;
 
 function passOver(error: RangeExpiredError | RangeIncompleteError, { onGap, notify }: ReadContext): void {
   if (error instanceof RangeIncompleteError) throw error;
-  const decision = typeof onGap === 'function' ? onGap(error.gap) : onGap;
-  if (decision !== 'continue') throw error;
+  if (!mayPassOver(onGap, error.gap)) throw error;
   notify({ type: 'gap', ...error.gap });
 }

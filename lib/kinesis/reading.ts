@@ -17,6 +17,11 @@ export type ReadStart =
 /** What to do about a {@link Gap}. */
 export type GapPolicy = 'fail' | 'continue' | ((gap: Gap) => 'fail' | 'continue');
 
+/** Whether reading may go on without what is missing. */
+export function mayPassOver(onGap: GapPolicy, gap: Gap): boolean {
+  return (typeof onGap === 'function' ? onGap(gap) : onGap) === 'continue';
+}
+
 /** Everything that reading one shard needs. */
 export interface ReadContext {
   readonly stream: ResolvedStream;

@@ -4,7 +4,7 @@ import { classify, nameOf } from './classify.js';
 import { RangeExpiredError, ShardReadError } from './errors.js';
 import { findShard } from './listShards.js';
 import type { GetRecordsPage, GetShardIteratorRequest, PortRecord } from './port.js';
-import { budgetKey, bytesOf, positionOf, type ReadContext, type ReadStart, type ShardPage } from './reading.js';
+import { budgetKey, bytesOf, mayPassOver, positionOf, type ReadContext, type ReadStart, type ShardPage } from './reading.js';
 import { retryFaults, type RetryNotice } from './retry.js';
 import { TrimCheck } from './trim-check.js';
 
@@ -52,12 +52,15 @@ export class ShardCursor {
       take(1),
       concatMap(() => port.getRecords({ ShardIterator, Limit, ...(StreamARN && { StreamARN }) })),
       tap({
-        next: (page) => budget.spend(key, bytesOf(page.Records), scheduler),
         error: (error: unknown) => {
           if (classify(error) === 'iterator') this.#iterator = undefined;
         },
       }),
-      concatMap((page) => this.#accept(page)),
+      concatMap((page) => {
+        const bytes = bytesOf(page.Records);
+        budget.spend(key, bytes, scheduler);
+        return this.#accept(page, bytes);
+      }),
     );
   }
 
@@ -107,19 +110,18 @@ export class ShardCursor {
   #passOver(from: Position, firstAvailable?: Position, cause?: unknown): void {
     const { onGap, notify } = this.#context;
     const gap = { ...this.#shard(), from, ...(firstAvailable && { firstAvailable }) };
-    const decision = typeof onGap === 'function' ? onGap(gap) : onGap;
-    if (decision !== 'continue') throw new RangeExpiredError(gap, [], cause);
+    if (!mayPassOver(onGap, gap)) throw new RangeExpiredError(gap, [], cause);
     notify({ type: 'gap', ...gap });
   }
 
-  #accept(page: GetRecordsPage): Observable<ShardPage> {
+  #accept(page: GetRecordsPage, bytes: number): Observable<ShardPage> {
     const hasChildren = (page.ChildShards ?? []).length > 0;
     // Only once it is known whether the shard has ended does the cursor move: a fault before that reads the page again.
     const ended$ = page.NextShardIterator !== undefined ? of(false) : hasChildren ? of(true) : this.#isClosed();
-    return ended$.pipe(map((ended) => this.#moveBehind(page, ended)));
+    return ended$.pipe(map((ended) => this.#moveBehind(page, bytes, ended)));
   }
 
-  #moveBehind(page: GetRecordsPage, ended: boolean): ShardPage {
+  #moveBehind(page: GetRecordsPage, bytes: number, ended: boolean): ShardPage {
     this.#iterator = page.NextShardIterator;
     this.#checkTrimmed(page, ended);
     const records = this.#withoutKnown(page.Records);
@@ -129,7 +131,7 @@ export class ShardCursor {
       this.#isPlaceGone = false;
     }
     const millisBehindLatest = page.MillisBehindLatest ?? 0;
-    return { records, bytes: bytesOf(page.Records), millisBehindLatest, ended, childShards: page.ChildShards ?? [] };
+    return { records, bytes, millisBehindLatest, ended, childShards: page.ChildShards ?? [] };
   }
 
   #checkTrimmed(page: GetRecordsPage, ended: boolean): void {

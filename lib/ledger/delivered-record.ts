@@ -10,6 +10,13 @@ export interface RecordFields {
   readonly approximateArrivalTimestamp: Date | undefined;
 }
 
+/** A plain record of a shard, with no place in a ledger. */
+export function recordOf(shard: Pick<KinesisRecord, 'streamName' | 'shardId'>, fields: RecordFields): KinesisRecord {
+  const { streamName, shardId } = shard;
+  const { approximateArrivalTimestamp, ...others } = fields;
+  return { streamName, shardId, ...others, ...(approximateArrivalTimestamp && { approximateArrivalTimestamp }) };
+}
+
 /** Where a record stands in its shard's ledger. */
 export interface Delivery {
   readonly ledger: Ledger;

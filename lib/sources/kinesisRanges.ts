@@ -3,6 +3,7 @@ import { assertInteger, assertKnownFields, assertNumber } from '../internal/vali
 import { readRanges, type RangePage } from '../kinesis/range-reader.js';
 import { fieldsOf } from '../kinesis/reading.js';
 import { resolveStream, type ResolvedStream } from '../kinesis/stream-id.js';
+import { recordOf } from '../ledger/delivered-record.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { KinesisRecord } from '../values/record.js';
 import { assertRange, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
@@ -69,9 +70,6 @@ function streamOf([first, ...others]: readonly SequenceNumberRange[], streamARN:
   return stream;
 }
 
-function toRecords({ streamName, shardId, records }: RangePage): KinesisRecord[] {
-  return records.map((record) => {
-    const { approximateArrivalTimestamp, ...fields } = fieldsOf(record);
-    return { streamName, shardId, ...fields, ...(approximateArrivalTimestamp && { approximateArrivalTimestamp }) };
-  });
+function toRecords(page: RangePage): KinesisRecord[] {
+  return page.records.map((record) => recordOf(page, fieldsOf(record)));
 }

@@ -9,7 +9,7 @@ import { InvalidConfigError } from '../values/errors.js';
 import { SHARD_END } from '../values/position.js';
 import { resolveShardReading, SHARD_READING_FIELDS, type ShardReading, type ShardReadingConfig } from './config.js';
 import { makeShard, type SubscriptionEnd } from './makeShard.js';
-import { progress, readCheckpoint } from './openShard.js';
+import { progress, readCheckpoint, startToString } from './openShard.js';
 import { rereadWith } from './rereadWith.js';
 
 /** How {@link kinesisShard} reads a shard. */
@@ -70,7 +70,7 @@ function opening(account: ShardAccount, { startFrom, store, retry, notify, sched
     const reached = progress(checkpoint);
     if (reached) account.restore(reached);
     isOpen = true;
-    notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: reached ?? describe(first) });
+    notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: reached ?? startToString(first) });
     return of(first);
   };
   return () => {
@@ -86,8 +86,4 @@ function opening(account: ShardAccount, { startFrom, store, retry, notify, sched
 function startOf(startFrom: KinesisShardConfig['startFrom'], nowMs: number): ReadStart {
   if (startFrom === 'TRIM_HORIZON') return { type: 'TRIM_HORIZON' };
   return { type: 'AT_TIMESTAMP', timestamp: startFrom === 'LATEST' ? new Date(nowMs) : startFrom };
-}
-
-function describe(start: ReadStart): string {
-  return start.type === 'AT_TIMESTAMP' ? start.timestamp.toISOString() : start.type;
 }

@@ -1,7 +1,5 @@
-import { catchError, concat, defer, EMPTY, merge, retry, takeUntil, throwError, type Observable } from 'rxjs';
-import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
+import { catchError, concat, EMPTY, merge, takeUntil, type Observable } from 'rxjs';
 import type { ShardAccount } from '../checkpoints/shard-account.js';
-import { delayOf, fullJitter } from '../internal/delay.js';
 import type { ShardReading } from './config.js';
 
 /**
@@ -12,21 +10,11 @@ import type { ShardReading } from './config.js';
  * failure is told as an event. After `stop`, nothing has to.
  */
 export function lastWrites(account: ShardAccount, { scheduler, random }: ShardReading, stop$: Observable<unknown>): Observable<unknown> {
-  const write = (store: CheckpointStore, maxRetries: number): Observable<unknown> =>
-    account.flush(store).pipe(
-      retry({
-        delay: (error: unknown, attempt) =>
-          defer(() => {
-            if (attempt > maxRetries) return throwError(() => error);
-            return delayOf(fullJitter(attempt, RETRY_DELAY_MS, MAX_RETRY_DELAY_MS, random), scheduler);
-          }),
-      }),
-      catchError(() => EMPTY),
-    );
-  const writes = (maxRetries: number): Observable<unknown> => merge(...account.stores.map((store) => write(store, maxRetries)));
+  const writes = (maxRetries: number): Observable<unknown> => {
+    const retry = { insists: true, maxRetries, retryDelayMs: 1_000, scheduler, random };
+    return merge(...account.stores.map((store) => account.flushRetrying(store, retry).pipe(catchError(() => EMPTY))));
+  };
   return concat(writes(Infinity).pipe(takeUntil(stop$)), writes(MAX_RETRIES_AFTER_STOP));
 }
 
-const RETRY_DELAY_MS = 1_000;
-const MAX_RETRY_DELAY_MS = 20_000;
 const MAX_RETRIES_AFTER_STOP = 3;

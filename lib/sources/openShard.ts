@@ -1,9 +1,10 @@
 import { concatMap, defaultIfEmpty, defer, from, map, of, take, toArray, type Observable } from 'rxjs';
+import { isStart } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore, ShardIdentity } from '../checkpoints/checkpoint-store.js';
 import type { ReadStart } from '../kinesis/reading.js';
 import { retryFaults } from '../kinesis/retry.js';
 import type { ReadyShard } from '../kinesis/shard-graph.js';
-import { AT_TIMESTAMP, assertPosition, LATEST, SHARD_END, TRIM_HORIZON } from '../values/position.js';
+import { assertPosition, SHARD_END } from '../values/position.js';
 import type { ShardReading } from './config.js';
 import type { ShardLease } from './shard-lease.js';
 
@@ -54,10 +55,13 @@ export function readCheckpoint(shard: ShardIdentity, store: CheckpointStore | un
 
 /** A checkpoint that says how far the work has come, and not only where it was to begin. */
 export function progress(checkpoint: Checkpoint | undefined): Checkpoint | undefined {
-  return checkpoint && !START_WORDS.includes(checkpoint.sequenceNumber) ? checkpoint : undefined;
+  return checkpoint && !isStart(checkpoint) ? checkpoint : undefined;
 }
 
-const START_WORDS = [TRIM_HORIZON, LATEST, AT_TIMESTAMP];
+/** Where a shard without a checkpoint begins, for people. */
+export function startToString(start: ReadStart): string {
+  return start.type === 'AT_TIMESTAMP' ? start.timestamp.toISOString() : start.type;
+}
 
 const FROM_HORIZON: ReadStart = { type: 'TRIM_HORIZON' };
 

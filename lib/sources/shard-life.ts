@@ -28,7 +28,7 @@ import { UNCLAIMED_WAIT_MS } from './creditOf.js';
 import { lastWrites } from './lastWrites.js';
 import type { LifeContext } from './life-context.js';
 import { makeShard } from './makeShard.js';
-import { openShard, type Opened } from './openShard.js';
+import { openShard, startToString, type Opened } from './openShard.js';
 import { rereadWith } from './rereadWith.js';
 import { ShardLease } from './shard-lease.js';
 import { mayBeOver, outcomeOf, verdictOn, waitsForUnclaimed, type LifeState, type Verdict } from './shard-verdict.js';
@@ -82,8 +82,7 @@ export class ShardLife {
     this.#opened = opened;
     if (checkpoint) this.#account.restore(checkpoint);
     if (typeof start !== 'object') return;
-    const from = checkpoint ?? (start.type === 'AT_TIMESTAMP' ? start.timestamp.toISOString() : start.type);
-    notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: from });
+    notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: checkpoint ?? startToString(start) });
   }
 
   #shard(): Shard {
