@@ -1,15 +1,22 @@
-/** Which folder of lib/ may import which. The entry folders dynamodb, level and testing stand in no list: nobody imports them. */
+/**
+ * Which folder of lib/ may import which: one tower, lower floors first. The entry folders dynamodb, level and testing stand in
+ * no list: nobody imports them.
+ */
 const mayImport = {
   values: [],
-  ledger: ['values'],
   internal: ['values'],
+  ledger: ['values'],
   monitoring: ['values', 'internal'],
-  checkpoints: ['values', 'ledger', 'monitoring', 'internal'],
-  kinesis: ['values', 'ledger', 'monitoring', 'internal'],
-  sources: ['values', 'ledger', 'kinesis', 'checkpoints', 'blocks', 'monitoring', 'internal'],
-  operators: ['values', 'ledger', 'kinesis', 'checkpoints', 'blocks', 'monitoring', 'internal'],
-  dynamodb: ['values', 'checkpoints', 'internal'],
-  level: ['values', 'checkpoints', 'internal'],
+  checkpoints: ['values', 'internal'],
+  kinesis: ['values', 'internal', 'monitoring'],
+  readers: ['values', 'internal', 'monitoring', 'kinesis'],
+  tracking: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers'],
+  recovery: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking'],
+  shards: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking'],
+  sources: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking', 'shards'],
+  operators: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking', 'recovery', 'shards'],
+  dynamodb: ['values', 'internal', 'checkpoints'],
+  level: ['values', 'internal', 'checkpoints'],
   testing: ['values', 'kinesis', 'checkpoints'],
 };
 

@@ -14,14 +14,13 @@ export { kinesisStream, type KinesisStreamConfig } from './sources/kinesisStream
 export { kinesisShard, type KinesisShardConfig } from './sources/kinesisShard.js';
 export { kinesisRange, type KinesisRangeConfig } from './sources/kinesisRange.js';
 export { kinesisRanges, type KinesisRangesConfig } from './sources/kinesisRanges.js';
-export type { KinesisConfig, ShardReadingConfig, StartPosition } from './sources/config.js';
-export type { Shard } from './kinesis/shard.js';
+export type { ShardReadingConfig, StartPosition } from './shards/config.js';
+export type { Shard } from './shards/shard.js';
 
 // Readers, and what they read with
-export { polling, type PollingConfig, type Reader } from './kinesis/polling.js';
+export { polling, type PollingConfig } from './readers/polling.js';
 export { readBudget, type ReadBudget, type ReadBudgetConfig } from './kinesis/read-budget.js';
 export type { RetryConfig, RetryPolicy } from './kinesis/retry.js';
-export type { GapPolicy, ReadContext, ReadStart, ShardPage } from './kinesis/reading.js';
 export type { ResolvedStream, StreamConfig } from './kinesis/stream-id.js';
 export type { KinesisClientLike } from './kinesis/sdk-port.js';
 export type {
@@ -45,7 +44,7 @@ export { mergeShards, type MergeShardsConfig, type RestartConfig } from './opera
 export { eachBlock, type EachBlockConfig } from './operators/eachBlock.js';
 
 // Stores
-export type { Checkpoint, CheckpointStore, HashKeyRange, Lease, LeasingStore, ShardIdentity } from './checkpoints/checkpoint-store.js';
+export type { Checkpoint, CheckpointStore, Lease, LeasingStore } from './checkpoints/checkpoint-store.js';
 export { memoryCheckpoints } from './checkpoints/memoryCheckpoints.js';
 
 // Monitoring
@@ -76,3 +75,6 @@ export {
   ShardReadError,
   type Gap,
 } from './kinesis/errors.js';
+export type { KinesisConfig } from './readers/config.js';
+export type { GapPolicy, ReadContext, ReadStart, Reader, ShardPage } from './readers/reader.js';
+export type { HashKeyRange, ShardIdentity } from './values/shard-id.js';

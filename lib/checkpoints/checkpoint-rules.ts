@@ -1,16 +1,9 @@
 import { InvalidValueError } from '../values/errors.js';
 import { assertPosition, comparePositions, isSentinel, SHARD_END, type Position } from '../values/position.js';
 import { positionToString } from '../values/sequence-range.js';
-import type { Checkpoint, ShardIdentity } from './checkpoint-store.js';
+import type { ShardName } from '../values/shard-id.js';
+import type { Checkpoint } from './checkpoint-store.js';
 import { CheckpointError } from './errors.js';
-
-/** What names a shard among all streams. */
-export type ShardName = Pick<ShardIdentity, 'streamName' | 'shardId'>;
-
-/** One text for each shard. Both names are escaped, so that no two shards share it. */
-export function shardKey({ streamName, shardId }: ShardName): string {
-  return `${encodeURIComponent(streamName)}/${encodeURIComponent(shardId)}`;
-}
 
 /**
  * Throws unless `checkpoint` is one that any store may keep: of this shard, and at a record or at the shard's end.

@@ -1,6 +1,7 @@
 import type { ObservableInput } from 'rxjs';
 import type { Position } from '../values/position.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
+import type { ShardIdentity } from '../values/shard-id.js';
 
 /** How far one shard is done. */
 export interface Checkpoint extends Position {
@@ -13,24 +14,6 @@ export interface Checkpoint extends Position {
    * them saves their records from being delivered again after a restart; one that cannot leaves them out.
    */
   readonly settledBeyond?: readonly SequenceNumberRange[];
-}
-
-/** What a store needs to know of a shard. */
-export interface ShardIdentity {
-  /** The name of the stream. */
-  readonly streamName: string;
-  /** The id of the shard. */
-  readonly shardId: string;
-  /** The shards that it came from: none, one (split) or two (merge). */
-  readonly parentShardIds: readonly string[];
-  /** The hash keys it holds, where they are known. */
-  readonly hashKeyRange?: HashKeyRange;
-}
-
-/** A part of the key space 0 to 2^128 - 1, decimal and inclusive at both ends. */
-export interface HashKeyRange {
-  readonly startingHashKey: string;
-  readonly endingHashKey: string;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { defer, of } from 'rxjs';
-import { assertCheckpoint, assertNotBackwards, shardKey } from './checkpoint-rules.js';
+import { assertCheckpoint, assertNotBackwards } from './checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore } from './checkpoint-store.js';
+import { shardKey } from '../values/shard-id.js';
 
 /**
  * Keeps checkpoints in this process's memory: for tests, and for pipelines that need progress only between restarts of

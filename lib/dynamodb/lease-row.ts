@@ -1,7 +1,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { ShardIdentity } from '../checkpoints/checkpoint-store.js';
 import { InvalidValueError } from '../values/errors.js';
 import { assertPosition, TRIM_HORIZON, type AT_TIMESTAMP, type LATEST, type Position } from '../values/position.js';
+import type { ShardIdentity } from '../values/shard-id.js';
 
 /** An item as DynamoDB holds it. */
 export type Item = Readonly<Record<string, AttributeValue>>;

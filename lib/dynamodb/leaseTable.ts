@@ -1,7 +1,7 @@
 import { asyncScheduler, catchError, defer, ReplaySubject, share, switchMap, throwError, type Observable, type SchedulerLike } from 'rxjs';
-import { assertCheckpoint, type ShardName } from '../checkpoints/checkpoint-rules.js';
-import type { Checkpoint, Lease, LeasingStore, ShardIdentity } from '../checkpoints/checkpoint-store.js';
-import { Turns } from '../internal/turns.js';
+import { assertCheckpoint } from '../checkpoints/checkpoint-rules.js';
+import type { Checkpoint, Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
+import { KeyedQueue } from '../internal/keyed-queue.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { AT_TIMESTAMP, LATEST, TRIM_HORIZON } from '../values/position.js';
@@ -10,6 +10,7 @@ import { leaseRequests, type DynamoDBClientLike } from './lease-requests.js';
 import type { InitialPosition } from './lease-row.js';
 import { Leases } from './leases.js';
 import { requestError } from './request-error.js';
+import type { ShardIdentity, ShardName } from '../values/shard-id.js';
 
 /** What {@link leaseTable} needs. */
 export interface LeaseTableConfig {
@@ -78,7 +79,7 @@ export function leaseTable(config: LeaseTableConfig): LeaseTable {
   const requests = leaseRequests(client, tableName);
   const leases = new Leases(requests, { tableName, workerId, initialPosition });
   const assertStream = oneStream(tableName);
-  const turns = new Turns();
+  const turns = new KeyedQueue();
   // One look at the table for all shards; after an error, or when nobody waits any more, the next use looks again.
   const table$ = ensureTable(requests, { tableName, pollIntervalMs, scheduler }).pipe(
     share({ connector: () => new ReplaySubject(1), resetOnError: true, resetOnComplete: false, resetOnRefCountZero: true }),

@@ -1,12 +1,13 @@
 import { defer, filter, map, of, repeat, switchMap, take, throwError, throwIfEmpty, type Observable } from 'rxjs';
-import { assertNotBackwards, isStart, type ShardName } from '../checkpoints/checkpoint-rules.js';
-import type { Checkpoint, Lease, ShardIdentity } from '../checkpoints/checkpoint-store.js';
+import { assertNotBackwards, isStart } from '../checkpoints/checkpoint-rules.js';
+import type { Checkpoint, Lease } from '../checkpoints/checkpoint-store.js';
 import { CheckpointError, LeaseLostError } from '../checkpoints/errors.js';
 import { comparePositions } from '../values/position.js';
 import type { LeaseRequests } from './lease-requests.js';
 import { newRow, readRow, type InitialPosition, type Item, type LeaseRow } from './lease-row.js';
 import { checkpointUpdate, releaseUpdate, takeUpdate } from './lease-updates.js';
-import { Tenure } from './tenure.js';
+import { HeldLease } from './held-lease.js';
+import type { ShardIdentity, ShardName } from '../values/shard-id.js';
 
 /** Who takes leases, and what a new row says. */
 export interface LeasesConfig {
@@ -22,7 +23,7 @@ const MAX_TAKE_ATTEMPTS = 5;
 export class Leases {
   readonly #requests: LeaseRequests;
   readonly #config: LeasesConfig;
-  readonly #tenures = new Map<string, Tenure>();
+  readonly #tenures = new Map<string, HeldLease>();
 
   constructor(requests: LeaseRequests, config: LeasesConfig) {
     this.#requests = requests;
@@ -57,14 +58,14 @@ export class Leases {
     });
   }
 
-  #begin(shard: ShardIdentity): Observable<Tenure> {
+  #begin(shard: ShardIdentity): Observable<HeldLease> {
     return defer(() => this.#tryToTake(shard)).pipe(
       repeat(MAX_TAKE_ATTEMPTS),
       filter((row) => row !== undefined),
       take(1),
       throwIfEmpty(() => contended(shard)),
       map((row) => {
-        const tenure = new Tenure(row, this.#config.workerId);
+        const tenure = new HeldLease(row, this.#config.workerId);
         const former = this.#tenures.get(shard.shardId);
         this.#tenures.set(shard.shardId, tenure);
         former?.end();
@@ -91,7 +92,7 @@ export class Leases {
     return this.#requests.updateRow(shardId, takeUpdate(row, this.#config.workerId)).pipe(map((done) => (done ? taken : undefined)));
   }
 
-  #writeDuring(tenure: Tenure, checkpoint: Checkpoint): Observable<undefined> {
+  #writeDuring(tenure: HeldLease, checkpoint: Checkpoint): Observable<undefined> {
     if (!tenure.isOpen) return throwError(() => new LeaseLostError(checkpoint));
     assertNotBackwards(tenure.checkpoint, checkpoint);
     tenure.sending(checkpoint);
@@ -105,7 +106,7 @@ export class Leases {
   }
 
   /** After a refused write: it may be this worker's own earlier request, of which it had no reply, that changed the row. */
-  #resume(tenure: Tenure, checkpoint: Checkpoint): Observable<undefined> {
+  #resume(tenure: HeldLease, checkpoint: Checkpoint): Observable<undefined> {
     return this.#row(checkpoint.shardId).pipe(
       switchMap((row) => {
         if (!tenure.adopt(row)) {
@@ -117,7 +118,7 @@ export class Leases {
     );
   }
 
-  #releaseDuring(tenure: Tenure, shardId: string): Observable<undefined> {
+  #releaseDuring(tenure: HeldLease, shardId: string): Observable<undefined> {
     return this.#requests.updateRow(shardId, releaseUpdate(tenure.leaseCounter, this.#config.workerId)).pipe(
       switchMap((done) => (done ? of(false) : this.#row(shardId).pipe(map((row) => tenure.adopt(row))))),
       switchMap((again) => {

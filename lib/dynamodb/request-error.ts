@@ -1,9 +1,9 @@
-import type { ShardName } from '../checkpoints/checkpoint-rules.js';
 import { CheckpointError } from '../checkpoints/errors.js';
 import { isRxKinesisError } from '../values/errors.js';
+import type { ShardName } from '../values/shard-id.js';
 
 /**
- * Turns what a request ended with into an error that says whether to try again.
+ * KeyedQueue what a request ended with into an error that says whether to try again.
  *
  * @remarks Only the name of the SDK's error enters the message, its own text stays in `cause`.
  */

@@ -1,6 +1,6 @@
 import { concatMap, defer, of, type Observable, type SchedulerLike } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
-import { Turns } from '../internal/turns.js';
+import { KeyedQueue } from '../internal/keyed-queue.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
 
 /**
@@ -34,7 +34,7 @@ export function readBudget(config: ReadBudgetConfig = {}): ReadBudget {
   assertNumber('readsPerSecond', readsPerSecond, Number.MIN_VALUE, true);
   assertNumber('bytesPerSecond', bytesPerSecond, Number.MIN_VALUE, true);
   const shards = new Map<string, ShardBudget>();
-  const turns = new Turns();
+  const turns = new KeyedQueue();
   const budgetOf = (shard: string): ShardBudget => {
     const budget = shards.get(shard) ?? new ShardBudget(1000 / readsPerSecond, 1000 / bytesPerSecond);
     shards.set(shard, budget);

@@ -1,7 +1,7 @@
 import { barePosition, type Position } from '../values/position.js';
 
 /** Delivered records that no block has claimed yet, in one piece. */
-export interface Unclaimed {
+export interface UnclaimedRun {
   readonly firstOrdinal: number;
   readonly lastOrdinal: number;
   readonly first: Position;
@@ -11,7 +11,7 @@ export interface Unclaimed {
 }
 
 /** A record, by its ordinal and its position, and the bytes delivered up to it; before the first record 0, `undefined` and 0. */
-export interface Place {
+export interface DeliveryPoint {
   readonly ordinal: number;
   readonly position: Position | undefined;
   readonly bytesThrough: number;
@@ -29,13 +29,13 @@ export class Deliveries {
   #last: Position | undefined;
   #lastOrdinal = 0;
   #bytes = 0;
-  #claimed: Place = { ordinal: 0, position: undefined, bytesThrough: 0 };
-  /** Unclaimed records up to here no longer use credit. */
+  #claimed: DeliveryPoint = { ordinal: 0, position: undefined, bytesThrough: 0 };
+  /** UnclaimedRun records up to here no longer use credit. */
   #writtenOffOrdinal = 0;
   #writtenOffBytes = 0;
   /** Everything up to here was delivered to a subscription that is over. */
   #restartOrdinal = 0;
-  #unclaimed: Unclaimed[] = [];
+  #unclaimed: UnclaimedRun[] = [];
 
   /** The last record delivered by the subscription that lives. */
   get last(): Position | undefined {
@@ -48,7 +48,7 @@ export class Deliveries {
   }
 
   /** The record up to which all belong to a block, or were dropped before one. */
-  get claimed(): Place {
+  get claimed(): DeliveryPoint {
     return this.#claimed;
   }
 
@@ -57,7 +57,7 @@ export class Deliveries {
     return this.#claimed.ordinal === this.#lastOrdinal;
   }
 
-  /** Unclaimed records that use credit. */
+  /** UnclaimedRun records that use credit. */
   get waitingRecords(): number {
     return this.#lastOrdinal - Math.max(this.#claimed.ordinal, this.#writtenOffOrdinal);
   }
@@ -80,7 +80,7 @@ export class Deliveries {
   }
 
   /** Enters a page. */
-  add(page: Unclaimed, bytes: number): void {
+  add(page: UnclaimedRun, bytes: number): void {
     const last = barePosition(page.last);
     this.#last = last;
     this.#lastOrdinal = page.lastOrdinal;
@@ -92,7 +92,7 @@ export class Deliveries {
   }
 
   /** Everything up to `place` belongs to a block now, or was dropped before one. */
-  claimThrough(place: Place): void {
+  claimThrough(place: DeliveryPoint): void {
     this.#claimed = place;
     this.#unclaimed = this.unclaimedAfter(place.ordinal);
   }
@@ -103,13 +103,13 @@ export class Deliveries {
   }
 
   /** Takes the unclaimed records out of the credit. */
-  writeOff(): void {
+  releaseCredit(): void {
     this.#writtenOffOrdinal = this.#lastOrdinal;
     this.#writtenOffBytes = this.#bytes;
   }
 
   /** The pieces with records after `ordinal`, oldest first. The first may begin before it. */
-  unclaimedAfter(ordinal: number): Unclaimed[] {
+  unclaimedAfter(ordinal: number): UnclaimedRun[] {
     return this.#unclaimed.filter((piece) => piece.lastOrdinal > ordinal);
   }
 

@@ -1,6 +1,6 @@
 import { barePosition, comparePositions, type Position } from '../values/position.js';
 import { endOf, SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
-import { Deliveries, type Place, type Unclaimed } from './deliveries.js';
+import { Deliveries, type DeliveryPoint, type UnclaimedRun } from './deliveries.js';
 import { Entries, type Entry, type Run } from './entries.js';
 import { OutOfOrderError } from './errors.js';
 
@@ -58,7 +58,7 @@ export class Ledger<Owner = unknown> {
   }
 
   /** The record up to which all belong to a block or were dropped before one. */
-  get claimed(): Place {
+  get claimed(): DeliveryPoint {
     return this.#deliveries.claimed;
   }
 
@@ -103,7 +103,7 @@ export class Ledger<Owner = unknown> {
   }
 
   /** Enters a page's records as delivered, before any of them is emitted. */
-  deliver(page: Unclaimed, bytes: number): void {
+  deliver(page: UnclaimedRun, bytes: number): void {
     this.#deliveries.add(page, bytes);
   }
 
@@ -155,7 +155,7 @@ export class Ledger<Owner = unknown> {
   }
 
   /** No more blocks will be made of what has been delivered so far: what is unclaimed was dropped, and may be passed. */
-  closeClaims(): void {
+  dropUnclaimed(): void {
     const end = this.#deliveries.last;
     if (end && !this.#deliveries.areClaimed) {
       this.#entries.add({ ledger: this, key: new SequenceNumberRanges([]), runs: [], end, records: 0, bytes: 0, state: 'settled' });
@@ -166,12 +166,12 @@ export class Ledger<Owner = unknown> {
   }
 
   /** Takes the unclaimed records out of the credit: nobody may ever claim them. They stay what they are otherwise. */
-  writeOff(): void {
-    this.#deliveries.writeOff();
+  releaseCredit(): void {
+    this.#deliveries.releaseCredit();
   }
 
   /** What was delivered after `ordinal` and is in no block, oldest first. The first piece may begin before it. */
-  unclaimedAfter(ordinal: number): readonly Unclaimed[] {
+  unclaimedAfter(ordinal: number): readonly UnclaimedRun[] {
     return this.#deliveries.unclaimedAfter(ordinal);
   }
 

@@ -1,7 +1,8 @@
-import { assertCheckpoint, shardKey, type ShardName } from '../checkpoints/checkpoint-rules.js';
+import { assertCheckpoint } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import { InvalidValueError } from '../values/errors.js';
 import { sameShard, SequenceNumberRanges, type SequenceNumberRangesJson } from '../values/sequence-range.js';
+import { shardKey, type ShardName } from '../values/shard-id.js';
 
 /** What stands under a shard's key, as JSON. */
 interface CheckpointEntry {

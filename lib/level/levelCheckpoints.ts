@@ -1,11 +1,12 @@
 import { AsyncSubject, catchError, defer, from, map, of, switchMap, tap, throwError, type Observable } from 'rxjs';
-import { assertCheckpoint, assertNotBackwards, type ShardName } from '../checkpoints/checkpoint-rules.js';
+import { assertCheckpoint, assertNotBackwards } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { CheckpointError } from '../checkpoints/errors.js';
-import { Turns } from '../internal/turns.js';
+import { KeyedQueue } from '../internal/keyed-queue.js';
 import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
 import { entryKey, readEntry, writeEntry } from './checkpoint-entry.js';
 import { isLevelDatabase, type LevelDatabase, type LevelReadOptions, type LevelWriteOptions } from './level-database.js';
+import type { ShardName } from '../values/shard-id.js';
 
 /**
  * Keeps checkpoints in an `abstract-level` database: `classic-level` on disk, `browser-level` in a browser, `memory-level`
@@ -34,7 +35,7 @@ import { isLevelDatabase, type LevelDatabase, type LevelReadOptions, type LevelW
 export function levelCheckpoints(db: LevelDatabase): CheckpointStore {
   if (!isLevelDatabase(db))
     throw new InvalidConfigError('levelCheckpoints: expected db to be an abstract-level database, with get and put');
-  const turns = new Turns();
+  const turns = new KeyedQueue();
 
   const read = (shard: ShardName) => getEntry(db, shard).pipe(map((text) => (text === undefined ? undefined : readEntry(text, shard))));
   const write = (checkpoint: Checkpoint, shard: ShardName) =>

@@ -13,9 +13,9 @@ import {
   type Observable,
   type SchedulerLike,
 } from 'rxjs';
-import { CheckpointSchedule } from '../checkpoints/checkpoint-schedule.js';
+import { CheckpointSchedule } from '../tracking/checkpoint-schedule.js';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
-import { Settlement } from '../checkpoints/settlement.js';
+import { Settlement } from '../tracking/settlement.js';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';

@@ -20,13 +20,13 @@ import {
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
-import { accountOf } from '../checkpoints/accountOf.js';
-import type { ShardAccount } from '../checkpoints/shard-account.js';
+import { trackedShardOf } from '../tracking/trackedShardOf.js';
+import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { delayOf, fullJitter } from '../internal/delay.js';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
-import type { Shard } from '../kinesis/shard.js';
+import type { Shard } from '../shards/shard.js';
 import { isOutOfOrder } from '../ledger/errors.js';
-import { isUnsettled } from '../ledger/isUnsettled.js';
+import { isUnsettled } from '../tracking/isUnsettled.js';
 
 /** How a shard whose pipeline failed starts again: exponential back-off with full jitter. */
 export interface RestartConfig {
@@ -93,7 +93,7 @@ export function mergeShards<O extends ObservableInput<unknown>>(
     defer(() => from(project(shard)) as Observable<ObservedValueOf<O>>).pipe(
       restarting(shard, policy),
       takeUntil(shard.leaseLost$),
-      supervised(accountOf(shard)),
+      supervised(trackedShardOf(shard)),
     );
 
   // Those that waited for their turn may complete at once, as after `stop`: each from a loop, not from within the one before.
@@ -109,7 +109,7 @@ interface RestartPolicy extends Required<RestartConfig> {
 function restarting<T>(shard: Shard, policy: RestartPolicy): MonoTypeOperatorFunction<T> {
   const { maxRestarts, initialDelayMs, maxDelayMs, resetAfterMs, scheduler, random } = policy;
   const { streamName, shardId } = shard;
-  const account = accountOf(shard);
+  const account = trackedShardOf(shard);
   let attempt = 0;
   let lastErrorMs = -Infinity;
 
@@ -131,7 +131,7 @@ function restarting<T>(shard: Shard, policy: RestartPolicy): MonoTypeOperatorFun
  * Tells the shard's account that a pipeline runs, and how it ended. What leaves it unsettled is worked on further down: then
  * the end of the pipeline is not the end of the work.
  */
-function supervised<T>(account: ShardAccount | undefined): MonoTypeOperatorFunction<T> {
+function supervised<T>(account: TrackedShard | undefined): MonoTypeOperatorFunction<T> {
   if (!account) return identity;
   return (pipeline$) =>
     defer(() => {

@@ -16,18 +16,17 @@ import {
   type SchedulerLike,
 } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
-import { Recovery } from '../checkpoints/recovery.js';
-import type { Reread } from '../checkpoints/shard-account.js';
+import { Recovery } from '../recovery/recovery.js';
 import { delayOf } from '../internal/delay.js';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { isBlockUnavailable, RecoveryTimeoutError } from '../kinesis/errors.js';
-import { RangeScan } from '../kinesis/range-scan.js';
-import type { RecordFields } from '../ledger/delivered-record.js';
-import { LostWork } from '../ledger/lost-work.js';
+import { RangeScan } from '../readers/range-scan.js';
+import { LostWork } from '../recovery/lost-work.js';
 import type { Block } from '../values/block.js';
 import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
-import type { KinesisRecord } from '../values/record.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
+import type { Reread } from '../readers/reread.js';
+import type { KinesisRecord, RecordFields } from '../values/record.js';
 
 /** How {@link recoverFrom} recovers. */
 export interface RecoverFromConfig {

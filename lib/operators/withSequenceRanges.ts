@@ -1,6 +1,6 @@
 import { defer, filter, map, tap, type OperatorFunction } from 'rxjs';
 import type { Ledger } from '../ledger/ledger.js';
-import { entriesOf, openBlock } from '../ledger/tracked-block.js';
+import { entriesOf, openBlock } from '../tracking/tracked-block.js';
 import type { Block } from '../values/block.js';
 import type { KinesisRecord } from '../values/record.js';
 
@@ -35,12 +35,12 @@ export function withSequenceRanges(): OperatorFunction<readonly KinesisRecord[],
       };
       // Of a shard read to its end, what is in no block by now was dropped on the way here. Of another, a `takeUntil` may have
       // cut it off: it comes again.
-      const closeClaims = (): void => ledgers.forEach((ledger) => ledger.hasEnded && ledger.closeClaims());
+      const dropUnclaimed = (): void => ledgers.forEach((ledger) => ledger.hasEnded && ledger.dropUnclaimed());
 
       return source.pipe(
         filter((records) => records.length > 0),
         map((records) => openBlock(records)),
-        tap({ next: remember, complete: closeClaims }),
+        tap({ next: remember, complete: dropUnclaimed }),
       );
     });
 }

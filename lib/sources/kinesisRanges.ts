@@ -1,13 +1,12 @@
 import { concatMap, EMPTY, type Observable } from 'rxjs';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
-import { readRanges, type RangePage } from '../kinesis/range-reader.js';
-import { fieldsOf } from '../kinesis/reading.js';
+import { readRanges, type RangePage } from '../readers/range-reader.js';
+import { fieldsOf } from '../readers/reader.js';
 import { resolveStream, type ResolvedStream } from '../kinesis/stream-id.js';
-import { recordOf } from '../ledger/delivered-record.js';
 import { InvalidConfigError } from '../values/errors.js';
-import type { KinesisRecord } from '../values/record.js';
 import { assertRange, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
-import { KINESIS_FIELDS, readContext, resolveKinesis, type KinesisConfig } from './config.js';
+import { type KinesisRecord, recordOf } from '../values/record.js';
+import { KINESIS_FIELDS, type KinesisConfig, readContext, resolveKinesis } from '../readers/config.js';
 
 /** How ranges are read. */
 export interface KinesisRangesConfig extends KinesisConfig {

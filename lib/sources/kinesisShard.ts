@@ -1,16 +1,17 @@
 import { concatMap, defer, EMPTY, from, NEVER, of, ReplaySubject, share, take, type Observable } from 'rxjs';
-import type { Checkpoint, HashKeyRange, ShardIdentity } from '../checkpoints/checkpoint-store.js';
-import { ShardAccount } from '../checkpoints/shard-account.js';
+import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
+import { TrackedShard } from '../tracking/tracked-shard.js';
 import { assertKnownFields } from '../internal/validate.js';
-import type { ReadStart } from '../kinesis/reading.js';
+import type { ReadStart } from '../readers/reader.js';
 import { retryFaults } from '../kinesis/retry.js';
-import type { Shard } from '../kinesis/shard.js';
+import type { Shard } from '../shards/shard.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { SHARD_END } from '../values/position.js';
-import { resolveShardReading, SHARD_READING_FIELDS, type ShardReading, type ShardReadingConfig } from './config.js';
-import { makeShard, type SubscriptionEnd } from './makeShard.js';
-import { progress, readCheckpoint, startToString } from './openShard.js';
-import { rereadWith } from './rereadWith.js';
+import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
+import { makeShard, type SubscriptionEnd } from '../shards/make-shard.js';
+import { progress, readCheckpoint, startToString } from '../shards/open-shard.js';
+import { rereadWith } from '../readers/reread.js';
+import type { HashKeyRange, ShardIdentity } from '../values/shard-id.js';
 
 /** How {@link kinesisShard} reads a shard. */
 export interface KinesisShardConfig extends ShardReadingConfig {
@@ -37,12 +38,12 @@ export interface KinesisShardConfig extends ShardReadingConfig {
  */
 export function kinesisShard(config: KinesisShardConfig): Shard {
   assertKnownFields(config, [...SHARD_READING_FIELDS, 'shardId', 'parentShardIds', 'hashKeyRange']);
-  const reading = resolveShardReading(config);
+  const reading = resolveShardConfig(config);
   const { shardId, parentShardIds = [], hashKeyRange } = config;
   if (typeof shardId !== 'string' || shardId === '') throw new InvalidConfigError('shardId: expected a non-empty string');
   const { stream, store, notify } = reading;
   const shard: ShardIdentity = { streamName: stream.streamName, shardId, parentShardIds, hashKeyRange };
-  const account = new ShardAccount({ shard, store, notify, reread: rereadWith(reading, stream, shardId) });
+  const account = new TrackedShard({ shard, store, notify, reread: rereadWith(reading, stream, shardId) });
   let lastEnd: SubscriptionEnd | undefined;
   const subscribed = (end: SubscriptionEnd | undefined): void => void (lastEnd = end);
   // Listened to until the shard completes, also between a failure and the next subscription: a `stop` then must not be missed.
@@ -58,7 +59,7 @@ export function kinesisShard(config: KinesisShardConfig): Shard {
 }
 
 /** Reads the checkpoint before the first reading; later ones begin where the account stands. */
-function opening(account: ShardAccount, { startFrom, store, retry, notify, scheduler }: ShardReading): () => Observable<ReadStart> {
+function opening(account: TrackedShard, { startFrom, store, retry, notify, scheduler }: ResolvedShardConfig): () => Observable<ReadStart> {
   const { shard } = account;
   const { streamName, shardId, parentShardIds } = shard;
   /** What `'LATEST'` means is settled by the first subscription, even if the checkpoint cannot be read then. */

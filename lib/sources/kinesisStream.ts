@@ -25,11 +25,11 @@ import { listShards } from '../kinesis/listShards.js';
 import type { PortChildShard, PortShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
-import { ShardGraph, type GraphShard, type ReadyShard } from '../kinesis/shard-graph.js';
-import type { Shard } from '../kinesis/shard.js';
-import { resolveShardReading, SHARD_READING_FIELDS, type ShardReading, type ShardReadingConfig } from './config.js';
-import type { LifeContext } from './life-context.js';
-import { ShardLife } from './shard-life.js';
+import { ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
+import type { Shard } from '../shards/shard.js';
+import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
+import type { LifeContext } from '../shards/life-context.js';
+import { ShardLifecycle } from '../shards/shard-lifecycle.js';
 
 /** How {@link kinesisStream} reads a stream. */
 export interface KinesisStreamConfig extends ShardReadingConfig {
@@ -66,13 +66,13 @@ export function kinesisStream(config: KinesisStreamConfig): Observable<Shard> {
   assertKnownFields(config, [...SHARD_READING_FIELDS, 'discoveryIntervalMs']);
   const { discoveryIntervalMs = 30_000 } = config;
   assertNumber('discoveryIntervalMs', discoveryIntervalMs, 1, true);
-  const reading = resolveShardReading(config);
+  const reading = resolveShardConfig(config);
   return defer(() => new StreamReading(reading, discoveryIntervalMs).shards());
 }
 
 /** One subscription to a stream. */
 class StreamReading {
-  readonly #reading: ShardReading;
+  readonly #reading: ResolvedShardConfig;
   readonly #discoveryIntervalMs: number;
   readonly #firstSeenMs: number;
   readonly #graph = new ShardGraph();
@@ -82,7 +82,7 @@ class StreamReading {
   readonly #wake$ = new Subject<void>();
   readonly #stop$ = new ReplaySubject<unknown>(1);
 
-  constructor(reading: ShardReading, discoveryIntervalMs: number) {
+  constructor(reading: ResolvedShardConfig, discoveryIntervalMs: number) {
     this.#reading = reading;
     this.#discoveryIntervalMs = discoveryIntervalMs;
     this.#firstSeenMs = reading.scheduler.now();
@@ -143,7 +143,7 @@ class StreamReading {
         this.#wake$.next();
       },
     };
-    return defer(() => new ShardLife(ready, context).run());
+    return defer(() => new ShardLifecycle(ready, context).run());
   }
 
   #announce(children: readonly PortChildShard[]): void {

@@ -1,8 +1,8 @@
 export { block } from './block.js';
-export { fakeKinesis, type FakeKinesis } from './fakeKinesis.js';
-export type { FakeCall, KinesisMethod } from './fake-calls.js';
-export type { FakeFault } from './fake-faults.js';
-export type { FakeRecord, FakeScript, FakeShardScript, FakeTrim, TrimmedReads } from './fake-script.js';
-export { marbles, type MarbleHelpers, type MarblesConfig } from './marbles.js';
+export { fakeKinesis, type FakeKinesis } from './kinesis/fakeKinesis.js';
+export type { FakeCall, KinesisMethod } from './kinesis/fake-calls.js';
+export type { FakeFault } from './kinesis/fake-faults.js';
+export type { FakeRecord, FakeScript, FakeShardScript, FakeTrim, TrimmedReads } from './kinesis/fake-script.js';
+export { marbles, type MarbleHelpers, type MarblesConfig } from './marbles/marbles.js';
 export { record } from './record.js';
 export type { ShardName } from './shard-name.js';

@@ -1,3 +1,5 @@
+import type { ShardName } from './shard-id.js';
+
 /** One user record of a Kinesis stream. */
 export interface KinesisRecord {
   /** The name of the stream. */
@@ -16,4 +18,20 @@ export interface KinesisRecord {
   readonly approximateArrivalTimestamp?: Date;
   /** The hash key that overrode the partition key's, where the KPL recorded one. */
   readonly explicitHashKey?: string;
+}
+
+/** The fields of a record that its shard does not know already. */
+export interface RecordFields {
+  readonly sequenceNumber: string;
+  readonly subSequenceNumber: number;
+  readonly partitionKey: string;
+  readonly data: Uint8Array;
+  readonly approximateArrivalTimestamp: Date | undefined;
+}
+
+/** A plain record of a shard, with no place in a ledger. */
+export function recordOf(shard: ShardName, fields: RecordFields): KinesisRecord {
+  const { streamName, shardId } = shard;
+  const { approximateArrivalTimestamp, ...others } = fields;
+  return { streamName, shardId, ...others, ...(approximateArrivalTimestamp && { approximateArrivalTimestamp }) };
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { delayOf, fullJitter } from '../../lib/internal/delay.js';
-import { marbles } from '../../lib/testing/marbles.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
 
 describe('delayOf', () => {
   it(

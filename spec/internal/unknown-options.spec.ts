@@ -14,7 +14,7 @@ import {
   readBudget,
   recoverFrom,
 } from '../../lib/index.js';
-import { fakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 
 const client = fakeKinesis({ shards: {} });

@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { map, of, type Observable } from 'rxjs';
 import { findShard, listShards } from '../../lib/kinesis/listShards.js';
 import type { ListShardsPage, ListShardsRequest } from '../../lib/kinesis/port.js';
-import { fakeKinesis } from '../../lib/testing/fakeKinesis.js';
-import { marbles } from '../../lib/testing/marbles.js';
+import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
 
 const STREAM = { StreamName: 'stream' };
 const shards = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [i, '']));

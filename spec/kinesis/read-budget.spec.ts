@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { concat, concatMap, ignoreElements, map, merge, of, range, takeUntil, tap, timer, type Observable, type SchedulerLike } from 'rxjs';
 import { readBudget, type ReadBudget } from '../../lib/kinesis/read-budget.js';
-import { marbles } from '../../lib/testing/marbles.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { thrownBy } from '../support/thrown-by.js';
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { defer, of, throwError, type SchedulerLike } from 'rxjs';
 import { retryFaults, retryPolicy, type RetryConfig, type RetryNotice } from '../../lib/kinesis/retry.js';
-import { marbles } from '../../lib/testing/marbles.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { thrownBy } from '../support/thrown-by.js';
 

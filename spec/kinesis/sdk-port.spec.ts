@@ -3,7 +3,7 @@ import { firstValueFrom, type Observable } from 'rxjs';
 import sinon from 'sinon';
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { portOf, type KinesisClientLike } from '../../lib/kinesis/sdk-port.js';
-import { fakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { thrownBy } from '../support/thrown-by.js';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Deliveries, type Unclaimed } from '../../lib/ledger/deliveries.js';
+import { Deliveries, type UnclaimedRun } from '../../lib/ledger/deliveries.js';
 
 function at(number: number) {
   return { sequenceNumber: String(number), subSequenceNumber: 0 };
@@ -10,7 +10,7 @@ function place(ordinal: number) {
 }
 
 /** Adds a page of records with the numbers of their ordinals, ten bytes each. */
-function addPage(deliveries: Deliveries, count: number): Unclaimed {
+function addPage(deliveries: Deliveries, count: number): UnclaimedRun {
   const firstOrdinal = deliveries.takeOrdinals(count);
   const lastOrdinal = firstOrdinal + count - 1;
   const page = { firstOrdinal, lastOrdinal, first: at(firstOrdinal), last: at(lastOrdinal), bytesBefore: deliveries.bytes };
@@ -59,7 +59,7 @@ describe('Deliveries', () => {
   it('counts what is written off no more, but keeps it', () => {
     const deliveries = new Deliveries();
     const page = addPage(deliveries, 3);
-    deliveries.writeOff();
+    deliveries.releaseCredit();
     expect([deliveries.waitingRecords, deliveries.waitingBytes, deliveries.areClaimed]).to.deep.equal([0, 0, false]);
     expect(deliveries.unclaimedAfter(0)).to.deep.equal([page]);
     addPage(deliveries, 2);

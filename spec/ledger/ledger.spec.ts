@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { isOutOfOrder } from '../../lib/ledger/errors.js';
 import { Ledger, type LedgerEntry } from '../../lib/ledger/ledger.js';
-import { entriesOf, openBlock } from '../../lib/ledger/tracked-block.js';
+import { entriesOf, openBlock } from '../../lib/tracking/tracked-block.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
 import { deliver, ledgerWith } from '../support/delivery.js';
 import { LedgerModel, type ModelRecord } from '../support/ledger-model.js';
@@ -22,7 +22,7 @@ type Step =
   | { readonly do: 'deliver'; readonly page: ReadonlyArray<{ readonly bytes: number; readonly isSkipped: boolean }> }
   | { readonly do: 'claim'; readonly upTo: number; readonly keep: readonly boolean[]; readonly stale: boolean }
   | { readonly do: 'settle' | 'claimAgain'; readonly which: number }
-  | { readonly do: 'closeClaims' | 'end' | 'restart' | 'writeOff' };
+  | { readonly do: 'dropUnclaimed' | 'end' | 'restart' | 'releaseCredit' };
 
 const anyPage = fc.array(fc.record({ bytes: fc.nat(5), isSkipped: fc.boolean() }), { minLength: 1, maxLength: 6 });
 const anyClaim = { upTo: fc.nat(12), keep: fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }), stale: fc.boolean() };
@@ -33,7 +33,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('claimAgain' as const), which: fc.nat() }) },
   {
     weight: 1,
-    arbitrary: fc.record({ do: fc.constantFrom('closeClaims' as const, 'end' as const, 'restart' as const, 'writeOff' as const) }),
+    arbitrary: fc.record({ do: fc.constantFrom('dropUnclaimed' as const, 'end' as const, 'restart' as const, 'releaseCredit' as const) }),
   },
 );
 
@@ -191,7 +191,7 @@ describe('Ledger', () => {
     ledger.settle(open(records[1]!));
     ledger.settle(open(records[2]!));
     ledger.end();
-    ledger.closeClaims();
+    ledger.dropUnclaimed();
 
     expect([ledger.watermark, ledger.isFinished, ledger.holdingEntry()]).to.deep.equal([undefined, false, dropped]);
     expect(ledger.settledBeyond()).to.deep.equal([rangeOf(2, 3, 2)]);
@@ -204,7 +204,7 @@ describe('Ledger', () => {
     expect([ledger.hasEnded, ledger.isFinished]).to.deep.equal([true, false]);
     ledger.settle(entry);
     expect(ledger.isFinished).to.equal(false);
-    ledger.closeClaims();
+    ledger.dropUnclaimed();
     expect([ledger.isFinished, ledger.watermark?.sequenceNumber]).to.deep.equal([true, '2']);
   });
 
@@ -299,7 +299,7 @@ describe('Ledger', () => {
 
     it('comes back for what is written off, and is used again by a block of it', () => {
       const { ledger, records } = ledgerWith(1, 2, 3);
-      ledger.writeOff();
+      ledger.releaseCredit();
       expect([ledger.outstandingRecords, ledger.outstandingBytes, ledger.isSettled]).to.deep.equal([0, 0, false]);
       deliver(ledger, [4]);
       expect(ledger.outstandingRecords).to.equal(1);

@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { bufferCount, bufferTime, delay, filter, map, merge, mergeMap, of, tap, timer, type Observable } from 'rxjs';
 import { LeaseLostError } from '../../lib/checkpoints/errors.js';
-import { polling } from '../../lib/kinesis/polling.js';
+import { polling } from '../../lib/readers/polling.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
-import type { FakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import type { FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
 import { inLetters, instantKinesis, quickReading, quickShard } from '../support/quick-shard.js';

@@ -24,7 +24,7 @@ import { block, marbles, record } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
 import { InvalidConfigError, isInvalidConfig } from '../../lib/values/errors.js';
 import { recordingStore } from '../support/recording-store.js';
-import { trackedShard } from '../support/tracked-shard.js';
+import { handFedShard } from '../support/hand-fed-shard.js';
 
 const values: Record<string, Block> = { a: block(1), b: block(2, 3), c: block(4), d: block(5) };
 const user = new TypeError('of the user');
@@ -340,7 +340,7 @@ describe('checkpointEvery', () => {
       'in any order, and never writes past unfinished work (regression: the largest number of a chunk became the checkpoint)',
       marbles(({ cold, flush }) => {
         const store = recordingStore();
-        const shard = trackedShard({ store });
+        const shard = handFedShard({ store });
         const tracked = { a: shard.block(1), b: shard.block(2, 3), c: shard.block(4), d: shard.block(5) };
         cold('-d-b-------a-----c-------|', tracked).pipe(checkpointEvery(5)).subscribe();
         flush();
@@ -352,7 +352,7 @@ describe('checkpointEvery', () => {
       'each block once: a block that comes twice moves nothing',
       marbles(({ cold, flush }) => {
         const store = recordingStore();
-        const shard = trackedShard({ store });
+        const shard = handFedShard({ store });
         const tracked = { a: shard.block(1), b: shard.block(2) };
         cold('-a-a-a-a-a---b-b-b--|', tracked).pipe(checkpointEvery(3)).subscribe();
         flush();
@@ -386,7 +386,7 @@ describe('checkpointEvery', () => {
       'whatever still carries the ranges',
       marbles(({ cold, flush }) => {
         const store = recordingStore();
-        const shard = trackedShard({ store });
+        const shard = handFedShard({ store });
         const tracked = { a: { ranges: shard.block(1).ranges, total: 5 } };
         cold('-a|', tracked).pipe(checkpointEvery(5)).subscribe();
         flush();
@@ -396,7 +396,7 @@ describe('checkpointEvery', () => {
 
     it('before the block goes on', () => {
       const store = recordingStore();
-      const shard = trackedShard({ store });
+      const shard = handFedShard({ store });
       const [only] = [shard.block(1)];
       of(only)
         .pipe(checkpointEvery(1_000))
@@ -409,7 +409,7 @@ describe('checkpointEvery', () => {
     'writes to its own store in place of the one that the shard came with',
     marbles(({ cold, flush }) => {
       const [own, given] = [recordingStore(), recordingStore()];
-      const shard = trackedShard({ store: own });
+      const shard = handFedShard({ store: own });
       cold('-a|', { a: shard.block(1) })
         .pipe(checkpointEvery(5, { store: given }))
         .subscribe();
@@ -421,7 +421,7 @@ describe('checkpointEvery', () => {
   it(
     'only settles when there is no store',
     marbles(({ cold, expectObservable, flush }) => {
-      const shard = trackedShard();
+      const shard = handFedShard();
       const tracked = { a: shard.block(1) };
       expectObservable(cold('-a|', tracked).pipe(checkpointEvery(5))).toBe('-a|', tracked);
       flush();
@@ -460,7 +460,7 @@ describe('checkpointEvery', () => {
     'tells of a block that holds the watermark: once while it does, and at the end',
     marbles(({ cold, flush }) => {
       const store = recordingStore();
-      const shard = trackedShard({ store });
+      const shard = handFedShard({ store });
       const [dropped, b, c] = [shard.block(1), shard.block(2), shard.block(3)];
       cold('-b-------------------------c-------------|', { b, c }).pipe(checkpointEvery(5)).subscribe();
       flush();
@@ -476,7 +476,7 @@ describe('checkpointEvery', () => {
   it(
     'does not call a block dropped that was in work when the source failed',
     marbles(({ cold, flush }) => {
-      const shard = trackedShard({ store: recordingStore() });
+      const shard = handFedShard({ store: recordingStore() });
       const [, b] = [shard.block(1), shard.block(2)];
       cold('-b-#', { b })
         .pipe(checkpointEvery(50))
@@ -508,7 +508,7 @@ describe('checkpointEvery', () => {
   );
 
   it('takes blocks that come while one is being handed on', () => {
-    const shard = trackedShard({ store: memoryCheckpoints() });
+    const shard = handFedShard({ store: memoryCheckpoints() });
     const blocks = [1, 2, 3, 4].map((n) => shard.block(n));
     const source = new BehaviorSubject(blocks[0]!);
     const seen: string[] = [];
@@ -525,7 +525,7 @@ describe('checkpointEvery', () => {
     'takes 50 000 blocks in one go',
     marbles(({ scheduler, flush }) => {
       const store = recordingStore();
-      const shard = trackedShard({ store });
+      const shard = handFedShard({ store });
       let count = 0;
       let done = false;
       const blocks = Array.from({ length: 50_000 }, (_, i) => shard.block(i + 1));

@@ -26,7 +26,7 @@ import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
 import { block } from '../../lib/testing/block.js';
-import { fakeKinesis, type FakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { toShardId } from '../../lib/testing/shard-name.js';
 import type { Block } from '../../lib/values/block.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';

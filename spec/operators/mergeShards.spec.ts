@@ -19,14 +19,14 @@ import {
   type ObservableInput,
 } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
-import type { Shard } from '../../lib/kinesis/shard.js';
+import type { Shard } from '../../lib/shards/shard.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { mergeShards, type MergeShardsConfig } from '../../lib/operators/mergeShards.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
-import { fakeKinesis, type FakeKinesis } from '../../lib/testing/fakeKinesis.js';
-import { marbles } from '../../lib/testing/marbles.js';
+import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { toShardId } from '../../lib/testing/shard-name.js';
 import { isOutOfOrder } from '../../lib/ledger/errors.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';

@@ -21,7 +21,7 @@ import {
   timer,
   type Observable,
 } from 'rxjs';
-import { accountOf } from '../../lib/checkpoints/accountOf.js';
+import { trackedShardOf } from '../../lib/tracking/trackedShardOf.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { BlockUnavailableError, isRangeExpired, isRecoveryTimeout, isShardReadError } from '../../lib/kinesis/errors.js';
 import type { KinesisPort } from '../../lib/kinesis/port.js';
@@ -33,9 +33,9 @@ import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { kinesisRanges } from '../../lib/sources/kinesisRanges.js';
 import type { KinesisShardConfig } from '../../lib/sources/kinesisShard.js';
 import { kinesisStream } from '../../lib/sources/kinesisStream.js';
-import type { FakeFault } from '../../lib/testing/fake-faults.js';
+import type { FakeFault } from '../../lib/testing/kinesis/fake-faults.js';
 import { block as blockByHand, marbles, record } from '../../lib/testing/index.js';
-import type { MarbleHelpers } from '../../lib/testing/marbles.js';
+import type { MarbleHelpers } from '../../lib/testing/marbles/marbles.js';
 import type { Block } from '../../lib/values/block.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import type { SequenceNumberRange } from '../../lib/values/sequence-range.js';
@@ -156,7 +156,7 @@ describe('recoverFrom behind a shard', () => {
       expect(ids.slice(3, 6)).to.deep.equal([`${a}!`, `${b}!`, `${c}!`]);
       // c is settled at 8, b before it at 15.
       expect(store.asked).to.deep.equal(['7 1', '15 SHARD_END']);
-      expect(accountOf(shard)?.ledger.outstandingRecords).to.equal(0);
+      expect(trackedShardOf(shard)?.ledger.outstandingRecords).to.equal(0);
     }),
   );
 
@@ -532,7 +532,7 @@ describe('recoverFrom behind a shard', () => {
         flush();
 
         expect(scheduler.frame).to.be.lessThan(28);
-        expect(accountOf(shard)?.resumes).to.equal(false);
+        expect(trackedShardOf(shard)?.resumes).to.equal(false);
       }),
     );
 
@@ -593,7 +593,7 @@ describe('recoverFrom behind a shard', () => {
       const store = recordingStore();
       const delivered: string[] = [];
       const shard = quickShard(kinesis, { store, maxInFlightRecords: 3, maxInFlightBytes: 3 });
-      const { ledger } = accountOf(shard)!;
+      const { ledger } = trackedShardOf(shard)!;
       let most = 0;
       shard
         .pipe(

@@ -19,14 +19,14 @@ import {
 import type { TestScheduler } from 'rxjs/testing';
 import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
-import { polling } from '../../lib/kinesis/polling.js';
+import { polling } from '../../lib/readers/polling.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { recoverFrom } from '../../lib/operators/recoverFrom.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { kinesisShard } from '../../lib/sources/kinesisShard.js';
 import { kinesisStream } from '../../lib/sources/kinesisStream.js';
-import type { FakeRecord } from '../../lib/testing/fake-script.js';
+import type { FakeRecord } from '../../lib/testing/kinesis/fake-script.js';
 import { marbles } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
 import { comparePositions, SHARD_END, type Position } from '../../lib/values/position.js';

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { BehaviorSubject, bufferCount, filter, map, mergeMap, of, range, repeat, retry, take, takeUntil, tap, timer } from 'rxjs';
-import { accountOf } from '../../lib/checkpoints/accountOf.js';
-import { Settlement } from '../../lib/checkpoints/settlement.js';
+import { trackedShardOf } from '../../lib/tracking/trackedShardOf.js';
+import { Settlement } from '../../lib/tracking/settlement.js';
 import { isOutOfOrder } from '../../lib/ledger/errors.js';
-import { entriesOf } from '../../lib/ledger/tracked-block.js';
+import { entriesOf } from '../../lib/tracking/tracked-block.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { block, marbles, record } from '../../lib/testing/index.js';
@@ -12,7 +12,7 @@ import type { KinesisRecord } from '../../lib/values/record.js';
 import { rangeToString } from '../../lib/values/sequence-range.js';
 import { inLetters, instantKinesis, PASSING, quickShard } from '../support/quick-shard.js';
 import { recordingStore } from '../support/recording-store.js';
-import { trackedShard } from '../support/tracked-shard.js';
+import { handFedShard } from '../support/hand-fed-shard.js';
 
 const arrays: Record<string, readonly KinesisRecord[]> = { a: [record(1), record(2)], b: [record(3)], _: [] };
 const blocks: Record<string, Block> = { a: block(1, 2), b: block(3) };
@@ -118,7 +118,7 @@ describe('withSequenceRanges', () => {
   );
 
   it('takes arrays that come while one is being handed on', () => {
-    const { deliver, account } = trackedShard();
+    const { deliver, account } = handFedShard();
     const source = new BehaviorSubject(deliver(1));
     const seen: string[] = [];
     source.pipe(withSequenceRanges()).subscribe(({ ranges }) => {
@@ -130,7 +130,7 @@ describe('withSequenceRanges', () => {
   });
 
   it('takes 50 000 arrays in one go', () => {
-    const { deliver, account } = trackedShard();
+    const { deliver, account } = handFedShard();
     const settlement = new Settlement(undefined);
     let count = 0;
     let done = false;
@@ -153,7 +153,7 @@ describe('withSequenceRanges', () => {
 
   describe('a block', () => {
     it('has one range for each run of records of a shard that were read one after the other', () => {
-      const [one, two] = [trackedShard(), trackedShard({}, 'shardId-000000000001')];
+      const [one, two] = [handFedShard(), handFedShard({}, 'shardId-000000000001')];
       const [a, b] = [one.deliver(1, 2, 3, 4, 5), two.deliver(10, 20)];
       const dropped = a.filter((_, i) => i !== 2);
       const made: Block[] = [];
@@ -207,7 +207,7 @@ describe('withSequenceRanges', () => {
     };
     for (const [when, arrange] of Object.entries(cases)) {
       it(when, () => {
-        const { deliver, account } = trackedShard();
+        const { deliver, account } = handFedShard();
         const errors: unknown[] = [];
         of(...arrange(deliver(1, 2)))
           .pipe(withSequenceRanges())
@@ -280,7 +280,7 @@ describe('withSequenceRanges', () => {
         flush();
 
         expect(seen).to.deep.equal(['a', 'b', 'a', 'b', 'c']);
-        expect(accountOf(shard)?.ledger.openEntries()).to.have.length(3);
+        expect(trackedShardOf(shard)?.ledger.openEntries()).to.have.length(3);
       }),
     );
   });

@@ -4,9 +4,9 @@ import { isRangeExpired, isRangeIncomplete, isRecoveryTimeout, isShardReadError 
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { kinesisRange } from '../../lib/sources/kinesisRange.js';
-import { fakeKinesis } from '../../lib/testing/fakeKinesis.js';
-import type { TrimmedReads } from '../../lib/testing/fake-script.js';
-import { marbles } from '../../lib/testing/marbles.js';
+import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
+import type { TrimmedReads } from '../../lib/testing/kinesis/fake-script.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { toShardId } from '../../lib/testing/shard-name.js';
 import { isInvalidConfig, isInvalidValue } from '../../lib/values/errors.js';
 import type { SequenceNumberRange } from '../../lib/values/sequence-range.js';

@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { concat, map, mergeMap, NEVER, of, repeat, take, timer } from 'rxjs';
 import { isRangeIncomplete } from '../../lib/kinesis/errors.js';
-import { polling } from '../../lib/kinesis/polling.js';
+import { polling } from '../../lib/readers/polling.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { kinesisRanges } from '../../lib/sources/kinesisRanges.js';
 import { kinesisShard } from '../../lib/sources/kinesisShard.js';
-import { fakeKinesis } from '../../lib/testing/fakeKinesis.js';
-import { marbles } from '../../lib/testing/marbles.js';
+import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { toShardId } from '../../lib/testing/shard-name.js';
 import { SequenceNumberRanges, type SequenceNumberRange } from '../../lib/values/sequence-range.js';
 import { manyLetters, numberOf, textOf } from '../support/fast-reading.js';

@@ -17,14 +17,14 @@ import {
 } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { KinesisPort, PortRecord } from '../../lib/kinesis/port.js';
-import { polling } from '../../lib/kinesis/polling.js';
+import { polling } from '../../lib/readers/polling.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { recoverFrom } from '../../lib/operators/recoverFrom.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
-import { marbles } from '../../lib/testing/marbles.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
 import type { Block } from '../../lib/values/block.js';
 import { identityOf } from '../support/fast-reading.js';
 

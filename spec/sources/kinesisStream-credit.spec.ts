@@ -15,15 +15,15 @@ import {
   type OperatorFunction,
 } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
-import { accountOf } from '../../lib/checkpoints/accountOf.js';
-import type { Shard } from '../../lib/kinesis/shard.js';
+import { trackedShardOf } from '../../lib/tracking/trackedShardOf.js';
+import type { Shard } from '../../lib/shards/shard.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
-import { fakeKinesis, type FakeKinesis } from '../../lib/testing/fakeKinesis.js';
-import { marbles } from '../../lib/testing/marbles.js';
+import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
 import { fastReading, identityOf, numberOf } from '../support/fast-reading.js';
 import { timelineOf } from '../support/timeline.js';
@@ -48,7 +48,7 @@ function run(
   let delivered = 0;
   const stream$ = kinesisStream(fastReading(kinesis, { store, ...config })).pipe(
     mergeShards((shard) => {
-      const { ledger } = accountOf(shard)!;
+      const { ledger } = trackedShardOf(shard)!;
       const look = (): void => {
         delivered++;
         most.records = Math.max(most.records, ledger.outstandingRecords);

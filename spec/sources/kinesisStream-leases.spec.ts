@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { bufferTime, catchError, concatMap, delay, EMPTY, map, mergeMap, NEVER, of, take, tap, timer, type Observable } from 'rxjs';
 import type { LeasingStore } from '../../lib/checkpoints/checkpoint-store.js';
-import type { Shard } from '../../lib/kinesis/shard.js';
+import type { Shard } from '../../lib/shards/shard.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
-import { fakeKinesis, type FakeKinesis } from '../../lib/testing/fakeKinesis.js';
-import { marbles } from '../../lib/testing/marbles.js';
+import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { fastReading, identityOf, numberOf, textOf, textsOf } from '../support/fast-reading.js';
 import { fakeLeases } from '../support/fake-leases.js';
 import { timelineOf } from '../support/timeline.js';

@@ -4,8 +4,8 @@ import { isShardReadError } from '../../lib/kinesis/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
-import { fakeKinesis, type FakeKinesis } from '../../lib/testing/fakeKinesis.js';
-import { marbles } from '../../lib/testing/marbles.js';
+import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { fastReading, numberOf, textOf } from '../support/fast-reading.js';
 

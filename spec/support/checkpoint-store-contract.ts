@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { forkJoin, from, lastValueFrom, toArray } from 'rxjs';
-import type { Checkpoint, CheckpointStore, ShardIdentity } from '../../lib/checkpoints/checkpoint-store.js';
+import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { isCheckpointError } from '../../lib/checkpoints/errors.js';
 import { isInvalidValue } from '../../lib/values/errors.js';
 import type { SequenceNumberRange } from '../../lib/values/sequence-range.js';
+import type { ShardIdentity } from '../../lib/values/shard-id.js';
 
 /** What a store is, beyond what every store must do. */
 export interface StoreTraits {

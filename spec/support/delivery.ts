@@ -1,4 +1,4 @@
-import { DeliveredRecord } from '../../lib/ledger/delivered-record.js';
+import { TrackedRecord } from '../../lib/tracking/tracked-record.js';
 import { Ledger } from '../../lib/ledger/ledger.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
 
@@ -24,7 +24,7 @@ export function deliver(ledger: Ledger, page: readonly Delivered[], shardId = 's
       data: new Uint8Array(size),
       approximateArrivalTimestamp: undefined,
     };
-    return new DeliveredRecord('stream', shardId, fields, ledger, lastOrdinal, bytesBefore + bytes);
+    return new TrackedRecord('stream', shardId, fields, ledger, lastOrdinal, bytesBefore + bytes);
   });
   const { sequenceNumber, subSequenceNumber = 0 } = all[0]!;
   const first = { sequenceNumber: String(sequenceNumber), subSequenceNumber };

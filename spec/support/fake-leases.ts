@@ -1,8 +1,9 @@
 import { asyncScheduler, concatMap, defer, EMPTY, NEVER, of, ReplaySubject, tap, throwError, timer, type SchedulerLike } from 'rxjs';
-import type { LeasingStore, ShardIdentity } from '../../lib/checkpoints/checkpoint-store.js';
+import type { LeasingStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { LeaseLostError } from '../../lib/checkpoints/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { toShardId, type ShardName } from '../../lib/testing/shard-name.js';
+import type { ShardIdentity } from '../../lib/values/shard-id.js';
 
 /** A store of one worker's leases that notes what it is asked. */
 export interface FakeLeases extends LeasingStore {

@@ -1,7 +1,7 @@
-import { polling } from '../../lib/kinesis/polling.js';
+import { polling } from '../../lib/readers/polling.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import type { KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
-import type { FakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import type { FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { toShardId, type ShardName } from '../../lib/testing/shard-name.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
 

@@ -10,13 +10,14 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { expect } from 'chai';
 import { forkJoin, from, lastValueFrom } from 'rxjs';
-import type { Lease, ShardIdentity } from '../../lib/checkpoints/checkpoint-store.js';
+import type { Lease } from '../../lib/checkpoints/checkpoint-store.js';
 import { isCheckpointError, isLeaseLost } from '../../lib/checkpoints/errors.js';
 import { leaseTable, type LeaseTable, type LeaseTableConfig } from '../../lib/dynamodb/index.js';
 import { isInvalidConfig, isInvalidValue } from '../../lib/values/errors.js';
 import { checkpointOf, checkpointStoreContract, errorOf, readFrom, shardNamed, writeTo } from './checkpoint-store-contract.js';
 import type { DynamoDBService } from './dynamodb-services.js';
 import { faultyHandler } from './faulty-client.js';
+import type { ShardIdentity } from '../../lib/values/shard-id.js';
 
 type Row = Record<string, AttributeValue>;
 

@@ -55,11 +55,11 @@ export class LedgerModel {
     for (const record of this.blocks[block] ?? []) if (record.state === 'open') record.state = 'settled';
   }
 
-  closeClaims(): void {
+  dropUnclaimed(): void {
     for (const record of this.inView) if (record.state === 'waiting') record.state = 'closed';
   }
 
-  writeOff(): void {
+  releaseCredit(): void {
     for (const record of this.inView) record.isWrittenOff = true;
   }
 

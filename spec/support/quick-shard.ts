@@ -1,9 +1,9 @@
 import { kinesisShard, type KinesisShardConfig } from '../../lib/sources/kinesisShard.js';
-import type { Shard } from '../../lib/kinesis/shard.js';
-import { polling } from '../../lib/kinesis/polling.js';
+import type { Shard } from '../../lib/shards/shard.js';
+import { polling } from '../../lib/readers/polling.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
-import type { FakeScript } from '../../lib/testing/fake-script.js';
-import { fakeKinesis, type FakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import type { FakeScript } from '../../lib/testing/kinesis/fake-script.js';
+import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import type { Block } from '../../lib/values/block.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
 

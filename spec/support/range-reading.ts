@@ -2,7 +2,7 @@ import { map, type Observable } from 'rxjs';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import { kinesisRange, type KinesisRangeConfig } from '../../lib/sources/kinesisRange.js';
 import { kinesisRanges, type KinesisRangesConfig } from '../../lib/sources/kinesisRanges.js';
-import type { FakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import type { FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { toShardId } from '../../lib/testing/shard-name.js';
 import type { SequenceNumberRange } from '../../lib/values/sequence-range.js';
 import { textOf } from './fast-reading.js';

@@ -1,9 +1,9 @@
 import { asyncScheduler, defer, repeat, takeWhile, type Observable } from 'rxjs';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
-import type { ReadContext, ShardPage } from '../../lib/kinesis/reading.js';
+import type { ReadContext, ShardPage } from '../../lib/readers/reader.js';
 import { retryPolicy } from '../../lib/kinesis/retry.js';
-import type { ShardCursor } from '../../lib/kinesis/shard-cursor.js';
-import type { FakeKinesis } from '../../lib/testing/fakeKinesis.js';
+import type { ShardCursor } from '../../lib/readers/shard-cursor.js';
+import type { FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 
 /** How to read the first shard of a fake: no budget, three retries at once, gaps fail. Events are kept. */

@@ -1,0 +1,80 @@
+import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
+import { assertFunction, assertMethod } from '../internal/validate.js';
+import type { KinesisPort } from '../kinesis/port.js';
+import { readBudget, type ReadBudget } from '../kinesis/read-budget.js';
+import { retryPolicy, type RetryConfig, type RetryPolicy } from '../kinesis/retry.js';
+import { portOf, type KinesisClientLike } from '../kinesis/sdk-port.js';
+import type { ResolvedStream } from '../kinesis/stream-id.js';
+import type { EventSink, KinesisEvent } from '../monitoring/events.js';
+import { InvalidConfigError } from '../values/errors.js';
+import type { GapPolicy, ReadContext } from './reader.js';
+
+/** How to reach Kinesis: common to all sources. */
+export interface KinesisConfig {
+  /** A `KinesisClient` of `@aws-sdk/client-kinesis`, or a {@link KinesisPort}. */
+  readonly client: KinesisClientLike | KinesisPort;
+  /** How calls are tried again. */
+  readonly retry?: RetryConfig;
+  /**
+   * What may be read of each shard in a second. Give one {@link readBudget} to all sources of a process that read one
+   * stream. @defaultValue a budget of its own: 5 reads and 2 MiB a second and shard
+   */
+  readonly budget?: ReadBudget;
+  /**
+   * What to do when records that should be there are past the stream's retention: `'fail'` with a `RangeExpiredError`,
+   * `'continue'` with the next that is there and a `gap` event, or a function that decides. @defaultValue 'fail'
+   */
+  readonly onGap?: GapPolicy;
+  /** Takes a {@link KinesisEvent} for everything noteworthy. What it throws is ignored. */
+  readonly events?: Pick<Observer<KinesisEvent>, 'next'>;
+  /** Every timer and clock. @defaultValue asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+  /** A number from 0 up to 1, for the jitter of delays. @defaultValue Math.random */
+  readonly random?: () => number;
+}
+
+/** A {@link KinesisConfig} checked, with its defaults. */
+export interface ResolvedKinesisConfig {
+  readonly port: KinesisPort;
+  readonly retry: RetryPolicy;
+  readonly budget: ReadBudget;
+  readonly onGap: GapPolicy;
+  readonly notify: EventSink;
+  readonly scheduler: SchedulerLike;
+  readonly random: () => number;
+}
+
+/** Checks the fields common to all sources. @throws InvalidConfigError */
+export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
+  const { client, retry = {}, budget = readBudget(), onGap = 'fail', events, scheduler = asyncScheduler, random = Math.random } = config;
+  if (typeof onGap !== 'function' && onGap !== 'fail' && onGap !== 'continue') {
+    throw new InvalidConfigError(`onGap: expected 'fail', 'continue' or a function, got ${String(onGap)}`);
+  }
+  assertMethod('budget', budget, 'acquire');
+  assertMethod('scheduler', scheduler, 'now');
+  assertFunction('random', random);
+  if (events) assertMethod('events', events, 'next');
+  const policy = retryPolicy(retry, scheduler, random);
+  return { port: portOf(client), retry: policy, budget, onGap, notify: sinkOf(events), scheduler, random };
+}
+
+/** The names of the fields of a {@link KinesisConfig}. */
+export const KINESIS_FIELDS = ['client', 'retry', 'budget', 'onGap', 'events', 'scheduler', 'random'];
+
+/** What reading one shard of `stream` needs. */
+export function readContext(means: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): ReadContext {
+  const { port, budget, retry, scheduler, onGap, notify } = means;
+  return { stream, shardId, port, budget, retry, scheduler, onGap, notify };
+}
+
+/** Hands events on; an observer that throws must not stop the reading. */
+function sinkOf(events: Pick<Observer<KinesisEvent>, 'next'> | undefined): EventSink {
+  if (!events) return () => undefined;
+  return (event) => {
+    try {
+      events.next(event);
+    } catch {
+      // The observer's own fault: reported to nobody, as documented.
+    }
+  };
+}

@@ -1,0 +1,50 @@
+import { concatMap, defer, EMPTY, repeat, take, type Observable } from 'rxjs';
+import { delayOf } from '../internal/delay.js';
+import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
+import type { Reader, ShardPage } from './reader.js';
+import { ShardCursor } from './shard-cursor.js';
+
+/** How {@link polling} reads. */
+export interface PollingConfig {
+  /** Records a page. 1 to 10 000 (GetRecords, Limit). @defaultValue 10_000 */
+  readonly maxRecordsPerPage?: number;
+  /** The pause after a page that ended at the newest record, in ms. From 0 up. @defaultValue 1_000 */
+  readonly idleDelayMs?: number;
+}
+
+/**
+ * Reads shards with GetRecords: the default reader.
+ *
+ * @remarks
+ * Asks for the next page when the last one is emitted and the shard has credit: at once while behind the newest record (the
+ * read budget keeps reads at least 200 ms apart), after `idleDelayMs` when caught up. Empty pages are normal and are passed
+ * over. Records that come together with the end of the shard are emitted before it ends. Unsubscribing aborts the request.
+ *
+ * @throws InvalidConfigError when called with a number out of range.
+ *
+ * @example
+ * ```ts
+ * kinesisStream({ client, streamName: 'flights', startFrom: 'LATEST', reader: polling({ maxRecordsPerPage: 1_000 }) });
+ * ```
+ */
+export function polling(config: PollingConfig = {}): Reader {
+  const { maxRecordsPerPage = 10_000, idleDelayMs = 1_000 } = config;
+  assertKnownFields(config, ['maxRecordsPerPage', 'idleDelayMs']);
+  assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);
+  assertNumber('idleDelayMs', idleDelayMs, 0);
+
+  return (context, start, credit) =>
+    defer(() => {
+      const cursor = new ShardCursor(context, start);
+      let last: ShardPage | undefined;
+
+      const nextPage = (): Observable<ShardPage> => cursor.read(maxRecordsPerPage);
+      const remember = (page: ShardPage): ShardPage[] => [(last = page)];
+      const pause = (): Observable<unknown> => {
+        if (last?.ended) return EMPTY;
+        return delayOf(last && last.millisBehindLatest > 0 ? 0 : idleDelayMs, context.scheduler);
+      };
+
+      return credit.pipe(take(1), concatMap(nextPage), concatMap(remember), repeat({ delay: pause }));
+    });
+}

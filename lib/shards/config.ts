@@ -1,0 +1,64 @@
+import type { ObservableInput } from 'rxjs';
+import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
+import { assertFunction, assertInteger } from '../internal/validate.js';
+import { resolveStream, type ResolvedStream, type StreamConfig } from '../kinesis/stream-id.js';
+import type { CreditLimits } from '../ledger/credit.js';
+import { KINESIS_FIELDS, resolveKinesis, type KinesisConfig, type ResolvedKinesisConfig } from '../readers/config.js';
+import { polling } from '../readers/polling.js';
+import type { Reader } from '../readers/reader.js';
+import { InvalidConfigError } from '../values/errors.js';
+
+/** Where to begin a shard that has neither a checkpoint nor a parent that was read. */
+export type StartPosition = 'TRIM_HORIZON' | 'LATEST' | Date;
+
+/** How to read shards: common to `kinesisStream` and `kinesisShard`. */
+export interface ShardReadingConfig extends KinesisConfig, StreamConfig {
+  /**
+   * Where to begin a shard that has no checkpoint and no parent in view. `'LATEST'` means the first moment at which the
+   * shard was seen, by this machine's clock, and stays that. There is no default: each choice loses or repeats something.
+   */
+  readonly startFrom: StartPosition;
+  /** Where checkpoints are kept. Without one, progress ends with the process. */
+  readonly store?: CheckpointStore;
+  /** How shards are read. @defaultValue polling() */
+  readonly reader?: Reader;
+  /** A notifier: when it emits, shards complete, pipelines drain, and what was read is settled and checkpointed. */
+  readonly stop?: ObservableInput<unknown>;
+  /** Records of a shard that may be delivered and not settled before its reader pauses. From 1 up. @defaultValue 10_000 */
+  readonly maxInFlightRecords?: number;
+  /** The same in payload bytes. From 1 up. @defaultValue 16_777_216 */
+  readonly maxInFlightBytes?: number;
+}
+
+/** A {@link ShardReadingConfig} checked, with its defaults. */
+export interface ResolvedShardConfig extends ResolvedKinesisConfig {
+  readonly stream: ResolvedStream;
+  readonly startFrom: StartPosition;
+  readonly store: CheckpointStore | undefined;
+  readonly reader: Reader;
+  readonly stop: ObservableInput<unknown> | undefined;
+  readonly limits: CreditLimits;
+}
+
+/** Checks the fields common to the sources of shards. @throws InvalidConfigError */
+export function resolveShardConfig(config: ShardReadingConfig): ResolvedShardConfig {
+  const { startFrom, store, reader = polling(), stop, maxInFlightRecords = 10_000, maxInFlightBytes = 16 * 1024 * 1024 } = config;
+  const isDate = startFrom instanceof Date && !Number.isNaN(startFrom.getTime());
+  if (!isDate && startFrom !== 'TRIM_HORIZON' && startFrom !== 'LATEST') {
+    throw new InvalidConfigError(`startFrom: expected 'TRIM_HORIZON', 'LATEST' or a Date, got ${String(startFrom)}`);
+  }
+  assertFunction('reader', reader);
+  assertInteger('maxInFlightRecords', maxInFlightRecords, 1);
+  assertInteger('maxInFlightBytes', maxInFlightBytes, 1);
+  if (store && (typeof store.read !== 'function' || typeof store.write !== 'function')) {
+    throw new InvalidConfigError('store: expected a CheckpointStore with read and write');
+  }
+  const limits = { maxInFlightRecords, maxInFlightBytes };
+  return { ...resolveKinesis(config), stream: resolveStream(config), startFrom, store, reader, stop, limits };
+}
+
+/** The names of the fields of a {@link ShardReadingConfig}. */
+export const SHARD_READING_FIELDS = [
+  ...KINESIS_FIELDS,
+  ...['streamName', 'streamARN', 'startFrom', 'store', 'reader', 'stop', 'maxInFlightRecords', 'maxInFlightBytes'],
+];

@@ -1,0 +1,118 @@
+import type { GetRecordsPage, GetRecordsRequest, GetShardIteratorRequest, PortRecord } from '../../kinesis/port.js';
+import type { KinesisRecord } from '../../values/record.js';
+import { awsError } from './fake-errors.js';
+import { childrenOf } from './fake-listing.js';
+import type { FakeService } from './fake-service.js';
+import type { FakeShard } from './fake-shard.js';
+
+/** The iterator of GetShardIterator at this moment. Throws the service's errors. */
+export function answerGetShardIterator(service: FakeService, request: GetShardIteratorRequest, nowMs: number): string {
+  const shard = existingShard(service, request.ShardId, nowMs);
+  const position = startOf(service, shard, request, nowMs);
+  const asksForTrimmed = request.ShardIteratorType.endsWith('_SEQUENCE_NUMBER') && position < shard.horizonAt(nowMs);
+  const reads = asksForTrimmed ? shard.trimmedReadsAt(nowMs) : 'horizon';
+  if (reads === 'InvalidArgumentException')
+    throw awsError(reads, `${request.ShardId}: the StartingSequenceNumber is older than the retention`);
+  return service.iterators.give(shard.shardId, position, reads === 'empty-pages', nowMs);
+}
+
+/** The page of GetRecords at this moment. Throws the service's errors. */
+export function answerGetRecords(service: FakeService, request: GetRecordsRequest, nowMs: number, empty: boolean): GetRecordsPage {
+  const limit = checkedLimit(request.Limit);
+  const { shardId, position, stuck } = service.iterators.use(request.ShardIterator, nowMs);
+  const shard = existingShard(service, shardId, nowMs);
+  if (stuck) {
+    return { Records: [], NextShardIterator: service.iterators.give(shardId, position, true, nowMs), MillisBehindLatest: RETENTION_MS };
+  }
+  const start = Math.max(position, shard.horizonAt(nowMs));
+  const end = empty ? start : endOfPage(shard, start, nowMs, Math.min(limit, service.script.maxRecordsPerPage ?? MAX_LIMIT));
+  return {
+    Records: shard.log.slice(start, end).map(({ record }) => toPortRecord(record)),
+    MillisBehindLatest: millisBehind(shard, end, nowMs),
+    ...continuation(service, shard, start, end, nowMs),
+  };
+}
+
+/** What a page says of an iterator that is before trimmed records: the default retention, 24 hours. */
+const RETENTION_MS = 86_400_000;
+/** GetRecords: 1 to 10 000 records, and at most 10 MiB. */
+const MAX_LIMIT = 10_000;
+const MAX_BYTES = 10 * 1024 * 1024;
+
+function startOf({ startMs }: FakeService, shard: FakeShard, request: GetShardIteratorRequest, nowMs: number): number {
+  switch (request.ShardIteratorType) {
+    case 'TRIM_HORIZON':
+      return 0;
+    case 'LATEST':
+      return shard.arrivedAt(nowMs);
+    case 'AT_TIMESTAMP': {
+      const sinceMs = request.Timestamp.getTime() - startMs;
+      if (sinceMs > nowMs) throw awsError('InvalidArgumentException', 'The timestamp cannot be greater than the current timestamp.');
+      return shard.positionSince(sinceMs);
+    }
+    case 'AT_SEQUENCE_NUMBER':
+      return shard.positionAt(checkedNumber(request.StartingSequenceNumber));
+    case 'AFTER_SEQUENCE_NUMBER':
+      return shard.positionAfter(checkedNumber(request.StartingSequenceNumber));
+    default:
+      throw awsError('ValidationException', 'ShardIteratorType is none of the five');
+  }
+}
+
+function existingShard({ stream }: FakeService, shardId: string, nowMs: number): FakeShard {
+  const shard = stream.shards.get(shardId);
+  if (shard?.existsAt(nowMs)) return shard;
+  throw awsError('ResourceNotFoundException', `Shard ${shardId} in stream ${stream.streamName} does not exist`);
+}
+
+function checkedLimit(limit: number = MAX_LIMIT): number {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT) return limit;
+  throw awsError('InvalidArgumentException', `Limit must be 1 to ${MAX_LIMIT}, got ${limit}`);
+}
+
+function checkedNumber(sequenceNumber: string): string {
+  if (/^(?:0|[1-9]\d{0,128})$/.test(sequenceNumber)) return sequenceNumber;
+  throw awsError('InvalidArgumentException', 'StartingSequenceNumber is not a sequence number');
+}
+
+/** Counts sequence numbers and not records: an aggregate is one record to Kinesis, and the first one always fits. */
+function endOfPage(shard: FakeShard, start: number, nowMs: number, limit: number): number {
+  const arrived = shard.arrivedAt(nowMs);
+  let numbers = 0;
+  let bytes = 0;
+  let end = start;
+  while (end < arrived) {
+    const first = end;
+    do bytes += sizeOf(shard.log[end++]!.record);
+    while (end < arrived && shard.log[end]!.record.sequenceNumber === shard.log[first]!.record.sequenceNumber);
+    if (++numbers > limit || (bytes > MAX_BYTES && first > start)) return first;
+  }
+  return end;
+}
+
+function sizeOf({ data, partitionKey }: KinesisRecord): number {
+  return data.length + partitionKey.length;
+}
+
+function toPortRecord({ sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp }: KinesisRecord): PortRecord {
+  return {
+    SequenceNumber: sequenceNumber,
+    PartitionKey: partitionKey,
+    Data: data,
+    ApproximateArrivalTimestamp: approximateArrivalTimestamp,
+    ...(subSequenceNumber > 0 && { SubSequenceNumber: subSequenceNumber }),
+  };
+}
+
+/** The age of the first record that is not read; at least 1 while there is one, since 0 means caught up. */
+function millisBehind(shard: FakeShard, position: number, nowMs: number): number {
+  return position < shard.arrivedAt(nowMs) ? Math.max(1, nowMs - shard.log[position]!.atMs) : 0;
+}
+
+function continuation(service: FakeService, shard: FakeShard, start: number, end: number, nowMs: number): Partial<GetRecordsPage> {
+  const { script, stream, iterators } = service;
+  const atEnd = nowMs >= shard.closedAtMs && end >= shard.arrivedAt(nowMs);
+  const oneMore = script.lastPage === 'extra-page' && end > start;
+  if (!atEnd || oneMore) return { NextShardIterator: iterators.give(shard.shardId, end, false, nowMs) };
+  return script.childShards === false ? {} : { ChildShards: childrenOf(stream, shard.shardId, nowMs) };
+}

@@ -1,0 +1,102 @@
+import { defer, finalize, map, NEVER, timer, type Observable, type SchedulerLike } from 'rxjs';
+import type { GetRecordsRequest, GetShardIteratorRequest, KinesisPort } from '../../kinesis/port.js';
+import { answerGetRecords, answerGetShardIterator } from './fake-answers.js';
+import type { CallDetails, FakeCalls } from './fake-calls.js';
+import { awsError } from './fake-errors.js';
+import { errorOf, type FakeFault, type FakeFaults } from './fake-faults.js';
+import { answerListShards } from './fake-listing.js';
+import type { FakeService } from './fake-service.js';
+
+/** What the calls of a fake need. */
+export interface FakePortParts extends FakeService {
+  readonly calls: FakeCalls;
+  readonly faults: FakeFaults;
+  readonly scheduler: SchedulerLike;
+  /** Script time, in ms. */
+  readonly now: () => number;
+}
+
+/** Makes the three calls: each answers as of the moment it is subscribed, when its latency is over. */
+export function fakePort(parts: FakePortParts): KinesisPort {
+  const { iterators, stream } = parts;
+  return {
+    listShards: (request) =>
+      call(parts, { method: 'listShards' }, (nowMs) => {
+        checkListing(request);
+        checkStream(request, stream.streamName, request.NextToken !== undefined);
+        return answerListShards(parts, request, nowMs);
+      }),
+    getShardIterator: (request) =>
+      call(parts, detailsOfIterator(request), (nowMs) => {
+        checkStream(request, stream.streamName, false);
+        return answerGetShardIterator(parts, request, nowMs);
+      }),
+    getRecords: (request) =>
+      call(parts, detailsOfRead(request, iterators.peek(request.ShardIterator)?.shardId), (nowMs, fault) => {
+        checkStream(request, stream.streamName, true);
+        return answerGetRecords(parts, request, nowMs, fault?.answer === 'empty');
+      }),
+  };
+}
+
+type Answer<R> = (nowMs: number, fault: FakeFault | undefined) => R;
+
+function call<R>({ calls, faults, scheduler, script, now }: FakePortParts, details: CallDetails, answer: Answer<R>): Observable<R> {
+  return defer(() => {
+    const end = calls.begin(details);
+    const fault = faults.strike(details, now());
+    const outcome = attempt(() => answer(now(), fault), fault && errorOf(fault));
+    const wait = fault?.answer === 'never' ? NEVER : timer(fault?.latencyMs ?? script.latencyMs ?? 1, scheduler);
+    return wait.pipe(
+      map(() => {
+        end({ aborted: false, error: outcome.error?.name });
+        if (outcome.error) throw outcome.error;
+        return outcome.value as R;
+      }),
+      finalize(() => end({ aborted: true })),
+    );
+  });
+}
+
+function attempt<R>(make: () => R, scripted: Error | undefined): { readonly value?: R; readonly error?: Error } {
+  if (scripted) return { error: scripted };
+  try {
+    return { value: make() };
+  } catch (error) {
+    return { error: error as Error };
+  }
+}
+
+function detailsOfIterator(request: GetShardIteratorRequest): CallDetails {
+  return {
+    method: 'getShardIterator',
+    shardId: request.ShardId,
+    type: request.ShardIteratorType,
+    ...('StartingSequenceNumber' in request && { startingSequenceNumber: request.StartingSequenceNumber }),
+    ...('Timestamp' in request && { timestamp: request.Timestamp }),
+  };
+}
+
+function detailsOfRead({ Limit }: GetRecordsRequest, shardId: string | undefined): CallDetails {
+  return { method: 'getRecords', ...(shardId !== undefined && { shardId }), ...(Limit !== undefined && { limit: Limit }) };
+}
+
+/** Looser than the port's types, which a caller may have cast away. */
+interface AnyStreamId {
+  readonly StreamName?: string;
+  readonly StreamARN?: string;
+  readonly NextToken?: string;
+}
+
+/** ListShards takes a stream or a token, never both. */
+function checkListing(request: AnyStreamId): void {
+  if (request.NextToken === undefined || (request.StreamName ?? request.StreamARN) === undefined) return;
+  throw awsError('InvalidArgumentException', 'NextToken and StreamName cannot be provided together.');
+}
+
+function checkStream({ StreamName, StreamARN }: AnyStreamId, streamName: string, optional: boolean): void {
+  const name = StreamName ?? StreamARN?.split(':stream/')[1];
+  if (name === streamName || (optional && name === undefined)) return;
+  if (name === undefined) throw awsError('InvalidArgumentException', 'StreamName or StreamARN must be provided.');
+  throw awsError('ResourceNotFoundException', `Stream ${name} not found`);
+}

@@ -1,0 +1,118 @@
+import { asyncScheduler } from 'rxjs';
+import type { KinesisPort } from '../../kinesis/port.js';
+import { InvalidConfigError } from '../../values/errors.js';
+import type { KinesisRecord } from '../../values/record.js';
+import { FakeCalls, type FakeCall, type KinesisMethod } from './fake-calls.js';
+import { FakeFaults, type FakeFault } from './fake-faults.js';
+import { FakeIterators } from './fake-iterators.js';
+import { fakePort } from './fake-port.js';
+import type { FakeRecord, FakeScript, FakeTrim } from './fake-script.js';
+import { FakeStream } from './fake-stream.js';
+import type { ShardName } from '../shard-name.js';
+
+/** A Kinesis stream that follows a script: the port that sources take as `client`, a view of the calls made, and ways to change its course. */
+export interface FakeKinesis extends KinesisPort {
+  /** The records by their letter, as they are to be emitted: the values for `toBe`. */
+  readonly values: Readonly<Record<string, KinesisRecord>>;
+  /** Every call so far, oldest first, each kept up to date. */
+  readonly calls: readonly FakeCall[];
+  /** How many calls wait for their answer. */
+  readonly inFlight: number;
+  /** The calls of a method, of one shard if given. */
+  callsOf(method: KinesisMethod, shard?: ShardName): FakeCall[];
+  /** The records of a shard, whenever they arrive. */
+  records(shard: ShardName): KinesisRecord[];
+  /** Lets records arrive now, a letter each or in full. Before later records of the script in the same shard they need a `sequenceNumber` that fits. */
+  put(shard: ShardName, records: string | readonly FakeRecord[]): KinesisRecord[];
+  /** Closes a shard now; children come with `split` and `merge`. */
+  close(shard: ShardName): void;
+  /** Splits a shard now. */
+  split(shard: ShardName, into: readonly ShardName[]): void;
+  /** Merges two shards now. */
+  merge(shards: readonly [ShardName, ShardName], into: ShardName): void;
+  /** Drops records, by default now. */
+  trim(shard: ShardName, trim: FakeTrim): void;
+  /** Lets calls go wrong, by default the next one. */
+  fail(fault: FakeFault): void;
+  /** Expires every iterator given until now. */
+  expireIterators(): void;
+}
+
+/**
+ * Makes a Kinesis stream that follows a script in the time of its scheduler.
+ *
+ * @remarks
+ * The state of the stream at a call is the script at `scheduler.now()`; the fake has no timer but the latency of each call, so a
+ * virtual-time test ends when the code under test does. Errors have the names and fields of the AWS SDK's. Unsubscribing aborts a call.
+ * Sequence numbers are `1`, `2`, … in order of arrival over the whole stream, unless the script gives others.
+ *
+ * @param script - the shards, and what happens to them and to the calls.
+ * @throws InvalidConfigError when the script contradicts itself, for example a record in a shard that is closed.
+ *
+ * @example
+ * ```ts
+ * import { fakeKinesis, marbles } from 'rx-kinesis/testing';
+ * import { concatMap, map, retry } from 'rxjs';
+ *
+ * it(
+ *   'reads what has arrived',
+ *   marbles(({ expectObservable }) => {
+ *     const kinesis = fakeKinesis({
+ *       shards: {
+ *         0: '^-a-b--|',
+ *         1: { parents: [0], records: '--------c' },
+ *         2: { parents: [0], records: '---------d' },
+ *       },
+ *       faults: [{ method: 'getRecords', shard: 0, error: 'ProvisionedThroughputExceededException', times: 2 }],
+ *       latencyMs: 5,
+ *     });
+ *     const pages = kinesis
+ *       .getShardIterator({ StreamName: 'stream', ShardId: 'shardId-000000000000', ShardIteratorType: 'TRIM_HORIZON' })
+ *       .pipe(concatMap((iterator) => kinesis.getRecords({ ShardIterator: iterator }).pipe(retry(2))));
+ *
+ *     // One iterator and three reads, 5 ms each; the last read sees the shard closed.
+ *     expectObservable(pages.pipe(map(({ Records }) => Records.length))).toBe('20ms (n|)', { n: 2 });
+ *   }),
+ * );
+ * ```
+ */
+export function fakeKinesis(script: FakeScript): FakeKinesis {
+  checkScript(script);
+  const { scheduler = asyncScheduler } = script;
+  const startMs = scheduler.now();
+  const now = (): number => scheduler.now() - startMs;
+  const stream = new FakeStream(script, startMs);
+  const iterators = new FakeIterators(script.iteratorTtlMs ?? 300_000, script.expireIteratorsAtMs ?? []);
+  const calls = new FakeCalls(now);
+  const faults = new FakeFaults(script.faults ?? []);
+  return {
+    ...fakePort({ script, stream, iterators, calls, faults, scheduler, startMs, now }),
+    values: stream.values,
+    calls: calls.all,
+    get inFlight() {
+      return calls.inFlight;
+    },
+    callsOf: (method, shard) => calls.of(method, shard),
+    records: (shard) => stream.shard(shard).log.map(({ record }) => record),
+    put: (shard, records) => stream.put(shard, records, now()),
+    close: (shard) => stream.close(shard, now()),
+    split: (shard, into) => stream.reshard([shard], into, now()),
+    merge: (shards, into) => stream.reshard(shards, [into], now()),
+    trim: (shard, trim) => stream.trim(shard, { atMs: now(), ...trim }),
+    fail: (fault) => faults.add(fault),
+    expireIterators: () => iterators.expireAll(now()),
+  };
+}
+
+function checkScript({ latencyMs = 1, maxRecordsPerPage = 1, shardsPerPage = 1, iteratorTtlMs = 0 }: FakeScript): void {
+  checkNumber({ latencyMs }, 0);
+  checkNumber({ maxRecordsPerPage }, 1);
+  checkNumber({ shardsPerPage }, 1);
+  checkNumber({ iteratorTtlMs }, 0);
+}
+
+function checkNumber(field: Readonly<Record<string, number>>, least: number): void {
+  for (const [name, value] of Object.entries(field)) {
+    if (!(value >= least)) throw new InvalidConfigError(`fakeKinesis: expected ${name} to be a number from ${least} up, got ${value}`);
+  }
+}

@@ -1,0 +1,26 @@
+/** What names a shard among all streams. */
+export interface ShardName {
+  /** The name of the stream. */
+  readonly streamName: string;
+  /** The id of the shard, for example `shardId-000000000000`. */
+  readonly shardId: string;
+}
+
+/** A part of the key space 0 to 2^128 - 1, decimal and inclusive at both ends. */
+export interface HashKeyRange {
+  readonly startingHashKey: string;
+  readonly endingHashKey: string;
+}
+
+/** What a store needs to know of a shard. */
+export interface ShardIdentity extends ShardName {
+  /** The shards that it came from: none, one (split) or two (merge). */
+  readonly parentShardIds: readonly string[];
+  /** The hash keys it holds, where they are known. */
+  readonly hashKeyRange?: HashKeyRange;
+}
+
+/** One text for each shard. Both names are escaped, so that no two shards share it. */
+export function shardKey({ streamName, shardId }: ShardName): string {
+  return `${encodeURIComponent(streamName)}/${encodeURIComponent(shardId)}`;
+}

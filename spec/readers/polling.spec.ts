@@ -1,0 +1,158 @@
+import { expect } from 'chai';
+import { map, NEVER, of, Subject, type Observable } from 'rxjs';
+import { polling, type PollingConfig } from '../../lib/readers/polling.js';
+import { readBudget } from '../../lib/kinesis/read-budget.js';
+import type { ReadContext, ReadStart } from '../../lib/readers/reader.js';
+import { fakeKinesis, marbles, type FakeKinesis } from '../../lib/testing/index.js';
+import { isInvalidConfig } from '../../lib/values/errors.js';
+import { pageText, readContext } from '../support/read-context.js';
+import { thrownBy } from '../support/thrown-by.js';
+
+const HORIZON: ReadStart = { type: 'TRIM_HORIZON' };
+
+/** The pages of a shard in short. */
+function poll(
+  kinesis: FakeKinesis,
+  config?: PollingConfig,
+  credit: Observable<unknown> = of(0),
+  fields: Partial<ReadContext> = {},
+): Observable<string> {
+  return polling(config)(readContext(kinesis, fields), HORIZON, credit).pipe(map(pageText));
+}
+
+function readTimes(kinesis: FakeKinesis): number[] {
+  return kinesis.callsOf('getRecords').map(({ atMs }) => atMs);
+}
+
+describe('polling', () => {
+  it(
+    'reads to the end of the shard, and completes',
+    marbles(({ expectObservable }) => {
+      const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abcde|)' } });
+      expectObservable(poll(kinesis, { maxRecordsPerPage: 2 })).toBe('(xyz|)', { x: 'ab', y: 'cd', z: 'e|' });
+    }),
+  );
+
+  it(
+    'reads again at once while it is behind, and after a pause when it has caught up',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abc) 995ms d 1s e|' } });
+      expectObservable(poll(kinesis, { maxRecordsPerPage: 2 })).toBe('(xy) 996ms z 999ms v 999ms (w|)', {
+        x: 'ab',
+        y: 'c',
+        z: 'd',
+        v: '',
+        w: 'e|',
+      });
+      flush();
+      expect(readTimes(kinesis)).to.deep.equal([0, 0, 1_000, 2_000, 3_000]);
+    }),
+  );
+
+  it(
+    'pauses as long as it is told',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '' } });
+      expectObservable(poll(kinesis, { idleDelayMs: 50 }), '^ 149ms !').toBe('a 49ms a 49ms a', { a: '' });
+      flush();
+      expect(readTimes(kinesis)).to.deep.equal([0, 50, 100]);
+    }),
+  );
+
+  it(
+    'keeps to the budget, however far behind',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ latencyMs: 10, shards: { 0: '(abc|)', 1: { parents: [0] } } });
+      const pages = poll(kinesis, { maxRecordsPerPage: 1 }, of(0), { budget: readBudget() });
+      expectObservable(pages).toBe('20ms a 199ms b 199ms (c|)', { a: 'a', b: 'b', c: 'c|' });
+      flush();
+      expect(readTimes(kinesis)).to.deep.equal([10, 210, 410]);
+    }),
+  );
+
+  it(
+    'asks for each page when there is credit, anew each time',
+    marbles(({ hot, expectObservable, expectSubscriptions, flush }) => {
+      const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abc|)' } });
+      const credit = hot('--x-(xx)---x');
+      expectObservable(poll(kinesis, { maxRecordsPerPage: 1 }, credit)).toBe('--a-b------(c|)', { a: 'a', b: 'b', c: 'c|' });
+      expectSubscriptions(credit.subscriptions).toBe(['^-!', '--^-!', '----^------!']);
+      flush();
+      expect(readTimes(kinesis)).to.deep.equal([2, 4, 11]);
+    }),
+  );
+
+  it(
+    'asks for nothing without credit',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'abc' } });
+      expectObservable(poll(kinesis, {}, NEVER), '^ 10m !').toBe('');
+      flush();
+      expect(kinesis.calls).to.deep.equal([]);
+    }),
+  );
+
+  it(
+    'begins anew with each subscription',
+    marbles(({ expectObservable }) => {
+      const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(ab|)' } });
+      const pages = poll(kinesis);
+      expectObservable(pages).toBe('(a|)', { a: 'ab|' });
+      expectObservable(pages, '---^').toBe('---(a|)', { a: 'ab|' });
+    }),
+  );
+
+  it(
+    'fails with what the reading fails with, or the credit',
+    marbles(({ expectObservable, cold }) => {
+      const fault = Object.assign(new Error('no'), { name: 'AccessDeniedException' });
+      const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '' }, faults: [{ method: 'getRecords', error: fault, fromMs: 5 }] });
+      expectObservable(poll(kinesis, { idleDelayMs: 5 })).toBe('a----#', { a: '' }, fault);
+      expectObservable(poll(kinesis, {}, cold('--#', {}, fault))).toBe('--#', {}, fault);
+    }),
+  );
+
+  it(
+    'aborts its request, and leaves no timer, when unsubscribed',
+    marbles(({ scheduler, expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ latencyMs: 10, shards: { 0: '' } });
+      expectObservable(poll(kinesis), '^ 14ms !').toBe('');
+      expectObservable(poll(kinesis), '^ 24ms !').toBe('20ms a', { a: '' });
+      flush();
+      expect(kinesis.callsOf('getRecords').map(({ aborted, endedAtMs }) => [aborted, endedAtMs])).to.deep.equal([
+        [true, 15],
+        [false, 20],
+      ]);
+      expect(scheduler.now()).to.equal(25);
+    }),
+  );
+
+  it(
+    'emits a page before it asks for credit again',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(ab|)' } });
+      const order: string[] = [];
+      const asked = new Subject<string>();
+      asked.subscribe((text) => order.push(text));
+      const credit = of(0).pipe(map((value) => (asked.next('credit'), value)));
+      const pages = poll(kinesis, { maxRecordsPerPage: 1 }, credit).pipe(map((text) => (asked.next(text), text)));
+      expectObservable(pages).toBe('(ab|)', { a: 'a', b: 'b|' });
+      flush();
+      expect(order).to.deep.equal(['credit', 'a', 'credit', 'b|']);
+    }),
+  );
+
+  for (const [config, message] of [
+    [{ maxRecordsPerPage: 0 }, /^maxRecordsPerPage: expected a whole number from 1 to 10000, got 0$/],
+    [{ maxRecordsPerPage: 10_001 }, /^maxRecordsPerPage: .* got 10001$/],
+    [{ maxRecordsPerPage: 1.5 }, /^maxRecordsPerPage: .* got 1.5$/],
+    [{ idleDelayMs: -1 }, /^idleDelayMs: expected a finite number from 0 up, got -1$/],
+    [{ idleDelayMs: Infinity }, /^idleDelayMs: .* got Infinity$/],
+  ] as const) {
+    it(`refuses ${JSON.stringify(config)} when called`, () => {
+      const error = thrownBy(() => polling(config));
+      expect(isInvalidConfig(error)).to.equal(true);
+      expect(error).to.have.property('message').that.matches(message);
+    });
+  }
+});

@@ -1,0 +1,102 @@
+import { expect } from 'chai';
+import { asyncScheduler, NEVER } from 'rxjs';
+import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import { resolveShardConfig, type ShardReadingConfig } from '../../lib/shards/config.js';
+import { assertKnownFields } from '../../lib/internal/validate.js';
+import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
+import { isInvalidConfig } from '../../lib/values/errors.js';
+import { readContext, resolveKinesis } from '../../lib/readers/config.js';
+
+const client = fakeKinesis({ shards: {} });
+const config: ShardReadingConfig = { client, streamName: 'flights', startFrom: 'TRIM_HORIZON' };
+
+describe('the config of a source', () => {
+  it('has defaults', () => {
+    const reading = resolveShardConfig(config);
+    expect(reading).to.deep.include({
+      port: client,
+      onGap: 'fail',
+      scheduler: asyncScheduler,
+      random: Math.random,
+      stream: { streamName: 'flights', id: { StreamName: 'flights' } },
+      store: undefined,
+      stop: undefined,
+      limits: { maxInFlightRecords: 10_000, maxInFlightBytes: 16_777_216 },
+    });
+    expect(reading.retry).to.include({ maxRetries: 10, initialDelayMs: 100, maxDelayMs: 10_000 });
+    expect(reading.reader).to.be.a('function');
+  });
+
+  it('has a budget of its own for each source, unless one is given', () => {
+    const { budget } = resolveShardConfig(config);
+    expect(resolveShardConfig(config).budget).not.to.equal(budget);
+    expect(resolveShardConfig({ ...config, budget }).budget).to.equal(budget);
+  });
+
+  it('takes what it is given', () => {
+    const given = { store: memoryCheckpoints(), stop: NEVER, reader: () => NEVER, onGap: () => 'continue' as const, random: () => 0 };
+    const startFrom = new Date(7);
+    expect(resolveShardConfig({ ...config, ...given, startFrom })).to.include({ ...given, startFrom });
+  });
+
+  it('takes the name of the stream from its ARN', () => {
+    const streamARN = 'arn:aws-cn:kinesis:cn-north-1:123456789012:stream/flights';
+    const { stream } = resolveShardConfig({ ...config, streamName: undefined, streamARN });
+    expect(stream).to.deep.equal({ streamName: 'flights', id: { StreamARN: streamARN } });
+  });
+
+  it('gives a reader what it needs of one shard', () => {
+    const reading = resolveShardConfig(config);
+    const context = readContext(reading, reading.stream, 'shardId-000000000007');
+    expect(context).to.include({ shardId: 'shardId-000000000007', port: client, budget: reading.budget, scheduler: asyncScheduler });
+    expect(context).to.have.all.keys('stream', 'shardId', 'port', 'budget', 'retry', 'scheduler', 'onGap', 'notify');
+  });
+
+  it('hands events to the observer, and ignores what that throws', () => {
+    const seen: string[] = [];
+    const next = ({ type }: { readonly type: string }): never => {
+      seen.push(type);
+      throw new Error('observer');
+    };
+    const { notify } = resolveKinesis({ client, events: { next } });
+    notify({ type: 'discoveryFailed', streamName: 'flights', error: undefined });
+    expect(seen).to.deep.equal(['discoveryFailed']);
+    expect(() => resolveKinesis({ client }).notify({ type: 'discoveryFailed', streamName: 'flights', error: undefined })).not.to.throw();
+  });
+
+  describe('is refused with', () => {
+    const bad: Record<string, [object, RegExp]> = {
+      'no client': [{ client: undefined }, /client: expected a KinesisClient/],
+      'something else for a client': [{ client: {} }, /client: expected a KinesisClient/],
+      'no startFrom': [{ startFrom: undefined }, /startFrom: expected 'TRIM_HORIZON', 'LATEST' or a Date, got undefined/],
+      'a word that startFrom does not know': [{ startFrom: 'EARLIEST' }, /startFrom.*got EARLIEST/],
+      'a Date that is none': [{ startFrom: new Date(NaN) }, /startFrom.*got Invalid Date/],
+      'neither name nor ARN': [{ streamName: undefined }, /expected either streamName or streamARN/],
+      'a bad name': [{ streamName: 'my stream' }, /streamName.*"my stream"/],
+      'a bad ARN': [{ streamName: undefined, streamARN: 'arn:aws:s3:::flights' }, /streamARN/],
+      'no credit in records': [{ maxInFlightRecords: 0 }, /maxInFlightRecords: expected a whole number from 1 up, got 0/],
+      'half a record': [{ maxInFlightRecords: 1.5 }, /maxInFlightRecords.*got 1.5/],
+      'endless credit': [{ maxInFlightRecords: Infinity }, /maxInFlightRecords.*got Infinity/],
+      'a negative credit in bytes': [{ maxInFlightBytes: -1 }, /maxInFlightBytes.*got -1/],
+      'a store that cannot write': [{ store: { read: () => [] } }, /store: expected a CheckpointStore/],
+      'an onGap that it does not know': [{ onGap: 'ignore' }, /onGap: expected 'fail', 'continue' or a function, got ignore/],
+      'negative retries': [{ retry: { maxRetries: -1 } }, /retry.maxRetries.*got -1/],
+      'a negative delay': [{ retry: { initialDelayMs: -1 } }, /retry.initialDelayMs.*got -1/],
+      'a delay that is no number': [{ retry: { maxDelayMs: NaN } }, /retry.maxDelayMs.*got NaN/],
+    };
+    for (const [name, [fields, message]] of Object.entries(bad)) {
+      it(name, () => {
+        expect(() => resolveShardConfig({ ...config, ...fields }))
+          .to.throw(message)
+          .that.satisfies(isInvalidConfig);
+      });
+    }
+
+    it('a field that is not known', () => {
+      expect(() => assertKnownFields({ client, startFom: 1, stpo: 2 }, ['client', 'startFrom']))
+        .to.throw('unknown option startFom, stpo; known are client, startFrom')
+        .that.satisfies(isInvalidConfig);
+      expect(() => assertKnownFields({ client, startFrom: undefined }, ['client', 'startFrom'])).not.to.throw();
+    });
+  });
+});

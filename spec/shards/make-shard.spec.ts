@@ -1,0 +1,270 @@
+import { expect } from 'chai';
+import { bufferTime, concat, EMPTY, map, NEVER, of, repeat, ReplaySubject, retry, take, throwError, timer, type Observable } from 'rxjs';
+import { trackedShardOf } from '../../lib/tracking/trackedShardOf.js';
+import { TrackedShard } from '../../lib/tracking/tracked-shard.js';
+import { isShardReadError } from '../../lib/kinesis/errors.js';
+import type { PortChildShard } from '../../lib/kinesis/port.js';
+import { entriesOf } from '../../lib/tracking/tracked-block.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
+import { resolveShardConfig } from '../../lib/shards/config.js';
+import { makeShard, type ShardSource, type SubscriptionEnd } from '../../lib/shards/make-shard.js';
+import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
+import { isInvalidConfig } from '../../lib/values/errors.js';
+import type { KinesisRecord } from '../../lib/values/record.js';
+import { fastReading, identityOf } from '../support/fast-reading.js';
+import type { ReadStart, Reader, ShardPage } from '../../lib/readers/reader.js';
+
+const HORIZON: ReadStart = { type: 'TRIM_HORIZON' };
+const child: PortChildShard = {
+  ShardId: 'shardId-000000000001',
+  ParentShards: [],
+  HashKeyRange: { StartingHashKey: '0', EndingHashKey: '1' },
+};
+
+/** A page of records by number. */
+function page(numbers: readonly number[], ended = false): ShardPage {
+  const records = numbers.map((number) => ({ SequenceNumber: String(number), PartitionKey: 'key', Data: new Uint8Array(1) }));
+  return { records, bytes: records.length, millisBehindLatest: 0, ended, childShards: ended ? [child] : [] };
+}
+
+/** A shard with a reader by hand, and what it tells. */
+function shardWith(reader: Reader, source: Partial<ShardSource> = {}) {
+  const events: KinesisEvent[] = [];
+  const ends: Array<SubscriptionEnd | 'begin'> = [];
+  const children: Array<readonly PortChildShard[]> = [];
+  const account = new TrackedShard({ shard: { ...identityOf(0, [7]) }, notify: (event) => void events.push(event) });
+  const reading = {
+    ...resolveShardConfig(fastReading(fakeKinesis({ shards: {} }))),
+    reader,
+    notify: (event: KinesisEvent) => void events.push(event),
+  };
+  const shard = makeShard({
+    reading,
+    account,
+    open: () => of(HORIZON),
+    stop$: NEVER,
+    ended: (became) => void children.push(became),
+    subscribed: (end) => void ends.push(end ?? 'begin'),
+    ...source,
+  });
+  return { shard, account, events, ends, children };
+}
+
+const numbers = map((record: KinesisRecord) => record.sequenceNumber);
+const places = (starts: readonly ReadStart[]): string[] =>
+  starts.map((start) => ('position' in start ? `${start.type} ${start.position.sequenceNumber}` : start.type));
+
+describe('makeShard', () => {
+  it('makes an Observable with the place of the shard, and ties the account to it', () => {
+    const { shard, account } = shardWith(() => EMPTY);
+    expect(shard).to.include({ streamName: 'stream', shardId: 'shardId-000000000000' });
+    expect(shard.parentShardIds).to.deep.equal(['shardId-000000000007']);
+    expect(shard).not.to.have.any.keys('hashKeyRange', 'fencingToken');
+    expect(trackedShardOf(shard)).to.equal(account);
+  });
+
+  it('knows the fencing token as soon as the lease is taken', () => {
+    const lease: { token?: string } = {};
+    const { shard } = shardWith(() => EMPTY, { fencingToken: () => lease.token });
+    expect(shard.fencingToken).to.equal(undefined);
+    lease.token = '7';
+    expect(shard.fencingToken).to.equal('7');
+    expect(Object.keys(shard)).to.include('fencingToken');
+  });
+
+  it(
+    'emits the records of the pages, and completes with the reader; only an end that was seen is the end of the shard',
+    marbles(({ cold, expectObservable, flush }) => {
+      const pages = { a: page([1, 2]), b: page([]), c: page([3], true) };
+      const ended = shardWith(() => cold('-a-b-c-|', pages));
+      const cut = shardWith(() => cold('-a-b-|', pages));
+      expectObservable(ended.shard.pipe(numbers)).toBe('-(12)3-|');
+      expectObservable(cut.shard.pipe(numbers)).toBe('-(12)|');
+      flush();
+
+      expect(ended.children).to.deep.equal([[child]]);
+      expect(ended.account.ledger.hasEnded).to.be.true;
+      expect(ended.events.map(({ type }) => type)).to.deep.equal(['pageRead', 'pageRead', 'pageRead', 'shardEndReached']);
+      expect(cut.children).to.deep.equal([]);
+      expect(cut.account.ledger.hasEnded).to.be.false;
+    }),
+  );
+
+  it(
+    'never and empty: as the reader',
+    marbles(({ expectObservable }) => {
+      expectObservable(shardWith(() => NEVER).shard).toBe('-');
+      expectObservable(shardWith(() => EMPTY).shard).toBe('|');
+    }),
+  );
+
+  it('has told of the end, and knows it, before it completes', () => {
+    const { shard, account, children } = shardWith(() => of(page([1], true)));
+    let seen: unknown;
+    shard.subscribe({ complete: () => (seen = [account.ledger.hasEnded, children.length]) });
+    expect(seen).to.deep.equal([true, 1]);
+  });
+
+  it(
+    'errors with a ShardReadError that names the shard and the last record',
+    marbles(({ cold, flush }) => {
+      const { shard } = shardWith(() =>
+        cold('-a#', { a: page([1, 2]) }, Object.assign(new Error('secret'), { name: 'AccessDeniedException' })),
+      );
+      let error: unknown;
+      shard.subscribe({ error: (thrown: unknown) => (error = thrown) });
+      flush();
+      if (!isShardReadError(error)) throw new Error('expected a ShardReadError');
+      expect(error).to.deep.include({ streamName: 'stream', shardId: 'shardId-000000000000', retriable: false });
+      expect(error.position).to.include({ sequenceNumber: '2' });
+      expect(error.message).not.to.include('secret');
+    }),
+  );
+
+  it('stops a page in the middle when it is unsubscribed there', () => {
+    const { shard, ends } = shardWith(() => of(page([1, 2, 3, 4])));
+    const seen: string[] = [];
+    shard.pipe(numbers, take(2)).subscribe((number) => seen.push(number));
+    expect(seen).to.deep.equal(['1', '2']);
+    expect(ends).to.deep.equal(['begin', 'unsubscribe']);
+  });
+
+  it(
+    'unsubscribes the reader at once, when unsubscribed, when stopped, and when the lease is lost',
+    marbles(({ cold, scheduler, expectObservable, expectSubscriptions }) => {
+      const readings = [
+        cold('-a---b', { a: page([1]), b: page([2]) }),
+        cold('-a---b', { a: page([1]), b: page([2]) }),
+        cold('-a---b', { a: page([1]), b: page([2]) }),
+      ];
+      const subs = '^--!';
+      expectObservable(shardWith(() => readings[0]!).shard.pipe(numbers), subs).toBe('-1--');
+      expectObservable(shardWith(() => readings[1]!, { stop$: timer(3) }).shard.pipe(numbers)).toBe('-1-|');
+      const lost = shardWith(() => readings[2]!);
+      scheduler.schedule(() => lost.account.lose(), 3);
+      expectObservable(lost.shard.pipe(numbers)).toBe('-1-|');
+      for (const reading of readings) expectSubscriptions(reading.subscriptions).toBe(subs);
+    }),
+  );
+
+  it(
+    'flushes what is buffered behind it when it is stopped',
+    marbles(({ cold, expectObservable }) => {
+      const { shard } = shardWith(() => cold('-a-a-a', { a: page([1]) }), { stop$: timer(4) });
+      expectObservable(
+        shard.pipe(
+          bufferTime(100),
+          map((records) => records.length),
+        ),
+      ).toBe('----(2|)', { 2: 2 });
+    }),
+  );
+
+  it(
+    'is not opened when it is stopped already',
+    marbles(({ expectObservable, flush }) => {
+      let opened = 0;
+      const open = (): Observable<ReadStart> => of(HORIZON).pipe(map((start) => (opened++, start)));
+      expectObservable(shardWith(() => NEVER, { stop$: of(0), open }).shard).toBe('|');
+      flush();
+      expect(opened).to.equal(0);
+    }),
+  );
+
+  describe('with a second subscriber', () => {
+    it(
+      'gives that an InvalidConfigError that says what to do, and goes on for the first',
+      marbles(({ cold, expectObservable, flush }) => {
+        const { shard, ends } = shardWith(() => cold('-a-b', { a: page([1]), b: page([2]) }));
+        const errors: unknown[] = [];
+        expectObservable(shard.pipe(numbers), '^----!').toBe('-1-2');
+        timer(2).subscribe(() => shard.subscribe({ error: (error: unknown) => errors.push(error) }));
+        flush();
+        expect(errors).to.have.length(1);
+        expect(errors[0]).to.satisfy(isInvalidConfig);
+        expect((errors[0] as Error).message).to.equal('stream/shardId-000000000000: the shard has a subscriber; share() it to have more');
+        expect(ends).to.deep.equal(['begin', 'unsubscribe']);
+      }),
+    );
+
+    it('after the first is gone reads on', () => {
+      const { shard } = shardWith(() => of(page([1])));
+      const seen: string[] = [];
+      concat(shard, shard.pipe(take(1)), shard)
+        .pipe(numbers)
+        .subscribe((number) => seen.push(number));
+      expect(seen).to.deep.equal(['1', '1', '1']);
+    });
+  });
+
+  describe('subscribed again', () => {
+    /** Notes where each reading begins; the first gives two pages and fails. */
+    function failing(): { reader: Reader; starts: ReadStart[] } {
+      const starts: ReadStart[] = [];
+      const reader: Reader = (_context, start) => {
+        starts.push(start);
+        return starts.length === 1
+          ? concat(
+              of(page([1, 2]), page([3, 4])),
+              throwError(() => new Error('network')),
+            )
+          : of(page([3, 4, 5]));
+      };
+      return { reader, starts };
+    }
+
+    it('begins at the watermark, and forgets what was not settled', () => {
+      const { reader, starts } = failing();
+      const { shard, account } = shardWith(reader);
+      const blocks$ = shard.pipe(
+        map((record) => [record]),
+        withSequenceRanges(),
+      );
+      blocks$.pipe(retry(1)).subscribe(({ ranges }) => {
+        const [entry] = entriesOf(ranges);
+        if (Number(ranges.ranges[0]!.fromSeqNumber) <= 2) account.ledger.settle(entry!);
+      });
+      expect(places(starts)).to.deep.equal(['TRIM_HORIZON', 'AFTER 2']);
+      expect(account.ledger.openEntries().map(({ end }) => end.sequenceNumber)).to.deep.equal(['3', '4', '5']);
+    });
+
+    it('begins where it began, when nothing is settled', () => {
+      const { reader, starts } = failing();
+      shardWith(reader).shard.pipe(retry(1)).subscribe();
+      expect(places(starts)).to.deep.equal(['TRIM_HORIZON', 'TRIM_HORIZON']);
+    });
+
+    it('under recoverFrom goes on after the last delivered record, and forgets nothing', () => {
+      const { reader, starts } = failing();
+      const { shard, account } = shardWith(reader);
+      const onFailure = (): Observable<0> => {
+        account.resumes = true;
+        return of(0);
+      };
+      shard.pipe(retry({ delay: onFailure })).subscribe();
+      expect(places(starts)).to.deep.equal(['TRIM_HORIZON', 'AFTER 4']);
+      expect(account.resumes).to.be.false;
+      expect(account.ledger.unclaimedAfter(0)).to.have.length(3);
+    });
+
+    it('forgets what was not settled also when it is stopped before it reads (regression: that was taken for its own)', () => {
+      const { reader } = failing();
+      const stop$ = new ReplaySubject<void>(1);
+      const { shard, account } = shardWith(reader, { stop$ });
+      shard.subscribe({ error: () => stop$.next() });
+      expect(account.ledger.isSettled).to.be.false;
+      shard.subscribe();
+      expect(account.ledger.isSettled).to.be.true;
+      expect(account.ledger.watermark).to.equal(undefined);
+    });
+
+    it('tells when each subscription begins and how it ends', () => {
+      const { reader } = failing();
+      const { shard, ends } = shardWith(reader);
+      shard.pipe(retry(1), repeat(2), take(8)).subscribe();
+      expect(ends).to.deep.equal(['begin', 'error', 'begin', 'complete', 'begin', 'unsubscribe']);
+    });
+  });
+});

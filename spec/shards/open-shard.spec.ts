@@ -1,0 +1,164 @@
+import { expect } from 'chai';
+import type { NEVER } from 'rxjs';
+import { EMPTY, of, throwError } from 'rxjs';
+import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
+import { TrackedShard } from '../../lib/tracking/tracked-shard.js';
+import type { ReadyShard } from '../../lib/shards/shard-graph.js';
+import { resolveShardConfig } from '../../lib/shards/config.js';
+import type { KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
+import { openShard, progress, readCheckpoint, type Opened } from '../../lib/shards/open-shard.js';
+import { ShardLease } from '../../lib/shards/shard-lease.js';
+import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
+import { isInvalidValue } from '../../lib/values/errors.js';
+import { fastReading, identityOf } from '../support/fast-reading.js';
+import { fakeLeases } from '../support/fake-leases.js';
+
+const hashKeyRange = { startingHashKey: '0', endingHashKey: '1' };
+const shard = identityOf(0);
+
+function ready(fields: Partial<ReadyShard> = {}, closed = false): ReadyShard {
+  return {
+    shard: { ...shard, hashKeyRange, closed },
+    initial: true,
+    hasReadParent: false,
+    hasResumedParent: false,
+    unlistedParentIds: [],
+    ...fields,
+  };
+}
+
+const checkpointAt = (sequenceNumber: string): Checkpoint => ({ ...identityOf(0), sequenceNumber, subSequenceNumber: 0 });
+const storeWith = (checkpoint: Checkpoint | undefined): CheckpointStore => ({ read: () => of(checkpoint), write: () => EMPTY });
+
+/** Opens with a store that answers at once. */
+function opened(config: Partial<KinesisStreamConfig>, one: ReadyShard): Opened | undefined {
+  const reading = resolveShardConfig(fastReading(fakeKinesis({ shards: {} }), config));
+  const lease = new ShardLease(new TrackedShard({ shard, store: reading.store }));
+  let result: Opened | undefined;
+  openShard(shard, lease, one, reading, 77).subscribe((found) => (result = found));
+  return result;
+}
+
+const horizon = { type: 'TRIM_HORIZON' };
+const moment = { type: 'AT_TIMESTAMP', timestamp: new Date(77) };
+const date = new Date(5);
+
+describe('openShard', () => {
+  const rules: ReadonlyArray<[string, Partial<KinesisStreamConfig>, ReadyShard, unknown]> = [
+    ['TRIM_HORIZON: its beginning', { startFrom: 'TRIM_HORIZON' }, ready(), horizon],
+    ['TRIM_HORIZON, closed: its beginning', { startFrom: 'TRIM_HORIZON' }, ready({}, true), horizon],
+    ['a Date: that', { startFrom: date }, ready(), { type: 'AT_TIMESTAMP', timestamp: date }],
+    [
+      'a Date, a child: that',
+      { startFrom: date },
+      ready({ initial: false, hasReadParent: true }),
+      { type: 'AT_TIMESTAMP', timestamp: date },
+    ],
+    [
+      'a Date, a child of a shard that was read on from earlier work: its beginning',
+      { startFrom: date },
+      ready({ hasReadParent: true, hasResumedParent: true }),
+      horizon,
+    ],
+    [
+      'a Date, a parent out of view with a checkpoint: its beginning',
+      { startFrom: date, store: storeWith(checkpointAt('7')) },
+      ready({ unlistedParentIds: ['p'] }),
+      horizon,
+    ],
+    ['LATEST: the pinned moment', { startFrom: 'LATEST' }, ready(), moment],
+    ['LATEST, closed: nothing', { startFrom: 'LATEST' }, ready({}, true), 'skipped'],
+    ['LATEST, a parent was read: its beginning', { startFrom: 'LATEST' }, ready({ hasReadParent: true }), horizon],
+    ['LATEST, appeared later: its beginning', { startFrom: 'LATEST' }, ready({ initial: false }), horizon],
+    ['LATEST, a parent out of view, no store: the pinned moment', { startFrom: 'LATEST' }, ready({ unlistedParentIds: ['p'] }), moment],
+    [
+      'LATEST, a parent out of view with a checkpoint: its beginning',
+      { startFrom: 'LATEST', store: storeWith(checkpointAt('7')) },
+      ready({ unlistedParentIds: ['p'] }, true),
+      horizon,
+    ],
+    [
+      'LATEST, a checkpoint: that counts, and without it the beginning',
+      { startFrom: 'LATEST', store: storeWith(checkpointAt('7')) },
+      ready({}, true),
+      horizon,
+    ],
+    ['SHARD_END: done', { startFrom: 'LATEST', store: storeWith(checkpointAt('SHARD_END')) }, ready({}, true), 'done'],
+  ];
+  for (const [name, config, one, start] of rules) {
+    it(`says where to begin. ${name}`, () => {
+      expect(opened(config, one)?.start).to.deep.equal(start);
+    });
+  }
+
+  it('gives the checkpoint as it is, but not a word that says only where to begin', () => {
+    expect(opened({ store: storeWith(checkpointAt('7')) }, ready())?.checkpoint).to.deep.equal(checkpointAt('7'));
+    for (const word of ['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP'])
+      expect(opened({ startFrom: 'LATEST', store: storeWith(checkpointAt(word)) }, ready())).to.deep.equal({
+        checkpoint: undefined,
+        start: horizon,
+      });
+    expect(progress(checkpointAt('SHARD_END'))).to.deep.equal(checkpointAt('SHARD_END'));
+    expect(progress(undefined)).to.equal(undefined);
+  });
+
+  it(
+    'takes the lease, then reads again; takes none when the shard is done',
+    marbles(({ scheduler, flush }) => {
+      const store = fakeLeases({ scheduler, latencyMs: 5 });
+      const reading = resolveShardConfig(fastReading(fakeKinesis({ shards: {} }), { store }));
+      const results: Opened[] = [];
+      const open = (): void => {
+        const lease = new ShardLease(new TrackedShard({ shard, store }));
+        openShard(shard, lease, ready(), reading, 0).subscribe((found) => results.push(found));
+      };
+      open();
+      flush();
+      expect(store.log).to.deep.equal(['10 take 0']);
+      expect(scheduler.frame).to.equal(15);
+
+      (store.write(checkpointAt('SHARD_END'), shard) as typeof NEVER).subscribe();
+      flush();
+      open();
+      flush();
+      expect(results.map(({ start }) => start)).to.deep.equal([horizon, 'done']);
+      expect(store.log.filter((line) => line.includes('take'))).to.have.length(1);
+    }),
+  );
+
+  it(
+    'does not take a lease twice when what comes after fails and is tried again',
+    marbles(({ scheduler, flush }) => {
+      const inner = fakeLeases({ scheduler });
+      let reads = 0;
+      const slowDown = Object.assign(new Error('slow down'), { name: 'ThrottlingException' });
+      const store = { ...inner, read: (one: typeof shard) => (++reads === 2 ? throwError(() => slowDown) : inner.read(one)) };
+      const reading = resolveShardConfig(fastReading(fakeKinesis({ shards: {} }), { store }));
+      const results: Opened[] = [];
+      openShard(shard, new ShardLease(new TrackedShard({ shard, store })), ready(), reading, 0).subscribe((found) => results.push(found));
+      flush();
+      expect(results).to.have.length(1);
+      expect(inner.log.filter((line) => line.includes('take'))).to.have.length(1);
+    }),
+  );
+});
+
+describe('readCheckpoint', () => {
+  it('reads once, also a store that emits nothing, more, or nothing that is good', () => {
+    const read = (store: CheckpointStore | undefined): unknown[] => {
+      const found: unknown[] = [];
+      readCheckpoint(shard, store).subscribe({
+        next: (checkpoint) => found.push(checkpoint),
+        error: (error: unknown) => found.push(error),
+      });
+      return found;
+    };
+    expect(read(undefined)).to.deep.equal([undefined]);
+    expect(read({ read: () => EMPTY, write: () => EMPTY })).to.deep.equal([undefined]);
+    expect(read({ read: () => of(checkpointAt('1'), checkpointAt('2')), write: () => EMPTY })).to.deep.equal([checkpointAt('1')]);
+    const [error] = read(storeWith(checkpointAt('seven')));
+    expect(error).to.satisfy(isInvalidValue);
+    expect((error as Error).message).to.include('checkpoint of stream/shardId-000000000000');
+  });
+});

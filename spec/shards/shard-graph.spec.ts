@@ -1,0 +1,147 @@
+import { expect } from 'chai';
+import { ShardGraph, type GraphShard } from '../../lib/shards/shard-graph.js';
+
+function shard(shardId: string, ...parentShardIds: readonly string[]): GraphShard {
+  return { shardId, parentShardIds, hashKeyRange: { startingHashKey: '0', endingHashKey: '9' }, closed: false };
+}
+
+function graphOf(...shards: readonly GraphShard[]): ShardGraph {
+  const graph = new ShardGraph();
+  graph.list(shards);
+  return graph;
+}
+
+function ready(graph: ShardGraph): string[] {
+  return graph.takeReady().map(({ shard: { shardId } }) => shardId);
+}
+
+describe('ShardGraph', () => {
+  it('gives each shard without parents once', () => {
+    const graph = graphOf(shard('a'), shard('b'));
+    expect(ready(graph)).to.deep.equal(['a', 'b']);
+    expect(ready(graph)).to.deep.equal([]);
+    expect(graph.list([shard('a'), shard('b'), shard('c')])).to.deep.equal(['c']);
+    expect(ready(graph)).to.deep.equal(['c']);
+  });
+
+  it('gives the children of a split when the parent is done', () => {
+    const graph = graphOf(shard('a'), shard('a1', 'a'), shard('a2', 'a'), shard('a11', 'a1'));
+    expect(ready(graph)).to.deep.equal(['a']);
+    graph.finish('a', 'read');
+    expect(ready(graph)).to.deep.equal(['a1', 'a2']);
+    graph.finish('a2', 'read');
+    expect(ready(graph)).to.deep.equal([]);
+    graph.finish('a1', 'read');
+    expect(ready(graph)).to.deep.equal(['a11']);
+  });
+
+  for (const order of [
+    ['a', 'b'],
+    ['b', 'a'],
+  ]) {
+    it(`gives the child of a merge when both parents are done: ${order.join(' before ')}`, () => {
+      const graph = graphOf(shard('ab', 'a', 'b'), shard('a'), shard('b'));
+      expect(ready(graph)).to.deep.equal(['a', 'b']);
+      graph.finish(order[0]!, 'read');
+      expect(ready(graph)).to.deep.equal([]);
+      graph.finish(order[1]!, 'read');
+      expect(ready(graph)).to.deep.equal(['ab']);
+    });
+  }
+
+  it('does not wait for a parent that no listing shows', () => {
+    const graph = graphOf(shard('ab', 'a', 'b'), shard('b'));
+    expect(ready(graph)).to.deep.equal(['b']);
+    graph.finish('b', 'read');
+    expect(graph.takeReady()).to.deep.equal([
+      { shard: shard('ab', 'a', 'b'), initial: true, hasReadParent: true, hasResumedParent: false, unlistedParentIds: ['a'] },
+    ]);
+  });
+
+  it('tells a shard whose parents were read from one whose parents were passed over', () => {
+    const parents = [shard('a'), shard('b'), shard('c'), shard('d')];
+    const graph = graphOf(...parents, shard('ab', 'a', 'b'), shard('cd', 'c', 'd'));
+    graph.takeReady();
+    graph.finish('a', 'skipped');
+    graph.finish('b', 'read');
+    graph.finish('c', 'skipped');
+    graph.finish('d', 'skipped');
+    expect(graph.takeReady().map((item) => [item.shard.shardId, item.hasReadParent, item.unlistedParentIds])).to.deep.equal([
+      ['ab', true, []],
+      ['cd', false, []],
+    ]);
+  });
+
+  it('tells the shards of the first listing from those that came later', () => {
+    const graph = graphOf(shard('a'));
+    graph.list([shard('a'), shard('b')]);
+    graph.announce([shard('c', 'a')]);
+    graph.finish('a', 'read');
+    expect(graph.takeReady().map((item) => [item.shard.shardId, item.initial])).to.deep.equal([
+      ['a', true],
+      ['b', false],
+      ['c', false],
+    ]);
+  });
+
+  describe('told of children ahead of the listing', () => {
+    it('gives them when their parents are done', () => {
+      const graph = graphOf(shard('a'), shard('b'));
+      graph.takeReady();
+      expect(graph.announce([shard('a1', 'a'), shard('ab', 'a', 'b')])).to.equal(true);
+      expect(graph.size).to.equal(4);
+      graph.finish('a', 'read');
+      expect(ready(graph)).to.deep.equal(['a1']);
+      graph.finish('b', 'read');
+      expect(ready(graph)).to.deep.equal(['ab']);
+    });
+
+    it('asks for a listing when it does not know a parent, which may still be to be read', () => {
+      const graph = graphOf(shard('a'));
+      graph.takeReady();
+      graph.finish('a', 'read');
+      expect(graph.announce([shard('a1', 'a'), shard('ab', 'a', 'b')])).to.equal(false);
+      expect(ready(graph)).to.deep.equal(['a1']);
+      graph.list([shard('a'), shard('b'), shard('a1', 'a'), shard('ab', 'a', 'b')]);
+      expect(ready(graph)).to.deep.equal(['b']);
+      graph.finish('b', 'read');
+      expect(ready(graph)).to.deep.equal(['ab']);
+    });
+
+    it('gives them once, whoever names them', () => {
+      const graph = graphOf(shard('a'), shard('b'), shard('ab', 'a', 'b'));
+      graph.takeReady();
+      graph.finish('a', 'read');
+      graph.announce([shard('ab', 'a', 'b')]);
+      graph.finish('b', 'read');
+      graph.announce([shard('ab', 'a', 'b')]);
+      expect(ready(graph)).to.deep.equal(['ab']);
+      expect(graph.list([shard('a'), shard('b'), shard('ab', 'a', 'b')])).to.deep.equal([]);
+      expect(ready(graph)).to.deep.equal([]);
+    });
+
+    it('keeps those that a listing does not show yet', () => {
+      const graph = graphOf(shard('a'));
+      graph.announce([shard('a1', 'a')]);
+      graph.list([shard('a')]);
+      expect(graph.size).to.equal(2);
+    });
+  });
+
+  it('forgets what is done and listed no more, and nothing else', () => {
+    const graph = graphOf(shard('a'), shard('b'), shard('a1', 'a'));
+    graph.takeReady();
+    graph.finish('a', 'read');
+    graph.list([shard('a'), shard('b'), shard('a1', 'a')]);
+    expect(graph.size).to.equal(3);
+    graph.list([shard('a1', 'a')]);
+    expect(graph.size).to.equal(2);
+    expect(ready(graph)).to.deep.equal(['a1']);
+  });
+
+  it('passes over the end of a shard that it does not know', () => {
+    const graph = graphOf(shard('a'));
+    graph.finish('z', 'read');
+    expect([graph.size, ready(graph)]).to.deep.equal([1, ['a']]);
+  });
+});

@@ -1,0 +1,28 @@
+import { TrackedShard, type TrackedShardOptions } from '../../lib/tracking/tracked-shard.js';
+import { openBlock } from '../../lib/tracking/tracked-block.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { deliverPage } from '../../lib/tracking/deliverPage.js';
+import type { Block } from '../../lib/values/block.js';
+import type { KinesisRecord } from '../../lib/values/record.js';
+
+/** A shard without a source: records are delivered by number, one byte each. */
+export interface HandFedShard {
+  readonly account: TrackedShard;
+  readonly events: KinesisEvent[];
+  /** Delivers a page of records. */
+  deliver(...numbers: readonly number[]): readonly KinesisRecord[];
+  /** Delivers a page of records and makes a block of it. */
+  block(...numbers: readonly number[]): Block;
+}
+
+/** Makes a {@link HandFedShard}. */
+export function handFedShard(opening: Partial<TrackedShardOptions> = {}, shardId = 'shardId-000000000000'): HandFedShard {
+  const events: KinesisEvent[] = [];
+  const shard = { streamName: 'stream', shardId, parentShardIds: [] };
+  const account = new TrackedShard({ shard, notify: (event) => void events.push(event), ...opening });
+  const deliver = (...numbers: readonly number[]): readonly KinesisRecord[] => {
+    const records = numbers.map((number) => ({ SequenceNumber: String(number), PartitionKey: 'key', Data: new Uint8Array(1) }));
+    return deliverPage({ records, bytes: records.length, millisBehindLatest: 0, ended: false, childShards: [] }, account);
+  };
+  return { account, events, deliver, block: (...numbers) => openBlock(deliver(...numbers)) };
+}

@@ -1,0 +1,251 @@
+import { expect } from 'chai';
+import { from, type SchedulerLike } from 'rxjs';
+import { CheckpointSchedule } from '../../lib/tracking/checkpoint-schedule.js';
+import { isCheckpointError, LeaseLostError } from '../../lib/checkpoints/errors.js';
+import { Settlement } from '../../lib/tracking/settlement.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
+import type { Block } from '../../lib/values/block.js';
+import { recordingStore, type RecordingStore } from '../support/recording-store.js';
+import { handFedShard } from '../support/hand-fed-shard.js';
+
+interface Setup {
+  readonly scheduler: SchedulerLike;
+  readonly store?: RecordingStore;
+  readonly intervalMs?: number;
+  readonly maxRetries?: number;
+  readonly random?: () => number;
+}
+
+/** A schedule over one store, and how to settle. */
+function scheduled({ scheduler, store = recordingStore({ scheduler }), intervalMs = 10, maxRetries = 0, random = () => 0.5 }: Setup) {
+  const settlement = new Settlement(undefined);
+  const schedule = new CheckpointSchedule(settlement, undefined, intervalMs, { maxRetries, retryDelayMs: 8, scheduler, random });
+  const settle = ({ ranges }: Block): void => {
+    settlement.settle(ranges);
+    schedule.noteSettled();
+  };
+  return { store, schedule, settlement, settle, shard: handFedShard({ store }) };
+}
+
+describe('CheckpointSchedule', () => {
+  it(
+    'writes at the next multiple of the interval since it was made, whatever settled before, once',
+    marbles(({ scheduler, expectObservable, flush }) => {
+      const { store, schedule, settle, shard } = scheduled({ scheduler });
+      for (const [i, ms] of [3, 5, 11, 29].entries()) {
+        const block = shard.block(i + 1);
+        scheduler.schedule(() => settle(block), ms);
+      }
+      expectObservable(schedule.writeAtTicks(), '^ 60ms !').toBe('-');
+      flush();
+
+      expect(store.kept).to.deep.equal(['10 2', '20 3', '30 4']);
+    }),
+  );
+
+  it(
+    'has no timer while there is nothing to write',
+    marbles(({ scheduler, flush }) => {
+      const { schedule, settle, shard } = scheduled({ scheduler });
+      const blocks = [shard.block(1), shard.block(2)];
+      const subscription = schedule.writeAtTicks().subscribe();
+      expect(scheduler.actions).to.have.length(0);
+      settle(blocks[0]!);
+      settle(blocks[1]!);
+      expect(scheduler.actions).to.have.length(1);
+      flush();
+
+      expect(scheduler.actions).to.have.length(0);
+      expect(scheduler.frame).to.equal(10);
+      subscription.unsubscribe();
+    }),
+  );
+
+  for (const latencyMs of [undefined, 3, 12]) {
+    it(
+      `tries a failed write again at the next tick, with nothing new (${latencyMs === undefined ? 'synchronous store' : `${latencyMs} ms`})`,
+      marbles(({ scheduler, flush }) => {
+        const store = recordingStore({ latencyMs, scheduler });
+        const { schedule, settle, shard } = scheduled({ scheduler, store });
+        store.refuse(new Error('refused'));
+        schedule.writeAtTicks().subscribe();
+        settle(shard.block(1));
+        flush();
+
+        expect(store.asked).to.deep.equal(['10 1', latencyMs === 12 ? '30 1' : '20 1']);
+        expect(store.kept).to.have.length(1);
+        expect(shard.events.map(({ type }) => type)).to.deep.equal(['pageRead', 'checkpointFailed', 'checkpointWritten']);
+      }),
+    );
+  }
+
+  it(
+    'retries a failed write with full jitter, up to maxRetries, and not at the ticks in between',
+    marbles(({ scheduler, flush }) => {
+      const store = recordingStore({ scheduler });
+      const { schedule, settle, shard } = scheduled({ scheduler, store, maxRetries: 3 });
+      store.refuse(new Error('refused'), 4);
+      schedule.writeAtTicks().subscribe();
+      settle(shard.block(1));
+      flush();
+
+      // 8, 16 and 32 ms at most, half of each; then the next tick.
+      expect(store.asked).to.deep.equal(['10 1', '14 1', '22 1', '38 1', '40 1']);
+    }),
+  );
+
+  it(
+    'makes one write of a shard at a time, and others of other shards meanwhile',
+    marbles(({ scheduler, flush }) => {
+      const store = recordingStore({ latencyMs: 25, scheduler });
+      const { schedule, settle, shard } = scheduled({ scheduler, store });
+      const other = handFedShard({ store }, 'shardId-000000000001');
+      schedule.writeAtTicks().subscribe();
+      for (const [ms, tracked, number] of [
+        [1, shard, 1],
+        [12, shard, 2],
+        [13, other, 100],
+        [22, shard, 3],
+      ] as const) {
+        scheduler.schedule(() => settle(tracked.block(number)), ms);
+      }
+      flush();
+
+      expect(store.asked).to.deep.equal(['10 1', '20 100', '40 3']);
+      expect(store.mostAtOnce).to.equal(2);
+    }),
+  );
+
+  it(
+    'never writes by itself with the interval Infinity',
+    marbles(({ scheduler, flush }) => {
+      const { store, schedule, settle, shard } = scheduled({ scheduler, intervalMs: Infinity });
+      schedule.writeAtTicks().subscribe();
+      settle(shard.block(1));
+      flush();
+      expect(store.asked).to.deep.equal([]);
+
+      schedule.writeLast().subscribe();
+      expect(store.asked).to.deep.equal(['0 1']);
+    }),
+  );
+
+  it(
+    'forgets a shard that is at its end, and one that is lost, when there is nothing more to write',
+    marbles(({ scheduler, flush }) => {
+      const { store, schedule, settlement, settle, shard } = scheduled({ scheduler });
+      const lost = handFedShard({ store }, 'shardId-000000000001');
+      const going = handFedShard({ store }, 'shardId-000000000002');
+      schedule.writeAtTicks().subscribe();
+      for (const tracked of [shard, lost, going]) settle(tracked.block(1));
+      shard.account.ledger.end();
+      lost.account.lose();
+      flush();
+
+      expect(store.kept).to.deep.equal(['10 SHARD_END', '10 1']);
+      expect(settlement.accounts).to.deep.equal([going.account]);
+    }),
+  );
+
+  describe('reports a block that holds the watermark', () => {
+    it(
+      'when it does so from one tick to the next: once, and once more at the end',
+      marbles(({ scheduler, flush }) => {
+        const { schedule, settle, shard } = scheduled({ scheduler });
+        const dropped = shard.block(1, 2);
+        schedule.writeAtTicks().subscribe();
+        for (const [i, ms] of [1, 35, 45].entries()) scheduler.schedule(() => settle(shard.block(3 + i)), ms);
+        flush();
+
+        const held = { type: 'watermarkHeld', streamName: 'stream', shardId: 'shardId-000000000000', ranges: dropped.ranges.ranges };
+        const heldEvents = (): unknown[] => shard.events.filter(({ type }) => type === 'watermarkHeld');
+        expect(heldEvents()).to.deep.equal([{ ...held, heldMs: 10 }]);
+
+        schedule.reportDropped();
+        expect(heldEvents()).to.deep.equal([
+          { ...held, heldMs: 10 },
+          { ...held, heldMs: 0 },
+        ]);
+      }),
+    );
+  });
+
+  describe('the last writes', () => {
+    it(
+      'are all awaited, then the first error goes on, naming its shard',
+      marbles(({ scheduler, expectObservable, flush }) => {
+        const slow = recordingStore({ latencyMs: 9, scheduler });
+        const failing = recordingStore({ latencyMs: 3, scheduler });
+        const cause = new Error('refused');
+        failing.refuse(cause, 2);
+        const { schedule, settle } = scheduled({ scheduler });
+        settle(handFedShard({ store: slow }, 'shardId-000000000001').block(1));
+        settle(handFedShard({ store: failing }, 'shardId-000000000002').block(1));
+        settle(handFedShard({ store: failing }, 'shardId-000000000003').block(1));
+
+        const errors: unknown[] = [];
+        schedule.writeLast().subscribe({ error: (error: unknown) => errors.push(scheduler.now(), error) });
+        flush();
+
+        expect(slow.kept).to.deep.equal(['9 1']);
+        expect(errors[0]).to.equal(9);
+        expect(errors[1]).to.satisfy(isCheckpointError);
+        expect(errors[1]).to.include({ shardId: 'shardId-000000000002', streamName: 'stream', retriable: true, cause });
+        expectObservable(schedule.writeLast()).toBe('12ms |');
+      }),
+    );
+
+    it(
+      'hand on an error of this package as it is, and do not count a lost lease as one',
+      marbles(({ scheduler }) => {
+        const store = recordingStore({ scheduler });
+        const { schedule, settle, shard } = scheduled({ scheduler, store });
+        const place = { streamName: 'stream', shardId: 'shardId-000000000000' };
+        const seen: unknown[] = [];
+        const observer = { error: (error: unknown) => seen.push(error), complete: () => seen.push('complete') };
+        settle(shard.block(1));
+        // The store itself says that it cannot be: not retriable, so it is not tried again.
+        from(store.write({ ...place, sequenceNumber: '9', subSequenceNumber: 0 }, { ...place, parentShardIds: [] })).subscribe();
+        schedule.writeLast().subscribe(observer);
+        expect(seen[0]).to.satisfy(isCheckpointError);
+        expect(seen[0]).to.include({ retriable: false });
+
+        store.refuse(new LeaseLostError(place));
+        schedule.writeLast().subscribe(observer);
+        expect(seen[1]).to.equal('complete');
+        expect(shard.account.isLost).to.equal(true);
+      }),
+    );
+
+    it(
+      'say that the shard is drained',
+      marbles(({ scheduler }) => {
+        const { schedule, settle, shard } = scheduled({ scheduler });
+        settle(shard.block(1));
+        let changes = 0;
+        shard.account.changes$.subscribe(() => changes++);
+        schedule.writeLast().subscribe();
+        expect(shard.account.isDrained).to.equal(true);
+        expect(changes).to.equal(1);
+      }),
+    );
+
+    it(
+      'are begun, and not awaited, by startLast; a refusal goes nowhere',
+      marbles(({ scheduler, flush }) => {
+        const store = recordingStore({ latencyMs: 5, scheduler });
+        const { schedule, settle, shard } = scheduled({ scheduler, store });
+        settle(shard.block(1));
+        schedule.startLast();
+        flush();
+        expect(store.kept).to.deep.equal(['5 1']);
+
+        store.refuse(new Error('refused'));
+        settle(shard.block(2));
+        schedule.startLast();
+        flush();
+        expect(store.asked).to.deep.equal(['0 1', '5 2']);
+      }),
+    );
+  });
+});

@@ -1,0 +1,230 @@
+import { expect } from 'chai';
+import { EMPTY, NEVER, of, Subject, throwError, type Observable } from 'rxjs';
+import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
+import { CheckpointWriter } from '../../lib/tracking/checkpoint-writer.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
+import { checkpointOf, shardNamed } from '../support/checkpoint-store-contract.js';
+import type { ShardIdentity } from '../../lib/values/shard-id.js';
+
+const shard = shardNamed();
+const at = (sequenceNumber: number | string): Checkpoint => checkpointOf(shard, String(sequenceNumber));
+const shortOf = (event: KinesisEvent): string => `${event.type} ${'sequenceNumber' in event ? event.sequenceNumber : ''}`;
+
+/** A writer over a store whose writes are those given, one after the other. */
+function writerOver(writes: ReadonlyArray<Observable<unknown>>, written?: Checkpoint) {
+  const asked: string[] = [];
+  const events: KinesisEvent[] = [];
+  const state: { current: Checkpoint | undefined; onEvent: () => void } = { current: at(5), onEvent: () => undefined };
+  const store: CheckpointStore = {
+    read: () => EMPTY,
+    write: (checkpoint, { shardId }: ShardIdentity) => {
+      expect(shardId).to.equal(shard.shardId);
+      asked.push(checkpoint.sequenceNumber);
+      return writes[asked.length - 1] ?? EMPTY;
+    },
+  };
+  const notify = (event: KinesisEvent): void => {
+    events.push(event);
+    state.onEvent();
+  };
+  const writer = new CheckpointWriter(store, shard, () => state.current, notify, written);
+  return { writer, asked, events, state };
+}
+
+describe('CheckpointWriter', () => {
+  it(
+    'writes what is new, emits it when it is durable, and tells of it',
+    marbles(({ cold, expectObservable, expectSubscriptions, flush }) => {
+      const write = cold('  --a-|   ');
+      const subs = '        ^---!   ';
+      const expected = '    ----(5|)';
+      const { writer, events } = writerOver([write]);
+
+      expectObservable(writer.flush()).toBe(expected, { 5: at(5) });
+      expectSubscriptions(write.subscriptions).toBe(subs);
+      flush();
+
+      const { streamName, shardId } = shard;
+      expect(events).to.deep.equal([{ type: 'checkpointWritten', streamName, shardId, sequenceNumber: '5', subSequenceNumber: 0 }]);
+      expect(writer.isDue).to.equal(false);
+    }),
+  );
+
+  it('does nothing until it is subscribed', () => {
+    const { writer, asked } = writerOver([]);
+    void writer.flush();
+    expect(asked).to.deep.equal([]);
+  });
+
+  describe('completes at once without a write', () => {
+    const cases: Record<string, readonly [current: Checkpoint | undefined, written: Checkpoint | undefined]> = {
+      'when there is nothing yet': [undefined, undefined],
+      'when the store holds it already': [at(5), at(5)],
+      'when the store is ahead': [at(5), at(10)],
+      'when the shard is done in the store': [at(5), at('SHARD_END')],
+    };
+    for (const [when, [current, written]] of Object.entries(cases)) {
+      it(
+        when,
+        marbles(({ expectObservable }) => {
+          const { writer, asked, state } = writerOver([], written);
+          state.current = current;
+          expect(writer.isDue).to.equal(false);
+          expectObservable(writer.flush()).toBe('|');
+          expect(asked).to.deep.equal([]);
+        }),
+      );
+    }
+  });
+
+  it('writes only ahead: numbers compare as numbers (regression: as strings)', () => {
+    const { writer, asked, state } = writerOver([], at(9));
+    for (const next of [10, 8, 10, 100, 20, 'SHARD_END', 200]) {
+      state.current = at(next);
+      writer.flush().subscribe();
+    }
+    expect(asked).to.deep.equal(['10', '100', 'SHARD_END']);
+  });
+
+  it(
+    'makes one write at a time: who asks meanwhile gets that one, then what is new since',
+    marbles(({ cold, scheduler, expectObservable, expectSubscriptions }) => {
+      const first = cold('  ----|           ');
+      const firstSubs = '   ^---!           ';
+      const second = cold('     ---|        ');
+      const secondSubs = '  ----^--!        ';
+      const expected1 = '   ----(5|)        ';
+      const expected2 = '   ----5--(7|)     ';
+      const { writer, state } = writerOver([first, second]);
+      scheduler.schedule(() => (state.current = at(7)), 2);
+
+      expectObservable(writer.flush(), '^').toBe(expected1, { 5: at(5) });
+      expectObservable(writer.flush(), '-^').toBe(expected2, { 5: at(5), 7: at(7) });
+      expectSubscriptions(first.subscriptions).toBe(firstSubs);
+      expectSubscriptions(second.subscriptions).toBe(secondSubs);
+    }),
+  );
+
+  it(
+    'lets any number wait for one write',
+    marbles(({ cold, expectObservable, flush }) => {
+      const { writer, asked } = writerOver([cold('----|')]);
+      for (const subscription of ['^', '-^', '--^', '---^']) expectObservable(writer.flush(), subscription).toBe('----(5|)', { 5: at(5) });
+      flush();
+      expect(asked).to.deep.equal(['5']);
+    }),
+  );
+
+  it(
+    'does not cut a write short when nobody waits any more',
+    marbles(({ cold, expectObservable, expectSubscriptions, flush }) => {
+      const write = cold('  ----|');
+      const subs = '        ^---!';
+      const { writer, events } = writerOver([write]);
+
+      expectObservable(writer.flush(), '^-!').toBe('-----');
+      expectSubscriptions(write.subscriptions).toBe(subs);
+      flush();
+
+      expect(events.map(shortOf)).to.deep.equal(['checkpointWritten 5']);
+      expect(writer.isDue).to.equal(false);
+    }),
+  );
+
+  it(
+    'errs when the write fails, tells of it, and writes the same again when asked again',
+    marbles(({ cold, expectObservable, flush }) => {
+      const { writer, events } = writerOver([cold('--#', {}, 'refused'), cold('-|')]);
+
+      expectObservable(writer.flush()).toBe('     --#', {}, 'refused');
+      expectObservable(writer.flush(), '---^').toBe('----(5|)', { 5: at(5) });
+      flush();
+
+      const { streamName, shardId } = shard;
+      const place = { streamName, shardId, sequenceNumber: '5', subSequenceNumber: 0 };
+      expect(events).to.deep.equal([
+        { type: 'checkpointFailed', ...place, error: 'refused' },
+        { type: 'checkpointWritten', ...place },
+      ]);
+    }),
+  );
+
+  it(
+    'writes again for who asked during a write that fails, without the error',
+    marbles(({ cold, expectObservable }) => {
+      const { writer } = writerOver([cold('----#', {}, 'refused'), cold('--|')]);
+
+      expectObservable(writer.flush()).toBe('      ----#       ', {}, 'refused');
+      expectObservable(writer.flush(), '-^').toBe('------(5|)', { 5: at(5) });
+    }),
+  );
+
+  it('takes a store that throws for one whose write fails', () => {
+    const error = new Error('thrown');
+    const store: CheckpointStore = {
+      read: () => EMPTY,
+      write: () => {
+        throw error;
+      },
+    };
+    const errors: unknown[] = [];
+    const writer = new CheckpointWriter(
+      store,
+      shard,
+      () => at(5),
+      () => undefined,
+    );
+    for (let i = 0; i < 2; i++) writer.flush().subscribe({ error: (e: unknown) => errors.push(e) });
+    expect(errors).to.deep.equal([error, error]);
+  });
+
+  for (const [kind, answer] of Object.entries({ promise: () => Promise.resolve(), array: () => [1, 2], observable: () => of(1, 2) })) {
+    it(`takes a store whose write gives ${kind}`, async () => {
+      const seen: unknown[] = [];
+      const store: CheckpointStore = { read: () => EMPTY, write: answer };
+      await new CheckpointWriter(
+        store,
+        shard,
+        () => at(5),
+        () => undefined,
+      )
+        .flush()
+        .forEach((checkpoint) => seen.push(checkpoint));
+      expect(seen).to.deep.equal([at(5)]);
+    });
+  }
+
+  it('may be asked again from within the event of a write', () => {
+    const done = new Subject<void>();
+    const { writer, asked, state } = writerOver([done, of(1)]);
+    state.onEvent = () => {
+      state.onEvent = () => undefined;
+      state.current = at(6);
+      writer.flush().subscribe();
+    };
+    const seen: string[] = [];
+    writer.flush().subscribe({ next: ({ sequenceNumber }) => seen.push(sequenceNumber), complete: () => seen.push('|') });
+    done.complete();
+
+    expect(asked).to.deep.equal(['5', '6']);
+    expect(seen).to.deep.equal(['5', '|']);
+  });
+
+  it('stays with what is new while a write never ends', () => {
+    const { writer, asked, state } = writerOver([NEVER]);
+    writer.flush().subscribe();
+    state.current = at(6);
+    writer.flush().subscribe();
+    expect(writer.isDue).to.equal(true);
+    expect(asked).to.deep.equal(['5']);
+  });
+
+  it('is not held up by an error that nobody takes', () => {
+    const { writer, asked } = writerOver([throwError(() => 'refused'), of(1)]);
+    writer.flush().subscribe({ error: () => undefined });
+    writer.flush().subscribe();
+    expect(asked).to.deep.equal(['5', '5']);
+    expect(writer.isDue).to.equal(false);
+  });
+});

@@ -1,0 +1,158 @@
+import { expect } from 'chai';
+import { map, type Observable } from 'rxjs';
+import type { TestScheduler } from 'rxjs/testing';
+import { entriesOf, openBlock } from '../../lib/tracking/tracked-block.js';
+import { creditOf } from '../../lib/tracking/creditOf.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
+import type { Block } from '../../lib/values/block.js';
+import { handFedShard, type HandFedShard } from '../support/hand-fed-shard.js';
+
+const settle = (block: Block): void => entriesOf(block.ranges).forEach((entry) => entry.ledger.settle(entry));
+
+/** The credit of a shard that may have 3 records or 100 bytes in flight: `c` when it comes. */
+function credit({ account }: HandFedShard, scheduler: TestScheduler, maxInFlightBytes = 100): Observable<string> {
+  return creditOf(account, { maxInFlightRecords: 3, maxInFlightBytes }, scheduler).pipe(map(() => 'c'));
+}
+
+describe('creditOf', () => {
+  it(
+    'emits once at once, while there is credit',
+    marbles(({ scheduler, expectObservable }) => {
+      const shard = handFedShard();
+      shard.block(1, 2);
+      expectObservable(credit(shard, scheduler)).toBe('(c|)');
+    }),
+  );
+
+  it(
+    'looks when it is subscribed, and each time',
+    marbles(({ scheduler, expectObservable }) => {
+      const shard = handFedShard();
+      const credit$ = credit(shard, scheduler);
+      const block = shard.block(1, 2, 3);
+      expectObservable(credit$, '^-!').toBe('---');
+      scheduler.schedule(() => settle(block), 10);
+      expectObservable(credit$, '--------------------^').toBe('--------------------(c|)');
+    }),
+  );
+
+  it(
+    'waits for an open block however long, and comes after the settling, not in its midst',
+    marbles(({ scheduler, expectObservable }) => {
+      const shard = handFedShard();
+      const block = shard.block(1, 2, 3);
+      let isSettling = false;
+      scheduler.schedule(() => {
+        isSettling = true;
+        settle(block);
+        isSettling = false;
+      }, 60_000);
+      expectObservable(credit(shard, scheduler).pipe(map(() => isSettling))).toBe('60s (s|)', { s: false });
+    }),
+  );
+
+  it(
+    'tells, once, that it has waited for 10 s',
+    marbles(({ scheduler, expectObservable, flush }) => {
+      const shard = handFedShard();
+      const block = shard.block(1, 2, 3);
+      scheduler.schedule(() => settle(block), 60_000);
+      expectObservable(credit(shard, scheduler)).toBe('60s (c|)');
+      flush();
+      const { streamName, shardId } = shard.account.shard;
+      const paused = {
+        type: 'readerPaused',
+        streamName,
+        shardId,
+        records: 3,
+        bytes: shard.account.ledger.deliveredBytes,
+        pausedMs: 10_000,
+      };
+      expect(shard.events.filter(({ type }) => type === 'readerPaused')).to.deep.equal([paused]);
+    }),
+  );
+
+  it(
+    'comes with the settling of part of what is in flight, if that is enough',
+    marbles(({ scheduler, expectObservable }) => {
+      const shard = handFedShard();
+      const [first, second] = [shard.block(1, 2), shard.block(3, 4)];
+      scheduler.schedule(() => settle(second), 7);
+      expectObservable(credit(shard, scheduler)).toBe('-------(c|)');
+      void first;
+    }),
+  );
+
+  it(
+    'counts bytes too',
+    marbles(({ scheduler, expectObservable }) => {
+      const shard = handFedShard();
+      const block = shard.block(1, 2);
+      scheduler.schedule(() => settle(block), 7);
+      expectObservable(credit(shard, scheduler, 2)).toBe('-------(c|)');
+    }),
+  );
+
+  it(
+    'comes after a second when nobody has put what was delivered into a block: a filter may have dropped it',
+    marbles(({ scheduler, expectObservable, flush }) => {
+      const shard = handFedShard();
+      shard.deliver(1, 2, 3, 4);
+      expectObservable(credit(shard, scheduler)).toBe('1s (c|)');
+      flush();
+      expect(shard.account.ledger.outstandingRecords).to.equal(0);
+    }),
+  );
+
+  it(
+    'waits for the block, if one is made of them within the second',
+    marbles(({ scheduler, expectObservable }) => {
+      const shard = handFedShard();
+      const records = shard.deliver(1, 2, 3, 4);
+      let block: Block;
+      scheduler.schedule(() => (block = openBlock(records)), 900);
+      scheduler.schedule(() => settle(block), 5_000);
+      expectObservable(credit(shard, scheduler)).toBe('5s (c|)');
+    }),
+  );
+
+  it(
+    'does not count what is on its way into a block as dropped, as long as another block is open',
+    marbles(({ scheduler, expectObservable }) => {
+      const shard = handFedShard();
+      const block = shard.block(1);
+      shard.deliver(2, 3, 4);
+      scheduler.schedule(() => settle(block), 5_000);
+      expectObservable(credit(shard, scheduler)).toBe('6s (c|)');
+    }),
+  );
+
+  it(
+    'is not put off by blocks that settle all the time (regression: each change began the wait anew)',
+    marbles(({ scheduler, expectObservable, flush }) => {
+      const shard = handFedShard();
+      const blocks = Array.from({ length: 40 }, (_, i) => shard.block(i + 1));
+      let timers = 0;
+      scheduler.schedule(() => {
+        const schedule = scheduler.schedule.bind(scheduler);
+        scheduler.schedule = (...args) => (timers++, schedule(...args));
+        blocks.forEach(settle);
+        scheduler.schedule = schedule;
+      }, 5);
+      expectObservable(credit(shard, scheduler)).toBe('-----(c|)');
+      flush();
+      expect(timers).to.equal(1);
+    }),
+  );
+
+  it(
+    'makes no timer while it waits for work',
+    marbles(({ scheduler, expectObservable, flush }) => {
+      const shard = handFedShard();
+      shard.block(1, 2, 3);
+      expectObservable(credit(shard, scheduler), '^ 99ms !').toBe('-');
+      flush();
+      expect(scheduler.frame).to.equal(100);
+    }),
+  );
+});

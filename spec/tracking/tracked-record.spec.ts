@@ -1,0 +1,58 @@
+import { expect } from 'chai';
+import { inspect } from 'node:util';
+import { TrackedRecord } from '../../lib/tracking/tracked-record.js';
+import { Ledger } from '../../lib/ledger/ledger.js';
+import { record } from '../../lib/testing/record.js';
+import { deliver, ledgerWith } from '../support/delivery.js';
+
+const fields = { sequenceNumber: '7', subSequenceNumber: 2, partitionKey: 'LH 400', data: new Uint8Array([1]) };
+
+describe('TrackedRecord', () => {
+  it('looks like a record made by hand', () => {
+    const ledger = new Ledger('owner');
+    const approximateArrivalTimestamp = new Date(5);
+    const delivered = new TrackedRecord('flights', 'shard', { ...fields, approximateArrivalTimestamp }, ledger, 1, 1);
+
+    expect({ ...delivered }).to.deep.equal({ streamName: 'flights', shardId: 'shard', ...fields, approximateArrivalTimestamp });
+    expect(Object.keys(JSON.parse(JSON.stringify(delivered)))).to.have.length(7);
+    expect(inspect(delivered)).not.to.include('owner');
+  });
+
+  it('has no arrival time where there is none', () => {
+    const delivered = new TrackedRecord('flights', 'shard', { ...fields, approximateArrivalTimestamp: undefined }, new Ledger(''), 1, 1);
+    expect('approximateArrivalTimestamp' in delivered).to.equal(false);
+  });
+
+  it('knows its place, which a copy does not', () => {
+    const { ledger, records } = ledgerWith({ sequenceNumber: 1, bytes: 3 }, { sequenceNumber: 2, bytes: 4 });
+
+    expect(TrackedRecord.deliveryOf(records[1]!)).to.deep.equal({ ledger, ordinal: 2, bytesThrough: 7 });
+    expect(TrackedRecord.deliveryOf({ ...records[1]! })).to.equal(undefined);
+    expect(TrackedRecord.deliveryOf(record(1))).to.equal(undefined);
+  });
+
+  it('follows the one that was read just before it', () => {
+    const { ledger, records } = ledgerWith(1, 2, 3);
+    const [next] = deliver(ledger, [4]);
+    const [a, b, c] = records;
+
+    expect(TrackedRecord.follows(a!, b!)).to.equal(true);
+    expect(TrackedRecord.follows(c!, next!)).to.equal(true);
+    expect(TrackedRecord.follows(a!, c!)).to.equal(false);
+    expect(TrackedRecord.follows(b!, a!)).to.equal(false);
+    expect(TrackedRecord.follows(a!, a!)).to.equal(false);
+    expect(TrackedRecord.follows(a!, ledgerWith(1, 2).records[1]!)).to.equal(false);
+  });
+
+  it('does not follow one made by hand, nor the other way round', () => {
+    const { records } = ledgerWith(1);
+    expect(TrackedRecord.follows(records[0]!, record(2))).to.equal(false);
+    expect(TrackedRecord.follows(record(0), records[0]!)).to.equal(false);
+  });
+
+  it('follows, made by hand, one of its shard', () => {
+    expect(TrackedRecord.follows(record(1), record(5))).to.equal(true);
+    expect(TrackedRecord.follows(record(1), record(2, { shardId: 'other' }))).to.equal(false);
+    expect(TrackedRecord.follows(record(1), record(2, { streamName: 'other' }))).to.equal(false);
+  });
+});
