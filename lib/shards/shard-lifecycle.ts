@@ -52,7 +52,7 @@ export class ShardLifecycle {
     const { shardId, parentShardIds, hashKeyRange } = ready.shard;
     const shard: ShardIdentity = { streamName: stream.streamName, shardId, parentShardIds, hashKeyRange };
     this.#context = context;
-    this.#account = new TrackedShard({ shard, store, notify, reread: rereadWith(reading, stream, shardId) });
+    this.#account = new TrackedShard({ identity: shard, store, notify, reread: rereadWith(reading, stream, shardId) });
     this.#lease = new ShardLease(this.#account);
     this.#open$ = openShard(shard, this.#lease, ready, reading, firstSeenMs).pipe(tap((opened) => this.#noteOpened(opened)));
   }
@@ -77,7 +77,7 @@ export class ShardLifecycle {
 
   #noteOpened(opened: Opened): void {
     const { checkpoint, start } = opened;
-    const { shard, notify } = this.#account;
+    const { identity: shard, notify } = this.#account;
     const { streamName, shardId, parentShardIds } = shard;
     this.#opened = opened;
     if (checkpoint) this.#account.restore(checkpoint);
@@ -147,7 +147,7 @@ export class ShardLifecycle {
 
   #conclude(verdict: Verdict): Observable<never> {
     const { reading, finish } = this.#context;
-    const { streamName, shardId } = this.#account.shard;
+    const { streamName, shardId } = this.#account.identity;
     this.#isOver = true;
     this.#account.close();
     reading.budget.forget(budgetKey({ stream: reading.stream, shardId }));

@@ -108,7 +108,7 @@ export class CheckpointSchedule {
   }
 }
 
-function toCheckpointError(error: unknown, { shard: { streamName, shardId } }: TrackedShard): unknown {
+function toCheckpointError(error: unknown, { identity: { streamName, shardId } }: TrackedShard): unknown {
   if (isRxKinesisError(error)) return error;
   return new CheckpointError('the last checkpoint could not be written', { streamName, shardId, retriable: true, cause: error });
 }

@@ -30,9 +30,9 @@ export class Settlement {
   settle(ranges: SequenceNumberRanges): void {
     const entries = entriesOf(ranges);
     if (entries.length === 0) ranges.ranges.forEach((range) => this.#settleByHand(range));
-    for (const entry of entries) {
-      entry.ledger.settle(entry);
-      this.#accounts.add(entry.ledger.owner as TrackedShard);
+    for (const { shard, entry } of entries) {
+      shard.ledger.settle(entry);
+      this.#accounts.add(shard);
     }
   }
 
@@ -51,7 +51,7 @@ export class Settlement {
       );
     }
     const key = shardKey(range);
-    const account = this.#byHand.get(key) ?? new TrackedShard({ shard: { streamName, shardId, parentShardIds: [] }, store });
+    const account = this.#byHand.get(key) ?? new TrackedShard({ identity: { streamName, shardId, parentShardIds: [] }, store });
     this.#byHand.set(key, account);
     account.ledger.settleThrough(endOf(range));
     this.#accounts.add(account);

@@ -23,7 +23,7 @@ export interface WriteRetry {
 
 /** What an account begins with. */
 export interface TrackedShardOptions {
-  readonly shard: ShardIdentity;
+  readonly identity: ShardIdentity;
   readonly store?: CheckpointStore;
   readonly notify?: EventSink;
   /** Absent for blocks that were made by hand. */
@@ -35,9 +35,9 @@ export interface TrackedShardOptions {
  * written to, and whether the lease is lost. Operators find it through the entries of a block.
  */
 export class TrackedShard {
-  readonly shard: ShardIdentity;
+  readonly identity: ShardIdentity;
   readonly store: CheckpointStore | undefined;
-  readonly ledger: Ledger<TrackedShard>;
+  readonly ledger: Ledger;
   readonly notify: EventSink;
   readonly reread: Reread | undefined;
   readonly #changes = new Subject<void>();
@@ -63,11 +63,11 @@ export class TrackedShard {
   #pipelines = 0;
 
   constructor(opening: TrackedShardOptions) {
-    this.shard = opening.shard;
+    this.identity = opening.identity;
     this.store = opening.store;
     this.notify = opening.notify ?? (() => undefined);
     this.reread = opening.reread;
-    this.ledger = new Ledger<TrackedShard>(this, () => this.noteChange());
+    this.ledger = new Ledger(() => this.noteChange());
   }
 
   /** Begins where the store says that the shard stands. */
@@ -79,7 +79,7 @@ export class TrackedShard {
 
   /** What may be written now: the watermark, or SHARD_END once that is earned. */
   get checkpoint(): Checkpoint | undefined {
-    const { streamName, shardId } = this.shard;
+    const { streamName, shardId } = this.identity;
     if (this.isLost) return undefined;
     if (this.isFinished) return { streamName, shardId, sequenceNumber: SHARD_END, subSequenceNumber: 0 };
     const watermark = this.ledger.watermark;
@@ -182,7 +182,7 @@ export class TrackedShard {
     const known = this.#writers.get(store);
     if (known) return known;
     const written = store === this.store ? this.#begun : undefined;
-    const writer = new CheckpointWriter(store, this.shard, () => this.checkpoint, this.notify, written);
+    const writer = new CheckpointWriter(store, this.identity, () => this.checkpoint, this.notify, written);
     this.#writers.set(store, writer);
     return writer;
   }

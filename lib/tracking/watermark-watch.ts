@@ -1,4 +1,4 @@
-import type { LedgerEntry } from '../ledger/ledger.js';
+import type { LedgerEntry } from '../ledger/entries.js';
 import type { TrackedShard } from './tracked-shard.js';
 
 /** Reports blocks that hold the watermark from one look to the next although later ones are settled: each once. */
@@ -27,6 +27,6 @@ export class WatermarkWatch {
   }
 }
 
-function report({ notify, shard: { streamName, shardId } }: TrackedShard, entry: LedgerEntry, heldMs: number): void {
+function report({ notify, identity: { streamName, shardId } }: TrackedShard, entry: LedgerEntry, heldMs: number): void {
   notify({ type: 'watermarkHeld', streamName, shardId, ranges: entry.runs.map((run) => run.range), heldMs });
 }

@@ -27,6 +27,8 @@ export interface RecordFields {
   readonly partitionKey: string;
   readonly data: Uint8Array;
   readonly approximateArrivalTimestamp: Date | undefined;
+  /** The hash key that overrode the partition key's, where the KPL recorded one. */
+  readonly explicitHashKey?: string;
 }
 
 /** A plain record of a shard, with no place in a ledger. */

@@ -209,7 +209,7 @@ describe('Recovery', () => {
       const { account, block, deliver } = handFedShard({ reread: rereading().reread });
       lost.notePassed(block(1));
       deliver(2, 3, 4);
-      from(store.write({ ...PLACE, sequenceNumber: '3', subSequenceNumber: 0 }, account.shard)).subscribe();
+      from(store.write({ ...PLACE, sequenceNumber: '3', subSequenceNumber: 0 }, account.identity)).subscribe();
       const recovery = recovering(lost, store);
       recovery.begin('failed');
       expect(everything(recovery.emitLost()).values.map(numbersOf)).to.deep.equal([['4']]);

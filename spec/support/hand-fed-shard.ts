@@ -18,8 +18,8 @@ export interface HandFedShard {
 /** Makes a {@link HandFedShard}. */
 export function handFedShard(opening: Partial<TrackedShardOptions> = {}, shardId = 'shardId-000000000000'): HandFedShard {
   const events: KinesisEvent[] = [];
-  const shard = { streamName: 'stream', shardId, parentShardIds: [] };
-  const account = new TrackedShard({ shard, notify: (event) => void events.push(event), ...opening });
+  const identity = { streamName: 'stream', shardId, parentShardIds: [] };
+  const account = new TrackedShard({ identity, notify: (event) => void events.push(event), ...opening });
   const deliver = (...numbers: readonly number[]): readonly KinesisRecord[] => {
     const records = numbers.map((number) => ({ SequenceNumber: String(number), PartitionKey: 'key', Data: new Uint8Array(1) }));
     return deliverPage({ records, bytes: records.length, millisBehindLatest: 0, ended: false, childShards: [] }, account);

@@ -267,7 +267,7 @@ describe('TrackedShard', () => {
 
   it('is found through the shard that it is bound to', () => {
     const shard = {};
-    const account = new TrackedShard({ shard: { ...PLACE, parentShardIds: [] } });
+    const account = new TrackedShard({ identity: { ...PLACE, parentShardIds: [] } });
     expect(trackedShardOf(shard)).to.equal(undefined);
     bindTrackedShard(shard, account);
     expect(trackedShardOf(shard)).to.equal(account);
