@@ -44,7 +44,7 @@ export { mergeShards, type MergeShardsConfig, type RestartConfig } from './opera
 export { eachBlock, type EachBlockConfig } from './operators/eachBlock.js';
 
 // Stores
-export type { Checkpoint, CheckpointStore, Lease, LeasingStore } from './checkpoints/checkpoint-store.js';
+export type { Checkpoint, CheckpointStore, LeasableShard, Lease, LeaseNews, LeasingStore } from './checkpoints/checkpoint-store.js';
 export { memoryCheckpoints } from './checkpoints/memoryCheckpoints.js';
 
 // Monitoring
