@@ -51,7 +51,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
   ],
   'rx-kinesis/dynamodb': ['leaseTable'],
   'rx-kinesis/level': ['levelCheckpoints'],
-  'rx-kinesis/testing': ['block', 'fakeKinesis', 'marbles', 'record'],
+  'rx-kinesis/testing': ['aggregate', 'block', 'fakeKinesis', 'marbles', 'record'],
 };
 
 /** The same entry points in lib/. Loading them all also makes the coverage count files that no other spec reaches. */
