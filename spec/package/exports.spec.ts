@@ -24,6 +24,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'checkpointEvery',
     'recoverFrom',
     'mergeShards',
+    'deaggregate',
     'eachBlock',
     'memoryCheckpoints',
     'BlockUnavailableError',

@@ -15,7 +15,8 @@ export interface AggregateRecord {
  *
  * @remarks
  * The magic bytes, a message of protocol buffers with a table of the partition keys, one of the explicit hash keys, and the records, and the
- * MD5 of that message. A key stands once in its table. Nothing is limited or checked: Kinesis takes records of up to 10 MiB.
+ * MD5 of that message. A key stands once in its table. Nothing is limited or checked: Kinesis takes records of up to 10 MiB, and
+ * what comes of no records is a plain record to KCL.
  *
  * @example
  * ```ts

@@ -113,6 +113,10 @@ describe('deaggregateRecord', () => {
       'a field of wire type 6': [sealed(key, letter('x'), Uint8Array.of((9 << 3) | 6)), 'message'],
       'a fixed number that is cut off': [sealed(key, letter('x'), Uint8Array.of((9 << 3) | 1, 1, 2, 3)), 'message'],
       'a negative length': [sealed(key, letter('x'), varint(0x0a), varint(2n ** 64n - 1n)), 'message'],
+      'a negative length that leads back to what reads well': [
+        sealed(key, letter('x'), Uint8Array.of(0x4a, 0xff, 0xff, 0xff, 0xff, 0x8f, 0x80, 0x80, 0x80, 0x80, 0x48, 1)),
+        'message',
+      ],
       'a length of 2 GiB': [sealed(key, letter('x'), varint(0x0a), varint(2n ** 31n - 1n)), 'message'],
       'a varint of eleven bytes': [sealed(key, letter('x'), varint(9 << 3), new Uint8Array(10).fill(0x80), Uint8Array.of(1)), 'message'],
       'unknown groups 101 deep': [sealed(key, letter('x'), groups(101)), 'message'],
