@@ -1,6 +1,5 @@
 import { catchError, concatMap, defer, merge, Observable, takeUntil, tap, throwError } from 'rxjs';
-import { bindTrackedShard } from '../tracking/trackedShardOf.js';
-import type { TrackedShard } from '../tracking/tracked-shard.js';
+import { bindTrackedShard, type TrackedShard } from '../tracking/tracked-shard.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import type { ReadStart, ShardPage } from '../readers/reader.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
@@ -34,7 +33,7 @@ export interface ShardSource {
 /** Makes the {@link Shard} of a source: a subscription reads on from where the account stands. */
 export function makeShard(source: ShardSource): Shard {
   const { account, fencingToken } = source;
-  const { streamName, shardId, parentShardIds, hashKeyRange } = account.shard;
+  const { streamName, shardId, parentShardIds, hashKeyRange } = account.identity;
   const records$ = oneAtATime(source);
   const shard = Object.assign(new Observable<KinesisRecord>((subscriber) => records$.subscribe(subscriber)), {
     streamName,
@@ -57,28 +56,19 @@ function oneAtATime(source: ShardSource): Observable<KinesisRecord> {
     subscribed(end);
   };
   return defer(() => {
-    const { streamName, shardId } = account.shard;
+    const { streamName, shardId } = account.identity;
     if (isSubscribed) throw new InvalidConfigError(`${streamName}/${shardId}: the shard has a subscriber; share() it to have more`);
     isSubscribed = true;
-    begin(account);
+    // Also when `stop` ends this subscription before its first read: what an earlier one left behind is not its to settle.
+    account.beginReading();
     subscribed(undefined);
     return readRecords(source).pipe(tap({ complete: over('complete'), error: over('error'), unsubscribe: over('unsubscribe') }));
   });
 }
 
-/**
- * Under `recoverFrom` the work on what was delivered before goes on; else that is forgotten, since it is read again. Also when
- * `stop` ends this subscription before it has read anything: what an earlier one left behind is not its to settle.
- */
-function begin(account: TrackedShard): void {
-  if (!account.resumes) account.ledger.restart();
-  account.resumes = false;
-  account.isDrained = false;
-}
-
 function readRecords(source: ShardSource): Observable<KinesisRecord> {
   const { account } = source;
-  const { streamName, shardId } = account.shard;
+  const { streamName, shardId } = account.identity;
   let children: readonly PortChildShard[] | undefined;
   const noteEnd = (page: ShardPage): void => void (page.ended && (children = page.childShards));
   // Everything read has been emitted: this is the shard's end, unless `stop` or a lost lease came first.
@@ -92,7 +82,7 @@ function readRecords(source: ShardSource): Observable<KinesisRecord> {
 }
 
 function readPages({ account, reading, open, stop$ }: ShardSource): Observable<ShardPage> {
-  const context = readContext(reading, reading.stream, account.shard.shardId);
+  const context = readContext(reading, reading.stream, account.identity.shardId);
   const credit$ = creditOf(account, reading.limits, reading.scheduler);
   return open().pipe(
     concatMap((start) => reading.reader(context, placeOf(account, start), credit$)),
@@ -106,7 +96,7 @@ function placeOf({ ledger }: TrackedShard, start: ReadStart): ReadStart {
 }
 
 function endShard({ account, reading, ended }: ShardSource, children: readonly PortChildShard[]): void {
-  const { streamName, shardId } = account.shard;
+  const { streamName, shardId } = account.identity;
   account.ledger.end();
   reading.notify({ type: 'shardEndReached', streamName, shardId });
   ended?.(children);

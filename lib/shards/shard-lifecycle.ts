@@ -52,7 +52,7 @@ export class ShardLifecycle {
     const { shardId, parentShardIds, hashKeyRange } = ready.shard;
     const shard: ShardIdentity = { streamName: stream.streamName, shardId, parentShardIds, hashKeyRange };
     this.#context = context;
-    this.#account = new TrackedShard({ shard, store, notify, reread: rereadWith(reading, stream, shardId) });
+    this.#account = new TrackedShard({ identity: shard, store, notify, reread: rereadWith(reading, stream, shardId) });
     this.#lease = new ShardLease(this.#account);
     this.#open$ = openShard(shard, this.#lease, ready, reading, firstSeenMs).pipe(tap((opened) => this.#noteOpened(opened)));
   }
@@ -77,7 +77,7 @@ export class ShardLifecycle {
 
   #noteOpened(opened: Opened): void {
     const { checkpoint, start } = opened;
-    const { shard, notify } = this.#account;
+    const { identity: shard, notify } = this.#account;
     const { streamName, shardId, parentShardIds } = shard;
     this.#opened = opened;
     if (checkpoint) this.#account.restore(checkpoint);
@@ -142,12 +142,13 @@ export class ShardLifecycle {
 
   /** Whether the stores hold what they are to hold: after `stop`, a store that refuses is not waited for. */
   get #isWritten(): boolean {
-    return !this.#account.stores.some((store) => this.#account.isDue(store));
+    const { checkpointer } = this.#account;
+    return !checkpointer.stores.some((store) => checkpointer.isDue(store));
   }
 
   #conclude(verdict: Verdict): Observable<never> {
     const { reading, finish } = this.#context;
-    const { streamName, shardId } = this.#account.shard;
+    const { streamName, shardId } = this.#account.identity;
     this.#isOver = true;
     this.#account.close();
     reading.budget.forget(budgetKey({ stream: reading.stream, shardId }));
@@ -164,7 +165,7 @@ export class ShardLifecycle {
    */
   #abandon(): void {
     if (this.#isOver || !this.#lease.isHeld) return;
-    const write$ = this.#account.flush().pipe(catchError(() => EMPTY));
+    const write$ = this.#account.checkpointer.write().pipe(catchError(() => EMPTY));
     const giveUp = (): Observable<never> => {
       const release$ = this.#lease.release();
       this.#account.lose();

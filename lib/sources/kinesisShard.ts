@@ -43,7 +43,7 @@ export function kinesisShard(config: KinesisShardConfig): Shard {
   if (typeof shardId !== 'string' || shardId === '') throw new InvalidConfigError('shardId: expected a non-empty string');
   const { stream, store, notify } = reading;
   const shard: ShardIdentity = { streamName: stream.streamName, shardId, parentShardIds, hashKeyRange };
-  const account = new TrackedShard({ shard, store, notify, reread: rereadWith(reading, stream, shardId) });
+  const account = new TrackedShard({ identity: shard, store, notify, reread: rereadWith(reading, stream, shardId) });
   let lastEnd: SubscriptionEnd | undefined;
   const subscribed = (end: SubscriptionEnd | undefined): void => void (lastEnd = end);
   // Listened to until the shard completes, also between a failure and the next subscription: a `stop` then must not be missed.
@@ -60,7 +60,7 @@ export function kinesisShard(config: KinesisShardConfig): Shard {
 
 /** Reads the checkpoint before the first reading; later ones begin where the account stands. */
 function opening(account: TrackedShard, { startFrom, store, retry, notify, scheduler }: ResolvedShardConfig): () => Observable<ReadStart> {
-  const { shard } = account;
+  const { identity: shard } = account;
   const { streamName, shardId, parentShardIds } = shard;
   /** What `'LATEST'` means is settled by the first subscription, even if the checkpoint cannot be read then. */
   let start: ReadStart | undefined;

@@ -27,7 +27,7 @@ export interface RecordFields {
   readonly partitionKey: string;
   readonly data: Uint8Array;
   readonly approximateArrivalTimestamp: Date | undefined;
-  /** The hash key that overrode the partition key's, of a user record of a KPL aggregate that has one. */
+  /** The hash key that overrode the partition key's, where the KPL recorded one. */
   readonly explicitHashKey?: string;
 }
 

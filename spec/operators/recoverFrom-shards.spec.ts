@@ -21,7 +21,7 @@ import {
   timer,
   type Observable,
 } from 'rxjs';
-import { trackedShardOf } from '../../lib/tracking/trackedShardOf.js';
+import { trackedShardOf } from '../../lib/tracking/tracked-shard.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { BlockUnavailableError, isRangeExpired, isRecoveryTimeout, isShardReadError } from '../../lib/kinesis/errors.js';
 import type { KinesisPort } from '../../lib/kinesis/port.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { bufferTime, concat, EMPTY, map, NEVER, of, repeat, ReplaySubject, retry, take, throwError, timer, type Observable } from 'rxjs';
-import { trackedShardOf } from '../../lib/tracking/trackedShardOf.js';
+import { trackedShardOf } from '../../lib/tracking/tracked-shard.js';
 import { TrackedShard } from '../../lib/tracking/tracked-shard.js';
 import { isShardReadError } from '../../lib/kinesis/errors.js';
 import type { PortChildShard } from '../../lib/kinesis/port.js';
@@ -34,7 +34,7 @@ function shardWith(reader: Reader, source: Partial<ShardSource> = {}) {
   const events: KinesisEvent[] = [];
   const ends: Array<SubscriptionEnd | 'begin'> = [];
   const children: Array<readonly PortChildShard[]> = [];
-  const account = new TrackedShard({ shard: { ...identityOf(0, [7]) }, notify: (event) => void events.push(event) });
+  const account = new TrackedShard({ identity: { ...identityOf(0, [7]) }, notify: (event) => void events.push(event) });
   const reading = {
     ...resolveShardConfig(fastReading(fakeKinesis({ shards: {} }))),
     reader,
@@ -223,8 +223,8 @@ describe('makeShard', () => {
         withSequenceRanges(),
       );
       blocks$.pipe(retry(1)).subscribe(({ ranges }) => {
-        const [entry] = entriesOf(ranges);
-        if (Number(ranges.ranges[0]!.fromSeqNumber) <= 2) account.ledger.settle(entry!);
+        const [tracked] = entriesOf(ranges);
+        if (Number(ranges.ranges[0]!.fromSeqNumber) <= 2) account.ledger.settle(tracked!.entry);
       });
       expect(places(starts)).to.deep.equal(['TRIM_HORIZON', 'AFTER 2']);
       expect(account.ledger.openEntries().map(({ end }) => end.sequenceNumber)).to.deep.equal(['3', '4', '5']);
@@ -240,7 +240,7 @@ describe('makeShard', () => {
       const { reader, starts } = failing();
       const { shard, account } = shardWith(reader);
       const onFailure = (): Observable<0> => {
-        account.resumes = true;
+        account.resumeAfterDelivered();
         return of(0);
       };
       shard.pipe(retry({ delay: onFailure })).subscribe();

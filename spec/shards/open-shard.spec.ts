@@ -34,7 +34,7 @@ const storeWith = (checkpoint: Checkpoint | undefined): CheckpointStore => ({ re
 /** Opens with a store that answers at once. */
 function opened(config: Partial<KinesisStreamConfig>, one: ReadyShard): Opened | undefined {
   const reading = resolveShardConfig(fastReading(fakeKinesis({ shards: {} }), config));
-  const lease = new ShardLease(new TrackedShard({ shard, store: reading.store }));
+  const lease = new ShardLease(new TrackedShard({ identity: shard, store: reading.store }));
   let result: Opened | undefined;
   openShard(shard, lease, one, reading, 77).subscribe((found) => (result = found));
   return result;
@@ -110,7 +110,7 @@ describe('openShard', () => {
       const reading = resolveShardConfig(fastReading(fakeKinesis({ shards: {} }), { store }));
       const results: Opened[] = [];
       const open = (): void => {
-        const lease = new ShardLease(new TrackedShard({ shard, store }));
+        const lease = new ShardLease(new TrackedShard({ identity: shard, store }));
         openShard(shard, lease, ready(), reading, 0).subscribe((found) => results.push(found));
       };
       open();
@@ -136,7 +136,9 @@ describe('openShard', () => {
       const store = { ...inner, read: (one: typeof shard) => (++reads === 2 ? throwError(() => slowDown) : inner.read(one)) };
       const reading = resolveShardConfig(fastReading(fakeKinesis({ shards: {} }), { store }));
       const results: Opened[] = [];
-      openShard(shard, new ShardLease(new TrackedShard({ shard, store })), ready(), reading, 0).subscribe((found) => results.push(found));
+      openShard(shard, new ShardLease(new TrackedShard({ identity: shard, store })), ready(), reading, 0).subscribe((found) =>
+        results.push(found),
+      );
       flush();
       expect(results).to.have.length(1);
       expect(inner.log.filter((line) => line.includes('take'))).to.have.length(1);
