@@ -41,6 +41,8 @@ export { withSequenceRanges } from './operators/withSequenceRanges.js';
 export { checkpointEvery, type CheckpointEveryConfig } from './operators/checkpointEvery.js';
 export { recoverFrom, type RecoverFromConfig } from './operators/recoverFrom.js';
 export { mergeShards, type MergeShardsConfig, type RestartConfig } from './operators/mergeShards.js';
+export { deaggregate, type DeaggregateConfig } from './operators/deaggregate.js';
+export type { AggregateConfig, AggregateProblem, OutOfRangePolicy } from './kinesis/aggregation/config.js';
 export { eachBlock, type EachBlockConfig } from './operators/eachBlock.js';
 
 // Stores
