@@ -82,7 +82,7 @@ export function recoverFrom<T extends Block | KinesisRecord>(
   return (source) =>
     defer(() => {
       const lost = new LostWork();
-      const recovery = new Recovery(lost, store, retryTimeoutMs, readForeign);
+      const recovery = new Recovery(lost, { store, retryTimeoutMs, readForeign });
       const isTooOften = rateLimit(maxRecoveries, resetAfterMs, scheduler);
 
       // 1. The source fails: decide whether to go on, and ask its shards to read on after the last delivered record.
