@@ -1,6 +1,7 @@
 import { catchError, concatMap, defer, map, of, take, tap, type Observable } from 'rxjs';
 import { comparePositions, type Position } from '../values/position.js';
-import { classify, nameOf } from '../kinesis/classify.js';
+import { nameOf } from '../internal/aws-errors.js';
+import { classify } from '../kinesis/classify.js';
 import { RangeExpiredError, ShardReadError } from '../kinesis/errors.js';
 import { findShard } from '../kinesis/listShards.js';
 import type { GetRecordsPage, GetShardIteratorRequest, PortRecord } from '../kinesis/port.js';
