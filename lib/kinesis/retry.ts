@@ -24,8 +24,8 @@ export interface RetryPolicy {
 
 /** Fills in the defaults. @throws InvalidConfigError */
 export function retryPolicy(config: RetryConfig, scheduler: SchedulerLike, random: () => number): RetryPolicy {
+  assertKnownFields(config, { maxRetries: true, initialDelayMs: true, maxDelayMs: true }, 'retry');
   const { maxRetries = 10, initialDelayMs = 100, maxDelayMs = 10_000 } = config;
-  assertKnownFields(config, ['maxRetries', 'initialDelayMs', 'maxDelayMs']);
   assertInteger('retry.maxRetries', maxRetries, 0);
   assertNumber('retry.initialDelayMs', initialDelayMs, 0);
   assertNumber('retry.maxDelayMs', maxDelayMs, 0);

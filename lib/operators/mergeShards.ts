@@ -77,10 +77,10 @@ export function mergeShards<O extends ObservableInput<unknown>>(
   project: (shard: Shard) => O,
   config: MergeShardsConfig = {},
 ): OperatorFunction<Shard, ObservedValueOf<O>> {
+  assertKnownFields(config, { concurrency: true, restart: true, scheduler: true, random: true });
   const { concurrency = Infinity, restart = {}, scheduler = asyncScheduler, random = Math.random } = config;
+  assertKnownFields(restart, { maxRestarts: true, initialDelayMs: true, maxDelayMs: true, resetAfterMs: true }, 'restart');
   const { maxRestarts = 10, initialDelayMs = 1_000, maxDelayMs = 60_000, resetAfterMs = 600_000 } = restart;
-  assertKnownFields(config, ['concurrency', 'restart', 'scheduler', 'random']);
-  assertKnownFields(restart, ['maxRestarts', 'initialDelayMs', 'maxDelayMs', 'resetAfterMs']);
   if (concurrency !== Infinity) assertInteger('concurrency', concurrency, 1);
   assertInteger('restart.maxRestarts', maxRestarts, 0);
   assertNumber('restart.initialDelayMs', initialDelayMs, 0);
