@@ -17,12 +17,15 @@ import {
   type Observable,
 } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
-import type { EventSink } from '../monitoring/events.js';
+import type { EventSink, ReadRetryEvent } from '../monitoring/events.js';
 import type { RecordFields } from '../values/record.js';
-import { startOf, type SequenceNumberRange } from '../values/sequence-range.js';
+import { startOf, type RangeToRead } from '../values/sequence-range.js';
 import { RangeIncompleteError, RecoveryTimeoutError, type RangeExpiredError } from '../kinesis/errors.js';
 import { StallTimeout } from '../internal/stall-timeout.js';
+import { EmptyStretches } from './empty-stretches.js';
+import { RangePageSize } from './range-page-size.js';
 import { RangeScan } from './range-scan.js';
+import { ReadingProgress } from './reading-progress.js';
 import type { ReadBudget } from '../kinesis/read-budget.js';
 import { allowsGap, type ReadContext, type ShardPage } from './reader.js';
 import { ShardCursor } from './shard-cursor.js';
@@ -30,7 +33,7 @@ import { shardReadError } from '../kinesis/shardReadError.js';
 
 /** How ranges are read. */
 export interface RangeReading {
-  /** The longest time without a record of the ranges, in ms. */
+  /** The longest time without a page that is nearer to the end of the ranges, in ms. */
   readonly retryTimeoutMs: number;
   /** How many shards are read at once. */
   readonly concurrency: number;
@@ -45,62 +48,107 @@ export interface RangePage {
   readonly records: readonly RecordFields[];
 }
 
-/** Reads ranges of one stream, shard by shard in parallel, in order within each. `contextOf` says how to read a shard. */
-export function readRanges(
-  ranges: readonly SequenceNumberRange[],
-  contextOf: (shardId: string) => ReadContext,
-  reading: RangeReading,
-): Observable<RangePage> {
-  const byShard = new Map<string, SequenceNumberRange[]>();
-  for (const range of ranges) byShard.set(range.shardId, [...(byShard.get(range.shardId) ?? []), range]);
-  return from(byShard).pipe(mergeMap(([shardId, own]) => readShardRanges(own, contextOf(shardId), reading), reading.concurrency));
+/** What earlier readings of the same ranges found out about each shard. */
+export type EmptyStretchesOf = (shardId: string) => EmptyStretches;
+
+/** Remembers for each shard. */
+export function emptyStretches(): EmptyStretchesOf {
+  const shards = new Map<string, EmptyStretches>();
+  return (shardId) => {
+    const known = shards.get(shardId) ?? new EmptyStretches();
+    shards.set(shardId, known);
+    return known;
+  };
 }
 
 /**
- * Reads ranges of one shard in one pass: reading goes on from range to range, and jumps with a new iterator only when a whole
- * page had nothing of them. What is missing is for the scan to tell, which knows the ranges, and not for the cursor.
+ * Reads ranges of one stream, shard by shard in parallel, in order within each. `contextOf` says how to read a shard.
+ *
+ * @param stretchesOf - what a retry of the same reading may build on.
  */
-function readShardRanges(ranges: readonly SequenceNumberRange[], context: ReadContext, reading: RangeReading): Observable<RangePage> {
-  return defer(() => new ShardRangesReading(ranges, context, reading).pages());
+export function readRanges(
+  ranges: readonly RangeToRead[],
+  contextOf: (shardId: string) => ReadContext,
+  reading: RangeReading,
+  stretchesOf: EmptyStretchesOf = emptyStretches(),
+): Observable<RangePage> {
+  const byShard = new Map<string, RangeToRead[]>();
+  for (const range of ranges) {
+    const own = byShard.get(range.shardId);
+    if (own) own.push(range);
+    else byShard.set(range.shardId, [range]);
+  }
+  return from(byShard).pipe(
+    mergeMap(
+      ([shardId, own]) => readShardRanges({ ranges: own, context: contextOf(shardId), reading, stretches: stretchesOf(shardId) }),
+      reading.concurrency,
+    ),
+  );
+}
+
+interface ShardRanges {
+  readonly ranges: readonly RangeToRead[];
+  readonly context: ReadContext;
+  readonly reading: RangeReading;
+  readonly stretches: EmptyStretches;
+}
+
+/**
+ * Reads ranges of one shard in one pass: reading goes on from range to range, and jumps with a new iterator only to one that is far.
+ * What is missing is for the scan to tell, which knows the ranges, and not for the cursor.
+ */
+function readShardRanges(own: ShardRanges): Observable<RangePage> {
+  return defer(() => new ShardRangesReading(own).pages());
 }
 
 class ShardRangesReading {
   readonly #context: ReadContext;
   readonly #reading: RangeReading;
+  readonly #stretches: EmptyStretches;
   readonly #scan: RangeScan;
   readonly #cursor: ShardCursor;
+  readonly #pageSize: RangePageSize;
+  readonly #progress = new ReadingProgress();
   readonly #patience: StallTimeout;
   /** The range that the iterator was opened for. */
-  #aim: SequenceNumberRange | undefined;
-  #pagesAtTheTip = 0;
+  #aim: RangeToRead;
+  /** Empty pages at the newest record in a row, each of which was waited after. */
+  #waitsAtTheTip = 0;
   /** What the last call failed with, if none has succeeded since. */
   #lastFault: unknown;
 
-  constructor(ranges: readonly SequenceNumberRange[], context: ReadContext, reading: RangeReading) {
+  constructor({ ranges, context, reading, stretches }: ShardRanges) {
     this.#context = context;
     this.#reading = reading;
+    this.#stretches = stretches;
     this.#scan = new RangeScan(ranges, (error) => skipGap(error, context));
-    const notify: EventSink = (event) => {
-      if (event.type === 'readRetry') this.#lastFault = event.error;
-      if (event.type !== 'gap') context.notify(event);
-    };
-    this.#aim = this.#scan.pending[0];
+    this.#pageSize = new RangePageSize(reading.maxRecordsPerPage);
     this.#patience = new StallTimeout(reading.retryTimeoutMs, context.scheduler);
     const budget = pausedWhileQueued(context.budget, this.#patience);
-    this.#cursor = new ShardCursor({ ...context, budget, onGap: 'continue', notify }, { type: 'AT', position: startOf(this.#aim!) });
+    const notify: EventSink = (event) => {
+      if (event.type === 'readRetry') this.#retried(event);
+      if (event.type !== 'gap') context.notify(event);
+    };
+    this.#aim = this.#scan.next!;
+    this.#cursor = new ShardCursor({ ...context, budget, onGap: 'continue', notify }, { type: 'AT', position: startOf(this.#aim) });
+    this.#skipStretch();
   }
 
   /** The pages' records that are in the ranges; completes when the last range is behind. */
   pages(): Observable<RangePage> {
     const { scheduler, stream, shardId } = this.#context;
-    const { maxRecordsPerPage } = this.#reading;
     const scan = this.#scan;
     const done$ = new Subject<void>();
-    const pages$ = defer(() => this.#cursor.read(Math.min(maxRecordsPerPage, scan.remaining))).pipe(
+    const pages$ = defer(() => this.#cursor.read(this.#pageSize.next(scan.remaining, scan.nearest))).pipe(
       map((page) => this.#pick(page)),
-      repeat({ delay: () => (scan.isDone ? EMPTY : delayOf(0, scheduler)) }),
+      repeat({ delay: () => (scan.isDone ? EMPTY : delayOf(this.#waitsAtTheTip > 0 ? TIP_WAIT_MS : 0, scheduler)) }),
       filter((page) => page.records.length > 0),
-      tap({ next: () => this.#patience.renew(), complete: () => done$.next() }),
+      tap({
+        complete: () => {
+          this.#stretches.clear();
+          done$.next();
+        },
+      }),
     );
     const stalled$ = this.#patience.ranOut().pipe(
       mergeMap(() => throwError(() => this.#stalled())),
@@ -112,19 +160,64 @@ class ShardRangesReading {
   }
 
   #pick(page: ShardPage): RangePage {
-    const scan = this.#scan;
     const { stream, shardId } = this.#context;
     this.#lastFault = undefined;
-    const records = page.records.filter((record) => scan.picks(record));
-    const isAtTheTip = page.records.length === 0 && page.millisBehindLatest === 0;
-    this.#pagesAtTheTip = isAtTheTip ? this.#pagesAtTheTip + 1 : 0;
-    if (page.ended || this.#pagesAtTheTip === PAGES_TO_BELIEVE_THE_TIP) scan.end();
-    const [next] = scan.pending;
-    if (next && next !== this.#aim && records.length === 0 && !scan.isInside) {
+    const records = page.records.filter((record) => {
+      const isPicked = this.#scan.picks(record);
+      this.#pageSize.count(record.sequenceNumber, isPicked);
+      return isPicked;
+    });
+    this.#pageSize.endPage(page.bytes);
+    this.#scan.endPage();
+    this.#noteProgress(page);
+    if (page.ended || this.#isTheTip(page)) this.#scan.end();
+    this.#moveOn(records.length > 0);
+    return { streamName: stream.streamName, shardId, records };
+  }
+
+  #noteProgress(page: ShardPage): void {
+    const { place } = this.#cursor;
+    const isNearer = this.#progress.isNearer(page);
+    if (isNearer) this.#patience.renew();
+    if (page.records.length > 0) return;
+    if (isNearer) this.#stretches.extend(place, this.#progress.behindMs);
+    else this.#stretches.forget(place.start);
+  }
+
+  /** Whether nothing more is to come, by the time without a record at the newest one: what was just written may not be seen at once. */
+  #isTheTip({ records, millisBehindLatest }: ShardPage): boolean {
+    const isEmptyTip = records.length === 0 && millisBehindLatest === 0;
+    const isBelieved = isEmptyTip && this.#waitsAtTheTip === WAITS_TO_BELIEVE_THE_TIP;
+    this.#waitsAtTheTip = isEmptyTip ? this.#waitsAtTheTip + 1 : 0;
+    return isBelieved;
+  }
+
+  /** Jumps to the next range if it is far, or to where an earlier reading was. */
+  #moveOn(hasPicked: boolean): void {
+    const { next, isInside } = this.#scan;
+    const isFar = !hasPicked || this.#pageSize.isWorthAJump;
+    if (next && next !== this.#aim && !isInside && isFar) {
       this.#aim = next;
       this.#cursor.seek({ type: 'AT', position: startOf(next) });
+      this.#pageSize.jumped();
+      this.#progress.jumped();
     }
-    return { streamName: stream.streamName, shardId, records };
+    this.#skipStretch();
+  }
+
+  #skipStretch(): void {
+    const { start, iterator } = this.#cursor.place;
+    const stretch = this.#stretches.from(start);
+    if (!stretch || stretch.iterator === iterator) return;
+    this.#cursor.seek(start, stretch.iterator);
+    this.#progress.jumped(stretch.behindMs);
+  }
+
+  #retried({ reason, error }: ReadRetryEvent): void {
+    this.#lastFault = error;
+    if (reason !== 'iterator') return;
+    this.#stretches.forget(this.#cursor.place.start);
+    this.#progress.startedOver();
   }
 
   #stalled(): RecoveryTimeoutError {
@@ -132,7 +225,7 @@ class ShardRangesReading {
   }
 }
 
-/** Waiting longer than the spacing of one's own reads, for a budget that others use too, is no lack of progress. */
+/** Pauses the stall timeout while a read queues for a budget that others use too, longer than the spacing of one's own reads. */
 function pausedWhileQueued(budget: ReadBudget, patience: StallTimeout): ReadBudget {
   return {
     acquire: (shard, scheduler) => {
@@ -150,8 +243,11 @@ function pausedWhileQueued(budget: ReadBudget, patience: StallTimeout): ReadBudg
 
 const LONG_WAIT_MS = 1_000;
 
-/** An iterator at the newest record may give an empty page before it gives a record: so many in a row are believed. */
-const PAGES_TO_BELIEVE_THE_TIP = 3;
+/** Without a record for so many waits, three seconds at least, the newest record is believed to be the last. */
+const WAITS_TO_BELIEVE_THE_TIP = 15;
+
+/** As far apart as the reads of a shard have to be: an iterator at the newest record is not to be asked without a pause. */
+const TIP_WAIT_MS = 200;
 
 function skipGap(error: RangeExpiredError | RangeIncompleteError, { onGap, notify }: ReadContext): void {
   if (error instanceof RangeIncompleteError) throw error;

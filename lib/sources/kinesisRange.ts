@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { KinesisRecord } from '../values/record.js';
-import type { SequenceNumberRange } from '../values/sequence-range.js';
+import type { RangeToRead } from '../values/sequence-range.js';
 import { kinesisRanges, type KinesisRangesConfig } from './kinesisRanges.js';
 
 /** How one range is read. */
@@ -20,6 +20,6 @@ export type KinesisRangeConfig = Omit<KinesisRangesConfig, 'concurrency'>;
  * kinesisRange(block.ranges.ranges[0], { client }).pipe(toArray()).subscribe((records) => replay(records));
  * ```
  */
-export function kinesisRange(range: SequenceNumberRange, config: KinesisRangeConfig): Observable<KinesisRecord> {
+export function kinesisRange(range: RangeToRead, config: KinesisRangeConfig): Observable<KinesisRecord> {
   return kinesisRanges([range], config);
 }

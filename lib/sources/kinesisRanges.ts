@@ -1,9 +1,10 @@
 import { concatMap, EMPTY, type Observable } from 'rxjs';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
-import { readRanges, type RangePage } from '../readers/range-reader.js';
+import { emptyStretches, readRanges, type RangePage } from '../readers/range-reader.js';
 import { resolveStream, type ResolvedStream } from '../kinesis/stream-id.js';
 import { InvalidConfigError } from '../values/errors.js';
-import { assertRange, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
+import { assertRangeToRead } from '../values/assert-range.js';
+import type { RangeToRead, SequenceNumberRanges } from '../values/sequence-range.js';
 import { type KinesisRecord, recordOf } from '../values/record.js';
 import { KINESIS_FIELDS, type KinesisConfig, readContext, resolveKinesis } from '../readers/config.js';
 
@@ -42,11 +43,11 @@ export interface KinesisRangesConfig extends KinesisConfig {
  * @see {@link kinesisRange} for one range.
  */
 export function kinesisRanges(
-  ranges: SequenceNumberRanges | readonly SequenceNumberRange[],
+  ranges: SequenceNumberRanges<RangeToRead> | readonly RangeToRead[],
   config: KinesisRangesConfig,
 ): Observable<KinesisRecord> {
-  const list: readonly SequenceNumberRange[] = 'ranges' in ranges ? ranges.ranges : ranges;
-  list.forEach((range, i) => assertRange(range, `range ${i}`));
+  const list: readonly RangeToRead[] = 'ranges' in ranges ? ranges.ranges : ranges;
+  list.forEach((range, i) => assertRangeToRead(range, `range ${i}`));
   assertKnownFields(config, { ...KINESIS_FIELDS, streamARN: true, retryTimeoutMs: true, maxRecordsPerPage: true, concurrency: true });
   const { streamARN, retryTimeoutMs = 10_000, maxRecordsPerPage = 10_000, concurrency = 4 } = config;
   assertNumber('retryTimeoutMs', retryTimeoutMs, 1);
@@ -56,14 +57,15 @@ export function kinesisRanges(
   const stream = streamOf(list, streamARN);
   if (!stream) return EMPTY;
   const reading = { retryTimeoutMs, maxRecordsPerPage, concurrency };
-  return readRanges(list, (shardId) => readContext(means, stream, shardId), reading).pipe(concatMap(toRecords));
+  return readRanges(list, (shardId) => readContext(means, stream, shardId), reading, emptyStretches()).pipe(concatMap(toRecords));
 }
 
 /** The one stream of the ranges; none when there are no ranges. */
-function streamOf([first, ...others]: readonly SequenceNumberRange[], streamARN: string | undefined): ResolvedStream | undefined {
+function streamOf(ranges: readonly RangeToRead[], streamARN: string | undefined): ResolvedStream | undefined {
+  const [first] = ranges;
   if (!first) return undefined;
   const stream = resolveStream(streamARN === undefined ? { streamName: first.streamName } : { streamARN });
-  const foreign = [first, ...others].find((range) => range.streamName !== stream.streamName);
+  const foreign = ranges.find((range) => range.streamName !== stream.streamName);
   if (foreign) throw new InvalidConfigError(`ranges: expected ranges of ${stream.streamName} only, got one of ${foreign.streamName}`);
   return stream;
 }

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { record } from '../../lib/testing/record.js';
 import { blockId, makeBlock } from '../../lib/values/block.js';
-import { rangeToString, SequenceNumberRanges, type SequenceNumberRange } from '../../lib/values/sequence-range.js';
+import { SequenceNumberRanges } from '../../lib/values/ranges-json.js';
+import { rangeToString, type SequenceNumberRange } from '../../lib/values/sequence-range.js';
 import { anyRange } from '../support/arbitraries.js';
 import { rangeOf } from '../support/ranges.js';
 

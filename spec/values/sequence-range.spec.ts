@@ -1,18 +1,18 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { assertRange } from '../../lib/values/assert-range.js';
 import { isInvalidValue } from '../../lib/values/errors.js';
 import {
-  assertRange,
   endOf,
   joinRanges,
   mergeAdjacentRanges,
   positionToString,
   rangeToString,
   sameShard,
-  SequenceNumberRanges,
   startOf,
   touch,
 } from '../../lib/values/sequence-range.js';
+import { SequenceNumberRanges } from '../../lib/values/ranges-json.js';
 import { anyRange } from '../support/arbitraries.js';
 import { rangeOf } from '../support/ranges.js';
 import { thrownBy } from '../support/thrown-by.js';
