@@ -112,8 +112,11 @@ class ShardRangesReading {
   readonly #patience: StallTimeout;
   /** The range that the iterator was opened for. */
   #aim: RangeToRead;
-  /** Empty pages at the newest record in a row, each of which was waited after. */
-  #waitsAtTheTip = 0;
+  /** Whether the next read has to be spaced from the last one, and when that began. */
+  #isSpaced = false;
+  #readAtMs = 0;
+  /** Pages in a row that were empty at the newest record. */
+  #pagesAtTheTip = 0;
   /** What the last call failed with, if none has succeeded since. */
   #lastFault: unknown;
 
@@ -139,9 +142,9 @@ class ShardRangesReading {
     const { scheduler, stream, shardId } = this.#context;
     const scan = this.#scan;
     const done$ = new Subject<void>();
-    const pages$ = defer(() => this.#cursor.read(this.#pageSize.next(scan.remaining, scan.nearest))).pipe(
+    const pages$ = defer(() => this.#read()).pipe(
       map((page) => this.#pick(page)),
-      repeat({ delay: () => (scan.isDone ? EMPTY : delayOf(this.#waitsAtTheTip > 0 ? TIP_WAIT_MS : 0, scheduler)) }),
+      repeat({ delay: () => (scan.isDone ? EMPTY : delayOf(this.#spacingMs(), scheduler)) }),
       filter((page) => page.records.length > 0),
       tap({
         complete: () => {
@@ -159,6 +162,16 @@ class ShardRangesReading {
     );
   }
 
+  #read(): Observable<ShardPage> {
+    this.#readAtMs = this.#context.scheduler.now();
+    return this.#cursor.read(this.#pageSize.next(this.#scan.remaining, this.#scan.nearest));
+  }
+
+  /** What is left of the time between two reads: never more than that time, whatever has become of the clock. */
+  #spacingMs(): number {
+    return this.#isSpaced ? Math.min(EMPTY_SPACING_MS, this.#readAtMs + EMPTY_SPACING_MS - this.#context.scheduler.now()) : 0;
+  }
+
   #pick(page: ShardPage): RangePage {
     const { stream, shardId } = this.#context;
     this.#lastFault = undefined;
@@ -170,7 +183,7 @@ class ShardRangesReading {
     this.#pageSize.endPage(page.bytes);
     this.#scan.endPage();
     this.#noteProgress(page);
-    if (page.ended || this.#isTheTip(page)) this.#scan.end();
+    if (page.ended || this.#pagesAtTheTip > SPACINGS_TO_BELIEVE_THE_TIP) this.#scan.end();
     this.#moveOn(records.length > 0);
     return { streamName: stream.streamName, shardId, records };
   }
@@ -178,18 +191,13 @@ class ShardRangesReading {
   #noteProgress(page: ShardPage): void {
     const { place } = this.#cursor;
     const isNearer = this.#progress.isNearer(page);
+    const isEmpty = page.records.length === 0;
+    const isEmptyTip = isEmpty && page.millisBehindLatest === 0;
     if (isNearer) this.#patience.renew();
-    if (page.records.length > 0) return;
-    if (isNearer) this.#stretches.extend(place, this.#progress.behindMs);
-    else this.#stretches.forget(place.start);
-  }
-
-  /** Whether nothing more is to come, by the time without a record at the newest one: what was just written may not be seen at once. */
-  #isTheTip({ records, millisBehindLatest }: ShardPage): boolean {
-    const isEmptyTip = records.length === 0 && millisBehindLatest === 0;
-    const isBelieved = isEmptyTip && this.#waitsAtTheTip === WAITS_TO_BELIEVE_THE_TIP;
-    this.#waitsAtTheTip = isEmptyTip ? this.#waitsAtTheTip + 1 : 0;
-    return isBelieved;
+    if (isEmpty && isNearer) this.#stretches.extend(place, this.#progress.behindMs);
+    if (isEmpty && !isNearer) this.#stretches.forget(place.start);
+    this.#pagesAtTheTip = isEmptyTip ? this.#pagesAtTheTip + 1 : 0;
+    this.#isSpaced = isEmptyTip || (isEmpty && !isNearer);
   }
 
   /** Jumps to the next range if it is far, or to where an earlier reading was. */
@@ -243,11 +251,11 @@ function pausedWhileQueued(budget: ReadBudget, patience: StallTimeout): ReadBudg
 
 const LONG_WAIT_MS = 1_000;
 
-/** Without a record for so many waits, three seconds at least, the newest record is believed to be the last. */
-const WAITS_TO_BELIEVE_THE_TIP = 15;
+/** After an empty page that came no nearer: as far apart as Kinesis allows reads of a shard to be. */
+const EMPTY_SPACING_MS = 200;
 
-/** As far apart as the reads of a shard have to be: an iterator at the newest record is not to be asked without a pause. */
-const TIP_WAIT_MS = 200;
+/** Three seconds without a record at the newest one, and it is believed to be the last: one just written may not be seen at once. */
+const SPACINGS_TO_BELIEVE_THE_TIP = 15;
 
 function skipGap(error: RangeExpiredError | RangeIncompleteError, { onGap, notify }: ReadContext): void {
   if (error instanceof RangeIncompleteError) throw error;

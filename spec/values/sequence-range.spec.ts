@@ -75,7 +75,7 @@ describe('SequenceNumberRanges', () => {
     'a range that is none': [{ version: 1, ranges: [rangeOf(1, 2, 2), null] }, /^sequence number range 1: expected a range, got object/],
     'a range without a shard': [
       { version: 1, ranges: [rangeOf(1, 2, 2, { shardId: '' })] },
-      /^sequence number range 0: expected shardId to be a non-empty string/,
+      /^sequence number range 0: expected shardId to be 1 to 128 letters, digits or ._-, got ""$/,
     ],
     'a range without a stream': [
       { version: 1, ranges: [{ ...rangeOf(1, 2, 2), streamName: undefined }] },
