@@ -12,6 +12,8 @@ interface ScannedRange {
   pickedBefore: number;
   /** Whether a part that is missing has been passed over, so that the count cannot be right. */
   isPartial: boolean;
+  /** Whether it has given more than its count. */
+  isRefused: boolean;
 }
 
 /**
@@ -45,6 +47,7 @@ export class RangeScan {
       state: 'ahead',
       pickedBefore: 0,
       isPartial: false,
+      isRefused: false,
     }));
     this.#byStart = [...scanned].sort((a, b) => comparePositions(a.start, b.start));
     this.#byEnd = scanned.sort((a, b) => comparePositions(a.end, b.end));
@@ -104,10 +107,10 @@ export class RangeScan {
     if (this.#last) this.#leaveBefore({ ...this.#last, subSequenceNumber: Infinity });
     for (const open of this.#open) {
       const { range } = open;
-      if (this.#foundOf(open) > (range.recordCount ?? Infinity)) {
-        this.#skipGap(new RangeIncompleteError(range, this.#foundOf(open)));
-        open.isPartial = true;
-      }
+      const found = this.#foundOf(open);
+      if (open.isRefused || found <= (range.recordCount ?? Infinity)) continue;
+      open.isRefused = true;
+      this.#skipGap(new RangeIncompleteError(range, found));
     }
   }
 
@@ -153,11 +156,12 @@ export class RangeScan {
   }
 
   #leave(scanned: ScannedRange, isEndSeen: boolean): void {
-    const { range, isPartial } = scanned;
+    const { range, isPartial, isRefused } = scanned;
     const found = this.#foundOf(scanned);
     scanned.state = 'behind';
     this.#open.delete(scanned);
-    if (!isPartial && (!isEndSeen || found !== (range.recordCount ?? found))) this.#skipGap(new RangeIncompleteError(range, found));
+    if (!isPartial && !isRefused && (!isEndSeen || found !== (range.recordCount ?? found)))
+      this.#skipGap(new RangeIncompleteError(range, found));
   }
 
   #foundOf({ pickedBefore }: ScannedRange): number {

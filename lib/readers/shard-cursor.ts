@@ -34,11 +34,10 @@ export class ShardCursor {
     return { start: this.#continuity.start, iterator: this.#iterator };
   }
 
-  /** Starts elsewhere: with an iterator that was open there, else the next read opens a new one. */
+  /** Starts elsewhere: with an iterator that has come from there without a gap, else the next read opens a new one. */
   seek(start: ReadStart, iterator?: string): void {
     this.#continuity.seek(start);
     this.#iterator = iterator;
-    if (iterator !== undefined) this.#continuity.opened();
   }
 
   /** Reads one page of at most `limit` records, within the budget, trying faults that pass again. */
