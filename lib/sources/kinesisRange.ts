@@ -10,8 +10,8 @@ export type KinesisRangeConfig = Omit<KinesisRangesConfig, 'concurrency'>;
  * Emits exactly the records of a range, then completes: a bounded re-read, verified.
  *
  * @remarks
- * Errors, order, buffering and time are those of {@link kinesisRanges}: the range's first record, its last record and its count
- * are checked, nothing beyond its end is emitted, and a part that Kinesis no longer holds is a `RangeExpiredError`.
+ * Errors, order, buffering and time are those of {@link kinesisRanges}: the range's first record, its last record and its count,
+ * where it has one, are checked, nothing beyond its end is emitted, and a part that Kinesis no longer holds is a `RangeExpiredError`.
  *
  * @throws InvalidValueError when called with a malformed range; InvalidConfigError with a config that cannot work.
  *

@@ -12,7 +12,10 @@ import { KINESIS_FIELDS, type KinesisConfig, readContext, resolveKinesis } from 
 export interface KinesisRangesConfig extends KinesisConfig {
   /** The ARN of the stream, to read one of another account. @defaultValue the ranges' `streamName`, in the client's account */
   readonly streamARN?: string;
-  /** The longest time without progress, in ms; then the read is a `RecoveryTimeoutError`. Above 0. @defaultValue 10_000 */
+  /**
+   * The longest time without progress, in ms; then the read is a `RecoveryTimeoutError`. Progress is a page with a later record, or
+   * an empty one that is nearer to the newest record. Above 0. @defaultValue 10_000
+   */
   readonly retryTimeoutMs?: number;
   /** Records a page. 1 to 10 000 (GetRecords, Limit). @defaultValue 10_000 */
   readonly maxRecordsPerPage?: number;
@@ -24,13 +27,14 @@ export interface KinesisRangesConfig extends KinesisConfig {
  * Emits exactly the records of some ranges of one stream, then completes.
  *
  * @remarks
- * Each range is verified: its first record, its last record and its count. Nothing outside the ranges is emitted; a record in
- * two ranges comes once. Order holds within a shard; shards are read in parallel up to `concurrency`. Ranges near each other
- * are read in one pass. Everything happens within the `budget`: give it the live reader's to share what Kinesis allows.
+ * Each range is verified: its first record, its last record and its count, where it has one; what a range leaves out is not
+ * verified, see {@link RangeToRead}. Nothing outside the ranges is emitted; a record in two ranges comes once. Order holds within a
+ * shard; shards are read in parallel up to `concurrency`, the ranges of each in one pass, which jumps over what is more than a
+ * mebibyte. A retry emits everything again, but does not read again the empty pages that it has read. Everything happens within the `budget`: give it the live reader's to share what Kinesis allows.
  * Buffers no more than a page a shard. Unsubscribing aborts the requests.
  *
- * Errors: `RangeExpiredError` when Kinesis no longer holds a part (under `onGap: 'continue'` the rest is emitted, with a
- * `gap` event), `RangeIncompleteError` when ends and count do not fit together, `RecoveryTimeoutError` (retriable),
+ * Errors: `RangeExpiredError` when Kinesis no longer holds a part, or the newest record has been before it for three seconds (under `onGap: 'continue'` the rest is emitted, with a
+ * `gap` event), `RangeIncompleteError` when ends and count do not fit together, as soon as more is found than counted, `RecoveryTimeoutError` (retriable),
  * `ShardReadError`.
  *
  * @throws InvalidValueError when called with a malformed range; InvalidConfigError with ranges of two streams, or a config that cannot work.

@@ -1,25 +1,11 @@
 import { expect } from 'chai';
-import {
-  asyncScheduler,
-  catchError,
-  concat,
-  concatMap,
-  defer,
-  ignoreElements,
-  map,
-  mergeMap,
-  of,
-  retry,
-  timer,
-  toArray,
-  type Observable,
-} from 'rxjs';
+import { asyncScheduler, concat, concatMap, defer, ignoreElements, map, mergeMap, of, retry, timer, type Observable } from 'rxjs';
 import { readBudget, type ReadBudget } from '../../lib/kinesis/read-budget.js';
 import { kinesisRanges, type KinesisRangesConfig } from '../../lib/sources/kinesisRanges.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { textOf } from '../support/fast-reading.js';
 import { logPort, numbered, pagesPort, portRecord, type LogPort, type ScriptedPage } from '../support/log-port.js';
-import { unbounded } from '../support/range-reading.js';
+import { unbounded, withEnd } from '../support/range-reading.js';
 import { rangeOf } from '../support/ranges.js';
 
 /** Two records with so many empty pages between them, each nearer to the second. */
@@ -38,13 +24,7 @@ function read(port: LogPort, config: Partial<KinesisRangesConfig> = {}, ranges =
 function outcome(source: Observable<string>): readonly [text: string, endedAtMs: number] {
   const result: Array<readonly [string, number]> = [];
   marbles(({ scheduler, flush }) => {
-    source
-      .pipe(
-        (texts) => concat(texts, of(' complete')),
-        catchError((error: { code?: string }) => of(` ${error.code ?? String(error)}`)),
-        toArray(),
-      )
-      .subscribe((texts) => result.push([texts.join(''), scheduler.now()]));
+    withEnd(source).subscribe((text) => result.push([text, scheduler.now()]));
     flush();
   })();
   expect(result).to.have.length(1);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { concat, map, of, catchError, toArray, type Observable } from 'rxjs';
+import { map, type Observable } from 'rxjs';
 import { kinesisRange } from '../../lib/sources/kinesisRange.js';
 import { kinesisRanges } from '../../lib/sources/kinesisRanges.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
@@ -9,7 +9,7 @@ import { isInvalidValue } from '../../lib/values/errors.js';
 import { SequenceNumberRanges } from '../../lib/values/ranges-json.js';
 import type { RangeToRead } from '../../lib/values/sequence-range.js';
 import { textOf } from '../support/fast-reading.js';
-import { unbounded } from '../support/range-reading.js';
+import { unbounded, withEnd } from '../support/range-reading.js';
 import { thrownBy } from '../support/thrown-by.js';
 
 /** Stream, shard, from and to, as Spark's SequenceNumberRange names them. */
@@ -36,12 +36,7 @@ function outcome(read: (client: ReturnType<typeof fakeKinesis>) => Observable<st
   const result: Array<readonly [string, number]> = [];
   marbles(({ scheduler, flush }) => {
     const client = fakeKinesis({ latencyMs: 0, shards: { 0: 'abcdefgh^' }, ...script });
-    concat(read(client), of(' complete'))
-      .pipe(
-        catchError((error: { code?: string }) => of(` ${error.code ?? String(error)}`)),
-        toArray(),
-      )
-      .subscribe((texts) => result.push([texts.join(''), scheduler.now()]));
+    withEnd(read(client)).subscribe((text) => result.push([text, scheduler.now()]));
     flush();
   })();
   return result[0]!;
