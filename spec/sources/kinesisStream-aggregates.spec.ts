@@ -257,11 +257,12 @@ describe('kinesisStream and KPL aggregates', () => {
     it(
       'emits one whole again of which a checkpoint covers a part, once',
       marbles(({ flush }) => {
-        const kinesis = stream({ maxRecordsPerPage: 1, expireIteratorsAtMs: [4, 5] });
+        const kinesis = stream({ maxRecordsPerPage: 1, expireIteratorsAtMs: [3] });
         const store = storeAt(positionOf('A.4'));
         const records = recordsOf(kinesis, { deaggregate: false, store });
         flush();
         expect(records.map(({ sequenceNumber }) => sequenceNumber)).to.deep.equal(['6', '7', '8', '9']);
+        expect(kinesis.callsOf('getShardIterator').map(({ startingSequenceNumber: number }) => number)).to.deep.equal(['6', '6']);
         expect(records[0]?.data).to.deep.equal(wholeA);
       }),
     );
