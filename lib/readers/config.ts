@@ -1,5 +1,5 @@
 import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
-import { assertFunction, assertMethod } from '../internal/validate.js';
+import { assertFunction, assertMethod, type FieldsOf } from '../internal/validate.js';
 import type { KinesisPort } from '../kinesis/port.js';
 import { readBudget, type ReadBudget } from '../kinesis/read-budget.js';
 import { retryPolicy, type RetryConfig, type RetryPolicy } from '../kinesis/retry.js';
@@ -65,8 +65,17 @@ export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
   return { port: portOf(client), retry: policy, budget, onGap, deaggregate, notify: sinkOf(events), scheduler, random };
 }
 
-/** The names of the fields of a {@link KinesisConfig}. */
-export const KINESIS_FIELDS = ['client', 'retry', 'budget', 'onGap', 'deaggregate', 'events', 'scheduler', 'random'];
+/** The fields of a {@link KinesisConfig}. */
+export const KINESIS_FIELDS: FieldsOf<KinesisConfig> = {
+  client: true,
+  retry: true,
+  budget: true,
+  onGap: true,
+  deaggregate: true,
+  events: true,
+  scheduler: true,
+  random: true,
+};
 
 /** What reading one shard of `stream` needs. */
 export function readContext(config: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): ReadContext {

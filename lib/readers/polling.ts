@@ -28,8 +28,8 @@ export interface PollingConfig {
  * ```
  */
 export function polling(config: PollingConfig = {}): Reader {
+  assertKnownFields(config, { maxRecordsPerPage: true, idleDelayMs: true });
   const { maxRecordsPerPage = 10_000, idleDelayMs = 1_000 } = config;
-  assertKnownFields(config, ['maxRecordsPerPage', 'idleDelayMs']);
   assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);
   assertNumber('idleDelayMs', idleDelayMs, 0);
 

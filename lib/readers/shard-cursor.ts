@@ -1,5 +1,6 @@
 import { catchError, concatMap, defer, map, of, take, tap, type Observable } from 'rxjs';
-import { classify, nameOf } from '../kinesis/classify.js';
+import { nameOf } from '../internal/aws-errors.js';
+import { classify } from '../kinesis/classify.js';
 import { ShardReadError } from '../kinesis/errors.js';
 import { findShard } from '../kinesis/listShards.js';
 import type { GetRecordsPage, GetShardIteratorRequest } from '../kinesis/port.js';

@@ -47,7 +47,7 @@ export function kinesisRanges(
 ): Observable<KinesisRecord> {
   const list: readonly SequenceNumberRange[] = 'ranges' in ranges ? ranges.ranges : ranges;
   list.forEach((range, i) => assertRange(range, `range ${i}`));
-  assertKnownFields(config, [...KINESIS_FIELDS, 'streamARN', 'retryTimeoutMs', 'maxRecordsPerPage', 'concurrency']);
+  assertKnownFields(config, { ...KINESIS_FIELDS, streamARN: true, retryTimeoutMs: true, maxRecordsPerPage: true, concurrency: true });
   const { streamARN, retryTimeoutMs = 10_000, maxRecordsPerPage = 10_000, concurrency = 4 } = config;
   assertNumber('retryTimeoutMs', retryTimeoutMs, 1);
   assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);
