@@ -37,6 +37,12 @@ describe('userRecords', () => {
     expect(users.slice(1).map(({ data }) => new TextDecoder().decode(data))).to.deep.equal(['A', 'B']);
   });
 
+  it('are taken out however many there are (regression: more than a call can have arguments)', function () {
+    this.timeout(10_000);
+    const Data = aggregate(Array.from({ length: 200_000 }, () => ({ partitionKey: '', data: '' })));
+    expect(userRecords([{ ...record, Data }], { deaggregate: true })).to.have.length(200_000);
+  });
+
   it('are the aggregates themselves when they are not to be taken apart', () => {
     expect(userRecords([aggregated], { deaggregate: false })).to.deep.equal([{ ...plain, data: aggregated.Data }]);
   });
