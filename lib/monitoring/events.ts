@@ -10,7 +10,9 @@ export interface ShardEvent {
 /** A page of records has been read. */
 export interface PageReadEvent extends ShardEvent {
   readonly type: 'pageRead';
+  /** Records to deliver: the user records of KPL aggregates each, without those that are known already. */
   readonly records: number;
+  /** The payload bytes that Kinesis sent, aggregates as they are. */
   readonly bytes: number;
   /** How far behind the newest record the page ends, in ms. */
   readonly millisBehindLatest: number;

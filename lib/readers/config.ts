@@ -27,7 +27,8 @@ export interface KinesisConfig {
    */
   readonly onGap?: GapPolicy;
   /**
-   * Whether KPL aggregates are taken apart into their user records; `false` emits them as they are. @defaultValue true
+   * Whether KPL aggregates are taken apart into their user records, all of them, also those whose hash key lies outside of the shard; `false`
+   * emits aggregates as they are. Ranges and checkpoints are to be read as they were made. @defaultValue true
    */
   readonly deaggregate?: boolean;
   /** Takes a {@link KinesisEvent} for everything noteworthy. What it throws is ignored. */
