@@ -59,8 +59,10 @@ export {
   isInvalidConfig,
   isInvalidValue,
   isRxKinesisError,
+  isUnreachable,
   RxKinesisError,
   type RxKinesisErrorCode,
+  UnreachableError,
 } from './values/errors.js';
 export { isStopTimeout, isStreamRecreated, StopTimeoutError, StreamRecreatedError, type OpenWork } from './shards/errors.js';
 export { isOutOfOrder, OutOfOrderError } from './ledger/errors.js';
