@@ -31,6 +31,7 @@ describe('Rows that say only where a shard begins', () => {
       await rx.hasBegun(2);
       await lab.stream.put(20);
       await rx.hasRead(20);
+      await rx.until('both shards have checkpoints', () => new Set(rx.of('checkpoint').map(({ shardId }) => shardId)).size === 2);
       await rx.stop();
       const { read, lost, repeated } = lab.account();
       expect({ read, lost: lost.length, repeated }).to.deep.equal({ read: 20, lost: 100, repeated: [] });

@@ -17,6 +17,9 @@ import { startRxWorker, type RxSettings } from './rx-process.js';
 /** After so long without a sign of its owner a lease is free, in ms. KCL's default is 10 000. */
 export const FAILOVER_MS = 5_000;
 
+/** Leases that nobody has taken for so long stay where they are, in ms: our steals and hand-overs come faster. */
+const SETTLED_MS = 3_000;
+
 /**
  * KCL sleeps a shardSyncInterval, 60 s, when it has made the first leases, and looks every 10 s whether a child's parents are done.
  */
@@ -158,11 +161,13 @@ export class Lab {
   }
 
   /**
-   * Waits until the workers have all leases between them, each its share and none handed over just now. The leader of KCL 3.x
-   * goes by load, of which there is none here, and may leave a worker with one.
+   * Waits until the workers have all leases between them, each its share, and it stays so: while one takes lease after lease from
+   * another, they are shared for a moment. The leader of KCL 3.x goes by load, of which there is none here, and may leave a worker
+   * with one.
    */
   async shared(workers: readonly ReaderProcess[], deadlineMs = 120_000): Promise<void> {
     let shares = '';
+    let since: number | undefined;
     const areShared = async (): Promise<boolean> => {
       const open = (await this.leases()).filter((row) => row.checkpoint!.S !== 'SHARD_END').length;
       const held = await Promise.all(workers.map(async ({ name }) => (await this.heldBy(name)).length));
@@ -170,7 +175,11 @@ export class Lab {
       const least = this.line.major === 3 ? 1 : Math.floor(open / workers.length);
       return held.reduce((sum, count) => sum + count, 0) === open && Math.min(...held) >= least;
     };
-    await until('the leases are shared', areShared, deadlineMs).catch((error: Error) => {
+    const staysShared = async (): Promise<boolean> => {
+      since = (await areShared()) ? (since ?? Date.now()) : undefined;
+      return since !== undefined && Date.now() - since >= SETTLED_MS;
+    };
+    await until('the leases are shared', staysShared, deadlineMs).catch((error: Error) => {
       throw new Error(`${error.message}; ${shares}`, { cause: error });
     });
   }

@@ -7,6 +7,7 @@ import {
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
 import type { Shard } from '@aws-sdk/client-kinesis';
+import { expect } from 'chai';
 
 /** A row of the lease table, as it is. */
 export type Row = Readonly<Record<string, AttributeValue>>;
@@ -35,6 +36,21 @@ export function isLease(row: Row): boolean {
 
 export function keyOf(row: Row): string {
   return row.leaseKey!.S!;
+}
+
+/** What a lease may lose: who has it. */
+const PASSING: readonly string[] = ['leaseOwner', 'checkpointOwner'];
+
+/** Expects that a worker has left alone what others keep in the table: rows that are no leases, and attributes of leases. */
+export function expectKept(before: readonly Row[], after: readonly Row[]): void {
+  const othersOf = (rows: readonly Row[]) => rows.filter((row) => !isLease(row));
+  expect(othersOf(after), 'the rows that are no leases').to.deep.equal(othersOf(before));
+  for (const row of before.filter(isLease)) {
+    const kept = Object.keys(row).filter((name) => !PASSING.includes(name));
+    const now = after.find((other) => keyOf(other) === keyOf(row));
+    expect(now, `the row of ${keyOf(row)}`).to.include.keys(kept);
+    expect(now!.entityType, `the kind of ${keyOf(row)}`).to.deep.equal(row.entityType);
+  }
 }
 
 /** Deletes a row, as the clean-up of KCL does once the children of an ended shard are under way. */

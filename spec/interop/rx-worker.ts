@@ -31,12 +31,16 @@ const tell = (event: string, fields: object = {}): void => {
 
 const placeOf = (start: Position | string): string => (typeof start === 'string' ? start : start.sequenceNumber);
 
+/** Comes so often that nothing else would be found among them. */
+const isNoise = (event: KinesisEvent): boolean =>
+  event.type === 'pageRead' || (event.type === 'shardsDiscovered' && event.added.length === 0);
+
 const observe = (event: KinesisEvent): void => {
   if (event.type === 'shardStarted') tell('initialize', { ...event, from: placeOf(event.start) });
   else if (event.type === 'checkpointWritten') tell('checkpoint', event);
   else if (event.type === 'shardReleased' && event.reason === 'lost') tell('leaseLost', event);
   else if (event.type === 'shardEndReached') tell('shardEnded', event);
-  else if (event.type !== 'pageRead') tell(event.type, 'error' in event ? { ...event, error: String(event.error) } : event);
+  else if (!isNoise(event)) tell(event.type, 'error' in event ? { ...event, error: String(event.error) } : event);
   if (event.type === 'shardEndReached' && settings.stopsAtShardEnd) queueMicrotask(() => stop$.next());
 };
 

@@ -1,6 +1,9 @@
 import type { Lab } from './lab.js';
 import type { ReaderProcess } from './reader-process.js';
 
+/** Settings of a KCL worker with pages so small, and work so slow, that it is in the middle of the stream when it ends. */
+export const slowly = { MAX_RECORDS: '20', RECORD_DELAY_MS: '5' };
+
 /** Two workers that share a stream on which records keep coming. */
 export interface Pair {
   readonly kcl: ReaderProcess;
