@@ -33,36 +33,33 @@ export class Recovery {
   /** The source has failed: the shards whose work goes on are to be read on after the last delivered record. */
   begin(error: unknown): void {
     this.#isUnderWay = true;
-    const { blocks, pieces, ledgers } = this.#lost.find();
-    this.#resuming = ledgers.map((ledger) => ledger.owner as TrackedShard);
-    for (const account of this.#resuming) account.resumes = true;
-    const ranges = [...blocks.flatMap((block) => block.ranges), ...pieces.map(rangeOfLost)];
+    const { blocks, records, shards } = this.#lost.find();
+    this.#resuming = shards;
+    for (const shard of this.#resuming) shard.resumeAfterDelivered();
+    const ranges = [...blocks.flatMap((block) => block.ranges), ...records.map(rangeOfLost)];
     this.#notify({ type: 'recoveryStarted', ranges, error });
   }
 
   /** The pipeline is over: a later subscription to one of the shards does not belong to it. */
   cancel(): void {
-    for (const account of this.#resuming) {
-      account.resumes = false;
-      account.noteChange();
-    }
+    for (const shard of this.#resuming) shard.cancelResume();
   }
 
   /** Emits everything that is lost again: first whole blocks, then what was on its way into one, cut into blocks by page. */
   emitLost(): Observable<Block | KinesisRecord> {
     return defer(() => {
       if (!this.#isUnderWay) return EMPTY;
-      const { blocks, pieces } = this.#lost.find();
+      const { blocks, records: lostRecords } = this.#lost.find();
       let records = 0;
       return concat(
         from(blocks).pipe(concatMap((ranges) => this.#restoreBlock(ranges))),
-        from(pieces).pipe(concatMap((piece) => this.#restorePiece(piece))),
+        from(lostRecords).pipe(concatMap((lost) => this.#restoreRecords(lost))),
       ).pipe(
         tap({
           next: (value) => void (records += 'records' in value ? value.records.length : 1),
           complete: () => {
             this.#isUnderWay = false;
-            this.#notify({ type: 'recovered', ranges: blocks.length + pieces.length, records });
+            this.#notify({ type: 'recovered', ranges: blocks.length + lostRecords.length, records });
           },
         }),
       );
@@ -105,9 +102,9 @@ export class Recovery {
   }
 
   #readerFor(lost: SequenceNumberRanges, { streamName, shardId }: SequenceNumberRange): Reread {
-    const owners = entriesOf(lost).map((entry) => entry.ledger.owner as TrackedShard);
-    const account = owners.find(({ shard }) => shard.shardId === shardId && shard.streamName === streamName);
-    const reread = account?.reread ?? this.#readForeign;
+    const shards = entriesOf(lost).map(({ shard }) => shard);
+    const own = shards.find(({ identity }) => identity.shardId === shardId && identity.streamName === streamName);
+    const reread = own?.reread ?? this.#readForeign;
     if (reread) return reread;
     throw new InvalidConfigError(
       `${streamName}/${shardId}: to read a block again that does not come from a shard, recoverFrom needs the option read`,
@@ -115,19 +112,19 @@ export class Recovery {
   }
 
   /** Records keep their place in the ledger, so blocks made of them claim what the lost ones would have claimed. */
-  #restorePiece(lost: LostRecords): Observable<Block | KinesisRecord> {
-    const account = lost.ledger.owner as TrackedShard;
-    const { reread } = account;
+  #restoreRecords(lost: LostRecords): Observable<Block | KinesisRecord> {
+    const { shard } = lost;
+    const { reread } = shard;
     if (!reread) return EMPTY;
-    const restoring = new RecordRestorer(lost, account);
+    const restorer = new RecordRestorer(lost);
     const retryTimeoutMs = this.#retryTimeoutMs;
-    return this.#settledElsewhere(account).pipe(
-      concatMap((settled) => reread([rangeOfLost(lost)], { retryTimeoutMs }).pipe(concatMap((page) => restoring.restore(page, settled)))),
+    return this.#settledElsewhere(shard).pipe(
+      concatMap((settled) => reread([rangeOfLost(lost)], { retryTimeoutMs }).pipe(concatMap((page) => restorer.restore(page, settled)))),
     );
   }
 
   /** What the store says is done, by whomever: it need not come again. */
-  #settledElsewhere({ shard }: TrackedShard): Observable<Position | undefined> {
-    return defer(() => from(this.#store.read(shard))).pipe(take(1), defaultIfEmpty(undefined));
+  #settledElsewhere({ identity }: TrackedShard): Observable<Position | undefined> {
+    return defer(() => from(this.#store.read(identity))).pipe(take(1), defaultIfEmpty(undefined));
   }
 }

@@ -50,8 +50,8 @@ export function creditOf(account: TrackedShard, limits: CreditLimits, scheduler:
 }
 
 /** Tells, once, that the reader waits: work that needs more blocks before it settles any would make it wait for ever. */
-function reportPause({ ledger, shard, notify }: TrackedShard, scheduler: SchedulerLike): Observable<never> {
-  const { streamName, shardId } = shard;
+function reportPause({ ledger, identity, notify }: TrackedShard, scheduler: SchedulerLike): Observable<never> {
+  const { streamName, shardId } = identity;
   const report = (): void => {
     const { outstandingRecords: records, outstandingBytes: bytes } = ledger;
     notify({ type: 'readerPaused', streamName, shardId, records, bytes, pausedMs: PAUSE_TO_REPORT_MS });

@@ -15,6 +15,6 @@ describe('hasCredit', () => {
   });
 
   it('is so while nothing is in flight, whatever the limits', () => {
-    expect(hasCredit(new Ledger('owner'), { maxInFlightRecords: 1, maxInFlightBytes: 1 })).to.equal(true);
+    expect(hasCredit(new Ledger(), { maxInFlightRecords: 1, maxInFlightBytes: 1 })).to.equal(true);
   });
 });

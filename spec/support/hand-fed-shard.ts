@@ -1,5 +1,5 @@
 import { TrackedShard, type TrackedShardOptions } from '../../lib/tracking/tracked-shard.js';
-import { openBlock } from '../../lib/tracking/tracked-block.js';
+import { entriesOf, openBlock } from '../../lib/tracking/tracked-block.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { deliverPage } from '../../lib/tracking/deliverPage.js';
 import type { Block } from '../../lib/values/block.js';
@@ -18,11 +18,16 @@ export interface HandFedShard {
 /** Makes a {@link HandFedShard}. */
 export function handFedShard(opening: Partial<TrackedShardOptions> = {}, shardId = 'shardId-000000000000'): HandFedShard {
   const events: KinesisEvent[] = [];
-  const shard = { streamName: 'stream', shardId, parentShardIds: [] };
-  const account = new TrackedShard({ shard, notify: (event) => void events.push(event), ...opening });
+  const identity = { streamName: 'stream', shardId, parentShardIds: [] };
+  const account = new TrackedShard({ identity, notify: (event) => void events.push(event), ...opening });
   const deliver = (...numbers: readonly number[]): readonly KinesisRecord[] => {
     const records = numbers.map((number) => ({ SequenceNumber: String(number), PartitionKey: 'key', Data: new Uint8Array(1) }));
     return deliverPage({ records, bytes: records.length, millisBehindLatest: 0, ended: false, childShards: [] }, account);
   };
   return { account, events, deliver, block: (...numbers) => openBlock(deliver(...numbers)) };
+}
+
+/** Settles blocks, as `checkpointEvery` does. */
+export function settle(...blocks: ReadonlyArray<Pick<Block, 'ranges'>>): void {
+  for (const { ranges } of blocks) for (const { shard, entry } of entriesOf(ranges)) shard.ledger.settle(entry);
 }

@@ -20,7 +20,7 @@ function page(numbers: readonly number[], bytes = 2): ShardPage {
 
 function accountWith(settledBeyond: ReadonlyArray<readonly [number, number]> = []): { account: TrackedShard; events: KinesisEvent[] } {
   const events: KinesisEvent[] = [];
-  const account = new TrackedShard({ shard: identityOf(0), notify: (event) => void events.push(event) });
+  const account = new TrackedShard({ identity: identityOf(0), notify: (event) => void events.push(event) });
   const ranges = settledBeyond.map(([from, to]) => ({
     ...{ streamName: 'stream', shardId: identityOf(0).shardId, fromSeqNumber: String(from), toSeqNumber: String(to) },
     ...{ fromSubSeqNumber: 0, toSubSeqNumber: 0, recordCount: to - from + 1 },
