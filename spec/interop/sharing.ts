@@ -39,7 +39,7 @@ export async function kclJoinsRx(lab: Lab): Promise<Pair> {
 }
 
 /** Settings of the lease table that say the same as those of the KCL workers. */
-export const quickLeases = {};
+export const quickLeases = { failoverTimeMs: 5_000 };
 
 /** Waits until each of them has read something more. */
 export async function allReadMore(workers: readonly ReaderProcess[]): Promise<void> {
