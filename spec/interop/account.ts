@@ -67,11 +67,18 @@ export function isAfter(a: string, b: string): boolean {
 
 /** Expects that every record was read, and none by a worker that could know that it was done. */
 export function expectNothingLost({ put, read, lost, reread }: Account): void {
-  expect({ lost, reread }, `of ${put} records ${read} were read`).to.deep.equal({ lost: [], reread: [] });
+  expect({ lost: some(lost), reread: some(reread) }, `of ${put} records ${read} were read`).to.deep.equal({ lost: none, reread: none });
 }
 
 /** Expects that every record was read exactly once. */
 export function expectExactlyOnce(account: Account): void {
   expectNothingLost(account);
-  expect(account.repeated, 'read more than once').to.deep.equal([]);
+  expect(some(account.repeated), 'read more than once').to.deep.equal(none);
+}
+
+const none = { count: 0, first: [] };
+
+/** A message with hundreds of sequence numbers helps nobody. */
+function some(names: readonly string[]): { readonly count: number; readonly first: readonly string[] } {
+  return { count: names.length, first: names.slice(0, 3) };
 }
