@@ -13,7 +13,7 @@ describe('Rows that say only where a shard begins', () => {
     await kcl.kill();
     expect(Object.values(await lab.checkpoints())).to.deep.equal(['TRIM_HORIZON', 'TRIM_HORIZON']);
     const rx = lab.rx('rx', { startFrom: 'LATEST' });
-    await lab.allRead(30_000);
+    await lab.allRead();
     await rx.stop();
     expectExactlyOnce(lab.account());
   });
@@ -47,7 +47,7 @@ describe('Rows that say only where a shard begins', () => {
     await lab.putRow(neighbour!, 'TRIM_HORIZON');
     await lab.putRow(child!, 'TRIM_HORIZON');
     const rx = lab.rx('rx');
-    await lab.allRead(30_000);
+    await lab.allRead();
     await rx.stop();
     await lab.checkpoints();
     await lab.stream.put(50);

@@ -24,11 +24,15 @@ const SETTLED_MS = 3_000;
  * KCL sleeps a shardSyncInterval, 60 s, when it has made the first leases, and looks every 10 s whether a child's parents are done.
  */
 const QUICK = ['lease.shardSyncIntervalMillis=100', 'coordinator.parentShardPollIntervalMillis=500'];
-/** The leader assigns every 20 s, and balances every third time. */
+/** The leader assigns every 20 s, and balances every third time; one that is dead holds its lock for 2 min. */
 const QUICK_LEADER = [
   'lease.leaseAssignmentIntervalMillis=4000',
   'lease.workerUtilizationAwareAssignmentConfig.varianceBalancingFrequency=1',
+  'lease.dynamoDbLockBasedLeaderLeaseDurationInMillis=20000',
+  'lease.dynamoDbLockBasedLeaderHeartbeatPeriodInMillis=5000',
 ];
+/** Another worker takes over within so long whatever happens, in ms: KCL 3.x needs the most, after the death of its leader. */
+const TAKE_OVER_MS = 200_000;
 
 /** Records that keep coming. */
 export interface Traffic {
@@ -153,7 +157,7 @@ export class Lab {
   }
 
   /** Waits until every record that was put is read by one of the workers. */
-  async allRead(deadlineMs = 120_000): Promise<void> {
+  async allRead(deadlineMs = TAKE_OVER_MS): Promise<void> {
     await until('every record is read', () => this.account().lost.length === 0, deadlineMs).catch((error: Error) => {
       const { put, read, lost } = this.account();
       throw new Error(`${error.message}; of ${put} put ${read} are read, not ${lost.slice(0, 3).join(', ')} ...`, { cause: error });

@@ -52,7 +52,7 @@ describe('Between rx-kinesis and KCL, one after the other', () => {
       await rx.kill();
       await lab.checkpoints();
       await lab.stream.put(100);
-      await lab.allRead(240_000);
+      await lab.allRead();
       await kcl.stop();
       expectNothingLost(lab.account());
     },

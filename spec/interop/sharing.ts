@@ -48,7 +48,7 @@ export async function allReadMore(workers: readonly ReaderProcess[]): Promise<vo
 }
 
 /** Waits until a worker has every lease, while records keep coming, and has read all of them. */
-export async function readsAlone(lab: Lab, worker: ReaderProcess, deadlineMs = 120_000): Promise<void> {
+export async function readsAlone(lab: Lab, worker: ReaderProcess, deadlineMs = 200_000): Promise<void> {
   const traffic = lab.traffic();
   await worker.until(
     'it has every lease',
