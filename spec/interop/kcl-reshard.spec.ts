@@ -1,9 +1,8 @@
 import { expect } from 'chai';
 import { expectNothingLost } from './account.js';
 import { keyOf } from './lease-rows.js';
+import { PARENT } from './resharding.js';
 import { scenario } from './scenario.js';
-
-const PARENT = 'shardId-000000000000';
 
 describe('A reshard that KCL sees and rx-kinesis reads on from', () => {
   scenario(

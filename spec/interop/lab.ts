@@ -46,6 +46,7 @@ export class Lab {
   readonly stream: TestStream;
   readonly readers: ReaderProcess[] = [];
   readonly #noted: StoredCheckpoint[] = [];
+  readonly #traffics: Traffic[] = [];
   readonly #kinesis: ReturnType<typeof kinesisClientsOf>;
   readonly #dynamodb = dynamodbClientsOf(process.env.INTEROP_DYNAMODB!);
   readonly #table = this.#dynamodb.client();
@@ -64,8 +65,9 @@ export class Lab {
     return new Lab(line, name, await TestStream.create(kinesis, shards, `${name}-stream`), kinesis);
   }
 
-  /** Ends every worker. */
+  /** Ends every worker, and the records that keep coming. */
   async close(): Promise<void> {
+    await Promise.allSettled(this.#traffics.map((traffic) => traffic.end()));
     await Promise.all(this.readers.map((reader) => reader.kill()));
     for (const client of [...this.#kinesis.clients, ...this.#dynamodb.clients]) client.destroy();
   }
@@ -144,12 +146,14 @@ export class Lab {
     })();
     // Its failure is told by whoever ends it.
     putting.catch(() => undefined);
-    return {
+    const traffic = {
       end: () => {
         isOn = false;
         return putting;
       },
     };
+    this.#traffics.push(traffic);
+    return traffic;
   }
 
   account(): Account {
