@@ -192,12 +192,15 @@ export class Lab {
     });
   }
 
-  /** Writes what the workers told, and the rows, into a file beside the logs; gives its name. */
-  async report(): Promise<string> {
-    const file = join(LOGS, `${this.tableName}.json`);
+  /** Where {@link report} writes to. */
+  get reportFile(): string {
+    return join(LOGS, `${this.tableName}.json`);
+  }
+
+  /** Writes what the workers told, and the rows, into a file beside the logs. */
+  async report(): Promise<void> {
     const workers = Object.fromEntries(this.readers.map(({ name, lines }) => [name, lines.map((line) => JSON.stringify(line))]));
-    await writeFile(file, JSON.stringify({ account: this.account(), rows: await this.rows(), workers }, undefined, 1));
-    return file;
+    await writeFile(this.reportFile, JSON.stringify({ account: this.account(), rows: await this.rows(), workers }, undefined, 1));
   }
 
   #added(reader: ReaderProcess): ReaderProcess {

@@ -20,7 +20,7 @@ const mode = process.env.INTEROP ?? '';
 
 /**
  * A spec with each line of the KCL. Those that NEEDS_COORDINATOR lists by `id` are left out, which is said at the beginning and
- * at the end of a run. What the workers told is kept in a file when the spec fails.
+ * at the end of a run. What the workers told is kept in a file.
  */
 export function scenario(id: string, title: string, play: (lab: Lab) => Promise<void>, config: ScenarioConfig = {}): void {
   const { shards = 2, lines = kclLines } = config;
@@ -34,9 +34,10 @@ export function scenario(id: string, title: string, play: (lab: Lab) => Promise<
       try {
         await within(LIMIT_MS, play(lab));
       } catch (error) {
-        (error as Error).message += `\n      (told in full in ${await lab.report()})`;
+        (error as Error).message += `\n      (told in full in ${lab.reportFile})`;
         throw error;
       } finally {
+        await lab.report();
         await lab.close();
       }
     });
