@@ -26,8 +26,20 @@ export function leftOut(): LeftOut[] {
     });
 }
 
+/** `INTEROP=all` runs also what is listed, `INTEROP=left-out` only that. */
+const mode = process.env.INTEROP ?? '';
+if (!['', 'all', 'left-out'].includes(mode)) throw new Error(`INTEROP: expected all or left-out, got ${mode}`);
+
+/** Whether a scenario runs now. */
+export function runs(scenario: string, { major }: KclLine, listed: readonly LeftOut[]): boolean {
+  const isListed = listed.some((entry) => entry.scenario === scenario && entry.major === major);
+  return isListed ? mode !== '' : mode !== 'left-out';
+}
+
 /** Says on the console what does not run. */
 export function sayWhatIsLeftOut(): void {
+  if (mode === 'left-out') console.warn('NOT RUN: all that NEEDS_COORDINATOR does not list');
+  if (mode !== '') return;
   for (const { scenario, major, reason } of leftOut()) console.warn(`NOT RUN: ${scenario} with KCL ${major}.x: ${reason}`);
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { kclLines, type KclLine } from './kcl-lines.js';
 import { Lab } from './lab.js';
-import { leftOut } from './left-out.js';
+import { leftOut, runs } from './left-out.js';
 
 /** How a scenario runs. */
 export interface ScenarioConfig {
@@ -15,8 +15,6 @@ export interface ScenarioConfig {
 const LIMIT_MS = 280_000;
 /** Then there is time to write down what the workers told. */
 const REPORT_MS = 15_000;
-/** `INTEROP=all` runs also what NEEDS_COORDINATOR lists, `INTEROP=left-out` only that. */
-const mode = process.env.INTEROP ?? '';
 
 /**
  * A spec with each line of the KCL. Those that NEEDS_COORDINATOR lists by `id` are left out, which is said at the beginning and
@@ -25,9 +23,7 @@ const mode = process.env.INTEROP ?? '';
 export function scenario(id: string, title: string, play: (lab: Lab) => Promise<void>, config: ScenarioConfig = {}): void {
   const { shards = 2, lines = kclLines } = config;
   const listed = leftOut();
-  for (const line of lines) {
-    const isListed = listed.some((entry) => entry.scenario === id && entry.major === line.major);
-    if (isListed ? mode === '' : mode === 'left-out') continue;
+  for (const line of lines.filter((each) => runs(id, each, listed))) {
     it(`${title} (${id}, KCL ${line.version})`, async function () {
       this.timeout(LIMIT_MS + REPORT_MS);
       const lab = await Lab.open(line, id, shards);
