@@ -46,6 +46,19 @@ export class EmptyStretches {
   }
 }
 
+/** What earlier readings of the same ranges found out about each shard. */
+export type EmptyStretchesOf = (shardId: string) => EmptyStretches;
+
+/** Remembers for each shard. */
+export function emptyStretches(): EmptyStretchesOf {
+  const shards = new Map<string, EmptyStretches>();
+  return (shardId) => {
+    const known = shards.get(shardId) ?? new EmptyStretches();
+    shards.set(shardId, known);
+    return known;
+  };
+}
+
 /** What a reading that fails again and again may leave behind. */
 const MAX_STRETCHES = 100;
 

@@ -1,6 +1,7 @@
 import { concatMap, EMPTY, type Observable } from 'rxjs';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
-import { emptyStretches, readRanges, type RangePage } from '../readers/range-reader.js';
+import { emptyStretches } from '../readers/empty-stretches.js';
+import { readRanges, type RangePage } from '../readers/range-reader.js';
 import { resolveStream, type ResolvedStream } from '../kinesis/stream-id.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { assertRangeToRead } from '../values/assert-range.js';
@@ -30,12 +31,13 @@ export interface KinesisRangesConfig extends KinesisConfig {
  * Each range is verified: its first record, its last record and its count, where it has one; what a range leaves out is not
  * verified, see {@link RangeToRead}. Nothing outside the ranges is emitted; a record in two ranges comes once. Order holds within a
  * shard; shards are read in parallel up to `concurrency`, the ranges of each in one pass, which jumps over what is more than a
- * mebibyte. A retry emits everything again, but does not read again the empty pages that it has read. Everything happens within the `budget`: give it the live reader's to share what Kinesis allows.
- * Buffers no more than a page a shard. Unsubscribing aborts the requests.
+ * mebibyte. A retry emits everything again, but does not read again the empty pages that were read. Everything happens within the
+ * `budget`: give it the live reader's to share what Kinesis allows. Buffers no more than a page a shard. Unsubscribing aborts the
+ * requests.
  *
- * Errors: `RangeExpiredError` when Kinesis no longer holds a part, or the newest record has been before it for three seconds (under `onGap: 'continue'` the rest is emitted, with a
- * `gap` event), `RangeIncompleteError` when ends and count do not fit together, as soon as more is found than counted, `RecoveryTimeoutError` (retriable),
- * `ShardReadError`.
+ * Errors: `RangeExpiredError` when Kinesis no longer holds a part, or the newest record has been before it for three seconds (under
+ * `onGap: 'continue'` the rest is emitted, with a `gap` event), `RangeIncompleteError` when ends and count do not fit together, as
+ * soon as more is found than counted, `RecoveryTimeoutError` (retriable), `ShardReadError`.
  *
  * @throws InvalidValueError when called with a malformed range; InvalidConfigError with ranges of two streams, or a config that cannot work.
  *
@@ -58,10 +60,18 @@ export function kinesisRanges(
   assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);
   assertInteger('concurrency', concurrency, 1);
   const means = resolveKinesis(config);
+  if (!means.deaggregate) list.forEach(assertWhole);
   const stream = streamOf(list, streamARN);
   if (!stream) return EMPTY;
   const reading = { retryTimeoutMs, maxRecordsPerPage, concurrency };
   return readRanges(list, (shardId) => readContext(means, stream, shardId), reading, emptyStretches()).pipe(concatMap(toRecords));
+}
+
+/** Of an aggregate that is not taken apart, a part cannot be read. */
+function assertWhole({ fromSubSeqNumber = 0, toSubSeqNumber = 0 }: RangeToRead, i: number): void {
+  if (fromSubSeqNumber === 0 && toSubSeqNumber === 0) return;
+  const got = `range ${i} from sub-sequence number ${fromSubSeqNumber} to ${toSubSeqNumber}`;
+  throw new InvalidConfigError(`deaggregate: expected true for ranges of user records, got false for ${got}`);
 }
 
 /** The one stream of the ranges; none when there are no ranges. */
