@@ -1,8 +1,9 @@
 import { catchError, concatMap, defer, map, of, take, tap, type Observable } from 'rxjs';
 import { nameOf } from '../internal/aws-errors.js';
+import { checkedIterator, checkedPage } from '../kinesis/checked-answers.js';
 import { classify } from '../kinesis/classify.js';
 import { ShardReadError } from '../kinesis/errors.js';
-import { findShard } from '../kinesis/listShards.js';
+import { findShard, isClosed } from '../kinesis/listShards.js';
 import type { GetRecordsPage, GetShardIteratorRequest } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { PageContinuity } from './page-continuity.js';
@@ -33,7 +34,7 @@ export class ShardCursor {
   read(limit: number): Observable<ShardPage> {
     const { retry, notify } = this.#context;
     return defer(() => (this.#iterator === undefined ? this.#open() : of(this.#iterator))).pipe(
-      concatMap((iterator) => (iterator === undefined ? of(NOTHING_LEFT) : this.#getRecords(iterator, limit))),
+      concatMap((iterator) => (iterator === GONE ? of(NOTHING_LEFT) : this.#getRecords(iterator, limit))),
       retryFaults(retry, (notice) => notify({ type: 'readRetry', ...this.#shard(), ...notice })),
     );
   }
@@ -50,7 +51,8 @@ export class ShardCursor {
           if (classify(error) === 'iterator') this.#iterator = undefined;
         },
       }),
-      concatMap((page) => {
+      concatMap((answer) => {
+        const page = checkedPage(answer, this.#shard());
         const bytes = bytesOf(page.Records);
         budget.spend(key, bytes, scheduler);
         // Only once it is known whether the shard has ended does reading move on: a fault before that reads the page again.
@@ -72,31 +74,29 @@ export class ShardCursor {
     };
   }
 
-  /** An iterator that ends without naming children ends the shard only if the list of shards says that it is closed. */
-  #hasEnded({ NextShardIterator, ChildShards = [] }: GetRecordsPage): Observable<boolean> {
+  /** An iterator that ends, and children with it or not, end the shard only if the list of shards says so too. */
+  #hasEnded({ NextShardIterator }: GetRecordsPage): Observable<boolean> {
     if (NextShardIterator !== undefined) return of(false);
-    if (ChildShards.length > 0) return of(true);
     const { port, stream, shardId } = this.#context;
-    return findShard(port, stream.id, shardId).pipe(
-      map((shard) => shard?.SequenceNumberRange.EndingSequenceNumber !== undefined || !shard),
-    );
+    return isClosed(port, stream.id, shardId);
   }
 
-  /** Emits an iterator, or `undefined` when the shard is gone with all its records. */
-  #open(): Observable<string | undefined> {
+  /** Emits an iterator, or that the shard is gone with all its records. */
+  #open(): Observable<string | typeof GONE> {
     const { port, stream, shardId } = this.#context;
     const request = { ...stream.id, ShardId: shardId, ...iteratorRequest(this.#continuity.start) } as GetShardIteratorRequest;
     return port.getShardIterator(request).pipe(
-      tap((iterator) => {
-        this.#iterator = iterator;
+      map((answer) => {
+        this.#iterator = checkedIterator(answer, this.#shard());
         this.#continuity.opened();
+        return this.#iterator;
       }),
       catchError((error: unknown) => this.#refused(error)),
     );
   }
 
   /** GetShardIterator failed: tells a trimmed position from a future timestamp and from any other error. */
-  #refused(error: unknown): Observable<string | undefined> {
+  #refused(error: unknown): Observable<string | typeof GONE> {
     const { start, position, isStartGone } = this.#continuity;
     const name = nameOf(error);
     if (start.type === 'AT_TIMESTAMP' && name === 'InvalidArgumentException') {
@@ -112,12 +112,12 @@ export class ShardCursor {
       concatMap((shard) => {
         if (shard) return this.#openAtHorizon();
         this.#continuity.skipGap(position, undefined, error);
-        return of(undefined);
+        return of(GONE);
       }),
     );
   }
 
-  #openAtHorizon(): Observable<string | undefined> {
+  #openAtHorizon(): Observable<string | typeof GONE> {
     this.#continuity.startIsGone();
     return this.#open();
   }
@@ -126,6 +126,9 @@ export class ShardCursor {
     return { streamName: this.#context.stream.streamName, shardId: this.#context.shardId };
   }
 }
+
+/** In place of an iterator: an answer without one is no sign that the shard is gone. */
+const GONE = Symbol('gone');
 
 /** The page of a shard that is gone: what it became, the listing knows. */
 const NOTHING_LEFT: ShardPage = { records: [], bytes: 0, millisBehindLatest: 0, ended: true, childShards: [] };

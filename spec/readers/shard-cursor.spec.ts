@@ -9,6 +9,7 @@ import { fakeKinesis, marbles, type FakeKinesis, type FakeScript, type TrimmedRe
 import type { KinesisEvent, ReadRetryEvent } from '../../lib/monitoring/events.js';
 import { pagesFrom, pageText, readContext } from '../support/read-context.js';
 
+const STREAM = { StreamName: 'stream' };
 const HORIZON: ReadStart = { type: 'TRIM_HORIZON' };
 
 function at(sequenceNumber: number, subSequenceNumber = 0) {
@@ -153,7 +154,7 @@ describe('ShardCursor', () => {
           .pipe(map((page) => [pageText(page), page.childShards.map(({ ShardId }) => ShardId.at(-1))]));
         expectObservable(children).toBe('(c|)', { c: ['a|', ['1', '2']] });
         flush();
-        expect(kinesis.callsOf('listShards')).to.deep.equal([]);
+        expect(kinesis.callsOf('listShards')).to.have.length(1);
       }),
     );
 
@@ -461,7 +462,7 @@ describe('ShardCursor', () => {
       'where the shard is listed no more',
       marbles(({ expectObservable }) => {
         const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(ab|)' }, childShards: false });
-        const port = { ...kinesis, listShards: () => of({ Shards: [] }) };
+        const port = { ...kinesis, listShards: () => fakeKinesis({ latencyMs: 0, shards: { 1: '' } }).listShards(STREAM) };
         expectObservable(textFrom(HORIZON, kinesis, readContext(kinesis, { port }))).toBe('(t|)', { t: 'ab|' });
       }),
     );
@@ -538,6 +539,73 @@ describe('ShardCursor', () => {
       }),
     );
   }
+
+  describe('takes a malformed answer for a fault that passes', () => {
+    for (const method of ['getShardIterator', 'getRecords', 'listShards'] as const) {
+      it(
+        `and asks again: ${method}`,
+        marbles(({ expectObservable, flush }) => {
+          const kinesis = closed({ childShards: false, faults: [{ method, answer: 'malformed', times: 2 }] });
+          const context = readContext(kinesis);
+          expectObservable(timer(9).pipe(concatMap(() => textFrom(after(2), kinesis, context)))).toBe('9ms (t|)', { t: 'cde|' });
+          flush();
+          expect(retriesIn(context.events).map(({ reason }) => reason)).to.deep.equal(['transient', 'transient']);
+        }),
+      );
+
+      it(
+        `which is an error when it stays, and no end of the shard: ${method}`,
+        marbles(({ flush }) => {
+          const kinesis = closed({ childShards: false, faults: [{ method, answer: 'malformed', untilMs: 99 }] });
+          const errors: unknown[] = [];
+          const pages: string[] = [];
+          timer(9)
+            .pipe(concatMap(() => pagesFrom(new ShardCursor(readContext(kinesis), after(2)))))
+            .subscribe({ next: (page) => pages.push(pageText(page)), error: (error: unknown) => errors.push(error) });
+          flush();
+          expect([pages, errors.length, isShardReadError(errors[0])]).to.deep.equal([[], 1, true]);
+          expect(errors[0]).to.include({ retriable: true, streamName: 'stream' });
+          expect(kinesis.callsOf(method)).to.have.length(4);
+        }),
+      );
+    }
+
+    it(
+      'although all calls are answered by a gateway that knows no better',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = closed({ faults: [{ answer: 'malformed', untilMs: 99 }] });
+        const context = readContext(kinesis, { onGap: 'continue' });
+        for (const start of [HORIZON, after(2)]) expectObservable(textFrom(start, kinesis, context)).toBe('(t|)', { t: '#ShardReadError' });
+        flush();
+        retriesIn(context.events);
+      }),
+    );
+
+    it(
+      'although the list of shards is empty when the iterator ends',
+      marbles(({ expectObservable }) => {
+        const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(ab|)', 1: { parents: [0] } } });
+        const port = { ...kinesis, listShards: () => of({ Shards: [] }) };
+        expectObservable(textFrom(HORIZON, kinesis, readContext(kinesis, { port }))).toBe('(t|)', { t: '#ShardReadError' });
+      }),
+    );
+
+    it(
+      'although children are named, where the list of shards shows it open',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(ab) 8ms c|', 1: { parents: [0], createdAtMs: 0 } } });
+        let pages = 0;
+        const ChildShards = [{ ShardId: 'other', ParentShards: ['x'], HashKeyRange: { StartingHashKey: '0', EndingHashKey: '9' } }];
+        const ending: typeof kinesis.getRecords = (request) =>
+          kinesis.getRecords(request).pipe(map((page) => (++pages === 1 ? { Records: page.Records, ChildShards } : page)));
+        expectObservable(textFrom(HORIZON, kinesis, readContext(kinesis, { port: { ...kinesis, getRecords: ending } }))).toBe('13ms (t|)', {
+          t: 'ab c |',
+        });
+        flush();
+        expect(kinesis.callsOf('listShards')).to.have.length(2);
+      }),
+    );
+  });
 
   describe('unsubscribed', () => {
     for (const [method, unsubscribedMs, made] of [
