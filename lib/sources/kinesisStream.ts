@@ -126,7 +126,8 @@ class StreamReading {
     // Through the scheduler, so that a long line of shards that are done already does not grow the stack.
     const woken$ = this.#wake$.pipe(observeOn(scheduler));
     const mayTake = isLeasing(store) ? (shardId: string) => this.#granted.get(shardId)?.isLost === false : undefined;
-    return merge(listed$, woken$).pipe(
+    // The wake-ups first: with a port that answers at once, shards are done while the listing is being subscribed.
+    return merge(woken$, listed$).pipe(
       // No more shards begin; those that have end by themselves, when their work is drained.
       // eslint-disable-next-line rxjs-x/no-unsafe-takeuntil
       takeUntil(this.#stop$),
