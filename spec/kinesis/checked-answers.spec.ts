@@ -49,11 +49,7 @@ describe('checkedPage', () => {
   });
 
   it('keeps the records as they are', () => {
-    const Records = [
-      record,
-      { ...record, SequenceNumber: '10', SubSequenceNumber: 0 },
-      { ...record, SequenceNumber: '10', SubSequenceNumber: 1 },
-    ];
+    const Records = [record, { ...record, SequenceNumber: '10' }];
     expect(checkedPage({ Records }, PLACE).Records).to.equal(Records);
   });
 
@@ -87,7 +83,6 @@ describe('checkedPage', () => {
     'a record without data': [records(without(record, 'Data')), 'with a record without Data'],
     'a record whose data is text': [records({ ...record, Data: SECRET }), 'with a record without Data'],
     'a record whose data is null': [records({ ...record, Data: null }), 'with a record without Data'],
-    'an index within an aggregate below 0': [records({ ...record, SubSequenceNumber: -1 }), 'with a SubSequenceNumber that is no index'],
     'children that are an object': [page({ ChildShards: {} }), 'with ChildShards that are no list'],
     'a child without an id': [page({ ChildShards: [without(child, 'ShardId')] }), 'without ShardId of a child'],
     'a child without parents': [page({ ChildShards: [without(child, 'ParentShards')] }), 'with a child shard without ParentShards'],
