@@ -1,4 +1,5 @@
-import { catchError, concatMap, defer, map, of, take, tap, type Observable } from 'rxjs';
+import { catchError, concatMap, defer, map, of, take, tap, throwError, type Observable } from 'rxjs';
+import { ForeignCheckpointError } from '../checkpoints/errors.js';
 import { nameOf } from '../internal/aws-errors.js';
 import { checkedIterator, checkedPage } from '../kinesis/checked-answers.js';
 import { classify } from '../kinesis/classify.js';
@@ -6,7 +7,7 @@ import { ShardReadError } from '../kinesis/errors.js';
 import { findShard, isClosed } from '../kinesis/listShards.js';
 import type { GetRecordsPage, GetShardIteratorRequest } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
-import { PageContinuity } from './page-continuity.js';
+import { FOREIGN, PageContinuity, REOPEN } from './page-continuity.js';
 import { budgetKey, bytesOf, type ReadContext, type ReadStart, type ShardPage } from './reader.js';
 
 /**
@@ -18,6 +19,7 @@ export class ShardCursor {
   readonly #context: ReadContext;
   readonly #continuity: PageContinuity;
   #iterator: string | undefined;
+  #isBehind = true;
 
   constructor(context: ReadContext, start: ReadStart) {
     this.#context = context;
@@ -28,6 +30,14 @@ export class ShardCursor {
   seek(start: ReadStart): void {
     this.#continuity.seek(start);
     this.#iterator = undefined;
+  }
+
+  /**
+   * Whether more is there to be read at once, by the last page: it ended before the newest record, or was full, whatever it said of
+   * that. Some emulators say 0 or nothing on every page.
+   */
+  get isBehind(): boolean {
+    return this.#isBehind;
   }
 
   /** Reads one page of at most `limit` records, within the budget, trying faults that pass again. */
@@ -46,32 +56,41 @@ export class ShardCursor {
     return budget.acquire(key, scheduler).pipe(
       take(1),
       concatMap(() => port.getRecords({ ShardIterator, Limit, ...(StreamARN && { StreamARN }) })),
-      tap({
-        error: (error: unknown) => {
-          if (classify(error) === 'iterator') this.#iterator = undefined;
-        },
-      }),
+      tap({ error: (error: unknown) => void (classify(error) === 'iterator' && this.#forgetIterator()) }),
       concatMap((answer) => {
         const page = checkedPage(answer, this.#shard());
-        const bytes = bytesOf(page.Records);
-        budget.spend(key, bytes, scheduler);
+        budget.spend(key, bytesOf(page.Records), scheduler);
         // Only once it is known whether the shard has ended does reading move on: a fault before that reads the page again.
-        return this.#hasEnded(page).pipe(map((ended) => this.#accept(page, bytes, ended)));
+        return this.#hasEnded(page).pipe(concatMap((ended) => this.#accept(page, Limit, ended)));
       }),
     );
   }
 
-  #accept(page: GetRecordsPage, bytes: number, ended: boolean): ShardPage {
-    this.#iterator = page.NextShardIterator;
-    const records = this.#continuity.accept(page, ended);
-    if (records === 'stuck') this.#iterator = undefined;
-    return {
-      records: records === 'stuck' ? [] : records,
+  #accept(page: GetRecordsPage, limit: number, ended: boolean): Observable<ShardPage> {
+    if (this.#continuity.goesBack(page)) {
+      this.#forgetIterator();
+      throw new ShardReadError('GetRecords gave records again that it had given', { ...this.#shard(), retriable: true });
+    }
+    const accepted = this.#continuity.accept(page, ended);
+    if (accepted === FOREIGN) return this.#foreign();
+    const isReopened = accepted === REOPEN;
+    const bytes = bytesOf(page.Records);
+    const millisBehindLatest = page.MillisBehindLatest ?? 0;
+    const isFull = page.Records.length >= limit || bytes >= FULL_PAGE_BYTES;
+    this.#iterator = isReopened ? undefined : page.NextShardIterator;
+    this.#isBehind = isReopened || isFull || millisBehindLatest > 0;
+    return of({
+      records: isReopened ? [] : accepted,
       bytes,
-      millisBehindLatest: page.MillisBehindLatest ?? 0,
-      ended,
-      childShards: page.ChildShards ?? [],
-    };
+      millisBehindLatest,
+      ended: ended && !isReopened,
+      childShards: (!isReopened && page.ChildShards) || [],
+    });
+  }
+
+  #forgetIterator(): void {
+    this.#iterator = undefined;
+    this.#continuity.expired();
   }
 
   /** An iterator that ends, and children with it or not, end the shard only if the list of shards says so too. */
@@ -95,31 +114,44 @@ export class ShardCursor {
     );
   }
 
-  /** GetShardIterator failed: tells a trimmed position from a future timestamp and from any other error. */
+  /** GetShardIterator failed: tells a record that is not there from a future timestamp and from any other error. */
   #refused(error: unknown): Observable<string | typeof GONE> {
-    const { start, position, isStartGone } = this.#continuity;
+    const { start, position, looksAtOldest } = this.#continuity;
     const name = nameOf(error);
     if (start.type === 'AT_TIMESTAMP' && name === 'InvalidArgumentException') {
       const message = `the time ${start.timestamp.toISOString()} is not in the past for Kinesis`;
       throw new ShardReadError(message, { ...this.#shard(), retriable: true, cause: error });
     }
-    if (!position || isStartGone) throw error;
-    if (name === 'InvalidArgumentException') return this.#openAtHorizon();
+    if (!position || looksAtOldest) throw error;
+    if (name === 'InvalidArgumentException') return this.#openElsewhere();
     if (name !== 'ResourceNotFoundException') throw error;
     // Either the stream is unknown, and listing its shards says so, or only the record or its shard is gone.
     const { port, stream, shardId } = this.#context;
     return findShard(port, stream.id, shardId).pipe(
       concatMap((shard) => {
-        if (shard) return this.#openAtHorizon();
+        if (shard) return this.#openElsewhere();
         this.#continuity.skipGap(position, undefined, error);
         return of(GONE);
       }),
     );
   }
 
-  #openAtHorizon(): Observable<string | typeof GONE> {
-    this.#continuity.startIsGone();
-    return this.#open();
+  #openElsewhere(): Observable<string | typeof GONE> {
+    return this.#continuity.refused() === FOREIGN ? this.#foreign() : this.#open();
+  }
+
+  /** Errs, with where the shard begins: by the list of shards, or by its records for whoever may not list them. */
+  #foreign(): Observable<never> {
+    const { port, stream, shardId } = this.#context;
+    const { position, olderRecord } = this.#continuity;
+    return findShard(port, stream.id, shardId).pipe(
+      map((shard) => shard?.SequenceNumberRange.StartingSequenceNumber),
+      catchError((error: unknown) => (classify(error) === 'fatal' ? of(undefined) : throwError(() => error))),
+      map((shardStart = olderRecord!) => {
+        const reason = `its record ${olderRecord!} is there, and this number is none of its records`;
+        throw new ForeignCheckpointError({ ...this.#shard(), checkpoint: position!, shardStart, reason });
+      }),
+    );
   }
 
   #shard(): { streamName: string; shardId: string } {
@@ -132,6 +164,12 @@ const GONE = Symbol('gone');
 
 /** The page of a shard that is gone: what it became, the listing knows. */
 const NOTHING_LEFT: ShardPage = { records: [], bytes: 0, millisBehindLatest: 0, ended: true, childShards: [] };
+
+/**
+ * GetRecords: at most 10 MiB a page, and a record has up to 10 MiB since 2025 (Quotas and limits, Kinesis Data Streams Developer
+ * Guide): from half of it the next record may be one that did not fit. One read too many costs less than the wait for these bytes.
+ */
+const FULL_PAGE_BYTES = 5 * 1024 * 1024;
 
 function iteratorRequest(start: ReadStart): object {
   if (start.type === 'TRIM_HORIZON') return { ShardIteratorType: 'TRIM_HORIZON' };
