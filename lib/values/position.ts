@@ -49,6 +49,11 @@ export function isSentinel(sequenceNumber: string): boolean {
   return sequenceNumber in SENTINEL_RANKS;
 }
 
+/** Whether `value` is a decimal number as the API writes them, and no sentinel. */
+export function isSequenceNumber(value: unknown): value is string {
+  return typeof value === 'string' && SEQUENCE_NUMBER.test(value);
+}
+
 /**
  * Throws unless `position` is a decimal number or a sentinel with a whole sub-sequence number from 0 up.
  *
