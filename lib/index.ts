@@ -61,10 +61,9 @@ export {
   type RxKinesisErrorCode,
 } from './values/errors.js';
 export { isOutOfOrder, OutOfOrderError } from './ledger/errors.js';
+export { BlockUnavailableError, isBlockUnavailable } from './blocks/errors.js';
 export { CheckpointError, isCheckpointError, isLeaseLost, LeaseLostError } from './checkpoints/errors.js';
 export {
-  BlockUnavailableError,
-  isBlockUnavailable,
   isRangeExpired,
   isRangeIncomplete,
   isRecoveryTimeout,
