@@ -27,13 +27,19 @@ export interface EncodeBlockConfig {
  * ```
  */
 export function encodeBlock(block: Block, config: EncodeBlockConfig = {}): Observable<Uint8Array> {
+  return blockEncoder(config)(block);
+}
+
+/** {@link encodeBlock} for many blocks: the config is checked once. @throws InvalidConfigError */
+export function blockEncoder(config: EncodeBlockConfig): (block: Block) => Observable<Uint8Array> {
   assertKnownFields(config, ['compress']);
-  if (!config.compress) return defer(() => of(encodeBlockSync(block)));
+  if (!config.compress) return (block) => defer(() => of(encodeBlockSync(block)));
   assertCanCompress('compress');
-  return defer(() => {
-    const raw = bodyOf(block);
-    return compress(raw).pipe(map((body) => writeFrame({ body, isCompressed: true, rawLength: raw.byteLength })));
-  });
+  return (block) =>
+    defer(() => {
+      const raw = bodyOf(block);
+      return compress(raw).pipe(map((body) => writeFrame({ body, isCompressed: true, rawLength: raw.byteLength })));
+    });
 }
 
 /**

@@ -44,11 +44,13 @@ export function writeFrame({ body, isCompressed, rawLength }: Frame): Uint8Array
 }
 
 /**
- * Reads what {@link writeFrame} wrote; the body is a view of `bytes`.
+ * Reads what {@link writeFrame} wrote; the body is a view of them.
  *
  * @throws InvalidValueError when the bytes are torn, changed, foreign or of a version that is not known.
  */
-export function readFrame(bytes: Uint8Array): Frame {
+export function readFrame(given: Uint8Array): Frame {
+  // A plain array, also of a Node Buffer: payloads are to be what they were.
+  const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
   if (bytes.byteLength < HEADER_BYTES + CRC_BYTES) throw new InvalidValueError(`expected a stored block, got ${bytes.byteLength} bytes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(0) !== MAGIC) throw new InvalidValueError('these bytes are no stored block');

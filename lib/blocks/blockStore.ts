@@ -1,26 +1,11 @@
-import {
-  asyncScheduler,
-  concat,
-  defaultIfEmpty,
-  defer,
-  distinct,
-  ignoreElements,
-  merge,
-  take,
-  type Observable,
-  type Observer,
-  type SchedulerLike,
-} from 'rxjs';
-import { KeyedQueue } from '../internal/keyed-queue.js';
-import { uninterrupted } from '../internal/uninterrupted.js';
+import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
 import { assertInteger, assertKnownFields, assertMethod } from '../internal/validate.js';
-import type { BlockStoreFailedEvent, KinesisEvent } from '../monitoring/events.js';
+import type { KinesisEvent } from '../monitoring/events.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { BLOCK_STORE_CALLS, type BlockStore } from './block-store.js';
 import { boundedStore, type BoundedStore } from './bounded-store.js';
 import { memoryBlocks } from './memoryBlocks.js';
-import { putCopies } from './putCopies.js';
-import { allOf, firstOf, orNothing } from './tiers.js';
+import { TieredBlocks } from './tiered-blocks.js';
 import { traitsOf, type StorageLevel, type StorageLevelTraits } from './storage-level.js';
 
 /** What a {@link blockStore} is made of. */
@@ -67,44 +52,10 @@ export interface BlockStoreConfig {
 export function blockStore(level: StorageLevel, config: BlockStoreConfig = {}): BlockStore {
   const { requestTimeoutMs = 30_000, events, scheduler = asyncScheduler } = config;
   const traits = traitsOf(level);
-  const stores = resolveTiers(level, traits, config);
+  const { local, replicas } = resolveTiers(level, traits, config);
   const bounded = (store: BlockStore): BoundedStore => boundedStore(store, { requestTimeoutMs, scheduler });
-  const local = stores.local.map(bounded);
-  const replicas = stores.replicas.map(bounded);
-  const all = [...local, ...replicas];
-  const turns = new KeyedQueue();
-  const reporting = (action: BlockStoreFailedEvent['action'], blockId?: string) => (error: unknown) => {
-    tell(events, { type: 'blockStoreFailed', action, ...(blockId !== undefined && { blockId }), error });
-  };
-  /** Calls about one block wait for each other, and none is cut short: a late `put` would undo a `delete`. */
-  const inTurn = (id: string, work: Observable<never>) => defer(() => uninterrupted(turns.run(id, work)));
-
-  return {
-    put: (block) => {
-      const failed = reporting('put', block.id);
-      return inTurn(block.id, putCopies(block, [firstOf(local, failed), ...replicas], traits.copies, failed));
-    },
-    get: (id) => {
-      const asked = all.map((place) => orNothing(place.get(id), reporting('get', id)));
-      const answers$ = concat(...asked.slice(0, local.length), merge(...asked.slice(local.length)));
-      return answers$.pipe(take(1), defaultIfEmpty(undefined));
-    },
-    delete: (id) =>
-      inTurn(
-        id,
-        allOf(
-          all.map((place) => place.delete(id)),
-          reporting('delete', id),
-          1,
-        ).pipe(ignoreElements()),
-      ),
-    list: () =>
-      allOf(
-        all.map((place) => place.list()),
-        reporting('list'),
-        all.length,
-      ).pipe(distinct()),
-  };
+  const notify = (event: KinesisEvent): void => tell(events, event);
+  return new TieredBlocks(local.map(bounded), replicas.map(bounded), traits.copies, notify);
 }
 
 interface Tiers {

@@ -34,9 +34,7 @@ export function decompress(bytes: Uint8Array, rawLength: number): Observable<Uin
 }
 
 function piped(bytes: Uint8Array, through: GenericTransformStream, maxBytes: number): Observable<Uint8Array> {
-  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>])
-    .stream()
-    .pipeThrough(through);
+  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(through);
   return from(stream as unknown as AsyncIterable<Uint8Array>).pipe(
     reduce<Uint8Array, { chunks: Uint8Array[]; bytes: number }>(
       (all, chunk) => {
