@@ -47,6 +47,12 @@ export { eachBlock, type EachBlockConfig } from './operators/eachBlock.js';
 export type { Checkpoint, CheckpointStore, Lease, LeasingStore } from './checkpoints/checkpoint-store.js';
 export { memoryCheckpoints } from './checkpoints/memoryCheckpoints.js';
 
+export type { BlockStore } from './blocks/block-store.js';
+export { blockStore, type BlockStoreConfig } from './blocks/blockStore.js';
+export { memoryBlocks, type MemoryBlocksConfig } from './blocks/memoryBlocks.js';
+export { decodeBlock, encodeBlock, type EncodeBlockConfig } from './blocks/block-codec.js';
+export type { StorageLevel } from './blocks/storage-level.js';
+
 // Monitoring
 export type * from './monitoring/events.js';
 
@@ -61,7 +67,7 @@ export {
   type RxKinesisErrorCode,
 } from './values/errors.js';
 export { isOutOfOrder, OutOfOrderError } from './ledger/errors.js';
-export { BlockUnavailableError, isBlockUnavailable } from './blocks/errors.js';
+export { BlockStoreError, BlockUnavailableError, isBlockStoreError, isBlockUnavailable, type BlockStoreFault } from './blocks/errors.js';
 export { CheckpointError, isCheckpointError, isLeaseLost, LeaseLostError } from './checkpoints/errors.js';
 export {
   isRangeExpired,

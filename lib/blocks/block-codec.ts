@@ -1,6 +1,7 @@
 import { defer, map, of, type Observable } from 'rxjs';
 import { assertKnownFields } from '../internal/validate.js';
 import type { Block } from '../values/block.js';
+import { InvalidValueError } from '../values/errors.js';
 import { readBody, writeBody } from './block-body.js';
 import { readFrame, writeFrame } from './block-frame.js';
 import { assertCanCompress, compress, decompress } from './compression.js';
@@ -67,7 +68,9 @@ export function encodeBlockSync(block: Block): Uint8Array {
 
 /** {@link decodeBlock} of what {@link encodeBlockSync} gave. */
 export function decodeBlockSync(bytes: Uint8Array, id: string): Block {
-  return blockIn(readFrame(bytes).body, id);
+  const { body, isCompressed } = readFrame(bytes);
+  if (isCompressed) throw new InvalidValueError('the stored block is compressed, and was not when it was put here');
+  return blockIn(body, id);
 }
 
 function bodyOf(block: Block): Uint8Array {

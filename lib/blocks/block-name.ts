@@ -13,7 +13,11 @@ export function blockName(id: string): string {
   if (id === '' || !isWellFormed(id)) throw new InvalidValueError('the id of the block is no valid text');
   if (id.length > MAX_NAME_LENGTH) throw new InvalidValueError(`the id of the block has ${id.length} characters, too many to store it`);
   let name = '';
-  for (const byte of new TextEncoder().encode(id)) name += isPlain(byte) ? String.fromCharCode(byte) : `!${hex(byte)}`;
+  for (const byte of new TextEncoder().encode(id)) {
+    // Nor is it `.` or `..`, or a hidden file.
+    const isPlainHere = isPlain(byte) && !(byte === DOT && name === '');
+    name += isPlainHere ? String.fromCharCode(byte) : `!${hex(byte)}`;
+  }
   if (name.length > MAX_NAME_LENGTH) throw new InvalidValueError(`the id of the block needs ${name.length} bytes, too many to store it`);
   return name;
 }
@@ -40,10 +44,12 @@ function isWellFormed(text: string): boolean {
   return !/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/.test(text);
 }
 
+const DOT = 46;
+
 function isPlain(byte: number): boolean {
   const isDigit = byte >= 48 && byte <= 57;
   const isLetter = (byte >= 65 && byte <= 90) || (byte >= 97 && byte <= 122);
-  return isDigit || isLetter || byte === 45 || byte === 46 || byte === 95;
+  return isDigit || isLetter || byte === 45 || byte === DOT || byte === 95;
 }
 
 function hex(byte: number): string {

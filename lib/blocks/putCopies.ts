@@ -2,7 +2,7 @@ import { catchError, concat, defer, EMPTY, ignoreElements, merge, throwError, ty
 import type { Block } from '../values/block.js';
 import type { BoundedStore } from './bounded-store.js';
 import { BlockStoreError } from './errors.js';
-import { isRxKinesisError } from '../values/errors.js';
+import { isInvalidValue, isRxKinesisError } from '../values/errors.js';
 
 /**
  * Puts a block into as many of `places` as there are to be `copies`, at once; a further place stands in for one that fails.
@@ -44,10 +44,10 @@ export function putCopies(
   });
 }
 
-/** The only copy's own error says more than that it is missing. */
+/** The only copy's own error says more than that it is missing, and so does what is wrong with the block itself. */
 function tooFew(made: number, copies: number, errors: readonly unknown[]): unknown {
   const [cause] = errors;
-  if (copies === 1 && isRxKinesisError(cause)) return cause;
+  if ((copies === 1 && isRxKinesisError(cause)) || errors.every(isInvalidValue)) return cause;
   const retriable = errors.some((error) => !isRxKinesisError(error) || error.retriable);
   return new BlockStoreError(`the block has ${made} of ${copies} copies`, { fault: 'copies', retriable, cause });
 }

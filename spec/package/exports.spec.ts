@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import * as dynamodb from '../../lib/dynamodb/index.js';
 import * as root from '../../lib/index.js';
 import * as level from '../../lib/level/index.js';
+import * as s3 from '../../lib/s3/index.js';
 import * as testing from '../../lib/testing/index.js';
 import { node } from '../support/exec.js';
 import { packed, type Manifest, type Packed } from '../support/packed.js';
@@ -26,6 +27,11 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'mergeShards',
     'eachBlock',
     'memoryCheckpoints',
+    'blockStore',
+    'memoryBlocks',
+    'encodeBlock',
+    'decodeBlock',
+    'BlockStoreError',
     'BlockUnavailableError',
     'CheckpointError',
     'InvalidConfigError',
@@ -37,6 +43,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'RecoveryTimeoutError',
     'RxKinesisError',
     'ShardReadError',
+    'isBlockStoreError',
     'isBlockUnavailable',
     'isCheckpointError',
     'isInvalidConfig',
@@ -50,7 +57,8 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'isShardReadError',
   ],
   'rx-kinesis/dynamodb': ['leaseTable'],
-  'rx-kinesis/level': ['levelCheckpoints'],
+  'rx-kinesis/level': ['levelBlocks', 'levelCheckpoints'],
+  'rx-kinesis/s3': ['s3Blocks'],
   'rx-kinesis/testing': ['block', 'fakeKinesis', 'marbles', 'record'],
 };
 
@@ -59,6 +67,7 @@ const sources: Readonly<Record<string, object>> = {
   'rx-kinesis': root,
   'rx-kinesis/dynamodb': dynamodb,
   'rx-kinesis/level': level,
+  'rx-kinesis/s3': s3,
   'rx-kinesis/testing': testing,
 };
 
