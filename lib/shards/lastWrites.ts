@@ -16,7 +16,7 @@ export function lastWrites(
 ): Observable<unknown> {
   const writes = (maxRetries: number): Observable<unknown> => {
     const retry = { retriesEverything: true, maxRetries, retryDelayMs: 1_000, scheduler, random };
-    return merge(...account.stores.map((store) => account.flushRetrying(store, retry).pipe(catchError(() => EMPTY))));
+    return merge(...account.checkpointer.stores.map((store) => account.checkpointer.write(store, retry).pipe(catchError(() => EMPTY))));
   };
   return concat(writes(Infinity).pipe(takeUntil(stop$)), writes(MAX_RETRIES_AFTER_STOP));
 }

@@ -1,6 +1,5 @@
 import { catchError, concatMap, defer, merge, Observable, takeUntil, tap, throwError } from 'rxjs';
-import { bindTrackedShard } from '../tracking/trackedShardOf.js';
-import type { TrackedShard } from '../tracking/tracked-shard.js';
+import { bindTrackedShard, type TrackedShard } from '../tracking/tracked-shard.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import type { ReadStart, ShardPage } from '../readers/reader.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
@@ -60,20 +59,11 @@ function oneAtATime(source: ShardSource): Observable<KinesisRecord> {
     const { streamName, shardId } = account.identity;
     if (isSubscribed) throw new InvalidConfigError(`${streamName}/${shardId}: the shard has a subscriber; share() it to have more`);
     isSubscribed = true;
-    begin(account);
+    // Also when `stop` ends this subscription before its first read: what an earlier one left behind is not its to settle.
+    account.beginReading();
     subscribed(undefined);
     return readRecords(source).pipe(tap({ complete: over('complete'), error: over('error'), unsubscribe: over('unsubscribe') }));
   });
-}
-
-/**
- * Under `recoverFrom` the work on what was delivered before goes on; else that is forgotten, since it is read again. Also when
- * `stop` ends this subscription before it has read anything: what an earlier one left behind is not its to settle.
- */
-function begin(account: TrackedShard): void {
-  if (!account.resumes) account.ledger.restart();
-  account.resumes = false;
-  account.isDrained = false;
 }
 
 function readRecords(source: ShardSource): Observable<KinesisRecord> {

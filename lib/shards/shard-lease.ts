@@ -14,7 +14,7 @@ export class ShardLease {
 
   /** Whether the shard must be taken before it is read. */
   get isNeeded(): boolean {
-    const { store } = this.#account;
+    const { store } = this.#account.checkpointer;
     return store !== undefined && isLeasing(store);
   }
 
@@ -30,7 +30,8 @@ export class ShardLease {
 
   /** Emits once, when this worker owns the shard. From then on a loss is noted in the account, whatever else goes on. */
   take(): Observable<unknown> {
-    const { store, identity: shard } = this.#account;
+    const { checkpointer, identity: shard } = this.#account;
+    const { store } = checkpointer;
     if (!store || !isLeasing(store) || this.#lease) return of(this.#lease);
     return defer(() => from(store.take(shard))).pipe(
       take(1),
@@ -40,7 +41,8 @@ export class ShardLease {
 
   /** Gives the shard up, if it is held. That fails at most in letting the next worker wait. */
   release(): Observable<never> {
-    const { store, identity: shard } = this.#account;
+    const { checkpointer, identity: shard } = this.#account;
+    const { store } = checkpointer;
     this.#watch?.unsubscribe();
     if (!this.isHeld || !store || !isLeasing(store)) return EMPTY;
     return defer(() => from(store.release(shard))).pipe(

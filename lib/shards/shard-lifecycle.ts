@@ -142,7 +142,8 @@ export class ShardLifecycle {
 
   /** Whether the stores hold what they are to hold: after `stop`, a store that refuses is not waited for. */
   get #isWritten(): boolean {
-    return !this.#account.stores.some((store) => this.#account.isDue(store));
+    const { checkpointer } = this.#account;
+    return !checkpointer.stores.some((store) => checkpointer.isDue(store));
   }
 
   #conclude(verdict: Verdict): Observable<never> {
@@ -164,7 +165,7 @@ export class ShardLifecycle {
    */
   #abandon(): void {
     if (this.#isOver || !this.#lease.isHeld) return;
-    const write$ = this.#account.flush().pipe(catchError(() => EMPTY));
+    const write$ = this.#account.checkpointer.write().pipe(catchError(() => EMPTY));
     const giveUp = (): Observable<never> => {
       const release$ = this.#lease.release();
       this.#account.lose();

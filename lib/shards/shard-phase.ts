@@ -46,8 +46,8 @@ export function waitsForUnclaimed({ account, isStopping, subscription }: LifeSta
 }
 
 /** Whether the end is read and nobody keeps account of the work: no pipeline, no block, and no store to write it to. */
-function isUnaccounted({ ledger, isSupervised, store }: TrackedShard): boolean {
-  return ledger.hasEnded && !ledger.isTracked && !isSupervised && !store;
+function isUnaccounted({ ledger, isSupervised, checkpointer }: TrackedShard): boolean {
+  return ledger.hasEnded && !ledger.isTracked && !isSupervised && !checkpointer.store;
 }
 
 /** Whether nothing more will settle: all is settled, the pipeline says that it is over, or it was torn down. */

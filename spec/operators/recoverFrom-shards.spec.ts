@@ -21,7 +21,7 @@ import {
   timer,
   type Observable,
 } from 'rxjs';
-import { trackedShardOf } from '../../lib/tracking/trackedShardOf.js';
+import { trackedShardOf } from '../../lib/tracking/tracked-shard.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { BlockUnavailableError } from '../../lib/blocks/errors.js';
 import { isRangeExpired, isRecoveryTimeout, isShardReadError } from '../../lib/kinesis/errors.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { bufferTime, concat, EMPTY, map, NEVER, of, repeat, ReplaySubject, retry, take, throwError, timer, type Observable } from 'rxjs';
-import { trackedShardOf } from '../../lib/tracking/trackedShardOf.js';
+import { trackedShardOf } from '../../lib/tracking/tracked-shard.js';
 import { TrackedShard } from '../../lib/tracking/tracked-shard.js';
 import { isShardReadError } from '../../lib/kinesis/errors.js';
 import type { PortChildShard } from '../../lib/kinesis/port.js';
@@ -240,7 +240,7 @@ describe('makeShard', () => {
       const { reader, starts } = failing();
       const { shard, account } = shardWith(reader);
       const onFailure = (): Observable<0> => {
-        account.resumes = true;
+        account.resumeAfterDelivered();
         return of(0);
       };
       shard.pipe(retry({ delay: onFailure })).subscribe();
