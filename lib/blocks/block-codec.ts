@@ -24,7 +24,9 @@ export interface EncodeBlockConfig {
  *
  * @example
  * ```ts
- * const put = (block: Block) => encodeBlock(block).pipe(concatMap((bytes) => redis.set(block.id, bytes)));
+ * const kept = new Map<string, Uint8Array>();
+ * encodeBlock(block).subscribe((bytes) => kept.set(block.id, bytes));
+ * decodeBlock(kept.get(block.id)!, block.id).subscribe(({ records }) => console.log(records.length));
  * ```
  */
 export function encodeBlock(block: Block, config: EncodeBlockConfig = {}): Observable<Uint8Array> {

@@ -4,7 +4,9 @@ import {
   catchError,
   concat,
   concatMap,
+  concatWith,
   defer,
+  filter,
   from,
   ignoreElements,
   map,
@@ -12,6 +14,7 @@ import {
   mergeMap,
   NEVER,
   of,
+  share,
   Subject,
   tap,
   throwError,
@@ -19,6 +22,7 @@ import {
   type Observable,
 } from 'rxjs';
 import {
+  blockStore,
   checkpointEvery,
   eachBlock,
   isLeaseLost,
@@ -26,6 +30,7 @@ import {
   kinesisRanges,
   kinesisShard,
   kinesisStream,
+  memoryBlocks,
   memoryCheckpoints,
   mergeShards,
   polling,
@@ -33,6 +38,7 @@ import {
   recoverFrom,
   withSequenceRanges,
   type Block,
+  type BlockStore,
   type Checkpoint,
   type CheckpointStore,
   type KinesisRecord,
@@ -40,8 +46,10 @@ import {
   type Shard,
 } from 'rx-kinesis';
 import { leaseTable } from 'rx-kinesis/dynamodb';
-import { levelCheckpoints, type LevelDatabase } from 'rx-kinesis/level';
+import { levelBlocks, levelCheckpoints, type LevelBlockDatabase, type LevelDatabase } from 'rx-kinesis/level';
+import { s3Blocks, type S3ClientLike } from 'rx-kinesis/s3';
 import { block, fakeKinesis, marbles, record } from 'rx-kinesis/testing';
+import { encodeBlockSync } from '../../lib/blocks/block-codec.js';
 import { startDynalite, type DynamoDBService } from '../support/dynamodb-services.js';
 import { quickReading } from '../support/quick-shard.js';
 import { diagram, framesOf } from './diagram.js';
@@ -290,6 +298,67 @@ describe('the marble diagrams of the pages', () => {
   });
 
   it(
+    'blockStore',
+    marbles(({ cold, expectObservable, scheduler }) => {
+      const { put, disk, replica, second, stored } = diagram('blockStore');
+      /** A place that takes a block where the marbles have its letter, and refuses it where they have `#`. */
+      const placeAs = (marks: string | undefined): BlockStore => {
+        const answer = (letter: string): Observable<unknown> => {
+          const { frame } = scheduler;
+          const at = [...marks!].findIndex((mark, i) => i >= frame && (mark === letter || mark === '#'));
+          return timer(at - frame).pipe(tap(() => marks![at] === '#' && fail()));
+        };
+        return { ...memoryBlocks(), put: (one) => answer(letterOf(one.records[0]!)) };
+      };
+      const blocks = blockStore('DISK_ONLY_2', { disk: placeAs(disk), replicas: [placeAs(replica), placeAs(second)], scheduler });
+      expectObservable(cold(put!).pipe(concatMap((letter) => puttingTo(blocks, letter)))).toBe(stored!);
+    }),
+  );
+
+  it(
+    'memoryBlocks',
+    marbles(({ cold, expectObservable }) => {
+      const { put, delete: deleted, kept, refused } = diagram('memoryBlocks');
+      const blocks = memoryBlocks({ maxBytes: 2 * encodeBlockSync(blockOf('a')).byteLength });
+      const outcomes$ = cold(put!).pipe(
+        mergeMap((letter) =>
+          puttingTo(blocks, letter).pipe(
+            map(() => ({ letter, isKept: true })),
+            catchError(() => of({ letter, isKept: false })),
+          ),
+        ),
+        share(),
+      );
+      const deletes$ = cold(deleted!).pipe(mergeMap((letter) => from(blocks.delete(blockOf(letter).id)).pipe(ignoreElements())));
+      const lettersOf = (wanted: boolean) =>
+        outcomes$.pipe(
+          filter(({ isKept }) => isKept === wanted),
+          map(({ letter }) => letter),
+        );
+      expectObservable(merge(lettersOf(true), deletes$)).toBe(kept!);
+      expectObservable(lettersOf(false)).toBe(refused!);
+    }),
+  );
+
+  it(
+    'levelBlocks',
+    marbles(({ expectObservable }) => {
+      const db = { get: fail, batch: () => timer(2), keys: fail } as unknown as LevelBlockDatabase;
+      expectObservable(putAndDelete(levelBlocks(db))).toBe(diagram('levelBlocks').done!);
+    }),
+  );
+
+  it(
+    's3Blocks',
+    marbles(({ expectObservable }) => {
+      // What a promise is to its caller, in virtual time.
+      const send = () => ({ then: (resolve: (answer: object) => void) => timer(3).subscribe(() => resolve({})) });
+      const client = { send } as unknown as S3ClientLike;
+      expectObservable(putAndDelete(s3Blocks({ client, bucket: 'b' }))).toBe(diagram('s3Blocks').done!);
+    }),
+  );
+
+  it(
     'testing',
     marbles(({ expectObservable }) => {
       const { script, records } = diagram('testing');
@@ -315,6 +384,26 @@ async function act(mark: string, frame: number, table: ReturnType<typeof leaseTa
     );
     expect(isLeaseLost(error)).to.equal(true);
   }
+}
+
+/** The block of one record that a letter stands for. */
+function blockOf(letter: string): Block {
+  return block(record(numberOf(letter), { data: new TextEncoder().encode(letter) }));
+}
+
+/** Emits the letter when its block is stored. */
+function puttingTo(blocks: BlockStore, letter: string): Observable<string> {
+  return concat(from(blocks.put(blockOf(letter))).pipe(ignoreElements()), of(letter));
+}
+
+/** Puts block `b` and deletes it in one breath; emits `b` and `d` as each is done. */
+function putAndDelete(blocks: BlockStore): Observable<string> {
+  const deleted$ = defer(() => from(blocks.delete(blockOf('b').id))).pipe(ignoreElements());
+  return merge(puttingTo(blocks, 'b'), concat(deleted$, of('d'))).pipe(concatWith(NEVER));
+}
+
+function fail(): never {
+  throw new Error('refused');
 }
 
 /** How long the loop of the diagram works on a block. */

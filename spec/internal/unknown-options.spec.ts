@@ -1,19 +1,26 @@
 import { expect } from 'chai';
+import { MemoryLevel } from 'memory-level';
 import { NEVER } from 'rxjs';
 import { leaseTable } from '../../lib/dynamodb/index.js';
 import {
+  blockStore,
   checkpointEvery,
   eachBlock,
+  encodeBlock,
   kinesisRange,
   kinesisRanges,
   kinesisShard,
   kinesisStream,
+  memoryBlocks,
   memoryCheckpoints,
   mergeShards,
   polling,
   readBudget,
   recoverFrom,
 } from '../../lib/index.js';
+import { levelBlocks } from '../../lib/level/index.js';
+import { s3Blocks } from '../../lib/s3/index.js';
+import { block } from '../../lib/testing/index.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 
@@ -45,6 +52,11 @@ describe('a misspelt option is refused when the function is called', () => {
     mergeShards: () => mergeShards((shard) => shard, misspelt),
     'mergeShards, restart': () => mergeShards((shard) => shard, { restart: misspelt }),
     eachBlock: () => eachBlock(NEVER, misspelt),
+    blockStore: () => blockStore('MEMORY_ONLY', misspelt),
+    memoryBlocks: () => memoryBlocks(misspelt),
+    encodeBlock: () => encodeBlock(block(1), misspelt),
+    levelBlocks: () => levelBlocks(new MemoryLevel(), misspelt),
+    s3Blocks: () => s3Blocks({ client: { send: () => Promise.reject(new Error()) }, bucket: 'b', ...misspelt }),
     leaseTable: () => leaseTable({ client: { send: () => Promise.reject(new Error()) }, tableName: 'flights-app', ...misspelt }),
   };
   for (const [name, call] of Object.entries(calls)) {
