@@ -25,6 +25,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'checkpointEvery',
     'recoverFrom',
     'mergeShards',
+    'deaggregate',
     'eachBlock',
     'memoryCheckpoints',
     'blockStore',
@@ -60,6 +61,8 @@ const exported: Readonly<Record<string, readonly string[]>> = {
   'rx-kinesis/level': ['levelBlocks', 'levelCheckpoints'],
   'rx-kinesis/s3': ['s3Blocks'],
   'rx-kinesis/testing': ['block', 'fakeKinesis', 'marbles', 'record'],
+  'rx-kinesis/level': ['levelCheckpoints'],
+  'rx-kinesis/testing': ['aggregate', 'block', 'fakeKinesis', 'marbles', 'record'],
 };
 
 /** The same entry points in lib/. Loading them all also makes the coverage count files that no other spec reaches. */
