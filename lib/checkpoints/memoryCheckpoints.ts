@@ -24,6 +24,7 @@ export function memoryCheckpoints(): CheckpointStore {
   const checkpoints = new Map<string, Checkpoint>();
 
   return {
+    keepsUnreleased: true,
     read: (shard) => defer(() => of(checkpoints.get(shardKey(shard)))),
     write: (checkpoint, shard) =>
       defer(() => {
@@ -36,8 +37,11 @@ export function memoryCheckpoints(): CheckpointStore {
   };
 }
 
-/** Neither the object nor its array may change under the store. */
-function copyOf({ streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond }: Checkpoint): Checkpoint {
-  const position = { streamName, shardId, sequenceNumber, subSequenceNumber };
-  return settledBeyond ? { ...position, settledBeyond: [...settledBeyond] } : position;
+/** Neither the object nor its arrays may change under the store. */
+function copyOf({ streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond, unreleased }: Checkpoint): Checkpoint {
+  return {
+    ...{ streamName, shardId, sequenceNumber, subSequenceNumber },
+    ...(settledBeyond && { settledBeyond: [...settledBeyond] }),
+    ...(unreleased && { unreleased: [...unreleased] }),
+  };
 }

@@ -47,6 +47,7 @@ export function levelCheckpoints(db: LevelDatabase): CheckpointStore {
     );
 
   return {
+    keepsUnreleased: true,
     read: (shard) => defer(() => read(shard)),
     write: (checkpoint, shard) =>
       defer(() => {

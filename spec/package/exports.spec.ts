@@ -60,8 +60,6 @@ const exported: Readonly<Record<string, readonly string[]>> = {
   'rx-kinesis/dynamodb': ['leaseTable'],
   'rx-kinesis/level': ['levelBlocks', 'levelCheckpoints'],
   'rx-kinesis/s3': ['s3Blocks'],
-  'rx-kinesis/testing': ['block', 'fakeKinesis', 'marbles', 'record'],
-  'rx-kinesis/level': ['levelCheckpoints'],
   'rx-kinesis/testing': ['aggregate', 'block', 'fakeKinesis', 'marbles', 'record'],
 };
 
