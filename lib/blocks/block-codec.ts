@@ -35,7 +35,7 @@ export function encodeBlock(block: Block, config: EncodeBlockConfig = {}): Obser
 
 /** {@link encodeBlock} for many blocks: the config is checked once. @throws InvalidConfigError */
 export function blockEncoder(config: EncodeBlockConfig): (block: Block) => Observable<Uint8Array> {
-  assertKnownFields(config, ['compress']);
+  assertKnownFields(config, { compress: true });
   if (!config.compress) return (block) => defer(() => of(encodeBlockSync(block)));
   assertCanCompress('compress');
   return (block) =>

@@ -1,5 +1,5 @@
 import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
-import { assertInteger, assertKnownFields, assertMethod } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertMethod, type FieldsOf } from '../internal/validate.js';
 import type { KinesisEvent } from '../monitoring/events.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { BLOCK_STORE_CALLS, type BlockStore } from './block-store.js';
@@ -50,6 +50,7 @@ export interface BlockStoreConfig {
  * ```
  */
 export function blockStore(level: StorageLevel, config: BlockStoreConfig = {}): BlockStore {
+  assertKnownFields(config, BLOCK_STORE_FIELDS);
   const { requestTimeoutMs = 30_000, events, scheduler = asyncScheduler } = config;
   const traits = traitsOf(level);
   const { local, replicas } = resolveTiers(level, traits, config);
@@ -67,7 +68,6 @@ interface Tiers {
 /** Checks the parts against what the level needs: none may be missing, and none would be ignored. */
 function resolveTiers(level: StorageLevel, traits: StorageLevelTraits, config: BlockStoreConfig): Tiers {
   const { disk, replicas = [], requestTimeoutMs = 30_000, events } = config;
-  assertKnownFields(config, ['memory', 'disk', 'replicas', 'requestTimeoutMs', 'events', 'scheduler']);
   assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
   if (events) assertMethod('events', events, 'next');
   if (!traits.memory && config.memory) throw new InvalidConfigError(`memory: ${level} keeps nothing in memory`);
@@ -84,6 +84,15 @@ function resolveTiers(level: StorageLevel, traits: StorageLevelTraits, config: B
   }
   return { local, replicas };
 }
+
+const BLOCK_STORE_FIELDS: FieldsOf<BlockStoreConfig> = {
+  memory: true,
+  disk: true,
+  replicas: true,
+  requestTimeoutMs: true,
+  events: true,
+  scheduler: true,
+};
 
 /** What a timer can hold. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;

@@ -30,8 +30,8 @@ export interface MemoryBlocksConfig {
  * ```
  */
 export function memoryBlocks(config: MemoryBlocksConfig = {}): BlockStore {
+  assertKnownFields(config, { maxBytes: true });
   const { maxBytes = 64 * 1024 * 1024 } = config;
-  assertKnownFields(config, ['maxBytes']);
   assertInteger('maxBytes', maxBytes, 0);
   const kept = new KeptBytes(maxBytes);
 

@@ -13,7 +13,7 @@ import {
 import { assertCheckpoint } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
-import { assertKnownFields, assertNumber } from '../internal/validate.js';
+import { assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { AT_TIMESTAMP, LATEST, TRIM_HORIZON } from '../values/position.js';
 import { ensureTable } from './ensureTable.js';
@@ -84,7 +84,7 @@ export interface LeaseTable extends LeasingStore {
  * @throws InvalidConfigError
  */
 export function leaseTable(config: LeaseTableConfig): LeaseTable {
-  assertKnownFields(config, ['client', 'tableName', 'workerId', 'initialPosition', 'tablePollIntervalMs', 'scheduler']);
+  assertKnownFields(config, FIELDS);
   assertConfig(config);
   const { client, tableName, workerId = crypto.randomUUID(), initialPosition = TRIM_HORIZON } = config;
   const { tablePollIntervalMs: pollIntervalMs = 1_000, scheduler = asyncScheduler } = config;
@@ -133,6 +133,14 @@ function oneStream(tableName: string): (shard: ShardName) => void {
   };
 }
 
+const FIELDS: FieldsOf<LeaseTableConfig> = {
+  client: true,
+  tableName: true,
+  workerId: true,
+  initialPosition: true,
+  tablePollIntervalMs: true,
+  scheduler: true,
+};
 const INITIAL_POSITIONS: readonly unknown[] = [TRIM_HORIZON, LATEST, AT_TIMESTAMP];
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html */
 const TABLE_NAME = /^(?:[\w.-]{3,255}|arn:[\w:/.-]{1,1020})$/;

@@ -12,10 +12,8 @@ import {
   mergeMap,
   of,
   ReplaySubject,
-  retry,
   take,
   tap,
-  throwError,
   type Observable,
   type OperatorFunction,
   type SchedulerLike,
@@ -23,9 +21,9 @@ import {
 import { BLOCK_STORE_CALLS, type BlockStore } from '../blocks/block-store.js';
 import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
 import type { StoredBlock } from '../blocks/stored-block.js';
-import { delayOf, fullJitter } from '../internal/delay.js';
+import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
-import { assertInteger, assertKnownFields, assertMethod, assertNumber } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertMethod, assertNumber, type FieldsOf } from '../internal/validate.js';
 import type { Shard } from '../shards/shard.js';
 import { bindSettledBlock, entriesOf } from '../tracking/tracked-block.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
@@ -136,14 +134,8 @@ function storing(block: Block, store: BoundedStore, tracked: TrackedShard, polic
     return store.put(block);
   }).pipe(
     ignoreElements(),
-    retry({
-      delay: (error: unknown, attempt) => {
-        tracked.notify({ type: 'blockStoreFailed', action: 'put', blockId: id, error });
-        const passes = !isRxKinesisError(error) || error.retriable;
-        if (!passes || attempt > policy.maxRetries) return throwError(() => error);
-        return delayOf(fullJitter(attempt, policy.retryDelayMs, MAX_RETRY_DELAY_MS, policy.random), policy.scheduler);
-      },
-    }),
+    tap({ error: (error: unknown) => tracked.notify({ type: 'blockStoreFailed', action: 'put', blockId: id, error }) }),
+    retryWithBackOff({ ...policy, maxDelayMs: MAX_RETRY_DELAY_MS, shouldRetry: (error) => !isRxKinesisError(error) || error.retriable }),
   );
   const stored$ = defer(() => {
     tracked.unreleased.add(ranges);
@@ -167,23 +159,18 @@ function reported<T>(call: Observable<T>, { notify }: TrackedShard, action: 'del
   );
 }
 
-interface RetryPolicy {
-  readonly maxRetries: number;
-  readonly retryDelayMs: number;
-  readonly scheduler: SchedulerLike;
-  readonly random: () => number;
-}
+type RetryPolicy = Pick<BackOff, 'maxRetries' | 'initialDelayMs' | 'scheduler' | 'random'>;
 
 function resolve(blocks: BlockStore, config: StoreBlocksConfig) {
   const { shard, maxRetries = 10, retryDelayMs = 1_000, requestTimeoutMs = 30_000 } = config;
   const { scheduler = asyncScheduler, random = Math.random } = config;
-  assertKnownFields(config, ['shard', 'maxRetries', 'retryDelayMs', 'requestTimeoutMs', 'scheduler', 'random']);
+  assertKnownFields(config, STORE_BLOCKS_FIELDS);
   for (const call of BLOCK_STORE_CALLS) assertMethod('blocks', blocks, call);
   assertInteger('maxRetries', maxRetries, 0);
   assertNumber('retryDelayMs', retryDelayMs, 0);
   assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
   const store = boundedStore(blocks, { requestTimeoutMs, scheduler });
-  return { store, tracked: ownShard(shard), policy: { maxRetries, retryDelayMs, scheduler, random } };
+  return { store, tracked: ownShard(shard), policy: { maxRetries, initialDelayMs: retryDelayMs, scheduler, random } };
 }
 
 function ownShard(shard: Shard): TrackedShard {
@@ -191,6 +178,15 @@ function ownShard(shard: Shard): TrackedShard {
   if (!tracked) throw new InvalidConfigError('shard: expected one of kinesisStream or kinesisShard, and not a copy or a pipe of it');
   return tracked;
 }
+
+const STORE_BLOCKS_FIELDS: FieldsOf<StoreBlocksConfig> = {
+  shard: true,
+  maxRetries: true,
+  retryDelayMs: true,
+  requestTimeoutMs: true,
+  scheduler: true,
+  random: true,
+};
 
 /** What a timer can hold. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;

@@ -19,6 +19,7 @@ import {
   type Observable,
 } from 'rxjs';
 import { BlockStoreError } from '../blocks/errors.js';
+import { faultKind, nameOf, type FaultKinds } from '../internal/aws-errors.js';
 import { fromAbortable } from '../internal/fromAbortable.js';
 import { isRxKinesisError } from '../values/errors.js';
 
@@ -76,26 +77,17 @@ function failedTo<T>(action: string): MonoTypeOperatorFunction<T> {
 /** Only the name of the SDK's error enters the message, its own text stays in `cause`. */
 function storeError(action: string, cause: unknown): Error {
   if (isRxKinesisError(cause)) return cause;
-  const fields = { fault: 'failed', retriable: isPassing(cause), cause } as const;
-  return new BlockStoreError(`S3 could not ${action} blocks: ${nameOf(cause) ?? 'unknown error'}`, fields);
+  const fields = { fault: 'failed', retriable: faultKind(cause, S3_FAULTS) !== 'fatal', cause } as const;
+  return new BlockStoreError(`S3 could not ${action} blocks: ${nameOf(cause) || 'unknown error'}`, fields);
 }
 
-function nameOf(error: unknown): string | undefined {
-  const name = (error as { readonly name?: unknown } | undefined)?.name;
-  return typeof name === 'string' ? name : undefined;
-}
-
-/** Refusals that pass although their status is 400, and faults that stay although they come without a status. */
-const PASSING = new Set(['RequestTimeout', 'RequestTimeTooSkewed', 'SlowDown', 'Throttling', 'ThrottlingException', 'RequestThrottled']);
-const LASTING = new Set(['CredentialsProviderError']);
-
-/**
- * Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. An unknown error without a status is a fault before
- * the service answered: the connection, or a timeout.
- */
-function isPassing(error: unknown): boolean {
-  const name = nameOf(error) ?? '';
-  if (PASSING.has(name) || LASTING.has(name)) return PASSING.has(name);
-  const status = (error as { readonly $metadata?: { readonly httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode;
-  return status === undefined || status < 400 || status === 429 || status >= 500;
-}
+/** Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
+const S3_FAULTS: FaultKinds = {
+  AccessDenied: 'fatal',
+  InvalidAccessKeyId: 'fatal',
+  InvalidBucketName: 'fatal',
+  NoSuchBucket: 'fatal',
+  RequestTimeTooSkewed: 'transient',
+  SignatureDoesNotMatch: 'fatal',
+  SlowDown: 'throttling',
+};

@@ -42,8 +42,8 @@ export interface S3BlocksConfig extends EncodeBlockConfig {
  * ```
  */
 export function s3Blocks(config: S3BlocksConfig): BlockStore {
+  assertKnownFields(config, { client: true, bucket: true, prefix: true, compress: true });
   const { client, bucket, prefix = 'rx-kinesis/blocks/', compress = false } = config;
-  assertKnownFields(config, ['client', 'bucket', 'prefix', 'compress']);
   assertMethod('client', client, 'send');
   assertBucket(bucket);
   assertPrefix(prefix);
