@@ -43,6 +43,9 @@ export { recoverFrom, type RecoverFromConfig } from './operators/recoverFrom.js'
 export { mergeShards, type MergeShardsConfig, type RestartConfig } from './operators/mergeShards.js';
 export { deaggregate, type DeaggregateConfig } from './operators/deaggregate.js';
 export type { AggregateConfig, AggregateProblem, OutOfRangePolicy } from './kinesis/aggregation/config.js';
+export { storeBlocks, type StoreBlocksConfig } from './operators/storeBlocks.js';
+export { loadBlocks, type LoadBlocksConfig } from './operators/loadBlocks.js';
+export { releaseBlocks, type ReleaseBlocksConfig } from './operators/releaseBlocks.js';
 export { eachBlock, type EachBlockConfig } from './operators/eachBlock.js';
 
 // Stores
@@ -50,6 +53,7 @@ export type { Checkpoint, CheckpointStore, LeasableShard, Lease, LeaseNews, Leas
 export { memoryCheckpoints } from './checkpoints/memoryCheckpoints.js';
 
 export type { BlockStore } from './blocks/block-store.js';
+export type { StoredBlock } from './blocks/stored-block.js';
 export { blockStore, type BlockStoreConfig } from './blocks/blockStore.js';
 export { memoryBlocks, type MemoryBlocksConfig } from './blocks/memoryBlocks.js';
 export { decodeBlock, encodeBlock, type EncodeBlockConfig } from './blocks/block-codec.js';

@@ -18,17 +18,18 @@ import {
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
-import { BLOCK_STORE_CALLS, type BlockStore } from '../blocks/block-store.js';
+import type { BlockStore } from '../blocks/block-store.js';
 import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
 import type { StoredBlock } from '../blocks/stored-block.js';
 import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
-import { assertInteger, assertKnownFields, assertMethod, assertNumber, type FieldsOf } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
 import type { Shard } from '../shards/shard.js';
 import { bindSettledBlock, entriesOf } from '../tracking/tracked-block.js';
-import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
+import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId, type Block } from '../values/block.js';
-import { InvalidConfigError, InvalidValueError, isRxKinesisError } from '../values/errors.js';
+import { InvalidValueError, isRxKinesisError } from '../values/errors.js';
+import { assertBlockStore, MAX_TIMEOUT_MS, ownShardOf } from './stored-blocks.js';
 
 /** How {@link storeBlocks} stores. */
 export interface StoreBlocksConfig {
@@ -162,21 +163,15 @@ function reported<T>(call: Observable<T>, { notify }: TrackedShard, action: 'del
 type RetryPolicy = Pick<BackOff, 'maxRetries' | 'initialDelayMs' | 'scheduler' | 'random'>;
 
 function resolve(blocks: BlockStore, config: StoreBlocksConfig) {
+  assertKnownFields(config, STORE_BLOCKS_FIELDS);
   const { shard, maxRetries = 10, retryDelayMs = 1_000, requestTimeoutMs = 30_000 } = config;
   const { scheduler = asyncScheduler, random = Math.random } = config;
-  assertKnownFields(config, STORE_BLOCKS_FIELDS);
-  for (const call of BLOCK_STORE_CALLS) assertMethod('blocks', blocks, call);
+  assertBlockStore(blocks);
   assertInteger('maxRetries', maxRetries, 0);
   assertNumber('retryDelayMs', retryDelayMs, 0);
   assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
   const store = boundedStore(blocks, { requestTimeoutMs, scheduler });
-  return { store, tracked: ownShard(shard), policy: { maxRetries, initialDelayMs: retryDelayMs, scheduler, random } };
-}
-
-function ownShard(shard: Shard): TrackedShard {
-  const tracked = trackedShardOf(shard);
-  if (!tracked) throw new InvalidConfigError('shard: expected one of kinesisStream or kinesisShard, and not a copy or a pipe of it');
-  return tracked;
+  return { store, tracked: ownShardOf(shard), policy: { maxRetries, initialDelayMs: retryDelayMs, scheduler, random } };
 }
 
 const STORE_BLOCKS_FIELDS: FieldsOf<StoreBlocksConfig> = {
@@ -188,8 +183,6 @@ const STORE_BLOCKS_FIELDS: FieldsOf<StoreBlocksConfig> = {
   random: true,
 };
 
-/** What a timer can hold. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 /** The bound of the delay between two tries of one put, in ms. */
 const MAX_RETRY_DELAY_MS = 20_000;
 const MAX_DELETES_AT_ONCE = 8;

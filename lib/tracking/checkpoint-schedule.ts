@@ -7,6 +7,7 @@ import {
   finalize,
   from,
   ignoreElements,
+  map,
   mergeMap,
   Subject,
   Subscription,
