@@ -33,7 +33,8 @@ import { restoreBlocks } from '../recovery/restore-blocks.js';
 import type { Shard } from '../shards/shard.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { makeBlock, type Block } from '../values/block.js';
-import type { SequenceNumberRanges } from '../values/sequence-range.js';
+import { comparePositions } from '../values/position.js';
+import { endOf, startOf, type SequenceNumberRanges } from '../values/sequence-range.js';
 import { assertBlockStore, MAX_TIMEOUT_MS, ownShardOf } from './stored-blocks.js';
 
 /** How {@link loadBlocks} loads. */
@@ -123,33 +124,48 @@ interface Found {
 /** Loads the first block that waits. If it is lost, those that follow and are lost too are read with it. */
 function loadFirst(waiting: Set<StoredBlock>, loading: Loading): Observable<Block> {
   return defer(() => {
-    const lookups = new KeyedQueue();
-    const candidates = readTogether(waiting);
-    return from(candidates).pipe(
-      mergeMap((handle) => lookups.run('', lookUp(handle, loading))),
-      // Up to the first that is there: it is loaded already, and follows those that are lost.
-      takeWhile(({ block }) => block === undefined, true),
-      toArray(),
-      concatMap((found) => {
-        for (const { handle } of found) waiting.delete(handle);
-        const lost = found.filter(({ block }) => block === undefined);
-        const there = found.flatMap(({ block }) => block ?? []);
-        return concat(lost.length > 0 ? restoreLost(lost, loading) : EMPTY, from(there));
-      }),
-    );
+    const [first] = waiting as Iterable<StoredBlock> as [StoredBlock];
+    waiting.delete(first);
+    return lookUp(first, loading).pipe(concatMap((found) => (found.block ? of(found.block) : loadLost(found, waiting, loading))));
   });
 }
 
-/** The handles from the first on that may be read together, should they be lost. */
-function readTogether(waiting: Iterable<StoredBlock>): StoredBlock[] {
+/** Loads a lost block and those lost ones that follow it, and the first that is there, which is loaded already. */
+function loadLost(first: Found, waiting: Set<StoredBlock>, loading: Loading): Observable<Block> {
+  const lookups = new KeyedQueue();
+  // Handles that come in the same breath are to be among those that follow.
+  return delayOf(0, loading.scheduler).pipe(
+    concatMap(() => followers(first.handle, waiting)),
+    mergeMap((handle) => lookups.run('', lookUp(handle, loading))),
+    takeWhile(({ block }) => block === undefined, true),
+    startWith(first),
+    toArray(),
+    concatMap((found) => {
+      for (const { handle } of found) waiting.delete(handle);
+      const lost = found.filter(({ block }) => block === undefined);
+      const there = found.flatMap(({ block }) => block ?? []);
+      return concat(restoreLost(lost, loading), from(there));
+    }),
+  );
+}
+
+/** The handles that may be read together with `first`, should they be lost. */
+function followers(first: StoredBlock, waiting: Iterable<StoredBlock>): StoredBlock[] {
   const handles: StoredBlock[] = [];
-  let records = 0;
+  let last = first;
+  let records = first.ranges.recordCount;
   for (const handle of waiting) {
     records += handle.ranges.recordCount;
-    if (handles.length > 0 && records > MAX_RECORDS_READ_TOGETHER) break;
+    // Blocks that came late in the shard's order are read by themselves.
+    if (records > MAX_RECORDS_READ_TOGETHER || !precedes(last, handle)) break;
     handles.push(handle);
+    last = handle;
   }
   return handles;
+}
+
+function precedes(a: StoredBlock, b: StoredBlock): boolean {
+  return comparePositions(endOf(a.ranges.ranges.at(-1)!), startOf(b.ranges.ranges[0]!)) < 0;
 }
 
 function lookUp(handle: StoredBlock, { store, tracked }: Loading): Observable<Found> {

@@ -4,6 +4,8 @@ import { ROOT } from './fences.js';
 /** What pages take for granted: the user's own values and functions. A fence that declares one of them has its own. */
 const GIVEN: Readonly<Record<string, string>> = {
   block: "import('rx-kinesis').Block",
+  blocks: "import('rx-kinesis').BlockStore",
+  handles$: "import('rxjs').Observable<import('rx-kinesis').StoredBlock>",
   blocks$: "import('rxjs').Observable<import('rx-kinesis').Block>",
   client: "import('@aws-sdk/client-kinesis').KinesisClient",
   config: "import('rx-kinesis').KinesisStreamConfig",

@@ -1,20 +1,5 @@
 import { expect } from 'chai';
-import {
-  bufferCount,
-  concatMap,
-  defer,
-  delay,
-  EMPTY,
-  from,
-  map,
-  NEVER,
-  of,
-  Subject,
-  tap,
-  throwError,
-  timer,
-  type Observable,
-} from 'rxjs';
+import { bufferCount, concatMap, defer, delay, EMPTY, from, map, NEVER, of, Subject, tap, throwError, timer, type Observable } from 'rxjs';
 import type { BlockStore } from '../../lib/blocks/block-store.js';
 import { BlockStoreError } from '../../lib/blocks/errors.js';
 import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
@@ -163,7 +148,7 @@ describe('storeBlocks', () => {
   );
 
   for (const shard of [undefined, null, {}, NEVER]) {
-    it(`refuses ${String(shard)} as a shard`, () => {
+    it(`refuses ${shard === NEVER ? 'another Observable' : JSON.stringify(shard)} as a shard`, () => {
       expect(() => storeBlocks(memoryBlocks(), { shard: shard as never }))
         .to.throw(/shard/)
         .that.satisfies(isInvalidConfig);

@@ -65,7 +65,10 @@ describe('Checkpointer', () => {
       settle(c);
       expect(account.checkpointer.currentFor()?.settledBeyond).to.deep.equal([...settledBeyond, rangeOf(8, 8, 1)]);
       settle(a);
-      expect(account.checkpointer.currentFor()).to.deep.include({ sequenceNumber: '2', settledBeyond: [...settledBeyond, rangeOf(8, 8, 1)] });
+      expect(account.checkpointer.currentFor()).to.deep.include({
+        sequenceNumber: '2',
+        settledBeyond: [...settledBeyond, rangeOf(8, 8, 1)],
+      });
     });
 
     it('is SHARD_END when the end is seen, everything is settled and no pipeline runs', () => {
