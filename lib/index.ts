@@ -72,9 +72,17 @@ export {
   RxKinesisError,
   type RxKinesisErrorCode,
 } from './values/errors.js';
+export { isStopTimeout, isStreamRecreated, StopTimeoutError, StreamRecreatedError, type OpenWork } from './shards/errors.js';
 export { isOutOfOrder, OutOfOrderError } from './ledger/errors.js';
 export { BlockStoreError, BlockUnavailableError, isBlockStoreError, isBlockUnavailable, type BlockStoreFault } from './blocks/errors.js';
-export { CheckpointError, isCheckpointError, isLeaseLost, LeaseLostError } from './checkpoints/errors.js';
+export {
+  CheckpointError,
+  ForeignCheckpointError,
+  isCheckpointError,
+  isForeignCheckpoint,
+  isLeaseLost,
+  LeaseLostError,
+} from './checkpoints/errors.js';
 export {
   isRangeExpired,
   isRangeIncomplete,

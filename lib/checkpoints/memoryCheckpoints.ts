@@ -38,10 +38,6 @@ export function memoryCheckpoints(): CheckpointStore {
 }
 
 /** Neither the object nor its arrays may change under the store. */
-function copyOf({ streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond, unreleased }: Checkpoint): Checkpoint {
-  return {
-    ...{ streamName, shardId, sequenceNumber, subSequenceNumber },
-    ...(settledBeyond && { settledBeyond: [...settledBeyond] }),
-    ...(unreleased && { unreleased: [...unreleased] }),
-  };
+function copyOf({ settledBeyond, unreleased, ...others }: Checkpoint): Checkpoint {
+  return { ...others, ...(settledBeyond && { settledBeyond: [...settledBeyond] }), ...(unreleased && { unreleased: [...unreleased] }) };
 }

@@ -16,6 +16,8 @@ interface CheckpointEntry {
   readonly settledBeyond?: SequenceNumberRangesJson;
   /** Absent when no block before the position is stored and not released. */
   readonly unreleased?: readonly SequenceNumberRangesJson[];
+  /** Where the shard begins; absent where that was not known. */
+  readonly shardStart?: string;
 }
 
 const PLAIN_VERSION = 1;
@@ -29,10 +31,10 @@ export function entryKey(shard: ShardName): string {
 
 /** The entry's text. */
 export function writeEntry(checkpoint: Checkpoint): string {
-  const { streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond = [], unreleased = [] } = checkpoint;
+  const { streamName, shardId, sequenceNumber, subSequenceNumber, shardStart, settledBeyond = [], unreleased = [] } = checkpoint;
   const entry: CheckpointEntry = {
     version: unreleased.length > 0 ? UNRELEASED_VERSION : PLAIN_VERSION,
-    ...{ streamName, shardId, sequenceNumber, subSequenceNumber },
+    ...{ streamName, shardId, sequenceNumber, subSequenceNumber, shardStart },
     ...(settledBeyond.length > 0 && { settledBeyond: new SequenceNumberRanges(settledBeyond).toJSON() }),
     ...(unreleased.length > 0 && { unreleased: unreleased.map((ranges) => ranges.toJSON()) }),
   };
@@ -59,8 +61,14 @@ function checkpointOf(entry: Partial<CheckpointEntry>, shard: ShardName): Checkp
   if (entry.version !== PLAIN_VERSION && entry.version !== UNRELEASED_VERSION) {
     throw new InvalidValueError(`expected version ${PLAIN_VERSION} or ${UNRELEASED_VERSION}, got ${String(entry.version)}`);
   }
-  const { streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond, unreleased } = entry as CheckpointEntry;
-  const checkpoint: Checkpoint = { streamName, shardId, sequenceNumber, subSequenceNumber };
+  const { streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond, unreleased, shardStart } = entry as CheckpointEntry;
+  const checkpoint: Checkpoint = {
+    streamName,
+    shardId,
+    sequenceNumber,
+    subSequenceNumber,
+    ...(shardStart !== undefined && { shardStart }),
+  };
   assertCheckpoint(checkpoint, shard);
   return {
     ...checkpoint,

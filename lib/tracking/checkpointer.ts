@@ -1,7 +1,8 @@
-import { catchError, concat, defer, EMPTY, from, ReplaySubject, Subject, throwError } from 'rxjs';
+import { catchError, concat, defer, EMPTY, ReplaySubject, Subject, throwError } from 'rxjs';
 import type { MonoTypeOperatorFunction, Observable, SchedulerLike } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { isLeaseLost } from '../checkpoints/errors.js';
+import { writeCheckpoint, type StoreCallLimits } from '../checkpoints/store-calls.js';
 import { retryWithBackOff } from '../internal/back-off.js';
 import type { EventSink } from '../monitoring/events.js';
 import { isRxKinesisError } from '../values/errors.js';
@@ -22,8 +23,8 @@ export interface WriteRetry {
 }
 
 /** What a {@link Checkpointer} writes, and where. */
-export interface CheckpointerOptions {
-  readonly identity: ShardIdentity;
+export interface CheckpointerOptions extends StoreCallLimits {
+  readonly identity: () => ShardIdentity;
   /** The store that the shard came with. */
   readonly store: CheckpointStore | undefined;
   readonly notify: EventSink;
@@ -88,7 +89,7 @@ export class Checkpointer {
     const watermark = progress();
     const covered = watermark && this.#unreleased.coveredBy(watermark, store?.keepsUnreleased ? MAX_UNRELEASED_RANGES : 0);
     if (!covered) return undefined;
-    const { streamName, shardId } = identity;
+    const { streamName, shardId, startingSequenceNumber: shardStart } = identity();
     const { position, blocks } = covered;
     const { sequenceNumber, subSequenceNumber } = position;
     const settled = this.#unreleased.without(this.#settledBefore.beyond(position, settledBeyond()), position).slice(0, MAX_SETTLED_RANGES);
@@ -96,6 +97,7 @@ export class Checkpointer {
       ...{ streamName, shardId, sequenceNumber, subSequenceNumber },
       ...(settled.length > 0 && { settledBeyond: settled }),
       ...(blocks.length > 0 && { unreleased: blocks }),
+      ...(shardStart !== undefined && { shardStart }),
     };
   }
 
@@ -151,7 +153,7 @@ export class Checkpointer {
     const event = { streamName, shardId, sequenceNumber, subSequenceNumber };
     const result = new ReplaySubject<Checkpoint>(1);
     state.inFlight = result;
-    defer(() => from(store.write(checkpoint, identity))).subscribe({
+    writeCheckpoint(store, checkpoint, identity(), this.#options).subscribe({
       error: (error: unknown) => {
         state.inFlight = undefined;
         notify({ type: 'checkpointFailed', ...event, error });
