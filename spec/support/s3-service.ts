@@ -16,6 +16,8 @@ type S3rverClass = new (options: object) => S3rver;
 /** An S3 of one's own, in this process. */
 export interface S3Service {
   readonly bucket: string;
+  /** Where it listens. */
+  readonly endpoint: string;
   /** Where it keeps its objects, as files. */
   readonly directory: string;
   client(): S3Client;
@@ -30,12 +32,14 @@ export async function startS3(): Promise<S3Service> {
   const server = new Server({ address: '127.0.0.1', port: 0, silent: true, directory, configureBuckets: [{ name: bucket }] });
   const { port } = await server.run();
   const clients: S3Client[] = [];
+  const endpoint = `http://127.0.0.1:${port}`;
   return {
     bucket,
+    endpoint,
     directory,
     client: () => {
       const client = new S3Client({
-        endpoint: `http://127.0.0.1:${port}`,
+        endpoint,
         region: 'us-east-1',
         forcePathStyle: true,
         credentials: { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' },
