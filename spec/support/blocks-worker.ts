@@ -1,6 +1,15 @@
 import { ClassicLevel } from 'classic-level';
 import { bufferCount, tap } from 'rxjs';
-import { checkpointEvery, kinesisStream, mergeShards, polling, readBudget, storeBlocks, withSequenceRanges } from '../../lib/index.js';
+import {
+  type BlockStoreError,
+  checkpointEvery,
+  kinesisStream,
+  mergeShards,
+  polling,
+  readBudget,
+  storeBlocks,
+  withSequenceRanges,
+} from '../../lib/index.js';
 import { levelCheckpoints } from '../../lib/level/index.js';
 import { blocksAt, RECORDS_A_BLOCK, type BlocksWorkerSettings } from './blocks-place.js';
 import { clientsOf } from './kinesis-services.js';
@@ -41,6 +50,8 @@ kinesisStream({
       { restart: { maxRestarts: 0 } },
     ),
   )
-  .subscribe({ error: (error: { code?: string; fault?: string }) => process.send!({ error: error.code, fault: error.fault }) });
+  .subscribe({
+    error: (error: unknown) => process.send!({ error: (error as BlockStoreError).code, fault: (error as BlockStoreError).fault }),
+  });
 // Whoever started it is gone.
 process.once('disconnect', () => process.exit(0));
