@@ -107,7 +107,7 @@ describe('s3Blocks', () => {
       ['RequestTimeout', 400, true],
       ['TimeoutError', undefined, true],
       ['AccessDenied', 403, false],
-      ['CredentialsProviderError', undefined, false],
+      ['CredentialsProviderError', undefined, true],
       ['InvalidBucketName', 400, false],
     ];
     for (const [name, httpStatusCode, retriable] of refusals) {
