@@ -295,33 +295,39 @@ describe('blocks that an earlier run left', () => {
     expect(place.log).to.deep.equal(['ab', 'cd', 'ef']);
   });
 
-  it('hold back SHARD_END until they are released', () => {
-    const place = newPlace('abcd^|');
-    const written: string[] = [];
-    const { write } = place.checkpoints;
-    place.checkpoints.write = (checkpoint, shard) => (
-      written.push(`${checkpoint.sequenceNumber} +${checkpoint.unreleased?.length ?? 0}`),
-      write(checkpoint, shard)
-    );
-    marbles(() => {
-      const shard = quickShard(instantKinesis({ shards: { 0: place.script } }), { store: place.checkpoints });
-      of(shard)
-        .pipe(
-          mergeShards((own) =>
-            pipeline(own, place.blocks).pipe(
-              checkpointEvery(1),
-              loadBlocks(place.blocks, { shard: own }),
-              concatMap((one) => of(one).pipe(delay(10))),
-              releaseBlocks(place.blocks),
-            ),
-          ),
-        )
-        .subscribe();
-    })();
-    expect(written.at(-1)).to.equal('SHARD_END +0');
-    expect(written[0]).to.equal('4 +2');
-    expect(written).not.to.include('SHARD_END +1');
-  });
+  for (const supervised of [true, false]) {
+    it(`hold back SHARD_END until they are released, ${supervised ? 'under mergeShards' : 'also where nobody supervises the pipeline'}`, () => {
+      const place = newPlace('abcd^|');
+      const written: string[] = [];
+      const released: number[] = [];
+      const releasedAtEnd: number[] = [];
+      marbles(({ scheduler }) => {
+        const store: CheckpointStore = {
+          ...place.checkpoints,
+          write: (checkpoint, of) => {
+            written.push(`${checkpoint.sequenceNumber} +${checkpoint.unreleased?.length ?? 0}`);
+            if (checkpoint.sequenceNumber === 'SHARD_END') releasedAtEnd.push(released.length);
+            return place.checkpoints.write(checkpoint, of);
+          },
+        };
+        const shard = quickShard(instantKinesis({ shards: { 0: place.script } }), { store });
+        const run = (own: Shard) =>
+          pipeline(own, place.blocks).pipe(
+            checkpointEvery(1),
+            loadBlocks(place.blocks, { shard: own }),
+            concatMap((one) => of(one).pipe(delay(10))),
+            releaseBlocks(place.blocks),
+          );
+        const values$ = supervised ? of(shard).pipe(mergeShards(run)) : run(shard);
+        values$.subscribe(() => released.push(scheduler.now()));
+      })();
+      expect(written[0]).to.equal('4 +2');
+      expect(written.at(-1)).to.equal('SHARD_END +0');
+      // The last is released before its value is passed on.
+      expect(Math.min(...releasedAtEnd)).to.be.at.least(1);
+      expect(written.filter((entry) => entry.startsWith('SHARD_END'))).to.deep.equal(['SHARD_END +0']);
+    });
+  }
 
   it('are not passed by a checkpoint in a store that cannot name them', () => {
     const place = newPlace('abcdef^');
