@@ -175,8 +175,9 @@ export class ShardLifecycle {
   }
 
   get #facts(): ShardFacts {
-    const { ledger, isLost, resumes, isSupervised, isDrained, checkpointer } = this.#tracked;
-    const { hasEnded, isSettled, isTracked, hasOpenEntries } = ledger;
+    const { ledger, unreleased, isLost, resumes, isSupervised, isDrained, isSettled, checkpointer } = this.#tracked;
+    const { hasEnded, isTracked } = ledger;
+    const hasOpenEntries = ledger.hasOpenEntries || unreleased.areInWork;
     return {
       ...{ isLost, resumes, isSupervised, isDrained, hasEnded, isSettled, isTracked, hasOpenEntries },
       isStopping: this.#tracked.isStopping,
@@ -216,6 +217,7 @@ export class ShardLifecycle {
     const { streamName, shardId, parentShardIds } = identity;
     this.#opened = opened;
     if (checkpoint) this.#tracked.restore(checkpoint);
+    this.#tracked.noteOpened();
     if (typeof start === 'object')
       notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: checkpoint ?? startToString(start) });
   }

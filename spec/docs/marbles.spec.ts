@@ -4,7 +4,9 @@ import {
   catchError,
   concat,
   concatMap,
+  concatWith,
   defer,
+  filter,
   from,
   ignoreElements,
   map,
@@ -12,13 +14,16 @@ import {
   mergeMap,
   NEVER,
   of,
+  share,
   Subject,
   tap,
   throwError,
   timer,
   type Observable,
 } from 'rxjs';
+import type { TestScheduler } from 'rxjs/testing';
 import {
+  blockStore,
   checkpointEvery,
   deaggregate,
   eachBlock,
@@ -27,24 +32,33 @@ import {
   kinesisRanges,
   kinesisShard,
   kinesisStream,
+  loadBlocks,
+  memoryBlocks,
   memoryCheckpoints,
   mergeShards,
   polling,
   readBudget,
   recoverFrom,
+  releaseBlocks,
+  storeBlocks,
   withSequenceRanges,
   type Block,
+  type BlockStore,
   type Checkpoint,
   type CheckpointStore,
   type KinesisRecord,
   type SequenceNumberRange,
+  type SequenceNumberRanges,
   type Shard,
 } from 'rx-kinesis';
 import { leaseTable } from 'rx-kinesis/dynamodb';
-import { levelCheckpoints, type LevelDatabase } from 'rx-kinesis/level';
+import { levelBlocks, levelCheckpoints, type LevelBlockDatabase, type LevelDatabase } from 'rx-kinesis/level';
+import { s3Blocks, type S3ClientLike } from 'rx-kinesis/s3';
 import { aggregate, block, fakeKinesis, marbles, record } from 'rx-kinesis/testing';
+import { encodeBlockSync } from '../../lib/blocks/block-codec.js';
 import { startDynalite, type DynamoDBService } from '../support/dynamodb-services.js';
-import { quickReading } from '../support/quick-shard.js';
+import { handFedShard, settle } from '../support/hand-fed-shard.js';
+import { instantKinesis, quickReading, quickShard } from '../support/quick-shard.js';
 import { diagram, framesOf } from './diagram.js';
 
 const SHARD = { streamName: 'stream', shardId: 'shardId-000000000000', parentShardIds: [] };
@@ -302,6 +316,123 @@ describe('the marble diagrams of the pages', () => {
   });
 
   it(
+    'blockStore',
+    marbles(({ cold, expectObservable, scheduler }) => {
+      const { put, disk, replica, second, stored } = diagram('blockStore');
+      const blocks = blockStore('DISK_ONLY_2', {
+        disk: takingAs(disk, scheduler),
+        replicas: [takingAs(replica, scheduler), takingAs(second, scheduler)],
+        scheduler,
+      });
+      expectObservable(cold(put!).pipe(concatMap((letter) => puttingTo(blocks, letter)))).toBe(stored!);
+    }),
+  );
+
+  it(
+    'memoryBlocks',
+    marbles(({ cold, expectObservable }) => {
+      const { put, delete: deleted, kept, refused } = diagram('memoryBlocks');
+      const blocks = memoryBlocks({ maxBytes: 2 * encodeBlockSync(blockOf('a')).byteLength });
+      const outcomes$ = cold(put!).pipe(
+        mergeMap((letter) =>
+          puttingTo(blocks, letter).pipe(
+            map(() => ({ letter, isKept: true })),
+            catchError(() => of({ letter, isKept: false })),
+          ),
+        ),
+        share(),
+      );
+      const deletes$ = cold(deleted!).pipe(mergeMap((letter) => from(blocks.delete(blockOf(letter).id)).pipe(ignoreElements())));
+      const lettersOf = (wanted: boolean) =>
+        outcomes$.pipe(
+          filter(({ isKept }) => isKept === wanted),
+          map(({ letter }) => letter),
+        );
+      expectObservable(merge(lettersOf(true), deletes$)).toBe(kept!);
+      expectObservable(lettersOf(false)).toBe(refused!);
+    }),
+  );
+
+  it(
+    'levelBlocks',
+    marbles(({ expectObservable }) => {
+      const db = { get: fail, batch: () => timer(2), keys: fail } as unknown as LevelBlockDatabase;
+      expectObservable(putAndDelete(levelBlocks(db))).toBe(diagram('levelBlocks').done!);
+    }),
+  );
+
+  it(
+    's3Blocks',
+    marbles(({ expectObservable }) => {
+      // What a promise is to its caller, in virtual time.
+      const send = () => ({ then: (resolve: (answer: object) => void) => timer(3).subscribe(() => resolve({})) });
+      const client = { send } as unknown as S3ClientLike;
+      expectObservable(putAndDelete(s3Blocks({ client, bucket: 'b' }))).toBe(diagram('s3Blocks').done!);
+    }),
+  );
+
+  it(
+    'storeBlocks',
+    marbles(({ cold, expectObservable, scheduler }) => {
+      const { source, put, handles } = diagram('storeBlocks');
+      const shard = quickShard(instantKinesis({ shards: { 0: '' } }));
+      // The shard is subscribed, so that it is known where it stands; the blocks come by hand.
+      const blocks$ = merge(shard.pipe(ignoreElements()), cold(source!).pipe(map(blockOf)));
+      const handles$ = blocks$.pipe(
+        storeBlocks(takingAs(put, scheduler), { shard }),
+        map(({ ranges }) => lettersIn(ranges)),
+      );
+      expectObservable(handles$, '^ 50ms !').toBe(handles!);
+    }),
+  );
+
+  it(
+    'loadBlocks',
+    marbles(({ cold, expectObservable, scheduler }) => {
+      const { handles, store, loaded } = diagram('loadBlocks');
+      const shard = quickShard(fakeKinesis({ shards: { 0: 'abc^' }, latencyMs: 1 }));
+      const get = (id: string) => {
+        const one = ['a', 'b', 'c'].map(blockOf).find((each) => each.id === id)!;
+        const letter = letterOf(one.records[0]!);
+        return nextMark([letter, letter.toUpperCase()], store, scheduler).pipe(map((mark) => (mark === letter ? one : undefined)));
+      };
+      const handles$ = cold(handles!).pipe(
+        map(blockOf),
+        map(({ id, ranges }) => ({ id, ranges, recovered: false })),
+      );
+      const letters$ = handles$.pipe(
+        loadBlocks({ ...memoryBlocks(), get }, { shard }),
+        map((one) => (one.recovered ? lettersIn(one.ranges).toUpperCase() : lettersIn(one.ranges))),
+      );
+      expectObservable(letters$).toBe(loaded!);
+    }),
+  );
+
+  it(
+    'releaseBlocks',
+    marbles(({ cold, expectObservable }) => {
+      const { work, written, values, deleted } = diagram('releaseBlocks');
+      const { account, block: makeTracked } = handFedShard({ store: memoryCheckpoints() });
+      const stored = new Map([...'abc'].map((letter, i) => [letter, makeTracked(i + 1)] as const));
+      for (const one of stored.values()) account.unreleased.add(one.ranges);
+      settle(...stored.values());
+      const deletes = new Subject<string>();
+      const blocks: BlockStore = {
+        ...memoryBlocks(),
+        delete: (id) => defer(() => (deletes.next('-abc'[Number(/\/(\d)-/.exec(id)![1])]!), of(0))),
+      };
+      const values$ = cold(work!).pipe(
+        map((letter) => ({ letter, ranges: stored.get(letter)!.ranges })),
+        releaseBlocks(blocks),
+        map(({ letter }) => letter),
+      );
+      cold(written!).subscribe(() => account.checkpointer.write().subscribe());
+      expectObservable(values$).toBe(values!);
+      expectObservable(deletes).toBe(deleted!);
+    }),
+  );
+
+  it(
     'testing',
     marbles(({ expectObservable }) => {
       const { script, records } = diagram('testing');
@@ -327,6 +458,43 @@ async function act(mark: string, frame: number, table: ReturnType<typeof leaseTa
     );
     expect(isLeaseLost(error)).to.equal(true);
   }
+}
+
+/** The block of one record that a letter stands for. */
+function blockOf(letter: string): Block {
+  return block(record(numberOf(letter), { data: new TextEncoder().encode(letter) }));
+}
+
+/** The letters of the records in some ranges, one record a range. */
+function lettersIn({ ranges }: SequenceNumberRanges): string {
+  return ranges.map(({ fromSeqNumber }) => 'abcdefg'[Number(fromSeqNumber) - 1]).join('');
+}
+
+/** Emits the next of these marks that the marbles have, when they have it. */
+function nextMark(wanted: readonly string[], marks: string | undefined, { frame }: TestScheduler): Observable<string> {
+  const at = [...marks!].findIndex((mark, i) => i >= frame && wanted.includes(mark));
+  return timer(at - frame).pipe(map(() => marks![at]!));
+}
+
+/** A store that takes a block where the marbles have its letter, and refuses it where they have `#`. */
+function takingAs(marks: string | undefined, scheduler: TestScheduler): BlockStore {
+  const put = (one: Block) => nextMark([letterOf(one.records[0]!), '#'], marks, scheduler).pipe(tap((mark) => mark === '#' && fail()));
+  return { ...memoryBlocks(), put };
+}
+
+/** Emits the letter when its block is stored. */
+function puttingTo(blocks: BlockStore, letter: string): Observable<string> {
+  return concat(from(blocks.put(blockOf(letter))).pipe(ignoreElements()), of(letter));
+}
+
+/** Puts block `b` and deletes it in one breath; emits `b` and `d` as each is done. */
+function putAndDelete(blocks: BlockStore): Observable<string> {
+  const deleted$ = defer(() => from(blocks.delete(blockOf('b').id))).pipe(ignoreElements());
+  return merge(puttingTo(blocks, 'b'), concat(deleted$, of('d'))).pipe(concatWith(NEVER));
+}
+
+function fail(): never {
+  throw new Error('refused');
 }
 
 /** How long the loop of the diagram works on a block. */

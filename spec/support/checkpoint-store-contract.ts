@@ -3,7 +3,7 @@ import { forkJoin, from, lastValueFrom, toArray } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { isCheckpointError } from '../../lib/checkpoints/errors.js';
 import { isInvalidValue } from '../../lib/values/errors.js';
-import type { SequenceNumberRange } from '../../lib/values/sequence-range.js';
+import { SequenceNumberRanges, type SequenceNumberRange } from '../../lib/values/sequence-range.js';
 import type { ShardIdentity } from '../../lib/values/shard-id.js';
 
 /** What a store is, beyond what every store must do. */
@@ -184,6 +184,17 @@ export function checkpointStoreContract(open: () => Promise<OpenedStore>, traits
       await writeTo(store, shard, checkpoint);
       await writeTo(store, shard, { ...checkpoint, settledBeyond: beyond });
       expect(await read()).to.deep.equal(traits.keepsSettledBeyond ? { ...checkpoint, settledBeyond: beyond } : checkpoint);
+    });
+
+    it('keeps the blocks that are stored and not released, if it says so, also where the position is the same', async () => {
+      const checkpoint = checkpointOf(shard, '10');
+      const unreleased = [new SequenceNumberRanges(beyond), new SequenceNumberRanges([...beyond, ...beyond])];
+      await writeTo(store, shard, { ...checkpoint, unreleased });
+      const reopened = opened.reopen ? await opened.reopen() : store;
+      expect(await readFrom(reopened, shard)).to.deep.equal(store.keepsUnreleased ? { ...checkpoint, unreleased } : checkpoint);
+      await writeTo(reopened, shard, { ...checkpoint, unreleased: unreleased.slice(1) });
+      await writeTo(reopened, shard, checkpoint);
+      expect(await readFrom(reopened, shard)).to.deep.equal(checkpoint);
     });
 
     if (traits.holdsManyStreams) {
