@@ -10,6 +10,12 @@ import { retryFaults } from '../kinesis/retry.js';
 import { FOREIGN, PageContinuity, REOPEN } from './page-continuity.js';
 import { budgetKey, bytesOf, type ReadContext, type ReadStart, type ShardPage } from './reader.js';
 
+/** Where a {@link ShardCursor} stands. */
+export interface CursorPlace {
+  readonly start: ReadStart;
+  readonly iterator: string | undefined;
+}
+
 /**
  * Reads a shard with GetRecords: keeps the iterator, and opens a new one where reading stands when it has expired.
  *
@@ -26,10 +32,15 @@ export class ShardCursor {
     this.#continuity = new PageContinuity(context, start);
   }
 
-  /** Starts elsewhere: the next read opens a new iterator there. */
-  seek(start: ReadStart): void {
+  /** Where reading stands, and the iterator that reads on from there, if one is open. */
+  get place(): CursorPlace {
+    return { start: this.#continuity.start, iterator: this.#iterator };
+  }
+
+  /** Starts elsewhere: with an iterator that has come from there without a gap, else the next read opens a new one. */
+  seek(start: ReadStart, iterator?: string): void {
     this.#continuity.seek(start);
-    this.#iterator = undefined;
+    this.#iterator = iterator;
   }
 
   /**
@@ -75,10 +86,10 @@ export class ShardCursor {
     if (accepted === FOREIGN) return this.#foreign();
     const isReopened = accepted === REOPEN;
     const bytes = bytesOf(page.Records);
-    const millisBehindLatest = page.MillisBehindLatest ?? 0;
+    const { MillisBehindLatest: millisBehindLatest } = page;
     const isFull = page.Records.length >= limit || bytes >= FULL_PAGE_BYTES;
     this.#iterator = isReopened ? undefined : page.NextShardIterator;
-    this.#isBehind = isReopened || isFull || millisBehindLatest > 0;
+    this.#isBehind = isReopened || isFull || (millisBehindLatest ?? 0) > 0;
     return of({
       records: isReopened ? [] : accepted,
       bytes,
