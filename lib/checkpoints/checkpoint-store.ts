@@ -1,4 +1,4 @@
-import type { ObservableInput } from 'rxjs';
+import type { Observable, ObservableInput } from 'rxjs';
 import type { Position } from '../values/position.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
@@ -31,13 +31,32 @@ export interface CheckpointStore {
   write(checkpoint: Checkpoint, shard: ShardIdentity): ObservableInput<unknown>;
 }
 
-/** A store that also says which worker may read a shard. `kinesisStream` takes each shard before it reads it. */
+/** A shard as its stream sees it now, for a store that shares shards among workers. */
+export interface LeasableShard extends ShardIdentity {
+  /** Whether ListShards shows it as closed. */
+  readonly closed: boolean;
+  /** Where ListShards says that it begins. */
+  readonly startingSequenceNumber: string;
+  /** Whether its parents are done, as far as this process knows. */
+  readonly isReady: boolean;
+}
+
+/** A store that also says which worker may read a shard. `kinesisStream` reads the shards whose leases it is granted. */
 export interface LeasingStore extends CheckpointStore {
-  /** Emits once, when this worker owns the shard; a `read` is then up to date. */
-  take(shard: ShardIdentity): ObservableInput<Lease>;
+  /**
+   * What becomes of the leases: those that this worker comes to hold, and shards that were ended elsewhere. `shards$` emits all shards in
+   * view whenever that changes; when it completes no more are granted, but what is held is renewed until it is released. Unsubscribing
+   * ends the renewals.
+   */
+  leases(shards$: Observable<readonly LeasableShard[]>): Observable<LeaseNews>;
   /** Gives the shard up, so that another worker may take it at once. */
   release(shard: ShardIdentity): ObservableInput<unknown>;
 }
+
+/** What a {@link LeasingStore} tells. */
+export type LeaseNews =
+  | { readonly type: 'granted'; readonly shardId: string; readonly lease: Lease }
+  | { readonly type: 'ended'; readonly shardId: string };
 
 /** One tenure of a shard. */
 export interface Lease {
@@ -45,9 +64,14 @@ export interface Lease {
   readonly fencingToken: string;
   /** Emits once if the tenure ends against this worker's will. */
   readonly lost$: ObservableInput<unknown>;
+  /**
+   * Emits once when another worker asks for the shard: its work is to be drained, checkpointed and released. Who does not answer in time
+   * loses the lease. A store that cannot ask leaves it out.
+   */
+  readonly asked$?: ObservableInput<unknown>;
 }
 
 /** Whether the store also coordinates workers. */
 export function isLeasing(store: CheckpointStore): store is LeasingStore {
-  return 'take' in store && 'release' in store;
+  return 'leases' in store && 'release' in store;
 }
