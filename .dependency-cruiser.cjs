@@ -8,6 +8,7 @@ const mayImport = {
   ledger: ['values'],
   monitoring: ['values', 'internal'],
   checkpoints: ['values', 'internal'],
+  leases: ['values', 'internal', 'monitoring', 'checkpoints'],
   kinesis: ['values', 'internal', 'monitoring'],
   readers: ['values', 'internal', 'monitoring', 'kinesis'],
   tracking: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers'],
@@ -15,9 +16,9 @@ const mayImport = {
   shards: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking'],
   sources: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking', 'shards'],
   operators: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking', 'recovery', 'shards'],
-  dynamodb: ['values', 'internal', 'checkpoints'],
+  dynamodb: ['values', 'internal', 'checkpoints', 'leases'],
   level: ['values', 'internal', 'checkpoints'],
-  testing: ['values', 'kinesis', 'checkpoints'],
+  testing: ['values', 'kinesis', 'checkpoints', 'leases'],
 };
 
 const boundaries = Object.entries(mayImport).map(([folder, others]) => ({

@@ -7,12 +7,15 @@ export interface ObservedLease {
   readonly idleMs: number;
   /** Whether this process has seen the counter change, or an owner when it first saw the row. */
   readonly wasHeld: boolean;
+  /** For how long the same hand-over has been seen going on, in ms; 0 when there is none. */
+  readonly handOverMs: number;
 }
 
 interface Observation {
   row: LeaseRow;
   changedAtMs: number;
   wasHeld: boolean;
+  handOverAtMs: number;
 }
 
 /**
@@ -37,13 +40,14 @@ export class LeaseObserver {
   note(row: LeaseRow, nowMs: number): void {
     const known = this.#observations.get(row.leaseKey);
     if (!known) {
-      this.#observations.set(row.leaseKey, { row, changedAtMs: nowMs, wasHeld: row.leaseOwner !== undefined });
+      this.#observations.set(row.leaseKey, { row, changedAtMs: nowMs, wasHeld: row.leaseOwner !== undefined, handOverAtMs: nowMs });
       return;
     }
     if (row.leaseCounter !== known.row.leaseCounter) {
       known.changedAtMs = nowMs;
       known.wasHeld = true;
     }
+    if (row.checkpointOwner !== known.row.checkpointOwner || row.leaseOwner !== known.row.leaseOwner) known.handOverAtMs = nowMs;
     known.row = row;
   }
 
@@ -64,7 +68,10 @@ export class LeaseObserver {
 
   /** All rows with how long they have stood still at `nowMs`. */
   leases(nowMs: number): ObservedLease[] {
-    return [...this.#observations.values()].map(({ row, changedAtMs, wasHeld }) => ({ row, idleMs: nowMs - changedAtMs, wasHeld }));
+    return [...this.#observations.values()].map(({ row, changedAtMs, wasHeld, handOverAtMs }) => {
+      const handOverMs = row.checkpointOwner === undefined ? 0 : nowMs - handOverAtMs;
+      return { row, idleMs: nowMs - changedAtMs, wasHeld, handOverMs };
+    });
   }
 }
 

@@ -9,6 +9,8 @@ export interface LeaseRow {
   readonly leaseOwner?: string;
   /** While the lease is handed over: the former owner, which holds it until it has finished. */
   readonly checkpointOwner?: string;
+  /** The owner, when it is one that hands the lease over when it is asked to: what this package adds to KCL's row. */
+  readonly gracefulOwner?: string;
   /** Grows by 1 with every write of a holder. */
   readonly leaseCounter: number;
   /** How far the shard is done, or the sentinel that says where it begins. */
@@ -22,7 +24,10 @@ export interface LeaseRow {
 }
 
 /** A row that nobody has made yet. */
-export type NewLease = Pick<LeaseRow, 'leaseKey' | 'leaseOwner' | 'leaseCounter' | 'checkpoint' | 'parentShardIds' | 'hashKeyRange'>;
+export type NewLease = Pick<
+  LeaseRow,
+  'leaseKey' | 'leaseOwner' | 'gracefulOwner' | 'leaseCounter' | 'checkpoint' | 'parentShardIds' | 'hashKeyRange'
+>;
 
 /** The worker that may write: during a hand-over the former owner. */
 export function holderOf({ leaseOwner, checkpointOwner }: Pick<LeaseRow, 'leaseOwner' | 'checkpointOwner'>): string | undefined {

@@ -18,6 +18,8 @@ export interface ShardIdentity extends ShardName {
   readonly parentShardIds: readonly string[];
   /** The hash keys it holds, where they are known. */
   readonly hashKeyRange?: HashKeyRange;
+  /** What it became, once that is known: a lease table writes their rows before it writes the end of this one. */
+  readonly childShards?: readonly Omit<ShardIdentity, 'streamName'>[];
 }
 
 /** One text for each shard. Both names are escaped, so that no two shards share it. */
