@@ -2,7 +2,7 @@ import type { TableDescription } from '@aws-sdk/client-dynamodb';
 import { defer, filter, map, of, repeat, switchMap, take, tap, timeout, type Observable, type SchedulerLike } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
 import { InvalidConfigError } from '../values/errors.js';
-import type { LeaseRequests } from './lease-requests.js';
+import type { TableRequests } from './lease-requests.js';
 
 /** How to wait for a table that is being made. */
 export interface EnsureTableConfig {
@@ -26,7 +26,7 @@ const TABLE_TIMEOUT_MS = 120_000;
  * the errors of the requests.
  */
 export function ensureTable(
-  { describeTable, createTable }: Pick<LeaseRequests, 'describeTable' | 'createTable'>,
+  { describeTable, createTable }: TableRequests,
   { tableName, pollIntervalMs, scheduler }: EnsureTableConfig,
 ): Observable<undefined> {
   const polled = delayOf(pollIntervalMs, scheduler).pipe(

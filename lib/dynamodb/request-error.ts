@@ -3,7 +3,7 @@ import { isRxKinesisError } from '../values/errors.js';
 import type { ShardName } from '../values/shard-id.js';
 
 /**
- * KeyedQueue what a request ended with into an error that says whether to try again.
+ * Turns what a request ended with into an error that says whether to try again.
  *
  * @remarks Only the name of the SDK's error enters the message, its own text stays in `cause`.
  */
@@ -31,6 +31,8 @@ const PASSING = new Set([
   'LimitExceededException',
   'ProvisionedThroughputExceededException',
   'RequestLimitExceeded',
+  // The table was deleted: the next request makes it anew.
+  'ResourceNotFoundException',
   'Throttling',
   'ThrottlingException',
   'TransactionConflictException',
@@ -43,7 +45,6 @@ const LASTING = new Set([
   'IncompleteSignatureException',
   'InvalidSignatureException',
   'MissingAuthenticationTokenException',
-  'ResourceNotFoundException',
   'UnrecognizedClientException',
   'ValidationException',
 ]);

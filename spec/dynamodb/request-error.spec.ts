@@ -17,7 +17,7 @@ describe('requestError', () => {
     ['TimeoutError', {}, true],
     ['AccessDeniedException', { $metadata: { httpStatusCode: 400 } }, false],
     ['AccessDeniedException', {}, false],
-    ['ResourceNotFoundException', {}, false],
+    ['ResourceNotFoundException', { $metadata: { httpStatusCode: 400 } }, true],
     ['ValidationException', {}, false],
     ['CredentialsProviderError', {}, false],
     ['Whatever', { $metadata: { httpStatusCode: 400 } }, false],

@@ -3,6 +3,8 @@ import type { LeaseUpdate } from '../../leases/lease-updates.js';
 
 /** The rows of a table in memory, with conditional writes as DynamoDB makes them. */
 export class FakeLeaseRows {
+  /** What KCL 3 keeps beside the leases. */
+  kcl3: { readonly clientVersion?: string; readonly leaderHeartbeat?: string } = {};
   readonly #rows = new Map<string, LeaseRow>();
   readonly #switches = new Map<string, number>();
 

@@ -1,4 +1,4 @@
-import { asyncScheduler, concatMap, defer, NEVER, of, throwError, timer, type Observable, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, defer, delay, map, mergeMap, NEVER, of, timer, type Observable, type SchedulerLike } from 'rxjs';
 import { resolveLeaseConfig, type LeaseConfig } from '../../leases/lease-config.js';
 import type { LeaseRow } from '../../leases/lease.js';
 import type { LeasePort } from '../../leases/lease-port.js';
@@ -24,6 +24,8 @@ export interface FakeLeases {
   fail(workerId: string, error: unknown): void;
   /** Ends what `cut` and `fail` began. */
   heal(workerId: string): void;
+  /** Has the table say from now on what KCL 3 would: in which mode its workers are, and the heartbeat of their leader. */
+  kcl3(state: { readonly clientVersion?: string; readonly leaderHeartbeat?: string }): void;
   /** Every request, such as `12 w1 update 0`: when it arrived, whose it is, what it is, and of which shard. */
   readonly log: readonly string[];
 }
@@ -52,29 +54,11 @@ export interface FakeLeasesConfig {
 export function fakeLeases({ latencyMs = 2, scheduler = asyncScheduler }: FakeLeasesConfig = {}): FakeLeases {
   const rows = new FakeLeaseRows();
   const log: string[] = [];
-  const faults = new Map<string, 'requests' | 'replies' | { readonly error: unknown }>();
-
-  const request = <T>(workerId: string, what: string, work: () => T): Observable<T> =>
-    defer(() => {
-      const fault = faults.get(workerId);
-      if (typeof fault === 'object') return timer(latencyMs, scheduler).pipe(concatMap(() => throwError(() => fault.error)));
-      if (fault === 'requests') return NEVER;
-      return timer(latencyMs / 2, scheduler).pipe(
-        concatMap(() => {
-          log.push(`${scheduler.now()} ${workerId} ${what}`);
-          const result = work();
-          return timer(latencyMs / 2, scheduler).pipe(concatMap(() => (faults.get(workerId) === 'replies' ? NEVER : of(result))));
-        }),
-      );
-    });
-
+  const faults = new Map<string, Fault>();
+  const request = answering(log, faults, latencyMs / 2, scheduler);
   return {
     log,
-    worker: (workerId, config = {}) =>
-      leaseStore(
-        portOf(rows, (what, work) => request(workerId, what, work)),
-        resolveLeaseConfig({ ...config, workerId, scheduler }),
-      ),
+    worker: (workerId, config = {}) => leaseStore(portOf(rows, workerId, request), resolveLeaseConfig({ ...config, workerId, scheduler })),
     row: (shard) => rows.get(toShardId(shard)),
     rows: () => rows.all(),
     put: (shard, fields = {}) => rows.put({ ...(rows.get(toShardId(shard)) ?? emptyRow(toShardId(shard))), ...fields }),
@@ -82,29 +66,45 @@ export function fakeLeases({ latencyMs = 2, scheduler = asyncScheduler }: FakeLe
     cut: (workerId, what) => void faults.set(workerId, what),
     fail: (workerId, error) => void faults.set(workerId, { error }),
     heal: (workerId) => void faults.delete(workerId),
+    kcl3: (state) => void (rows.kcl3 = state),
   };
 }
 
-function portOf(rows: FakeLeaseRows, request: <T>(what: string, work: () => T) => Observable<T>): LeasePort {
-  const named = (verb: string, leaseKey: string): string =>
-    `${verb} ${/\d+$/.exec(leaseKey) ? Number(/\d+$/.exec(leaseKey)![0]) : leaseKey}`;
+type Fault = 'requests' | 'replies' | { readonly error: unknown };
+type FakeRequest = <T>(workerId: string, what: string, work: () => T) => Observable<T>;
+
+function answering(log: string[], faults: ReadonlyMap<string, Fault>, halfMs: number, scheduler: SchedulerLike): FakeRequest {
+  return (workerId, what, work) =>
+    defer(() => {
+      const fault = faults.get(workerId);
+      if (fault === 'requests') return NEVER;
+      return timer(halfMs, scheduler).pipe(
+        map(() => {
+          if (typeof fault === 'object') throw fault.error;
+          log.push(`${scheduler.now()} ${workerId} ${what}`);
+          return work();
+        }),
+        delay(halfMs, scheduler),
+        mergeMap((result) => (faults.get(workerId) === 'replies' ? NEVER : of(result))),
+      );
+    });
+}
+
+function portOf(rows: FakeLeaseRows, workerId: string, request: FakeRequest): LeasePort {
+  const ask = <T>(verb: string, leaseKey: string, work: () => T) =>
+    request(workerId, `${verb} ${leaseKey.replace(/^shardId-0*(?=\d)/, '')}`, work);
   return {
-    scan: () => request('scan', () => ({ leases: rows.all(), unreadable: [] })),
-    get: (leaseKey) => request(named('get', leaseKey), () => rows.get(leaseKey)),
-    create: (lease) => request(named('create', lease.leaseKey), () => rows.create(lease)),
-    update: (leaseKey, update) => request(named('update', leaseKey), () => rows.update(leaseKey, update)),
-    remove: (leaseKey, leaseCounter) => request(named('remove', leaseKey), () => rows.remove(leaseKey, leaseCounter)),
-    publishWorker: (workerId) => request(`publish ${workerId}`, () => true),
-    withdrawWorker: (workerId) => request(`withdraw ${workerId}`, () => true),
+    scan: () => request(workerId, 'scan', () => ({ leases: rows.all(), unreadable: [], ...rows.kcl3 })),
+    get: (leaseKey) => ask('get', leaseKey, () => rows.get(leaseKey)),
+    create: (lease) => ask('create', lease.leaseKey, () => rows.create(lease)),
+    update: (leaseKey, update) => ask('update', leaseKey, () => rows.update(leaseKey, update)),
+    remove: (leaseKey, leaseCounter) => ask('remove', leaseKey, () => rows.remove(leaseKey, leaseCounter)),
+    publishWorker: () => request(workerId, 'publish', () => true),
+    withdrawWorker: () => request(workerId, 'withdraw', () => true),
   };
 }
 
 function emptyRow(leaseKey: string): LeaseRow {
-  return {
-    leaseKey,
-    leaseCounter: 0,
-    checkpoint: { sequenceNumber: 'TRIM_HORIZON', subSequenceNumber: 0 },
-    parentShardIds: [],
-    childShardIds: [],
-  };
+  const checkpoint = { sequenceNumber: 'TRIM_HORIZON', subSequenceNumber: 0 };
+  return { leaseKey, leaseCounter: 0, checkpoint, parentShardIds: [], childShardIds: [] };
 }
