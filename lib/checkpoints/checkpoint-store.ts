@@ -35,28 +35,29 @@ export interface CheckpointStore {
 export interface LeasableShard extends ShardIdentity {
   /** Whether ListShards shows it as closed. */
   readonly closed: boolean;
-  /** Where ListShards says that it begins. */
-  readonly startingSequenceNumber: string;
+  /** The sequence number at which ListShards says that it begins; unknown until it is listed. */
+  readonly startingSequenceNumber?: string;
   /** Whether its parents are done, as far as this process knows. */
   readonly isReady: boolean;
 }
 
-/** A store that also says which worker may read a shard. `kinesisStream` reads the shards whose leases it is granted. */
+/** What becomes of a shard's lease: this worker holds it now, or all of the shard was done elsewhere. */
+export type LeaseNews =
+  { readonly type: 'granted'; readonly shardId: string; readonly lease: Lease } | { readonly type: 'ended'; readonly shardId: string };
+
+/** A store that also says which worker may read a shard. `kinesisStream` reads the shards that it is granted. */
 export interface LeasingStore extends CheckpointStore {
   /**
-   * What becomes of the leases: those that this worker comes to hold, and shards that were ended elsewhere. `shards$` emits all shards in
-   * view whenever that changes; when it completes no more are granted, but what is held is renewed until it is released. Unsubscribing
-   * ends the renewals.
+   * Emits each lease that this worker comes to hold, also one that it had before and lost, and the shards that were read to
+   * their end elsewhere. A `read` after a grant is up to date.
+   *
+   * @param shards$ - emits all shards in view whenever they change. When it completes no more leases are granted; those that
+   *   are held stay so until they are released. Unsubscribing ends the renewals.
    */
   leases(shards$: Observable<readonly LeasableShard[]>): Observable<LeaseNews>;
   /** Gives the shard up, so that another worker may take it at once. */
   release(shard: ShardIdentity): ObservableInput<unknown>;
 }
-
-/** What a {@link LeasingStore} tells. */
-export type LeaseNews =
-  | { readonly type: 'granted'; readonly shardId: string; readonly lease: Lease }
-  | { readonly type: 'ended'; readonly shardId: string };
 
 /** One tenure of a shard. */
 export interface Lease {
@@ -65,13 +66,13 @@ export interface Lease {
   /** Emits once if the tenure ends against this worker's will. */
   readonly lost$: ObservableInput<unknown>;
   /**
-   * Emits once when another worker asks for the shard: its work is to be drained, checkpointed and released. Who does not answer in time
-   * loses the lease. A store that cannot ask leaves it out.
+   * Emits once when another worker asks for the shard: its work is to be drained, checkpointed and released. Whoever does not do so in
+   * time loses the lease. A store that cannot ask leaves it out.
    */
   readonly asked$?: ObservableInput<unknown>;
 }
 
 /** Whether the store also coordinates workers. */
-export function isLeasing(store: CheckpointStore): store is LeasingStore {
-  return 'leases' in store && 'release' in store;
+export function isLeasing(store: CheckpointStore | undefined): store is LeasingStore {
+  return store !== undefined && 'leases' in store && 'release' in store;
 }

@@ -83,7 +83,9 @@ export class LeaseCoordinator {
     const drain$ = defer(() => {
       this.#isDraining = true;
       this.#look$.next();
-      return this.#member.withdraw();
+      // Whoever releases all that is held does not wait for it.
+      this.#member.withdraw().subscribe({ error: () => undefined });
+      return EMPTY;
     });
     return merge(new LeaseRenewals(this.#context).run().pipe(takeUntil(drained$)), this.#rounds(), concat(followed$, drain$));
   }

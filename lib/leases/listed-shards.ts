@@ -1,11 +1,17 @@
 import type { LeasableShard } from '../checkpoints/checkpoint-store.js';
-import { compareSequenceNumbers } from '../values/position.js';
+import { compareSequenceNumbers, SHARD_END } from '../values/position.js';
 import type { HashKeyRange } from '../values/shard-id.js';
 import { coverRange } from './hash-keys.js';
 import { isEnded, type LeaseRow } from './lease.js';
 
 /** A shard as its stream lists it. */
 export type ListedShard = Pick<LeasableShard, 'shardId' | 'parentShardIds' | 'hashKeyRange' | 'closed' | 'startingSequenceNumber'>;
+
+/** Older shards first. One that is not listed yet, because its parent has only just named it, is younger than those that are. */
+export function byStart(a: ListedShard, b: ListedShard): number {
+  const [start, other] = [a.startingSequenceNumber ?? SHARD_END, b.startingSequenceNumber ?? SHARD_END];
+  return compareSequenceNumbers(start, other) || (a.shardId < b.shardId ? -1 : 1);
+}
 
 interface WithHashKeys {
   readonly hashKeyRange?: HashKeyRange;
@@ -45,7 +51,7 @@ export function doneShards(shards: readonly ListedShard[], rows: ReadonlyMap<str
     return shard.closed && areAllChildren(shard, own) && own.every(({ shardId }) => rows.has(shardId) || done.has(shardId));
   };
   // Children before their parents: they are younger.
-  const youngestFirst = [...shards].sort((a, b) => compareSequenceNumbers(b.startingSequenceNumber, a.startingSequenceNumber));
+  const youngestFirst = [...shards].sort((a, b) => byStart(b, a));
   for (const shard of youngestFirst) if (isDone(shard)) done.add(shard.shardId);
   return done;
 }

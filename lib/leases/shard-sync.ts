@@ -1,7 +1,7 @@
-import { AT_TIMESTAMP, compareSequenceNumbers, LATEST, TRIM_HORIZON } from '../values/position.js';
+import { AT_TIMESTAMP, LATEST, TRIM_HORIZON } from '../values/position.js';
 import { isEnded, type LeaseRow, type NewLease } from './lease.js';
 import { newLease, type InitialPosition } from './new-lease.js';
-import { doneShards, type ListedShard } from './listed-shards.js';
+import { byStart, doneShards, type ListedShard } from './listed-shards.js';
 
 /** The rows of a table, by shard. */
 export type LeaseRows = ReadonlyMap<string, LeaseRow>;
@@ -22,11 +22,6 @@ export function missingLeases(shards: readonly ListedShard[], rows: LeaseRows, i
     .filter(({ shardId }) => starts.has(shardId))
     .sort(byStart)
     .map((shard) => newLease(shard, starts.get(shard.shardId)!));
-}
-
-/** Older shards first. */
-export function byStart(a: ListedShard, b: ListedShard): number {
-  return compareSequenceNumbers(a.startingSequenceNumber, b.startingSequenceNumber) || (a.shardId < b.shardId ? -1 : 1);
 }
 
 type Starts = Map<string, InitialPosition>;

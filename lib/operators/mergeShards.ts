@@ -20,7 +20,7 @@ import {
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
-import { trackedShardOf } from '../tracking/trackedShardOf.js';
+import { trackedShardOf } from '../tracking/tracked-shard.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { delayOf, fullJitter } from '../internal/delay.js';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';

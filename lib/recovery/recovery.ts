@@ -35,17 +35,14 @@ export class Recovery {
     this.#isUnderWay = true;
     const { blocks, records, shards } = this.#lost.find();
     this.#resuming = shards;
-    for (const account of this.#resuming) account.resumes = true;
+    for (const shard of this.#resuming) shard.resumeAfterDelivered();
     const ranges = [...blocks.flatMap((block) => block.ranges), ...records.map(rangeOfLost)];
     this.#notify({ type: 'recoveryStarted', ranges, error });
   }
 
   /** The pipeline is over: a later subscription to one of the shards does not belong to it. */
   cancel(): void {
-    for (const account of this.#resuming) {
-      account.resumes = false;
-      account.noteChange();
-    }
+    for (const shard of this.#resuming) shard.cancelResume();
   }
 
   /** Emits everything that is lost again: first whole blocks, then what was on its way into one, cut into blocks by page. */

@@ -2,8 +2,10 @@ import {
   catchError,
   defer,
   EMPTY,
+  finalize,
   from,
   ignoreElements,
+  map,
   merge,
   mergeMap,
   NEVER,
@@ -19,17 +21,19 @@ import {
   throwError,
   type Observable,
 } from 'rxjs';
+import { isLeasing, type LeasableShard } from '../checkpoints/checkpoint-store.js';
 import { delayOf } from '../internal/delay.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
 import { listShards } from '../kinesis/listShards.js';
 import type { PortChildShard, PortShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
-import { ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
-import type { Shard } from '../shards/shard.js';
 import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
-import type { LifeContext } from '../shards/life-context.js';
-import { ShardLifecycle } from '../shards/shard-lifecycle.js';
+import type { Shard } from '../shards/shard.js';
+import { ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
+import { ShardLease } from '../shards/shard-lease.js';
+import { ShardLifecycle, type ShardLifecycleOptions } from '../shards/shard-lifecycle.js';
+import type { ShardIdentity } from '../values/shard-id.js';
 
 /** How {@link kinesisStream} reads a stream. */
 export interface KinesisStreamConfig extends ShardReadingConfig {
@@ -66,39 +70,53 @@ export function kinesisStream(config: KinesisStreamConfig): Observable<Shard> {
   assertKnownFields(config, [...SHARD_READING_FIELDS, 'discoveryIntervalMs']);
   const { discoveryIntervalMs = 30_000 } = config;
   assertNumber('discoveryIntervalMs', discoveryIntervalMs, 1, true);
-  const reading = resolveShardConfig(config);
-  return defer(() => new StreamReading(reading, discoveryIntervalMs).shards());
+  const resolved = resolveShardConfig(config);
+  return defer(() => new StreamReading(resolved, discoveryIntervalMs).shards());
 }
 
 /** One subscription to a stream. */
 class StreamReading {
-  readonly #reading: ResolvedShardConfig;
+  readonly #config: ResolvedShardConfig;
   readonly #discoveryIntervalMs: number;
   readonly #firstSeenMs: number;
   readonly #graph = new ShardGraph();
   /** A shard ended whose children are not all known: list the shards now. */
   readonly #relist$ = new Subject<void>();
-  /** A shard is done: others may be ready. */
+  /** A shard is done, given up or granted: others may be ready. */
   readonly #wake$ = new Subject<void>();
+  /** The shards in view, or what is known of them, changed. */
+  readonly #changed$ = new Subject<void>();
   readonly #stop$ = new ReplaySubject<unknown>(1);
+  /** The leases that were granted and are not used yet, where the store gives leases. */
+  readonly #granted = new Map<string, ShardLease>();
 
-  constructor(reading: ResolvedShardConfig, discoveryIntervalMs: number) {
-    this.#reading = reading;
+  constructor(config: ResolvedShardConfig, discoveryIntervalMs: number) {
+    this.#config = config;
     this.#discoveryIntervalMs = discoveryIntervalMs;
-    this.#firstSeenMs = reading.scheduler.now();
+    this.#firstSeenMs = config.scheduler.now();
   }
 
-  /** Emits the shards; completes after `stop`, when all of them are done with. */
+  /** Emits the shards; completes after `stop`, when all of them are released. */
   shards(): Observable<Shard> {
-    const stop$ = defer(() => from(this.#reading.stop ?? NEVER)).pipe(take(1));
-    const stopping$ = stop$.pipe(tap((value) => this.#stop$.next(value)));
-    const lives$ = this.#readyShards().pipe(mergeMap((ready) => this.#live(ready)));
-    // The notifier first: one that emits at once means that nothing is read.
-    return merge(stopping$.pipe(ignoreElements()), lives$);
+    const { stop } = this.#config;
+    const stop$ = defer(() => from(stop ?? NEVER)).pipe(take(1));
+    const stopping$ = stop$.pipe(
+      tap((value) => {
+        this.#stop$.next(value);
+        this.#releaseUnused();
+      }),
+    );
+    const released$ = new Subject<void>();
+    const shards$ = this.#readyShards().pipe(
+      mergeMap((ready) => this.#live(ready)),
+      tap({ complete: () => released$.next() }),
+    );
+    // The notifier first: one that emits at once means that nothing is read. What is held is renewed until all is released.
+    return merge(stopping$.pipe(ignoreElements()), this.#leases().pipe(takeUntil(released$)), shards$);
   }
 
   #readyShards(): Observable<ReadyShard> {
-    const { scheduler } = this.#reading;
+    const { scheduler, store } = this.#config;
     // From the end of one listing to the next, so that one that takes long, or is being tried again, is not cut off.
     const discover$ = this.#list().pipe(repeat({ delay: () => delayOf(this.#discoveryIntervalMs, scheduler) }));
     const listed$ = this.#relist$.pipe(
@@ -107,22 +125,24 @@ class StreamReading {
     );
     // Through the scheduler, so that a long line of shards that are done already does not grow the stack.
     const woken$ = this.#wake$.pipe(observeOn(scheduler));
+    const mayTake = isLeasing(store) ? (shardId: string) => this.#granted.get(shardId)?.isLost === false : undefined;
     return merge(listed$, woken$).pipe(
       // No more shards begin; those that have end by themselves, when their work is drained.
       // eslint-disable-next-line rxjs-x/no-unsafe-takeuntil
       takeUntil(this.#stop$),
-      mergeMap(() => this.#graph.takeReady()),
+      mergeMap(() => this.#graph.takeReady(mayTake)),
     );
   }
 
   #list(): Observable<unknown> {
-    const { port, stream, retry, notify } = this.#reading;
+    const { port, stream, retry, notify } = this.#config;
     const { streamName } = stream;
     return listShards(port, stream.id).pipe(
       retryFaults(retry, ({ error }) => notify({ type: 'discoveryFailed', streamName, error })),
       tap((shards) => {
         const added = this.#graph.list(shards.map(graphShard));
         notify({ type: 'shardsDiscovered', streamName, added, total: this.#graph.size });
+        this.#changed$.next();
       }),
       catchError((error: unknown) => {
         if (this.#graph.size === 0) return throwError(() => shardReadError(error, { streamName }));
@@ -132,24 +152,77 @@ class StreamReading {
     );
   }
 
+  /** Takes note of the leases that this worker comes to hold, and of shards that were ended elsewhere; emits nothing. */
+  #leases(): Observable<never> {
+    const { store } = this.#config;
+    if (!isLeasing(store)) return EMPTY;
+    const shards$ = this.#changed$.pipe(
+      map(() => this.#graph.unfinished().map(({ shard, isReady }) => ({ ...this.#identityOf(shard), ...leasableFields(shard), isReady }))),
+      takeUntil(this.#stop$),
+    );
+    return store.leases(shards$).pipe(
+      tap((news) => {
+        if (news.type === 'ended') this.#endedElsewhere(news.shardId);
+        else this.#granted.set(news.shardId, new ShardLease(news.lease, store));
+        this.#wake();
+      }),
+      ignoreElements(),
+      finalize(() => this.#releaseUnused()),
+    );
+  }
+
+  #endedElsewhere(shardId: string): void {
+    this.#graph.finish(shardId, 'resumed');
+    if (!this.#graph.hasChildren(shardId)) this.#relist$.next();
+  }
+
+  /** Gives up the leases of shards that were not started, for which nobody waits. */
+  #releaseUnused(): void {
+    for (const { shard } of this.#graph.unfinished()) {
+      this.#granted.get(shard.shardId)?.release(this.#identityOf(shard)).subscribe();
+      this.#granted.delete(shard.shardId);
+    }
+  }
+
   #live(ready: ReadyShard): Observable<Shard> {
-    const context: LifeContext = {
-      reading: this.#reading,
+    const { shardId } = ready.shard;
+    const lease = this.#granted.get(shardId);
+    this.#granted.delete(shardId);
+    const options: ShardLifecycleOptions = {
+      identity: this.#identityOf(ready.shard),
+      config: this.#config,
+      ready,
       firstSeenMs: this.#firstSeenMs,
+      ...(lease && { lease }),
+      insistsOnEnd: true,
       stop$: this.#stop$,
       announce: (children) => this.#announce(children),
-      finish: (outcome) => {
-        this.#graph.finish(ready.shard.shardId, outcome);
-        this.#wake$.next();
+      released: (_, outcome) => {
+        if (outcome) this.#graph.finish(shardId, outcome);
+        else this.#graph.release(shardId);
+        this.#wake();
       },
     };
-    return defer(() => new ShardLifecycle(ready, context).run());
+    return defer(() => new ShardLifecycle(options).run());
+  }
+
+  #identityOf({ shardId, parentShardIds, hashKeyRange }: GraphShard): ShardIdentity {
+    return { streamName: this.#config.stream.streamName, shardId, parentShardIds, hashKeyRange };
+  }
+
+  #wake(): void {
+    this.#changed$.next();
+    this.#wake$.next();
   }
 
   #announce(children: readonly PortChildShard[]): void {
     const areKnown = this.#graph.announce(children.map(graphChild));
     if (!areKnown || children.length === 0) this.#relist$.next();
   }
+}
+
+function leasableFields({ closed, startingSequenceNumber }: GraphShard): Pick<LeasableShard, 'closed' | 'startingSequenceNumber'> {
+  return { closed, startingSequenceNumber };
 }
 
 /** A listed shard, for the graph. */
@@ -160,6 +233,7 @@ function graphShard({ ShardId, ParentShardId, AdjacentParentShardId, HashKeyRang
     parentShardIds,
     hashKeyRange: keyRange(HashKeyRange),
     closed: SequenceNumberRange.EndingSequenceNumber !== undefined,
+    startingSequenceNumber: SequenceNumberRange.StartingSequenceNumber,
   };
 }
 

@@ -4,16 +4,16 @@ import type { TrackedShard } from './tracked-shard.js';
 
 /** Enters a page in the ledger and gives its records to emit: all but those that an earlier process has settled. */
 export function deliverPage(page: ShardPage, shard: TrackedShard): readonly TrackedRecord[] {
-  const { ledger, restored } = shard;
+  const { settledBefore } = shard.checkpointer;
   const { streamName, shardId } = shard.identity;
   const { bytes, millisBehindLatest } = page;
   const records = page.records.map(fieldsOf);
   shard.notify({ type: 'pageRead', streamName, shardId, records: records.length, bytes, millisBehindLatest });
   const [first] = records;
   if (!first) return [];
-  return ledger.deliver(
+  return shard.ledger.deliver(
     records,
     (fields, ordinal, bytesThrough) => new TrackedRecord(shard, fields, ordinal, bytesThrough),
-    restored.reach(first) ? (position) => restored.include(position) : undefined,
+    settledBefore.reach(first) ? (position) => settledBefore.include(position) : undefined,
   );
 }

@@ -34,6 +34,12 @@ export interface RecordFields {
 /** A plain record of a shard, with no place in a ledger. */
 export function recordOf(shard: ShardName, fields: RecordFields): KinesisRecord {
   const { streamName, shardId } = shard;
-  const { approximateArrivalTimestamp, ...others } = fields;
-  return { streamName, shardId, ...others, ...(approximateArrivalTimestamp && { approximateArrivalTimestamp }) };
+  const { approximateArrivalTimestamp, explicitHashKey, ...others } = fields;
+  return {
+    streamName,
+    shardId,
+    ...others,
+    ...(approximateArrivalTimestamp && { approximateArrivalTimestamp }),
+    ...(explicitHashKey !== undefined && { explicitHashKey }),
+  };
 }

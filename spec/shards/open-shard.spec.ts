@@ -1,18 +1,14 @@
 import { expect } from 'chai';
-import type { NEVER } from 'rxjs';
-import { EMPTY, of, throwError } from 'rxjs';
+import { EMPTY, map, of, throwError, type Observable } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
-import { TrackedShard } from '../../lib/tracking/tracked-shard.js';
 import type { ReadyShard } from '../../lib/shards/shard-graph.js';
 import { resolveShardConfig } from '../../lib/shards/config.js';
 import type { KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
-import { openShard, progress, readCheckpoint, type Opened } from '../../lib/shards/open-shard.js';
-import { ShardLease } from '../../lib/shards/shard-lease.js';
+import { openShard, type Opened } from '../../lib/shards/open-shard.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { isInvalidValue } from '../../lib/values/errors.js';
 import { fastReading, identityOf } from '../support/fast-reading.js';
-import { fakeLeases } from '../support/fake-leases.js';
 
 const hashKeyRange = { startingHashKey: '0', endingHashKey: '1' };
 const shard = identityOf(0);
@@ -31,12 +27,18 @@ function ready(fields: Partial<ReadyShard> = {}, closed = false): ReadyShard {
 const checkpointAt = (sequenceNumber: string): Checkpoint => ({ ...identityOf(0), sequenceNumber, subSequenceNumber: 0 });
 const storeWith = (checkpoint: Checkpoint | undefined): CheckpointStore => ({ read: () => of(checkpoint), write: () => EMPTY });
 
+const openWith = (config: Partial<KinesisStreamConfig>, one = ready()): Observable<Opened> =>
+  openShard({
+    identity: shard,
+    ready: one,
+    config: resolveShardConfig(fastReading(fakeKinesis({ shards: {} }), config)),
+    firstSeenMs: 77,
+  });
+
 /** Opens with a store that answers at once. */
 function opened(config: Partial<KinesisStreamConfig>, one: ReadyShard): Opened | undefined {
-  const reading = resolveShardConfig(fastReading(fakeKinesis({ shards: {} }), config));
-  const lease = new ShardLease(new TrackedShard({ identity: shard, store: reading.store }));
   let result: Opened | undefined;
-  openShard(shard, lease, one, reading, 77).subscribe((found) => (result = found));
+  openWith(config, one).subscribe((found) => (result = found));
   return result;
 }
 
@@ -99,68 +101,32 @@ describe('openShard', () => {
         checkpoint: undefined,
         start: horizon,
       });
-    expect(progress(checkpointAt('SHARD_END'))).to.deep.equal(checkpointAt('SHARD_END'));
-    expect(progress(undefined)).to.equal(undefined);
+    expect(opened({ store: storeWith(checkpointAt('SHARD_END')) }, ready())?.checkpoint).to.deep.equal(checkpointAt('SHARD_END'));
+    expect(opened({ store: storeWith(undefined) }, ready())?.checkpoint).to.equal(undefined);
   });
 
-  it(
-    'takes the lease, then reads again; takes none when the shard is done',
-    marbles(({ scheduler, flush }) => {
-      const store = fakeLeases({ scheduler, latencyMs: 5 });
-      const reading = resolveShardConfig(fastReading(fakeKinesis({ shards: {} }), { store }));
-      const results: Opened[] = [];
-      const open = (): void => {
-        const lease = new ShardLease(new TrackedShard({ identity: shard, store }));
-        openShard(shard, lease, ready(), reading, 0).subscribe((found) => results.push(found));
-      };
-      open();
-      flush();
-      expect(store.log).to.deep.equal(['10 take 0']);
-      expect(scheduler.frame).to.equal(15);
-
-      (store.write(checkpointAt('SHARD_END'), shard) as typeof NEVER).subscribe();
-      flush();
-      open();
-      flush();
-      expect(results.map(({ start }) => start)).to.deep.equal([horizon, 'done']);
-      expect(store.log.filter((line) => line.includes('take'))).to.have.length(1);
-    }),
-  );
-
-  it(
-    'does not take a lease twice when what comes after fails and is tried again',
-    marbles(({ scheduler, flush }) => {
-      const inner = fakeLeases({ scheduler });
-      let reads = 0;
-      const slowDown = Object.assign(new Error('slow down'), { name: 'ThrottlingException' });
-      const store = { ...inner, read: (one: typeof shard) => (++reads === 2 ? throwError(() => slowDown) : inner.read(one)) };
-      const reading = resolveShardConfig(fastReading(fakeKinesis({ shards: {} }), { store }));
-      const results: Opened[] = [];
-      openShard(shard, new ShardLease(new TrackedShard({ identity: shard, store })), ready(), reading, 0).subscribe((found) =>
-        results.push(found),
-      );
-      flush();
-      expect(results).to.have.length(1);
-      expect(inner.log.filter((line) => line.includes('take'))).to.have.length(1);
-    }),
-  );
-});
-
-describe('readCheckpoint', () => {
   it('reads once, also a store that emits nothing, more, or nothing that is good', () => {
-    const read = (store: CheckpointStore | undefined): unknown[] => {
-      const found: unknown[] = [];
-      readCheckpoint(shard, store).subscribe({
-        next: (checkpoint) => found.push(checkpoint),
-        error: (error: unknown) => found.push(error),
-      });
+    const read = (store: CheckpointStore | undefined): unknown => {
+      let found: unknown;
+      openWith({ store }).subscribe({ next: ({ checkpoint }) => (found = checkpoint), error: (error: unknown) => (found = error) });
       return found;
     };
-    expect(read(undefined)).to.deep.equal([undefined]);
-    expect(read({ read: () => EMPTY, write: () => EMPTY })).to.deep.equal([undefined]);
-    expect(read({ read: () => of(checkpointAt('1'), checkpointAt('2')), write: () => EMPTY })).to.deep.equal([checkpointAt('1')]);
-    const [error] = read(storeWith(checkpointAt('seven')));
+    expect(read(undefined)).to.equal(undefined);
+    expect(read({ read: () => EMPTY, write: () => EMPTY })).to.equal(undefined);
+    expect(read({ read: () => of(checkpointAt('1'), checkpointAt('2')), write: () => EMPTY })).to.deep.equal(checkpointAt('1'));
+    const error = read(storeWith(checkpointAt('seven')));
     expect(error).to.satisfy(isInvalidValue);
     expect((error as Error).message).to.include('checkpoint of stream/shardId-000000000000');
   });
+
+  it(
+    'retries a read that fails with an error that passes',
+    marbles(({ expectObservable }) => {
+      let reads = 0;
+      const slowDown = Object.assign(new Error('slow down'), { name: 'ThrottlingException' });
+      const store = { read: () => (++reads === 1 ? throwError(() => slowDown) : of(checkpointAt('7'))), write: () => EMPTY };
+      const config = { store, retry: { initialDelayMs: 10 }, random: () => 0.5 };
+      expectObservable(openWith(config).pipe(map(({ checkpoint }) => checkpoint?.sequenceNumber))).toBe('5ms (7|)');
+    }),
+  );
 });

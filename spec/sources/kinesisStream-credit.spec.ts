@@ -15,7 +15,7 @@ import {
   type OperatorFunction,
 } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
-import { trackedShardOf } from '../../lib/tracking/trackedShardOf.js';
+import { trackedShardOf } from '../../lib/tracking/tracked-shard.js';
 import type { Shard } from '../../lib/shards/shard.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';

@@ -1,5 +1,5 @@
 import { TrackedShard, type TrackedShardOptions } from '../../lib/tracking/tracked-shard.js';
-import { openBlock } from '../../lib/tracking/tracked-block.js';
+import { entriesOf, openBlock } from '../../lib/tracking/tracked-block.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { deliverPage } from '../../lib/tracking/deliverPage.js';
 import type { Block } from '../../lib/values/block.js';
@@ -25,4 +25,9 @@ export function handFedShard(opening: Partial<TrackedShardOptions> = {}, shardId
     return deliverPage({ records, bytes: records.length, millisBehindLatest: 0, ended: false, childShards: [] }, account);
   };
   return { account, events, deliver, block: (...numbers) => openBlock(deliver(...numbers)) };
+}
+
+/** Settles blocks, as `checkpointEvery` does. */
+export function settle(...blocks: ReadonlyArray<Pick<Block, 'ranges'>>): void {
+  for (const { ranges } of blocks) for (const { shard, entry } of entriesOf(ranges)) shard.ledger.settle(entry);
 }
