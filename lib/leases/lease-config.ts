@@ -27,7 +27,7 @@ export interface LeaseConfig {
   readonly lookIntervalMs?: number;
   /** How long a worker may take to hand over a lease that it is asked for, in ms from 0 up; then its work is cut off. @defaultValue 30_000 */
   readonly handOverTimeoutMs?: number;
-  /** How long one request to the table may take, in ms above 0. @defaultValue a quarter of the failover time */
+  /** How long one request to the table may take, in ms above 0. @defaultValue a fifth of the failover time */
   readonly requestTimeoutMs?: number;
   /** Where a shard begins that has neither a row nor an ancestor with one, as its new row says. @defaultValue 'TRIM_HORIZON' */
   readonly initialPosition?: InitialPosition;
@@ -56,7 +56,7 @@ export const LEASE_FIELDS = [
 /** Checks the config. @throws InvalidConfigError */
 export function resolveLeaseConfig(config: LeaseConfig): ResolvedLeaseConfig {
   const { workerId = crypto.randomUUID(), failoverTimeMs = 10_000, maxLeases = Infinity, assignment = fairAssignment } = config;
-  const { lookIntervalMs, handOverTimeoutMs = 30_000, requestTimeoutMs = failoverTimeMs / 4, initialPosition = TRIM_HORIZON } = config;
+  const { lookIntervalMs, handOverTimeoutMs = 30_000, requestTimeoutMs = failoverTimeMs / 5, initialPosition = TRIM_HORIZON } = config;
   const { cleanUp = true, events, scheduler = asyncScheduler, random = Math.random } = config;
   expect(typeof workerId === 'string' && workerId !== '', 'workerId to be a non-empty string', workerId);
   expect(INITIAL_POSITIONS.includes(initialPosition), `initialPosition to be one of ${INITIAL_POSITIONS.join(', ')}`, initialPosition);

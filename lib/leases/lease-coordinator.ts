@@ -62,7 +62,7 @@ export class LeaseCoordinator {
   constructor(context: LeaseContext, hooks: CoordinatorHooks) {
     this.#context = context;
     this.#hooks = hooks;
-    this.#keeper = new TableKeeper(context);
+    this.#keeper = new TableKeeper(context, () => this.lookNow());
     this.#member = new Kcl3Member(context);
     this.#taker = new LeaseTaker(context, () => this.#isDraining);
   }

@@ -11,7 +11,7 @@ const MAX_TICKS = 3 * TICKS_TO_RENEWAL;
  *
  * @remarks
  * One timer for all leases. Each is renewed a third of the failover time after its last write, so one whose checkpoint is written more often
- * is not renewed at all. A renewal that fails is tried again after one to three ticks; one lease's never waits for another's.
+ * is not renewed at all. A renewal that fails is tried again at one of the next three ticks; one lease's never waits for another's.
  */
 export class LeaseRenewals {
   readonly #context: LeaseContext;
@@ -82,7 +82,7 @@ export class LeaseRenewals {
   #retryLater(lease: HeldLease, error: unknown): Observable<never> {
     const { notify, workerId, random } = this.#context.config;
     lease.failures += 1;
-    lease.waitTicks = Math.floor(random() * Math.min(3, 2 ** lease.failures));
+    lease.waitTicks = Math.floor(random() * Math.min(3, 2 ** (lease.failures - 1)));
     notify({ type: 'leaseRequestFailed', workerId, action: 'renew', shardId: lease.shardId, attempt: lease.failures, error });
     return EMPTY;
   }

@@ -1,4 +1,6 @@
-import { concat, defer, EMPTY, ignoreElements, map, mergeMap, tap, timer, type Observable } from 'rxjs';
+import { concat, defer, EMPTY, ignoreElements, map, tap, type Observable } from 'rxjs';
+import type { LeasableShard } from '../checkpoints/checkpoint-store.js';
+import { delayOf } from '../internal/delay.js';
 import { isAuditLeader } from './audit-leader.js';
 import { hashKeyHoles } from './hash-keys.js';
 import { inLanes } from './in-lanes.js';
@@ -23,14 +25,19 @@ const LANES = 20;
  */
 export class TableKeeper {
   readonly #context: LeaseContext;
+  readonly #lookNow: () => void;
   readonly #missingSinceMs = new Map<string, number>();
+  /** The rows that were there: whoever holds the lease of one that is gone makes it anew. */
+  readonly #seen = new Set<string>();
   #cleanedUpAtMs = 0;
   #auditedAtMs = 0;
   #holesSeen = 0;
   #sawEmpty = false;
 
-  constructor(context: LeaseContext) {
+  /** @param lookNow - has the table looked at again. */
+  constructor(context: LeaseContext, lookNow: () => void) {
     this.#context = context;
+    this.#lookNow = lookNow;
   }
 
   /** Does what is due after a look at the table. Emits a row whenever one was made. */
@@ -57,7 +64,9 @@ export class TableKeeper {
     const { observer, shards, config, clock } = this.#context;
     const rows = observer.rows();
     const byKey = new Map(rows.map((row) => [row.leaseKey, row]));
-    const missing = missingLeases([...(shards()?.values() ?? [])], byKey, config.initialPosition);
+    const inView = shards() ?? new Map<string, LeasableShard>();
+    this.#note(rows, inView);
+    const missing = missingLeases([...inView.values()], byKey, config.initialPosition);
     const nowMs = clock.nowMs();
     const keys = new Set(missing.map(({ leaseKey }) => leaseKey));
     for (const key of this.#missingSinceMs.keys()) if (!keys.has(key)) this.#missingSinceMs.delete(key);
@@ -67,10 +76,25 @@ export class TableKeeper {
     if (rows.length === 0 && !this.#sawEmpty) {
       this.#sawEmpty = true;
       // Workers that start together do not all make the same rows: whoever waits longer finds them made.
-      return timer(Math.floor(config.random() * (config.failoverTimeMs / 20)), config.scheduler).pipe(mergeMap(() => EMPTY));
+      return delayOf(Math.floor(config.random() * (config.failoverTimeMs / 20)), config.scheduler).pipe(
+        tap(() => this.#lookNow()),
+        ignoreElements(),
+      );
     }
-    const isOld = ({ leaseKey }: NewLease): boolean => nowMs - this.#missingSinceMs.get(leaseKey)! > config.failoverTimeMs;
-    return this.#make(rows.length === 0 || this.#isLeader ? missing : missing.filter(isOld));
+    const isMine = rows.length === 0 || this.#isLeader;
+    return this.#make(missing.filter(({ leaseKey }) => this.#isDue(leaseKey, isMine, nowMs)));
+  }
+
+  #isDue(leaseKey: string, isMine: boolean, nowMs: number): boolean {
+    const { held, config } = this.#context;
+    if (held.get(leaseKey)?.isOpen) return false;
+    if (isMine && !this.#seen.has(leaseKey)) return true;
+    return nowMs - this.#missingSinceMs.get(leaseKey)! > config.failoverTimeMs;
+  }
+
+  #note(rows: readonly LeaseRow[], inView: ReadonlyMap<string, LeasableShard>): void {
+    for (const { leaseKey } of rows) this.#seen.add(leaseKey);
+    for (const key of this.#seen) if (!inView.has(key)) this.#seen.delete(key);
   }
 
   /** Generation by generation: a child whose parent has no row would pass for the child of one that is done. */

@@ -1,4 +1,19 @@
-import { concat, defer, EMPTY, from, ignoreElements, NEVER, of, Subject, takeUntil, tap, timer, type Observable, type SchedulerLike, type Subscription } from 'rxjs';
+import {
+  concat,
+  defer,
+  EMPTY,
+  from,
+  ignoreElements,
+  NEVER,
+  of,
+  Subject,
+  takeUntil,
+  tap,
+  timer,
+  type Observable,
+  type SchedulerLike,
+  type Subscription,
+} from 'rxjs';
 import type { LeasableShard, Lease } from '../../lib/checkpoints/checkpoint-store.js';
 import type { LeaseConfig } from '../../lib/leases/lease-config.js';
 import type { LeaseStore } from '../../lib/leases/leaseStore.js';
@@ -59,11 +74,12 @@ const numberOf = (shardId: string): number => Number(shardId.slice(-12));
 /** Starts a worker of a fleet. */
 export function startWorker(table: FakeLeases, id: string, shards: readonly LeasableShard[], config: FleetConfig): FleetWorker {
   const { scheduler, drainMs = 0, answers = true, ...leasing } = config;
+  const isDead = { value: false };
   const events: LeaseEvent[] = [];
   const news: string[] = [];
   const held = new Map<number, Lease>();
   const shards$ = new Subject<readonly LeasableShard[]>();
-  const store = table.worker(id, { ...leasing, events: { next: (event) => void events.push(event) } });
+  const store = table.worker(id, { ...leasing, events: { next: (event) => void (isDead.value || events.push(event)) } });
   const note = (text: string): void => void news.push(`${scheduler.now()} ${text}`);
   const dead$ = new Subject<void>();
   const release = (shard: LeasableShard, lease: Lease): Observable<unknown> =>
@@ -73,8 +89,6 @@ export function startWorker(table: FakeLeases, id: string, shards: readonly Leas
       defer(() => of(held.get(numberOf(shard.shardId)) === lease && held.delete(numberOf(shard.shardId)))),
     );
   const shardOf = (shardId: string): LeasableShard => leasable(numberOf(shardId));
-  const isDead = { value: false };
-
   const subscription: Subscription = store.leases(shards$).subscribe({
     next: (item) => {
       const number = numberOf(item.shardId);
@@ -126,8 +140,6 @@ export function holdings(...workers: readonly FleetWorker[]): Record<string, num
 /** Expects nothing: runs each step at its time. */
 export function script(scheduler: SchedulerLike, steps: Readonly<Record<number, () => void>>): void {
   for (const [atMs, step] of Object.entries(steps)) {
-    timer(Number(atMs), scheduler)
-      .pipe(tap(step))
-      .subscribe();
+    timer(Number(atMs), scheduler).pipe(tap(step)).subscribe();
   }
 }
