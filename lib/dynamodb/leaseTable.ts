@@ -1,4 +1,5 @@
 import { catchError, defer, tap, throwError, type Observable } from 'rxjs';
+import { boundedPort } from '../leases/boundedPort.js';
 import { LEASE_FIELDS, resolveLeaseConfig, type LeaseConfig } from '../leases/lease-config.js';
 import { leaseStore, type LeaseStore } from '../leases/leaseStore.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
@@ -60,9 +61,11 @@ export function leaseTable(config: LeaseTableConfig): LeaseTable {
   assertTable(config);
   assertNumber('leaseTable: tablePollIntervalMs', pollIntervalMs, 0);
   const resolved = resolveLeaseConfig(leases);
-  const { scheduler } = resolved;
+  const { scheduler, requestTimeoutMs } = resolved;
   const requests = leaseRequests(client, tableName);
-  const store = leaseStore(madePort(requests, ensureTable(requests, { tableName, pollIntervalMs, scheduler })), resolved);
+  // The table may take longer to be made than a request may: that waiting is no part of one.
+  const table$ = ensureTable(requests, { tableName, pollIntervalMs, requestTimeoutMs, scheduler });
+  const store = leaseStore(madePort(boundedPort(requests, resolved), table$), resolved);
   const assertStream = oneStream(tableName);
 
   const request = <T>(action: string, shard: ShardName, work: () => Observable<T>): Observable<T> =>

@@ -66,7 +66,7 @@ export class HeldLeases {
   renew(lease: HeldLease): Observable<never> {
     const { workerId } = this.#tenancy;
     const update = (): LeaseUpdate => renewUpdate(lease.leaseCounter, workerId, lease.isHandingOver);
-    return defer(() => (lease.isOpen ? this.#write(lease, update, lease.checkpoint) : EMPTY)).pipe(
+    return defer(() => (lease.isOpen ? this.#write(lease, update) : EMPTY)).pipe(
       switchMap(() => EMPTY),
       catchError((error: unknown) => (lease.isOpen ? throwError(() => error) : EMPTY)),
     );
@@ -76,8 +76,12 @@ export class HeldLeases {
   checkpoint(lease: HeldLease, checkpoint: Checkpoint, childShardIds: readonly string[]): Observable<undefined> {
     return defer(() => {
       if (!lease.isOpen) return throwError(() => new LeaseLostError(checkpoint));
-      assertNotBackwards(lease.checkpoint, checkpoint);
-      return this.#write(lease, () => checkpointUpdate(lease.leaseCounter, checkpoint, childShardIds), checkpoint);
+      const update = (): LeaseUpdate => {
+        // Before each try: an earlier write, of which there was no reply, may have come further.
+        assertNotBackwards(lease.checkpoint, checkpoint);
+        return checkpointUpdate(lease.leaseCounter, checkpoint, childShardIds);
+      };
+      return this.#write(lease, update, checkpoint);
     });
   }
 
@@ -111,10 +115,12 @@ export class HeldLeases {
     return lease;
   }
 
-  #write(lease: HeldLease, update: () => LeaseUpdate, checkpoint: Position, attempts = 1): Observable<undefined> {
+  /** @param checkpoint - absent when the row keeps what it has. */
+  #write(lease: HeldLease, update: () => LeaseUpdate, checkpoint?: Position, attempts = 1): Observable<undefined> {
     return defer(() => {
+      const change = update();
       const attempt = lease.sending(checkpoint);
-      return this.#port.update(lease.shardId, update()).pipe(
+      return this.#port.update(lease.shardId, change).pipe(
         switchMap((done) => {
           if (!done) return this.#resume(lease, update, checkpoint, attempts);
           lease.wrote(attempt, checkpoint);
@@ -126,14 +132,14 @@ export class HeldLeases {
   }
 
   /** After a refused write. */
-  #resume(lease: HeldLease, update: () => LeaseUpdate, checkpoint: Position, attempts: number): Observable<undefined> {
+  #resume(lease: HeldLease, update: () => LeaseUpdate, checkpoint: Position | undefined, attempts: number): Observable<undefined> {
     const counter = lease.leaseCounter;
     return this.#readAgain(lease).pipe(
       switchMap((isHeld) => {
         if (!isHeld) lease.lose('taken');
         if (!lease.isOpen) return throwError(() => new LeaseLostError(lease.name));
-        const isDone = lease.leaseCounter !== counter && comparePositions(lease.checkpoint, checkpoint) === 0;
-        if (isDone) return of(undefined);
+        const isStored = checkpoint === undefined || comparePositions(lease.checkpoint, checkpoint) === 0;
+        if (lease.leaseCounter !== counter && isStored) return of(undefined);
         return attempts < MAX_ATTEMPTS ? this.#write(lease, update, checkpoint, attempts + 1) : throwError(() => contended(lease.name));
       }),
     );

@@ -6,7 +6,6 @@ import { KeyedQueue } from '../internal/keyed-queue.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { SHARD_END } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
-import { boundedPort } from './boundedPort.js';
 import type { HeldLease, LossReason } from './held-lease.js';
 import { HeldLeases } from './held-leases.js';
 import type { ResolvedLeaseConfig } from './lease-config.js';
@@ -34,7 +33,11 @@ export interface LeaseStore extends LeasingStore {
 /** Leases are given up so long after their last renewal, in failover times: before they can be taken. */
 const FENCE_FAILOVERS = 0.9;
 
-/** Makes a store of a table. One request for a shard is made after another; nothing is requested before it is subscribed. */
+/**
+ * Makes a store of a table. One request for a shard is made after another; nothing is requested before it is subscribed.
+ *
+ * @param port - limits the time of each request: one that is never answered would hold up the renewals behind it.
+ */
 export function leaseStore(port: LeasePort, config: ResolvedLeaseConfig): LeaseStore {
   const leases = new SharedLeases(port, config);
   return {
@@ -58,9 +61,8 @@ class SharedLeases {
   /** The one subscription to the leases, while it lasts. */
   #coordinator: LeaseCoordinator | undefined;
 
-  constructor(unbounded: LeasePort, config: ResolvedLeaseConfig) {
+  constructor(port: LeasePort, config: ResolvedLeaseConfig) {
     const { workerId, failoverTimeMs, scheduler } = config;
-    const port = boundedPort(unbounded, config);
     const tenancy = { workerId, fenceMs: failoverTimeMs * FENCE_FAILOVERS, scheduler };
     const onLost = (lease: HeldLease, reason: LossReason): void => this.#noteLoss(lease, reason);
     this.statuses$ = this.#statuses$.asObservable();

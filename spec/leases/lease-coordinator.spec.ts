@@ -2,28 +2,9 @@ import { expect } from 'chai';
 import { Subject, takeUntil, timer } from 'rxjs';
 import type { LeasableShard } from '../../lib/checkpoints/checkpoint-store.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
-import { fakeLeases, type FakeLeases } from '../../lib/testing/leases/fakeLeases.js';
-import { marbles, type MarbleHelpers } from '../../lib/testing/marbles/marbles.js';
-import { holdings, leasable, leasables, script, startWorker, type FleetConfig, type FleetWorker } from '../support/lease-fleet.js';
-import { seededRandom } from '../support/seeded-random.js';
-
-/** A fleet of one table in virtual time, with a failover time of 1 s. */
-function fleetOf({ scheduler, flush }: MarbleHelpers, shards: readonly LeasableShard[]) {
-  const table = fakeLeases({ scheduler });
-  const workers: FleetWorker[] = [];
-  const start = (id: string, config: Partial<FleetConfig> = {}): FleetWorker => {
-    const random = seededRandom(workers.length + 1);
-    const worker = startWorker(table, id, shards, { scheduler, failoverTimeMs: 1_000, random, ...config });
-    workers.push(worker);
-    return worker;
-  };
-  /** Runs the steps, then ends all workers, since renewals never end by themselves. */
-  const run = (endMs: number, steps: Readonly<Record<number, () => void>>): void => {
-    script(scheduler, { ...steps, [endMs]: () => workers.forEach((worker) => worker.crash()) });
-    flush();
-  };
-  return { table, workers, start, run };
-}
+import type { FakeLeases } from '../../lib/testing/leases/fakeLeases.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
+import { fleetOf, holdings, leasable, leasables, type FleetWorker } from '../support/lease-fleet.js';
 
 const countsOf = (...workers: readonly FleetWorker[]): number[] => Object.values(holdings(...workers)).map((held) => held.length);
 const newsOf = (worker: FleetWorker, kind: string): string[] => worker.news.filter((text) => text.split(' ')[1] === kind);
@@ -258,7 +239,7 @@ describe('the leases of a fleet', () => {
           table.put(0, { leaseOwner: 'thief', leaseCounter: 50 });
           workers[0]!.store
             .write({ streamName: 'flights', shardId: leasable(0).shardId, sequenceNumber: '5', subSequenceNumber: 0 }, leasable(0))
-            .subscribe({ error: (error: { code: string }) => outcomes.push(error.code) });
+            .subscribe({ error: (error: unknown) => outcomes.push((error as { code: string }).code) });
         },
       });
       expect(outcomes).to.deep.equal(['LEASE_LOST']);

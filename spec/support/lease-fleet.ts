@@ -18,7 +18,9 @@ import type { LeasableShard, Lease } from '../../lib/checkpoints/checkpoint-stor
 import type { LeaseConfig } from '../../lib/leases/lease-config.js';
 import type { LeaseStore } from '../../lib/leases/leaseStore.js';
 import type { LeaseEvent } from '../../lib/monitoring/lease-events.js';
-import type { FakeLeases } from '../../lib/testing/leases/fakeLeases.js';
+import { fakeLeases, type FakeLeases } from '../../lib/testing/leases/fakeLeases.js';
+import type { MarbleHelpers } from '../../lib/testing/marbles/marbles.js';
+import { seededRandom } from './seeded-random.js';
 
 /** A shard in view; its number is its id and where it begins. Shards share the hash keys evenly unless told. */
 export function leasable(number: number, fields: Partial<LeasableShard> = {}): LeasableShard {
@@ -142,4 +144,22 @@ export function script(scheduler: SchedulerLike, steps: Readonly<Record<number, 
   for (const [atMs, step] of Object.entries(steps)) {
     timer(Number(atMs), scheduler).pipe(tap(step)).subscribe();
   }
+}
+
+/** A fleet of one table in virtual time, with a failover time of 1 s. */
+export function fleetOf({ scheduler, flush }: Pick<MarbleHelpers, 'scheduler' | 'flush'>, shards: readonly LeasableShard[]) {
+  const table = fakeLeases({ scheduler });
+  const workers: FleetWorker[] = [];
+  const start = (id: string, config: Partial<FleetConfig> = {}): FleetWorker => {
+    const random = seededRandom(workers.length + 1);
+    const worker = startWorker(table, id, shards, { scheduler, failoverTimeMs: 1_000, random, ...config });
+    workers.push(worker);
+    return worker;
+  };
+  /** Runs the steps, then ends all workers, since renewals never end by themselves. */
+  const run = (endMs: number, steps: Readonly<Record<number, () => void>>): void => {
+    script(scheduler, { ...steps, [endMs]: () => workers.forEach((worker) => worker.crash()) });
+    flush();
+  };
+  return { table, workers, start, run };
 }

@@ -1,4 +1,5 @@
 import { asyncScheduler, defer, delay, map, mergeMap, NEVER, of, timer, type Observable, type SchedulerLike } from 'rxjs';
+import { boundedPort } from '../../leases/boundedPort.js';
 import { resolveLeaseConfig, type LeaseConfig } from '../../leases/lease-config.js';
 import type { LeaseRow } from '../../leases/lease.js';
 import type { LeasePort } from '../../leases/lease-port.js';
@@ -58,7 +59,10 @@ export function fakeLeases({ latencyMs = 2, scheduler = asyncScheduler }: FakeLe
   const request = answering(log, faults, latencyMs / 2, scheduler);
   return {
     log,
-    worker: (workerId, config = {}) => leaseStore(portOf(rows, workerId, request), resolveLeaseConfig({ ...config, workerId, scheduler })),
+    worker: (workerId, config = {}) => {
+      const resolved = resolveLeaseConfig({ ...config, workerId, scheduler });
+      return leaseStore(boundedPort(portOf(rows, workerId, request), resolved), resolved);
+    },
     row: (shard) => rows.get(toShardId(shard)),
     rows: () => rows.all(),
     put: (shard, fields = {}) => rows.put({ ...(rows.get(toShardId(shard)) ?? emptyRow(toShardId(shard))), ...fields }),
