@@ -13,10 +13,10 @@ import {
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
 import { catchError, defer, EMPTY, expand, map, of, reduce, throwError, type Observable, type OperatorFunction } from 'rxjs';
+import { nameOf } from '../internal/aws-errors.js';
 import { fromAbortable } from '../internal/fromAbortable.js';
 import type { LeasePort } from '../leases/lease-port.js';
 import { newRow, readRow, type Item } from './lease-row.js';
-import { nameOf } from './request-error.js';
 import { tableView } from './table-view.js';
 import { updateExpression } from './updateExpression.js';
 

@@ -2,7 +2,7 @@ import { catchError, defer, tap, throwError, type Observable } from 'rxjs';
 import { boundedPort } from '../leases/boundedPort.js';
 import { LEASE_FIELDS, resolveLeaseConfig, type LeaseConfig } from '../leases/lease-config.js';
 import { leaseStore, type LeaseStore } from '../leases/leaseStore.js';
-import { assertKnownFields, assertNumber } from '../internal/validate.js';
+import { assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { ShardName } from '../values/shard-id.js';
 import { ensureTable } from './ensureTable.js';
@@ -56,8 +56,8 @@ export type LeaseTable = LeaseStore;
  * @throws InvalidConfigError
  */
 export function leaseTable(config: LeaseTableConfig): LeaseTable {
+  assertKnownFields(config, FIELDS, 'leaseTable');
   const { client, tableName, tablePollIntervalMs: pollIntervalMs = 1_000, ...leases } = config;
-  assertKnownFields(leases, LEASE_FIELDS);
   assertTable(config);
   assertNumber('leaseTable: tablePollIntervalMs', pollIntervalMs, 0);
   const resolved = resolveLeaseConfig(leases);
@@ -93,6 +93,7 @@ function oneStream(tableName: string): (shard: ShardName) => void {
   };
 }
 
+const FIELDS: FieldsOf<LeaseTableConfig> = { ...LEASE_FIELDS, client: true, tableName: true, tablePollIntervalMs: true };
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html */
 const TABLE_NAME = /^(?:[\w.-]{3,255}|arn:[\w:/.-]{1,1020})$/;
 

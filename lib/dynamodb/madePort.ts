@@ -1,6 +1,6 @@
 import { catchError, defer, ReplaySubject, share, switchMap, throwError, type Observable } from 'rxjs';
+import { nameOf } from '../internal/aws-errors.js';
 import type { LeasePort } from '../leases/lease-port.js';
-import { nameOf } from './request-error.js';
 
 /**
  * The port of a table that is made before its first request.

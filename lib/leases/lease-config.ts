@@ -1,5 +1,5 @@
 import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
-import { assertFunction, assertInteger, assertMethod, assertNumber } from '../internal/validate.js';
+import { assertFunction, assertInteger, assertMethod, assertNumber, type FieldsOf } from '../internal/validate.js';
 import type { LeaseEvent } from '../monitoring/lease-events.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { TRIM_HORIZON } from '../values/position.js';
@@ -47,11 +47,21 @@ export interface ResolvedLeaseConfig extends Required<Omit<LeaseConfig, 'events'
   readonly notify: (event: LeaseEvent) => void;
 }
 
-/** The names of the fields of a {@link LeaseConfig}. */
-export const LEASE_FIELDS = [
-  ...['workerId', 'failoverTimeMs', 'maxLeases', 'assignment', 'lookIntervalMs', 'handOverTimeoutMs', 'requestTimeoutMs'],
-  ...['initialPosition', 'cleanUp', 'events', 'scheduler', 'random'],
-];
+/** The fields of a {@link LeaseConfig}. */
+export const LEASE_FIELDS: FieldsOf<LeaseConfig> = {
+  workerId: true,
+  failoverTimeMs: true,
+  maxLeases: true,
+  assignment: true,
+  lookIntervalMs: true,
+  handOverTimeoutMs: true,
+  requestTimeoutMs: true,
+  initialPosition: true,
+  cleanUp: true,
+  events: true,
+  scheduler: true,
+  random: true,
+};
 
 /** Checks the config. @throws InvalidConfigError */
 export function resolveLeaseConfig(config: LeaseConfig): ResolvedLeaseConfig {

@@ -15,7 +15,7 @@ import {
 } from 'rxjs';
 import { CheckpointSchedule } from '../tracking/checkpoint-schedule.js';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
-import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 
@@ -62,8 +62,8 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
   intervalMs: number,
   config: CheckpointEveryConfig = {},
 ): MonoTypeOperatorFunction<T> {
+  assertKnownFields(config, CHECKPOINTING_FIELDS);
   const { store, maxRetries = 10, retryDelayMs = 1_000, scheduler = asyncScheduler, random = Math.random } = config;
-  assertKnownFields(config, ['store', 'maxRetries', 'retryDelayMs', 'scheduler', 'random']);
   assertNumber('intervalMs', intervalMs, 1, true);
   assertInteger('maxRetries', maxRetries, 0);
   assertNumber('retryDelayMs', retryDelayMs, 0);
@@ -96,3 +96,12 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
       );
     });
 }
+
+/** The fields of a {@link CheckpointEveryConfig}. */
+export const CHECKPOINTING_FIELDS: FieldsOf<CheckpointEveryConfig> = {
+  store: true,
+  maxRetries: true,
+  retryDelayMs: true,
+  scheduler: true,
+  random: true,
+};

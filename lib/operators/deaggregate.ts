@@ -91,7 +91,7 @@ function userRecordsOf(record: KinesisRecord, { hashKeyRange, ...config }: Deagg
 }
 
 function assertConfig(config: DeaggregateConfig): void {
-  assertKnownFields(config, ['hashKeyRange', 'outOfRange', 'report']);
+  assertKnownFields(config, { hashKeyRange: true, outOfRange: true, report: true });
   const { hashKeyRange, outOfRange, report } = config;
   if (hashKeyRange !== undefined) hashKeyLimits(hashKeyRange);
   if (outOfRange !== undefined && !OUT_OF_RANGE_POLICIES.includes(outOfRange))

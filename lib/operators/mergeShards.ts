@@ -3,16 +3,12 @@ import {
   defer,
   from,
   identity,
-  merge,
   mergeMap,
   NEVER,
   queueScheduler,
-  retry,
   subscribeOn,
-  take,
   takeUntil,
   tap,
-  throwError,
   type MonoTypeOperatorFunction,
   type Observable,
   type ObservableInput,
@@ -20,13 +16,13 @@ import {
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
-import { trackedShardOf } from '../tracking/tracked-shard.js';
-import type { TrackedShard } from '../tracking/tracked-shard.js';
-import { delayOf, fullJitter } from '../internal/delay.js';
+import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
+import { onEnd } from '../internal/on-end.js';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
-import type { Shard } from '../shards/shard.js';
 import { isOutOfOrder } from '../ledger/errors.js';
+import type { Shard } from '../shards/shard.js';
 import { isUnsettled } from '../tracking/isUnsettled.js';
+import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
 
 /** How a shard whose pipeline failed starts again: exponential back-off with full jitter. */
 export interface RestartConfig {
@@ -77,17 +73,17 @@ export function mergeShards<O extends ObservableInput<unknown>>(
   project: (shard: Shard) => O,
   config: MergeShardsConfig = {},
 ): OperatorFunction<Shard, ObservedValueOf<O>> {
+  assertKnownFields(config, { concurrency: true, restart: true, scheduler: true, random: true });
   const { concurrency = Infinity, restart = {}, scheduler = asyncScheduler, random = Math.random } = config;
+  assertKnownFields(restart, { maxRestarts: true, initialDelayMs: true, maxDelayMs: true, resetAfterMs: true }, 'restart');
   const { maxRestarts = 10, initialDelayMs = 1_000, maxDelayMs = 60_000, resetAfterMs = 600_000 } = restart;
-  assertKnownFields(config, ['concurrency', 'restart', 'scheduler', 'random']);
-  assertKnownFields(restart, ['maxRestarts', 'initialDelayMs', 'maxDelayMs', 'resetAfterMs']);
   if (concurrency !== Infinity) assertInteger('concurrency', concurrency, 1);
   assertInteger('restart.maxRestarts', maxRestarts, 0);
   assertNumber('restart.initialDelayMs', initialDelayMs, 0);
   assertNumber('restart.maxDelayMs', maxDelayMs, 0);
   assertNumber('restart.resetAfterMs', resetAfterMs, 0, true);
 
-  const policy = { maxRestarts, initialDelayMs, maxDelayMs, resetAfterMs, scheduler, random };
+  const policy = { maxRetries: maxRestarts, initialDelayMs, maxDelayMs, resetAfterMs, scheduler, random };
 
   const run = (shard: Shard): Observable<ObservedValueOf<O>> =>
     defer(() => from(project(shard)) as Observable<ObservedValueOf<O>>).pipe(
@@ -100,45 +96,33 @@ export function mergeShards<O extends ObservableInput<unknown>>(
   return mergeMap((shard) => run(shard).pipe(subscribeOn(queueScheduler)), concurrency);
 }
 
-interface RestartPolicy extends Required<RestartConfig> {
-  readonly scheduler: SchedulerLike;
-  readonly random: () => number;
-}
-
-/** Subscribes a failed pipeline again after a delay, as long as the policy allows. */
-function restarting<T>(shard: Shard, policy: RestartPolicy): MonoTypeOperatorFunction<T> {
-  const { maxRestarts, initialDelayMs, maxDelayMs, resetAfterMs, scheduler, random } = policy;
+/** Restarts a failed pipeline after a delay, as often as the policy allows. */
+function restarting<T>(shard: Shard, policy: BackOff): MonoTypeOperatorFunction<T> {
   const { streamName, shardId } = shard;
-  const account = trackedShardOf(shard);
-  let attempt = 0;
-  let lastErrorMs = -Infinity;
-
-  const backOff = (error: unknown): Observable<unknown> => {
-    const now = scheduler.now();
-    attempt = now - lastErrorMs > resetAfterMs ? 1 : attempt + 1;
-    lastErrorMs = now;
-    // After records out of order the watermark may be past one that was not worked on: to go on from there would lose it.
-    if (attempt > maxRestarts || isOutOfOrder(error)) return throwError(() => error);
-    const delayMs = fullJitter(attempt, initialDelayMs, maxDelayMs, random);
-    account?.notify({ type: 'shardRestarted', streamName, shardId, attempt, delayMs, error });
-    // There is no use in waiting for a shard that is to stop: started again, it completes at once.
-    return merge(delayOf(delayMs, scheduler), account?.stopping$ ?? NEVER).pipe(take(1));
-  };
-  return retry({ delay: backOff });
+  const tracked = trackedShardOf(shard);
+  return retryWithBackOff({
+    ...policy,
+    // After records out of order the watermark may be past one that was not worked on: restarting from there would lose it.
+    shouldRetry: (error) => !isOutOfOrder(error),
+    notify: ({ attempt, delayMs, error }) => tracked?.notify({ type: 'shardRestarted', streamName, shardId, attempt, delayMs, error }),
+    // There is no use in waiting for a shard that is to stop: restarted, it completes at once.
+    hurry$: tracked?.stopping$ ?? NEVER,
+  });
 }
 
 /**
- * Tells the shard's account that a pipeline runs, and how it ended. What leaves it unsettled is worked on further down: then
- * the end of the pipeline is not the end of the work.
+ * Tells the shard that a pipeline runs, and how it ended. What leaves it unsettled is worked on further down: then the end of the
+ * pipeline is not the end of the work.
  */
-function supervised<T>(account: TrackedShard | undefined): MonoTypeOperatorFunction<T> {
-  if (!account) return identity;
+function supervised<T>(tracked: TrackedShard | undefined): MonoTypeOperatorFunction<T> {
+  if (!tracked) return identity;
   return (pipeline$) =>
     defer(() => {
-      let goesOn = false;
-      const next = (value: T): void => void (goesOn ||= isUnsettled(value));
-      const end = (completed: boolean) => (): void => account.endPipeline(completed && !goesOn && !account.isLost);
-      account.beginPipeline();
-      return pipeline$.pipe(tap({ next, complete: end(true), error: end(false), unsubscribe: end(false) }));
+      let leavesWork = false;
+      tracked.beginPipeline();
+      return pipeline$.pipe(
+        tap((value) => void (leavesWork ||= isUnsettled(value))),
+        onEnd((kind) => tracked.endPipeline(kind === 'complete' && !leavesWork && !tracked.isLost)),
+      );
     });
 }

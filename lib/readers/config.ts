@@ -1,5 +1,5 @@
 import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
-import { assertFunction, assertMethod } from '../internal/validate.js';
+import { assertFunction, assertMethod, type FieldsOf } from '../internal/validate.js';
 import type { KinesisPort } from '../kinesis/port.js';
 import { readBudget, type ReadBudget } from '../kinesis/read-budget.js';
 import { retryPolicy, type RetryConfig, type RetryPolicy } from '../kinesis/retry.js';
@@ -25,6 +25,10 @@ export interface KinesisConfig {
    * `'continue'` with the next that is there and a `gap` event, or a function that decides. @defaultValue 'fail'
    */
   readonly onGap?: GapPolicy;
+  /**
+   * Whether KPL aggregates are taken apart into their user records; `false` emits them as they are. @defaultValue true
+   */
+  readonly deaggregate?: boolean;
   /** Takes a {@link KinesisEvent} for everything noteworthy. What it throws is ignored. */
   readonly events?: Pick<Observer<KinesisEvent>, 'next'>;
   /** Every timer and clock. @defaultValue asyncScheduler */
@@ -39,6 +43,7 @@ export interface ResolvedKinesisConfig {
   readonly retry: RetryPolicy;
   readonly budget: ReadBudget;
   readonly onGap: GapPolicy;
+  readonly deaggregate: boolean;
   readonly notify: EventSink;
   readonly scheduler: SchedulerLike;
   readonly random: () => number;
@@ -46,25 +51,36 @@ export interface ResolvedKinesisConfig {
 
 /** Checks the fields common to all sources. @throws InvalidConfigError */
 export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
-  const { client, retry = {}, budget = readBudget(), onGap = 'fail', events, scheduler = asyncScheduler, random = Math.random } = config;
+  const { client, retry = {}, budget = readBudget(), onGap = 'fail', deaggregate = true, events } = config;
+  const { scheduler = asyncScheduler, random = Math.random } = config;
   if (typeof onGap !== 'function' && onGap !== 'fail' && onGap !== 'continue') {
     throw new InvalidConfigError(`onGap: expected 'fail', 'continue' or a function, got ${String(onGap)}`);
   }
+  if (typeof deaggregate !== 'boolean') throw new InvalidConfigError(`deaggregate: expected true or false, got ${String(deaggregate)}`);
   assertMethod('budget', budget, 'acquire');
   assertMethod('scheduler', scheduler, 'now');
   assertFunction('random', random);
   if (events) assertMethod('events', events, 'next');
   const policy = retryPolicy(retry, scheduler, random);
-  return { port: portOf(client), retry: policy, budget, onGap, notify: sinkOf(events), scheduler, random };
+  return { port: portOf(client), retry: policy, budget, onGap, deaggregate, notify: sinkOf(events), scheduler, random };
 }
 
-/** The names of the fields of a {@link KinesisConfig}. */
-export const KINESIS_FIELDS = ['client', 'retry', 'budget', 'onGap', 'events', 'scheduler', 'random'];
+/** The fields of a {@link KinesisConfig}. */
+export const KINESIS_FIELDS: FieldsOf<KinesisConfig> = {
+  client: true,
+  retry: true,
+  budget: true,
+  onGap: true,
+  deaggregate: true,
+  events: true,
+  scheduler: true,
+  random: true,
+};
 
 /** What reading one shard of `stream` needs. */
-export function readContext(means: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): ReadContext {
-  const { port, budget, retry, scheduler, onGap, notify } = means;
-  return { stream, shardId, port, budget, retry, scheduler, onGap, notify };
+export function readContext(config: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): ReadContext {
+  const { port, budget, retry, scheduler, onGap, deaggregate, notify } = config;
+  return { stream, shardId, port, budget, retry, scheduler, onGap, deaggregate, notify };
 }
 
 /** Hands events on; an observer that throws must not stop the reading. */

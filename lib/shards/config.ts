@@ -1,6 +1,6 @@
 import type { ObservableInput } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
-import { assertFunction, assertInteger } from '../internal/validate.js';
+import { assertFunction, assertInteger, type FieldsOf } from '../internal/validate.js';
 import { resolveStream, type ResolvedStream, type StreamConfig } from '../kinesis/stream-id.js';
 import type { CreditLimits } from '../ledger/credit.js';
 import { KINESIS_FIELDS, resolveKinesis, type KinesisConfig, type ResolvedKinesisConfig } from '../readers/config.js';
@@ -57,8 +57,15 @@ export function resolveShardConfig(config: ShardReadingConfig): ResolvedShardCon
   return { ...resolveKinesis(config), stream: resolveStream(config), startFrom, store, reader, stop, limits };
 }
 
-/** The names of the fields of a {@link ShardReadingConfig}. */
-export const SHARD_READING_FIELDS = [
+/** The fields of a {@link ShardReadingConfig}. */
+export const SHARD_READING_FIELDS: FieldsOf<ShardReadingConfig> = {
   ...KINESIS_FIELDS,
-  ...['streamName', 'streamARN', 'startFrom', 'store', 'reader', 'stop', 'maxInFlightRecords', 'maxInFlightBytes'],
-];
+  streamName: true,
+  streamARN: true,
+  startFrom: true,
+  store: true,
+  reader: true,
+  stop: true,
+  maxInFlightRecords: true,
+  maxInFlightBytes: true,
+};

@@ -1,4 +1,5 @@
 import { catchError, concatMap, defer, merge, Observable, takeUntil, tap, throwError } from 'rxjs';
+import { onEnd, type EndKind } from '../internal/on-end.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
 import { readContext } from '../readers/config.js';
@@ -47,7 +48,7 @@ export function makeShard(options: MakeShardOptions): Shard {
 function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
   const { tracked, subscribed } = options;
   let isSubscribed = false;
-  const over = (state: SubscriptionState) => (): void => {
+  const over = (state: EndKind): void => {
     isSubscribed = false;
     subscribed(state);
   };
@@ -58,7 +59,7 @@ function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
     // Also when `stop` ends this subscription before its first read: what an earlier one left behind is not its to settle.
     tracked.beginReading();
     subscribed('active');
-    return readRecords(options).pipe(tap({ complete: over('complete'), error: over('error'), unsubscribe: over('unsubscribe') }));
+    return readRecords(options).pipe(onEnd(over));
   });
 }
 

@@ -1,3 +1,4 @@
+import type { EndKind } from '../internal/on-end.js';
 import type { Outcome } from './shard-graph.js';
 import type { Opened } from './open-shard.js';
 
@@ -8,7 +9,7 @@ export type ReleaseReason = 'ended' | 'stopped' | 'lost';
 export type ShardPhase = 'waiting' | 'opening' | 'reading' | 'draining';
 
 /** How the last subscription to a shard ended; `'none'` before the first, `'active'` while one lasts. */
-export type SubscriptionState = 'none' | 'active' | 'complete' | 'error' | 'unsubscribe';
+export type SubscriptionState = 'none' | 'active' | EndKind;
 
 /** Everything that decides on a shard's phase. */
 export interface ShardFacts {

@@ -1,7 +1,6 @@
 import { concatMap, EMPTY, type Observable } from 'rxjs';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { readRanges, type RangePage } from '../readers/range-reader.js';
-import { fieldsOf } from '../readers/reader.js';
 import { resolveStream, type ResolvedStream } from '../kinesis/stream-id.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { assertRange, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
@@ -48,7 +47,7 @@ export function kinesisRanges(
 ): Observable<KinesisRecord> {
   const list: readonly SequenceNumberRange[] = 'ranges' in ranges ? ranges.ranges : ranges;
   list.forEach((range, i) => assertRange(range, `range ${i}`));
-  assertKnownFields(config, [...KINESIS_FIELDS, 'streamARN', 'retryTimeoutMs', 'maxRecordsPerPage', 'concurrency']);
+  assertKnownFields(config, { ...KINESIS_FIELDS, streamARN: true, retryTimeoutMs: true, maxRecordsPerPage: true, concurrency: true });
   const { streamARN, retryTimeoutMs = 10_000, maxRecordsPerPage = 10_000, concurrency = 4 } = config;
   assertNumber('retryTimeoutMs', retryTimeoutMs, 1);
   assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);
@@ -70,5 +69,5 @@ function streamOf([first, ...others]: readonly SequenceNumberRange[], streamARN:
 }
 
 function toRecords(page: RangePage): KinesisRecord[] {
-  return page.records.map((record) => recordOf(page, fieldsOf(record)));
+  return page.records.map((record) => recordOf(page, record));
 }

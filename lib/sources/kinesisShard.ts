@@ -33,7 +33,7 @@ export interface KinesisShardConfig extends ShardReadingConfig {
  * @throws InvalidConfigError when called with a config that cannot work.
  */
 export function kinesisShard(config: KinesisShardConfig): Shard {
-  assertKnownFields(config, [...SHARD_READING_FIELDS, 'shardId', 'parentShardIds', 'hashKeyRange']);
+  assertKnownFields(config, { ...SHARD_READING_FIELDS, shardId: true, parentShardIds: true, hashKeyRange: true });
   const resolved = resolveShardConfig(config);
   const { shardId, parentShardIds = [], hashKeyRange } = config;
   if (typeof shardId !== 'string' || shardId === '') throw new InvalidConfigError('shardId: expected a non-empty string');

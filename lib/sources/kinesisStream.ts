@@ -67,7 +67,7 @@ export interface KinesisStreamConfig extends ShardReadingConfig {
  * ```
  */
 export function kinesisStream(config: KinesisStreamConfig): Observable<Shard> {
-  assertKnownFields(config, [...SHARD_READING_FIELDS, 'discoveryIntervalMs']);
+  assertKnownFields(config, { ...SHARD_READING_FIELDS, discoveryIntervalMs: true });
   const { discoveryIntervalMs = 30_000 } = config;
   assertNumber('discoveryIntervalMs', discoveryIntervalMs, 1, true);
   const resolved = resolveShardConfig(config);

@@ -1,7 +1,8 @@
-import { catchError, concat, defer, EMPTY, from, ReplaySubject, retry, throwError, type Observable, type SchedulerLike } from 'rxjs';
+import { catchError, concat, defer, EMPTY, from, ReplaySubject, throwError } from 'rxjs';
+import type { MonoTypeOperatorFunction, Observable, SchedulerLike } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { isLeaseLost } from '../checkpoints/errors.js';
-import { delayOf, fullJitter } from '../internal/delay.js';
+import { retryWithBackOff } from '../internal/back-off.js';
 import type { EventSink } from '../monitoring/events.js';
 import { isRxKinesisError } from '../values/errors.js';
 import { comparePositions, type Position } from '../values/position.js';
@@ -109,7 +110,7 @@ export class Checkpointer {
         return EMPTY;
       }),
     );
-    return policy ? write$.pipe(retry({ delay: (error: unknown, attempt) => backOff(error, attempt, policy) })) : write$;
+    return policy ? write$.pipe(retrying(policy)) : write$;
   }
 
   #flush(store: CheckpointStore): Observable<Checkpoint> {
@@ -159,12 +160,18 @@ export class Checkpointer {
   }
 }
 
-function backOff(error: unknown, attempt: number, policy: WriteRetry): Observable<unknown> {
-  const { retriesEverything = false, maxRetries, retryDelayMs, scheduler, random } = policy;
-  return defer(() => {
-    const passes = retriesEverything || !isRxKinesisError(error) || error.retriable;
-    if (!passes || attempt > maxRetries) return throwError(() => error);
-    return delayOf(fullJitter(attempt, retryDelayMs, MAX_RETRY_DELAY_MS, random), scheduler);
+function retrying({
+  retriesEverything = false,
+  maxRetries,
+  retryDelayMs,
+  scheduler,
+  random,
+}: WriteRetry): MonoTypeOperatorFunction<Checkpoint> {
+  return retryWithBackOff({
+    ...{ maxRetries, scheduler, random },
+    initialDelayMs: retryDelayMs,
+    maxDelayMs: MAX_RETRY_DELAY_MS,
+    shouldRetry: (error) => retriesEverything || !isRxKinesisError(error) || error.retriable,
   });
 }
 

@@ -1,4 +1,4 @@
-import { fieldsOf, type ShardPage } from '../readers/reader.js';
+import type { ShardPage } from '../readers/reader.js';
 import { TrackedRecord } from './tracked-record.js';
 import type { TrackedShard } from './tracked-shard.js';
 
@@ -6,8 +6,7 @@ import type { TrackedShard } from './tracked-shard.js';
 export function deliverPage(page: ShardPage, shard: TrackedShard): readonly TrackedRecord[] {
   const { settledBefore } = shard.checkpointer;
   const { streamName, shardId } = shard.identity;
-  const { bytes, millisBehindLatest } = page;
-  const records = page.records.map(fieldsOf);
+  const { records, bytes, millisBehindLatest } = page;
   shard.notify({ type: 'pageRead', streamName, shardId, records: records.length, bytes, millisBehindLatest });
   const [first] = records;
   if (!first) return [];

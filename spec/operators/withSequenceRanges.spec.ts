@@ -147,7 +147,7 @@ describe('withSequenceRanges', () => {
       });
     expect([count, done]).to.deep.equal([50_000, true]);
     expect(account.ledger.watermark?.sequenceNumber).to.equal('50000');
-  });
+  }).timeout(60_000);
 
   describe('a block', () => {
     it('has one range for each run of records of a shard that were read one after the other', () => {

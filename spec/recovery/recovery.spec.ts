@@ -38,7 +38,7 @@ function fieldsOf(number: number): RecordFields {
 }
 
 function recovering(lost: LostWork, store: CheckpointStore = memoryCheckpoints(), readForeign?: Reread): Recovery {
-  return new Recovery(lost, store, 10_000, readForeign);
+  return new Recovery(lost, { store, retryTimeoutMs: 10_000, readForeign });
 }
 
 /** Everything that an Observable does at once. */

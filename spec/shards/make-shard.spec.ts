@@ -13,6 +13,7 @@ import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
+import { recordFields } from '../support/record-fields.js';
 import { fastReading, identityOf } from '../support/fast-reading.js';
 import type { ReadStart, Reader, ShardPage } from '../../lib/readers/reader.js';
 
@@ -25,7 +26,7 @@ const child: PortChildShard = {
 
 /** A page of records by number. */
 function page(numbers: readonly number[], ended = false): ShardPage {
-  const records = numbers.map((number) => ({ SequenceNumber: String(number), PartitionKey: 'key', Data: new Uint8Array(1) }));
+  const records = numbers.map((number) => recordFields(number));
   return { records, bytes: records.length, millisBehindLatest: 0, ended, childShards: ended ? [child] : [] };
 }
 

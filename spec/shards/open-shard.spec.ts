@@ -26,6 +26,11 @@ function ready(fields: Partial<ReadyShard> = {}, closed = false): ReadyShard {
 
 const checkpointAt = (sequenceNumber: string): Checkpoint => ({ ...identityOf(0), sequenceNumber, subSequenceNumber: 0 });
 const storeWith = (checkpoint: Checkpoint | undefined): CheckpointStore => ({ read: () => of(checkpoint), write: () => EMPTY });
+/** A store with a checkpoint of these shards alone, and so of none that is opened here. */
+const storeOf = (...shardIds: readonly string[]): CheckpointStore => ({
+  read: ({ shardId }) => of(shardIds.includes(shardId) ? { ...checkpointAt('7'), shardId } : undefined),
+  write: () => EMPTY,
+});
 
 const openWith = (config: Partial<KinesisStreamConfig>, one = ready()): Observable<Opened> =>
   openShard({
@@ -65,9 +70,21 @@ describe('openShard', () => {
     ],
     [
       'a Date, a parent out of view with a checkpoint: its beginning',
-      { startFrom: date, store: storeWith(checkpointAt('7')) },
+      { startFrom: date, store: storeOf('p') },
       ready({ unlistedParentIds: ['p'] }),
       horizon,
+    ],
+    [
+      'a Date, the second of two parents out of view with a checkpoint: its beginning',
+      { startFrom: date, store: storeOf('q') },
+      ready({ unlistedParentIds: ['p', 'q'] }),
+      horizon,
+    ],
+    [
+      'a Date, two parents out of view without a checkpoint: that',
+      { startFrom: date, store: storeOf('r') },
+      ready({ unlistedParentIds: ['p', 'q'] }),
+      { type: 'AT_TIMESTAMP', timestamp: date },
     ],
     ['LATEST: the pinned moment', { startFrom: 'LATEST' }, ready(), moment],
     ['LATEST, closed: nothing', { startFrom: 'LATEST' }, ready({}, true), 'skipped'],
@@ -76,9 +93,27 @@ describe('openShard', () => {
     ['LATEST, a parent out of view, no store: the pinned moment', { startFrom: 'LATEST' }, ready({ unlistedParentIds: ['p'] }), moment],
     [
       'LATEST, a parent out of view with a checkpoint: its beginning',
-      { startFrom: 'LATEST', store: storeWith(checkpointAt('7')) },
+      { startFrom: 'LATEST', store: storeOf('p') },
       ready({ unlistedParentIds: ['p'] }, true),
       horizon,
+    ],
+    [
+      'LATEST, the first of two parents out of view with a checkpoint: its beginning',
+      { startFrom: 'LATEST', store: storeOf('p') },
+      ready({ unlistedParentIds: ['p', 'q'] }, true),
+      horizon,
+    ],
+    [
+      'LATEST, the second of two parents out of view with a checkpoint: its beginning',
+      { startFrom: 'LATEST', store: storeOf('q') },
+      ready({ unlistedParentIds: ['p', 'q'] }, true),
+      horizon,
+    ],
+    [
+      'LATEST, two parents out of view without a checkpoint: the pinned moment',
+      { startFrom: 'LATEST', store: storeOf('r') },
+      ready({ unlistedParentIds: ['p', 'q'] }),
+      moment,
     ],
     [
       'LATEST, a checkpoint: that counts, and without it the beginning',

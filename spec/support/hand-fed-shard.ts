@@ -4,6 +4,7 @@ import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { deliverPage } from '../../lib/tracking/deliverPage.js';
 import type { Block } from '../../lib/values/block.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
+import { recordFields } from './record-fields.js';
 
 /** A shard without a source: records are delivered by number, one byte each. */
 export interface HandFedShard {
@@ -21,7 +22,7 @@ export function handFedShard(opening: Partial<TrackedShardOptions> = {}, shardId
   const identity = { streamName: 'stream', shardId, parentShardIds: [] };
   const account = new TrackedShard({ identity, notify: (event) => void events.push(event), ...opening });
   const deliver = (...numbers: readonly number[]): readonly KinesisRecord[] => {
-    const records = numbers.map((number) => ({ SequenceNumber: String(number), PartitionKey: 'key', Data: new Uint8Array(1) }));
+    const records = numbers.map((number) => recordFields(number));
     return deliverPage({ records, bytes: records.length, millisBehindLatest: 0, ended: false, childShards: [] }, account);
   };
   return { account, events, deliver, block: (...numbers) => openBlock(deliver(...numbers)) };
