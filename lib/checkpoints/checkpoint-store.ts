@@ -1,5 +1,5 @@
 import type { Observable, ObservableInput } from 'rxjs';
-import type { Position } from '../values/position.js';
+import type { InitialPosition, Position } from '../values/position.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 
@@ -53,8 +53,9 @@ export interface LeasingStore extends CheckpointStore {
    *
    * @param shards$ - emits all shards in view whenever they change. When it completes no more leases are granted; those that
    *   are held stay so until they are released. Unsubscribing ends the renewals.
+   * @param initialPosition - where a shard begins that nobody has worked on and that descends from none that was. A `read` gives it then.
    */
-  leases(shards$: Observable<readonly LeasableShard[]>): Observable<LeaseNews>;
+  leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition): Observable<LeaseNews>;
   /** Gives the shard up, so that another worker may take it at once. */
   release(shard: ShardIdentity): ObservableInput<unknown>;
 }

@@ -5,6 +5,6 @@ export type { LeaseConfig } from '../leases/lease-config.js';
 export { fairAssignment } from '../leases/fairAssignment.js';
 export { kclAssignment } from '../leases/kclAssignment.js';
 export type { AssignableLease, AssignmentView, LeaseAssignment } from '../leases/lease-rules.js';
-export type { InitialPosition } from '../leases/new-lease.js';
+export type { InitialPosition } from '../values/position.js';
 export type { LeaseStatus } from '../leases/lease-status.js';
 export type { LeaseStore } from '../leases/leaseStore.js';

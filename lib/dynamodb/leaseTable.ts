@@ -78,7 +78,8 @@ export function leaseTable(config: LeaseTableConfig): LeaseTable {
     ...store,
     read: (shard) => request('read the checkpoint', shard, () => store.read(shard)),
     write: (checkpoint, shard) => request('write the checkpoint', shard, () => store.write(checkpoint, shard)),
-    leases: (shards$) => store.leases(shards$.pipe(tap((shards) => shards.slice(0, 1).forEach(assertStream)))),
+    leases: (shards$, initialPosition) =>
+      store.leases(shards$.pipe(tap((shards) => shards.slice(0, 1).forEach(assertStream))), initialPosition),
     release: (shard) => request('release the lease', shard, () => store.release(shard)),
   };
 }

@@ -2,10 +2,8 @@ import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
 import { assertFunction, assertInteger, assertMethod, assertNumber, type FieldsOf } from '../internal/validate.js';
 import type { LeaseEvent } from '../monitoring/lease-events.js';
 import { InvalidConfigError } from '../values/errors.js';
-import { TRIM_HORIZON } from '../values/position.js';
 import { fairAssignment } from './fairAssignment.js';
 import type { LeaseAssignment } from './lease-rules.js';
-import { INITIAL_POSITIONS, type InitialPosition } from './new-lease.js';
 
 /** How a worker shares leases with others. */
 export interface LeaseConfig {
@@ -29,8 +27,6 @@ export interface LeaseConfig {
   readonly handOverTimeoutMs?: number;
   /** How long one request to the table may take, in ms above 0. @defaultValue a fifth of the failover time */
   readonly requestTimeoutMs?: number;
-  /** Where a shard begins that has neither a row nor an ancestor with one, as its new row says. @defaultValue 'TRIM_HORIZON' */
-  readonly initialPosition?: InitialPosition;
   /** Whether to delete the rows of shards that are done and whose children are under way, as KCL does. @defaultValue true */
   readonly cleanUp?: boolean;
   /** Takes what happens to leases. What it throws is ignored. */
@@ -56,7 +52,6 @@ export const LEASE_FIELDS: FieldsOf<LeaseConfig> = {
   lookIntervalMs: true,
   handOverTimeoutMs: true,
   requestTimeoutMs: true,
-  initialPosition: true,
   cleanUp: true,
   events: true,
   scheduler: true,
@@ -66,10 +61,9 @@ export const LEASE_FIELDS: FieldsOf<LeaseConfig> = {
 /** Checks the config. @throws InvalidConfigError */
 export function resolveLeaseConfig(config: LeaseConfig): ResolvedLeaseConfig {
   const { workerId = crypto.randomUUID(), failoverTimeMs = 10_000, maxLeases = Infinity, assignment = fairAssignment } = config;
-  const { lookIntervalMs, handOverTimeoutMs = 30_000, requestTimeoutMs = failoverTimeMs / 5, initialPosition = TRIM_HORIZON } = config;
+  const { lookIntervalMs, handOverTimeoutMs = 30_000, requestTimeoutMs = failoverTimeMs / 5 } = config;
   const { cleanUp = true, events, scheduler = asyncScheduler, random = Math.random } = config;
   expect(typeof workerId === 'string' && workerId !== '', 'workerId to be a non-empty string', workerId);
-  expect(INITIAL_POSITIONS.includes(initialPosition), `initialPosition to be one of ${INITIAL_POSITIONS.join(', ')}`, initialPosition);
   expect(typeof cleanUp === 'boolean', 'cleanUp to be true or false', cleanUp);
   assertNumber('failoverTimeMs', failoverTimeMs, 100);
   if (maxLeases !== Infinity) assertInteger('maxLeases', maxLeases, 1);
@@ -81,7 +75,7 @@ export function resolveLeaseConfig(config: LeaseConfig): ResolvedLeaseConfig {
   assertMethod('scheduler', scheduler, 'now');
   if (events) assertMethod('events', events, 'next');
   const shares = { workerId, failoverTimeMs, maxLeases, assignment, lookIntervalMs, handOverTimeoutMs, requestTimeoutMs };
-  return { ...shares, initialPosition, cleanUp, scheduler, random, notify: sinkOf(events) };
+  return { ...shares, cleanUp, scheduler, random, notify: sinkOf(events) };
 }
 
 function expect(holds: boolean, expectation: string, got: unknown): void {

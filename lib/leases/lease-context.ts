@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { LeasableShard } from '../checkpoints/checkpoint-store.js';
+import type { InitialPosition } from '../values/position.js';
 import type { HeldLeases } from './held-leases.js';
 import type { ResolvedLeaseConfig } from './lease-config.js';
 import type { LeaseObserver } from './lease-observer.js';
@@ -9,6 +10,8 @@ import type { SteadyClock } from './steady-clock.js';
 /** What the parts of one worker's lease keeping share. */
 export interface LeaseContext {
   readonly config: ResolvedLeaseConfig;
+  /** Where a shard begins that nobody has worked on. */
+  readonly initialPosition: InitialPosition;
   readonly port: LeasePort;
   readonly held: HeldLeases;
   readonly observer: LeaseObserver;

@@ -4,7 +4,7 @@ import type { Checkpoint, LeasableShard, LeaseNews, LeasingStore } from '../chec
 import { LeaseLostError } from '../checkpoints/errors.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
 import { InvalidConfigError } from '../values/errors.js';
-import { SHARD_END } from '../values/position.js';
+import { SHARD_END, TRIM_HORIZON, type InitialPosition } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { HeldLease, LossReason } from './held-lease.js';
 import { HeldLeases } from './held-leases.js';
@@ -26,7 +26,7 @@ export interface LeaseStore extends LeasingStore {
   readonly leases$: Observable<readonly LeaseStatus[]>;
   read(shard: ShardIdentity): Observable<Checkpoint | undefined>;
   write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined>;
-  leases(shards$: Observable<readonly LeasableShard[]>): Observable<LeaseNews>;
+  leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition): Observable<LeaseNews>;
   release(shard: ShardIdentity): Observable<undefined>;
 }
 
@@ -45,7 +45,7 @@ export function leaseStore(port: LeasePort, config: ResolvedLeaseConfig): LeaseS
     leases$: leases.statuses$,
     read: (shard) => leases.read(shard),
     write: (checkpoint, shard) => leases.write(checkpoint, shard),
-    leases: (shards$) => leases.coordinate(shards$),
+    leases: (shards$, initialPosition) => leases.coordinate(shards$, initialPosition),
     release: (shard) => leases.release(shard),
   };
 }
@@ -68,6 +68,7 @@ class SharedLeases {
     this.statuses$ = this.#statuses$.asObservable();
     this.#context = {
       config,
+      initialPosition: TRIM_HORIZON,
       port,
       held: new HeldLeases(port, { ...tenancy, onLost }),
       observer: new LeaseObserver(),
@@ -89,14 +90,17 @@ class SharedLeases {
     });
   }
 
-  coordinate(shards$: Observable<readonly LeasableShard[]>): Observable<LeaseNews> {
+  coordinate(shards$: Observable<readonly LeasableShard[]>, initialPosition: InitialPosition = TRIM_HORIZON): Observable<LeaseNews> {
     return defer(() => {
       if (this.#coordinator) throw new InvalidConfigError('leases: a store serves one subscription at a time');
-      const coordinator = new LeaseCoordinator(this.#context, {
-        changed$: this.#changed$,
-        seeShards: (list) => (this.#shards = new Map(list.map((shard) => [shard.shardId, shard]))),
-        looked: (leases) => this.#statuses$.next(leases.map(leaseStatus)),
-      });
+      const coordinator = new LeaseCoordinator(
+        { ...this.#context, initialPosition },
+        {
+          changed$: this.#changed$,
+          seeShards: (list) => (this.#shards = new Map(list.map((shard) => [shard.shardId, shard]))),
+          looked: (leases) => this.#statuses$.next(leases.map(leaseStatus)),
+        },
+      );
       this.#coordinator = coordinator;
       return coordinator.news(shards$).pipe(finalize(() => (this.#coordinator = undefined)));
     });

@@ -1,6 +1,6 @@
-import { AT_TIMESTAMP, LATEST, TRIM_HORIZON } from '../values/position.js';
+import { AT_TIMESTAMP, LATEST, TRIM_HORIZON, type InitialPosition } from '../values/position.js';
 import { isEnded, type LeaseRow, type NewLease } from './lease.js';
-import { newLease, type InitialPosition } from './new-lease.js';
+import { newLease } from './new-lease.js';
 import { byStart, doneShards, type ListedShard } from './listed-shards.js';
 
 /** The rows of a table, by shard. */

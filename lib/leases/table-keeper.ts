@@ -61,12 +61,12 @@ export class TableKeeper {
   }
 
   #makeMissing(): Observable<LeaseRow> {
-    const { observer, shards, config, clock } = this.#context;
+    const { observer, shards, config, clock, initialPosition } = this.#context;
     const rows = observer.rows();
     const byKey = new Map(rows.map((row) => [row.leaseKey, row]));
     const inView = shards() ?? new Map<string, LeasableShard>();
     this.#note(rows, inView);
-    const missing = missingLeases([...inView.values()], byKey, config.initialPosition);
+    const missing = missingLeases([...inView.values()], byKey, initialPosition);
     const nowMs = clock.nowMs();
     const keys = new Set(missing.map(({ leaseKey }) => leaseKey));
     for (const key of this.#missingSinceMs.keys()) if (!keys.has(key)) this.#missingSinceMs.delete(key);

@@ -3,7 +3,7 @@ import { isStart } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { retryFaults } from '../kinesis/retry.js';
 import type { ReadStart } from '../readers/reader.js';
-import { assertPosition, SHARD_END } from '../values/position.js';
+import { assertPosition, AT_TIMESTAMP, LATEST, SHARD_END } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
 import type { ReadyShard } from './shard-graph.js';
@@ -48,6 +48,9 @@ const FROM_HORIZON: ReadStart = { type: 'TRIM_HORIZON' };
 function startOf({ ready, config, firstSeenMs, identity }: OpenShardOptions, checkpoint?: Checkpoint): Observable<Opened['start']> {
   const { startFrom } = config;
   if (checkpoint?.sequenceNumber === SHARD_END) return of('done');
+  // The word that the shard's row says goes before what this process would begin with.
+  if (checkpoint?.sequenceNumber === LATEST) return of({ type: 'AT_TIMESTAMP', timestamp: new Date(firstSeenMs) });
+  if (checkpoint?.sequenceNumber === AT_TIMESTAMP && startFrom instanceof Date) return of({ type: 'AT_TIMESTAMP', timestamp: startFrom });
   if (startFrom === 'TRIM_HORIZON' || checkpoint || ready.hasResumedParent) return of(FROM_HORIZON);
   return hasProgress(ready.unlistedParentIds, identity, config.store).pipe(
     map((parentWasRead) => {

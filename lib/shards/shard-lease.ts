@@ -1,10 +1,12 @@
-import { catchError, defer, EMPTY, from, ignoreElements, type Observable, type Subscription } from 'rxjs';
+import { catchError, defer, EMPTY, from, ignoreElements, NEVER, ReplaySubject, type Observable, type Subscription } from 'rxjs';
 import type { Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 
 /** This worker's lease of one shard, from its grant until it is lost or released. */
 export class ShardLease {
   readonly fencingToken: string;
+  /** Emits when another worker asks for the shard; replays to late subscribers. */
+  readonly asked$: Observable<unknown>;
   readonly #store: LeasingStore;
   readonly #watch: Subscription;
   #isLost = false;
@@ -13,7 +15,10 @@ export class ShardLease {
   constructor(lease: Lease, store: LeasingStore) {
     this.fencingToken = lease.fencingToken;
     this.#store = store;
+    const asked$ = new ReplaySubject<unknown>(1);
+    this.asked$ = asked$;
     this.#watch = from(lease.lost$).subscribe({ next: () => this.#lose(), error: () => undefined });
+    this.#watch.add(from(lease.asked$ ?? NEVER).subscribe({ next: (value) => asked$.next(value), error: () => undefined }));
   }
 
   /** Whether another worker holds it now. */

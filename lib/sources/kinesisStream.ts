@@ -2,6 +2,7 @@ import {
   catchError,
   defer,
   EMPTY,
+  filter,
   finalize,
   from,
   ignoreElements,
@@ -28,11 +29,18 @@ import { listShards } from '../kinesis/listShards.js';
 import type { PortChildShard, PortShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
-import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
+import {
+  resolveShardConfig,
+  SHARD_READING_FIELDS,
+  type ResolvedShardConfig,
+  type ShardReadingConfig,
+  type StartPosition,
+} from '../shards/config.js';
 import type { Shard } from '../shards/shard.js';
 import { ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
 import { ShardLease } from '../shards/shard-lease.js';
 import { ShardLifecycle, type ShardLifecycleOptions } from '../shards/shard-lifecycle.js';
+import { AT_TIMESTAMP, type InitialPosition } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 
 /** How {@link kinesisStream} reads a stream. */
@@ -160,14 +168,27 @@ class StreamReading {
       map(() => this.#graph.unfinished().map(({ shard, isReady }) => ({ ...this.#identityOf(shard), ...leasableFields(shard), isReady }))),
       takeUntil(this.#stop$),
     );
-    return store.leases(shards$).pipe(
-      tap((news) => {
+    return store.leases(shards$, initialPosition(this.#config.startFrom)).pipe(
+      mergeMap((news) => {
         if (news.type === 'ended') this.#endedElsewhere(news.shardId);
-        else this.#granted.set(news.shardId, new ShardLease(news.lease, store));
+        const given$ = news.type === 'granted' ? this.#grant(news.shardId, new ShardLease(news.lease, store)) : EMPTY;
         this.#wake();
+        return given$;
       }),
-      ignoreElements(),
       finalize(() => this.#releaseUnused()),
+    );
+  }
+
+  /** Keeps the lease for when the shard may be read. One that another worker asks for before that is handed over. */
+  #grant(shardId: string, lease: ShardLease): Observable<never> {
+    this.#granted.set(shardId, lease);
+    return lease.asked$.pipe(
+      filter(() => this.#granted.get(shardId) === lease),
+      mergeMap(() => {
+        this.#granted.delete(shardId);
+        const { streamName } = this.#config.stream;
+        return lease.release({ streamName, shardId, parentShardIds: [] });
+      }),
     );
   }
 
@@ -195,7 +216,8 @@ class StreamReading {
       firstSeenMs: this.#firstSeenMs,
       ...(lease && { lease }),
       insistsOnEnd: true,
-      stop$: this.#stop$,
+      // A shard that another worker asks for is drained, checkpointed and released, as at a stop.
+      stop$: lease ? merge(this.#stop$, lease.asked$) : this.#stop$,
       announce: (children) => this.#announce(children),
       released: (_, outcome) => {
         if (outcome) this.#graph.finish(shardId, outcome);
@@ -219,6 +241,11 @@ class StreamReading {
     const areKnown = this.#graph.announce(children.map(graphChild));
     if (!areKnown || children.length === 0) this.#relist$.next();
   }
+}
+
+/** What the row of a shard says that has neither a row nor a parent in view. */
+function initialPosition(startFrom: StartPosition): InitialPosition {
+  return startFrom instanceof Date ? AT_TIMESTAMP : startFrom;
 }
 
 function leasableFields({ closed, startingSequenceNumber }: GraphShard): Pick<LeasableShard, 'closed' | 'startingSequenceNumber'> {

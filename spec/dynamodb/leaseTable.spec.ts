@@ -164,7 +164,6 @@ describe('leaseTable', () => {
       ['a table name with a blank', { tableName: 'my table' }, 'tableName'],
       ['an empty worker id', { workerId: '' }, 'workerId'],
       ['a numeric worker id', { workerId: 7 }, 'workerId'],
-      ['an unknown initial position', { initialPosition: 'SHARD_END' }, 'initialPosition'],
       ['a negative interval', { tablePollIntervalMs: -1 }, 'tablePollIntervalMs'],
       ['an interval that is no number', { tablePollIntervalMs: NaN }, 'tablePollIntervalMs'],
       ['a failover time that is too short', { failoverTimeMs: 99 }, 'failoverTimeMs'],

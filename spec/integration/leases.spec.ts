@@ -7,13 +7,13 @@ import { startDynalite, type DynamoDBService } from '../support/dynamodb-service
 import { buildFleetProgram, startFleetProcess, type FleetLine, type FleetProcess } from '../support/fleet-process.js';
 import { startKinesalite, type KinesisService } from '../support/kinesis-services.js';
 import { TestStream } from '../support/test-stream.js';
-import { until } from '../support/until.js';
+import { SERVICE_DEADLINE_MS, until } from '../support/until.js';
 
 const FAILOVER_MS = 3_000;
 const SHARDS = 8;
 
 describe(`workers in processes of their own, which share ${SHARDS} shards`, function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let kinesis: KinesisService;
   let dynamodb: DynamoDBService;
   let directory: string;
@@ -38,17 +38,19 @@ describe(`workers in processes of their own, which share ${SHARDS} shards`, func
     await Promise.all(fleet.splice(0).map((worker) => worker.kill()));
   });
 
-  const start = (workerId: string): FleetProcess => {
+  const start = (workerId: string, failoverTimeMs = 10_000): FleetProcess => {
     const worker = startFleetProcess(program, {
       ...{ streamName: stream.name, tableName: stream.name, kinesis: kinesis.endpoint, dynamodb: dynamodb.endpoint },
-      ...{ file: join(directory, `${stream.name}-${workerId}`), workerId, failoverTimeMs: FAILOVER_MS },
+      ...{ file: join(directory, `${stream.name}-${workerId}`), workerId, failoverTimeMs },
     });
     fleet.push(worker);
     return worker;
   };
   /** Puts some records each 100 ms. */
   const feed = (): void => {
-    feeding = setInterval(() => (feeds = feeds.then(() => stream.put(16))), 100);
+    feeding = setInterval(() => {
+      feeds = feeds.then(() => stream.put(16));
+    }, 100);
   };
   const stopFeeding = async (): Promise<void> => {
     clearInterval(feeding);
@@ -63,19 +65,29 @@ describe(`workers in processes of their own, which share ${SHARDS} shards`, func
     return [...new Set(held)].map((owner) => held.filter((other) => other === owner).length).sort();
   };
   const balanced = (...counts: number[]) =>
-    until(`the leases are shared as ${counts.join()}`, async () => String(await ownCounts().catch(() => [])) === String(counts));
+    until(
+      `the leases are shared as ${counts.join()}`,
+      async () => String(await ownCounts().catch(() => [])) === String(counts),
+      SERVICE_DEADLINE_MS,
+    );
   const lines = (): FleetLine[] => fleet.flatMap((worker) => worker.lines());
   const records = (): FleetLine[] => lines().filter(({ type }) => type === 'record');
   const allDone = async (): Promise<void> => {
     await stopFeeding();
-    await until('all records are done', () => new Set(records().map(({ sequenceNumber }) => sequenceNumber)).size === stream.count);
+    await until(
+      'all records are done',
+      () => new Set(records().map(({ sequenceNumber }) => sequenceNumber)).size === stream.count,
+      SERVICE_DEADLINE_MS,
+    );
   };
   /** How often records were done again. */
   const repeats = (): number => records().length - new Set(records().map(({ sequenceNumber }) => sequenceNumber)).size;
-  /** For how long nobody was seen to work on the shards of a worker, from `at` on. */
+  /** How long after `at` another worker began to read each of these shards; the emulator's own time is no part of it. */
   const silences = (shardIds: readonly string[], at: number, gone: string): number[] =>
     shardIds.map((shardId) => {
-      const next = records().filter((line) => line.shardId === shardId && line.at > at && line.workerId !== gone);
+      const next = lines().filter(
+        (line) => line.type === 'shardStarted' && line.shardId === shardId && line.at > at && line.workerId !== gone,
+      );
       return Math.min(...next.map((line) => line.at)) - at;
     });
   const shardsOf = (worker: FleetProcess): string[] => [
@@ -85,11 +97,11 @@ describe(`workers in processes of their own, which share ${SHARDS} shards`, func
     const { Items = [] } = await dynamodb.client().send(new ScanCommand({ TableName: stream.name, ConsistentRead: true }));
     return Items.flatMap((row) => (row.leaseOwner?.S === workerId ? row.leaseKey!.S! : []));
   };
-  const three = async (): Promise<FleetProcess[]> => {
+  const three = async (failoverTimeMs?: number): Promise<FleetProcess[]> => {
     feed();
-    const workers = ['w1', 'w2', 'w3'].map(start);
+    const workers = ['w1', 'w2', 'w3'].map((workerId) => start(workerId, failoverTimeMs));
     await balanced(2, 3, 3);
-    await until('all have worked', () => workers.every((worker) => shardsOf(worker).length > 0));
+    await until('all have worked', () => workers.every((worker) => shardsOf(worker).length > 0), SERVICE_DEADLINE_MS);
     return workers;
   };
 
@@ -103,15 +115,14 @@ describe(`workers in processes of their own, which share ${SHARDS} shards`, func
   });
 
   it('reads on within the failover time and 2 s when one is killed', async () => {
-    const [victim] = await three();
+    const [victim] = await three(FAILOVER_MS);
     const orphans = await heldBy('w1');
     const at = Date.now();
     await victim!.kill();
     await balanced(4, 4);
-    await until('all shards are read', () => Math.max(...silences(orphans, at, 'w1')) < Infinity);
+    await until('all shards are read', () => Math.max(...silences(orphans, at, 'w1')) < Infinity, SERVICE_DEADLINE_MS);
     expect(Math.max(...silences(orphans, at, 'w1'))).to.be.below(FAILOVER_MS + 2_000);
     await allDone();
-    console.log('      kill -9: silent for', silences(orphans, at, 'w1').join(', '), 'ms; repeated', repeats());
   });
 
   it('reads on in less than a second, and repeats nothing, when one is stopped', async () => {
@@ -119,23 +130,28 @@ describe(`workers in processes of their own, which share ${SHARDS} shards`, func
     const orphans = await heldBy('w1');
     const at = Date.now();
     await victim!.stop();
-    const tookMs = Date.now() - at;
     await balanced(4, 4);
-    await until('all shards are read', () => Math.max(...silences(orphans, at, 'w1')) < Infinity);
+    await until('all shards are read', () => Math.max(...silences(orphans, at, 'w1')) < Infinity, SERVICE_DEADLINE_MS);
     await allDone();
-    console.log('      SIGTERM: ended after', tookMs, 'ms; silent for', silences(orphans, at, 'w1').join(', '), 'ms');
     expect(repeats()).to.equal(0);
-    expect(Math.max(...silences(orphans, at, 'w1'))).to.be.below(1_500);
+    // From the moment at which it had finished with a shard.
+    const released = victim!.lines().filter(({ type }) => type === 'leaseReleased');
+    expect(released.map(({ shardId }) => shardId)).to.have.members(orphans);
+    expect(Math.max(...released.flatMap((line) => silences([line.shardId!], line.at, 'w1')))).to.be.below(1_000);
   });
 
   it('stops its work, and writes nothing, when it comes back from a pause longer than the failover time', async () => {
-    const [sleeper] = await three();
+    const [sleeper] = await three(FAILOVER_MS);
     const orphans = await heldBy('w1');
     sleeper!.signal('SIGSTOP');
-    await until('the others have its shards', async () => (await heldBy('w1')).length === 0);
+    await until('the others have its shards', async () => (await heldBy('w1')).length === 0, SERVICE_DEADLINE_MS);
     const at = Date.now();
     sleeper!.signal('SIGCONT');
-    await until('it has lost its leases', () => sleeper!.lines().filter(({ type }) => type === 'leaseLost').length >= orphans.length);
+    await until(
+      'it has lost its leases',
+      () => sleeper!.lines().filter(({ type }) => type === 'leaseLost').length >= orphans.length,
+      SERVICE_DEADLINE_MS,
+    );
     const afterwards = sleeper!.lines().filter((line) => line.at >= at);
     const lostAt = Math.max(...afterwards.filter(({ type }) => type === 'leaseLost').map((line) => line.at));
     const written = afterwards.filter(
@@ -143,7 +159,8 @@ describe(`workers in processes of their own, which share ${SHARDS} shards`, func
     );
     expect(written).to.deep.equal([]);
     const worked = afterwards.filter(({ type, shardId, at: when }) => type === 'record' && orphans.includes(shardId!) && when <= lostAt);
-    console.log('      SIGSTOP: gave up', lostAt - at, 'ms after SIGCONT, having worked on', worked.length, 'records');
+    // What was in its last step when it was stopped may still come out.
+    expect(worked.length).to.be.below(100);
     await allDone();
     await balanced(2, 3, 3);
   });
@@ -154,7 +171,7 @@ describe(`workers in processes of their own, which share ${SHARDS} shards`, func
     await balanced(2, 2, 2, 2);
     for (const [index, worker] of fleet.slice(0, 4).entries()) {
       start(`w${index + 5}`);
-      await until('the new one reads', () => shardsOf(fleet.at(-1)!).length > 0);
+      await until('the new one reads', () => shardsOf(fleet.at(-1)!).length > 0, SERVICE_DEADLINE_MS);
       await worker.stop();
     }
     await balanced(2, 2, 2, 2);

@@ -17,6 +17,7 @@ import {
 import type { LeasableShard, Lease } from '../../lib/checkpoints/checkpoint-store.js';
 import type { LeaseConfig } from '../../lib/leases/lease-config.js';
 import type { LeaseStore } from '../../lib/leases/leaseStore.js';
+import type { InitialPosition } from '../../lib/values/position.js';
 import type { LeaseEvent } from '../../lib/monitoring/lease-events.js';
 import { fakeLeases, type FakeLeases } from '../../lib/testing/leases/fakeLeases.js';
 import type { MarbleHelpers } from '../../lib/testing/marbles/marbles.js';
@@ -65,6 +66,8 @@ export interface FleetWorker {
 
 export interface FleetConfig extends Omit<LeaseConfig, 'workerId' | 'scheduler' | 'events'> {
   readonly scheduler: SchedulerLike;
+  /** Where a shard begins. */
+  readonly initialPosition?: InitialPosition;
   /** How long the work on a shard takes to end. @defaultValue 0 */
   readonly drainMs?: number;
   /** Whether the worker hands over when it is asked. @defaultValue true */
@@ -75,7 +78,7 @@ const numberOf = (shardId: string): number => Number(shardId.slice(-12));
 
 /** Starts a worker of a fleet. */
 export function startWorker(table: FakeLeases, id: string, shards: readonly LeasableShard[], config: FleetConfig): FleetWorker {
-  const { scheduler, drainMs = 0, answers = true, ...leasing } = config;
+  const { scheduler, drainMs = 0, answers = true, initialPosition, ...leasing } = config;
   const isDead = { value: false };
   const events: LeaseEvent[] = [];
   const news: string[] = [];
@@ -91,7 +94,7 @@ export function startWorker(table: FakeLeases, id: string, shards: readonly Leas
       defer(() => of(held.get(numberOf(shard.shardId)) === lease && held.delete(numberOf(shard.shardId)))),
     );
   const shardOf = (shardId: string): LeasableShard => leasable(numberOf(shardId));
-  const subscription: Subscription = store.leases(shards$).subscribe({
+  const subscription: Subscription = store.leases(shards$, initialPosition).subscribe({
     next: (item) => {
       const number = numberOf(item.shardId);
       note(`${item.type} ${number}`);

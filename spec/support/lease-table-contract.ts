@@ -28,6 +28,7 @@ import { leaseTable, type LeaseTable, type LeaseTableConfig } from '../../lib/dy
 import { isInvalidConfig, isInvalidValue } from '../../lib/values/errors.js';
 import { checkpointOf, checkpointStoreContract, childrenOf, errorOf, readFrom, shardNamed, writeTo } from './checkpoint-store-contract.js';
 import type { LeaseEvent } from '../../lib/monitoring/lease-events.js';
+import type { InitialPosition } from '../../lib/values/position.js';
 import type { DynamoDBService } from './dynamodb-services.js';
 import { faultyHandler } from './faulty-client.js';
 import type { ShardIdentity } from '../../lib/values/shard-id.js';
@@ -57,14 +58,14 @@ export function leaseTableContract(service: () => DynamoDBService): void {
     views.clear();
   });
   /** Has the store see a shard, and waits until it has its lease. */
-  const take = (store: LeaseTable, of: ShardIdentity = shard): Promise<Lease> => {
+  const take = (store: LeaseTable, of: ShardIdentity = shard, initialPosition?: InitialPosition): Promise<Lease> => {
     const leasable = { ...of, closed: false, startingSequenceNumber: '0', isReady: true };
     const view = views.get(store) ?? {
       shards$: new BehaviorSubject<readonly LeasableShard[]>([leasable]),
       news$: new ReplaySubject<LeaseNews>(Infinity),
     };
     if (views.has(store)) view.shards$.next([...view.shards$.value, leasable]);
-    else subscriptions.push(store.leases(view.shards$).subscribe(view.news$));
+    else subscriptions.push(store.leases(view.shards$, initialPosition).subscribe(view.news$));
     views.set(store, view);
     const granted$ = view.news$.pipe(
       filter((news) => news.type === 'granted'),
@@ -210,7 +211,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
 
     for (const initialPosition of ['LATEST', 'AT_TIMESTAMP'] as const) {
       it(`begin at ${initialPosition} where the application does`, async () => {
-        await take(worker('w1', { initialPosition }));
+        await take(worker('w1'), shard, initialPosition);
         expect((await rowOf())?.checkpoint).to.deep.equal({ S: initialPosition });
       });
     }
