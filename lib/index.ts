@@ -1,6 +1,6 @@
 // Values
 export type { KinesisRecord } from './values/record.js';
-export { comparePositions, type Position } from './values/position.js';
+export { comparePositions, type InitialPosition, type Position } from './values/position.js';
 export {
   mergeAdjacentRanges,
   SequenceNumberRanges,
@@ -51,6 +51,7 @@ export { memoryCheckpoints } from './checkpoints/memoryCheckpoints.js';
 
 // Monitoring
 export type * from './monitoring/events.js';
+export type * from './monitoring/lease-events.js';
 
 // Errors
 export {

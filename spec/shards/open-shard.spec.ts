@@ -121,6 +121,24 @@ describe('openShard', () => {
       ready({}, true),
       horizon,
     ],
+    [
+      'TRIM_HORIZON in its row, whatever this process would begin with',
+      { startFrom: 'LATEST', store: storeWith(checkpointAt('TRIM_HORIZON')) },
+      ready({}, true),
+      horizon,
+    ],
+    [
+      'AT_TIMESTAMP in its row, the time that this process is given',
+      { startFrom: new Date(5), store: storeWith(checkpointAt('AT_TIMESTAMP')) },
+      ready({}, false),
+      { type: 'AT_TIMESTAMP', timestamp: new Date(5) },
+    ],
+    [
+      'AT_TIMESTAMP in its row, of which this process is given no time: all of it',
+      { startFrom: 'LATEST', store: storeWith(checkpointAt('AT_TIMESTAMP')) },
+      ready({}, true),
+      horizon,
+    ],
     ['SHARD_END: done', { startFrom: 'LATEST', store: storeWith(checkpointAt('SHARD_END')) }, ready({}, true), 'done'],
   ];
   for (const [name, config, one, start] of rules) {
@@ -129,13 +147,15 @@ describe('openShard', () => {
     });
   }
 
+  it('begins at the newest record where the row says LATEST, also if this process would begin at the oldest', () => {
+    const start = opened({ startFrom: 'TRIM_HORIZON', store: storeWith(checkpointAt('LATEST')) }, ready())?.start;
+    expect(start).to.include({ type: 'AT_TIMESTAMP' });
+  });
+
   it('gives the checkpoint as it is, but not a word that says only where to begin', () => {
     expect(opened({ store: storeWith(checkpointAt('7')) }, ready())?.checkpoint).to.deep.equal(checkpointAt('7'));
     for (const word of ['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP'])
-      expect(opened({ startFrom: 'LATEST', store: storeWith(checkpointAt(word)) }, ready())).to.deep.equal({
-        checkpoint: undefined,
-        start: horizon,
-      });
+      expect(opened({ startFrom: 'LATEST', store: storeWith(checkpointAt(word)) }, ready())?.checkpoint).to.equal(undefined);
     expect(opened({ store: storeWith(checkpointAt('SHARD_END')) }, ready())?.checkpoint).to.deep.equal(checkpointAt('SHARD_END'));
     expect(opened({ store: storeWith(undefined) }, ready())?.checkpoint).to.equal(undefined);
   });
