@@ -4,14 +4,18 @@ import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoi
 import type { ReadyShard } from '../../lib/shards/shard-graph.js';
 import { resolveShardConfig } from '../../lib/shards/config.js';
 import type { KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
+import type { StartPosition } from '../../lib/shards/config.js';
 import { openShard, type Opened } from '../../lib/shards/open-shard.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
+import { isForeignCheckpoint } from '../../lib/checkpoints/errors.js';
+import { isRangeExpired } from '../../lib/kinesis/errors.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { isInvalidValue } from '../../lib/values/errors.js';
 import { fastReading, identityOf } from '../support/fast-reading.js';
 
 const hashKeyRange = { startingHashKey: '0', endingHashKey: '1' };
-const shard = identityOf(0);
+const shard = { ...identityOf(0), startingSequenceNumber: '0' };
 
 function ready(fields: Partial<ReadyShard> = {}, closed = false): ReadyShard {
   return {
@@ -26,9 +30,9 @@ function ready(fields: Partial<ReadyShard> = {}, closed = false): ReadyShard {
 
 const checkpointAt = (sequenceNumber: string): Checkpoint => ({ ...identityOf(0), sequenceNumber, subSequenceNumber: 0 });
 const storeWith = (checkpoint: Checkpoint | undefined): CheckpointStore => ({ read: () => of(checkpoint), write: () => EMPTY });
-/** A store with a checkpoint of these shards alone, and so of none that is opened here. */
+/** A store that has these shards read to their end, and so none that is opened here. */
 const storeOf = (...shardIds: readonly string[]): CheckpointStore => ({
-  read: ({ shardId }) => of(shardIds.includes(shardId) ? { ...checkpointAt('7'), shardId } : undefined),
+  read: ({ shardId }) => of(shardIds.includes(shardId) ? { ...checkpointAt('SHARD_END'), shardId } : undefined),
   write: () => EMPTY,
 });
 
@@ -69,13 +73,13 @@ describe('openShard', () => {
       horizon,
     ],
     [
-      'a Date, a parent out of view with a checkpoint: its beginning',
+      'a Date, a parent out of view that was read: its beginning',
       { startFrom: date, store: storeOf('p') },
       ready({ unlistedParentIds: ['p'] }),
       horizon,
     ],
     [
-      'a Date, the second of two parents out of view with a checkpoint: its beginning',
+      'a Date, the second of two parents out of view that was read: its beginning',
       { startFrom: date, store: storeOf('q') },
       ready({ unlistedParentIds: ['p', 'q'] }),
       horizon,
@@ -92,19 +96,19 @@ describe('openShard', () => {
     ['LATEST, appeared later: its beginning', { startFrom: 'LATEST' }, ready({ initial: false }), horizon],
     ['LATEST, a parent out of view, no store: the pinned moment', { startFrom: 'LATEST' }, ready({ unlistedParentIds: ['p'] }), moment],
     [
-      'LATEST, a parent out of view with a checkpoint: its beginning',
+      'LATEST, a parent out of view that was read: its beginning',
       { startFrom: 'LATEST', store: storeOf('p') },
       ready({ unlistedParentIds: ['p'] }, true),
       horizon,
     ],
     [
-      'LATEST, the first of two parents out of view with a checkpoint: its beginning',
+      'LATEST, the first of two parents out of view that was read: its beginning',
       { startFrom: 'LATEST', store: storeOf('p') },
       ready({ unlistedParentIds: ['p', 'q'] }, true),
       horizon,
     ],
     [
-      'LATEST, the second of two parents out of view with a checkpoint: its beginning',
+      'LATEST, the second of two parents out of view that was read: its beginning',
       { startFrom: 'LATEST', store: storeOf('q') },
       ready({ unlistedParentIds: ['p', 'q'] }, true),
       horizon,
@@ -121,24 +125,6 @@ describe('openShard', () => {
       ready({}, true),
       horizon,
     ],
-    [
-      'TRIM_HORIZON in its row, whatever this process would begin with',
-      { startFrom: 'LATEST', store: storeWith(checkpointAt('TRIM_HORIZON')) },
-      ready({}, true),
-      horizon,
-    ],
-    [
-      'AT_TIMESTAMP in its row, the time that this process is given',
-      { startFrom: new Date(5), store: storeWith(checkpointAt('AT_TIMESTAMP')) },
-      ready({}, false),
-      { type: 'AT_TIMESTAMP', timestamp: new Date(5) },
-    ],
-    [
-      'AT_TIMESTAMP in its row, of which this process is given no time: all of it',
-      { startFrom: 'LATEST', store: storeWith(checkpointAt('AT_TIMESTAMP')) },
-      ready({}, true),
-      horizon,
-    ],
     ['SHARD_END: done', { startFrom: 'LATEST', store: storeWith(checkpointAt('SHARD_END')) }, ready({}, true), 'done'],
   ];
   for (const [name, config, one, start] of rules) {
@@ -147,17 +133,100 @@ describe('openShard', () => {
     });
   }
 
-  it('begins at the newest record where the row says LATEST, also if this process would begin at the oldest', () => {
-    const start = opened({ startFrom: 'TRIM_HORIZON', store: storeWith(checkpointAt('LATEST')) }, ready())?.start;
-    expect(start).to.include({ type: 'AT_TIMESTAMP' });
+  it('goes by the word of the row, whatever this process would begin with', () => {
+    const startAt = (word: string, startFrom: StartPosition) => opened({ startFrom, store: storeWith(checkpointAt(word)) }, ready())?.start;
+    expect(startAt('TRIM_HORIZON', 'LATEST')).to.deep.equal(horizon);
+    expect(startAt('LATEST', 'TRIM_HORIZON')).to.include({ type: 'AT_TIMESTAMP' });
+    expect(startAt('AT_TIMESTAMP', new Date(5))).to.deep.equal({ type: 'AT_TIMESTAMP', timestamp: new Date(5) });
+    // Of a time that only others know: all of it.
+    expect(startAt('AT_TIMESTAMP', 'LATEST')).to.deep.equal(horizon);
   });
 
   it('gives the checkpoint as it is, but not a word that says only where to begin', () => {
     expect(opened({ store: storeWith(checkpointAt('7')) }, ready())?.checkpoint).to.deep.equal(checkpointAt('7'));
     for (const word of ['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP'])
       expect(opened({ startFrom: 'LATEST', store: storeWith(checkpointAt(word)) }, ready())?.checkpoint).to.equal(undefined);
-    expect(opened({ store: storeWith(checkpointAt('SHARD_END')) }, ready())?.checkpoint).to.deep.equal(checkpointAt('SHARD_END'));
+    expect(opened({ store: storeWith(checkpointAt('SHARD_END')) }, ready({}, true))?.checkpoint).to.deep.equal(checkpointAt('SHARD_END'));
     expect(opened({ store: storeWith(undefined) }, ready())?.checkpoint).to.equal(undefined);
+  });
+
+  describe('when a parent that is no longer listed was read in part', () => {
+    const store: CheckpointStore = {
+      read: ({ shardId }) => of(shardId === 'q' ? { ...checkpointAt('7'), shardId: 'q' } : undefined),
+      write: () => EMPTY,
+    };
+    const child = ready({ unlistedParentIds: ['p', 'q'] });
+    for (const startFrom of ['TRIM_HORIZON', 'LATEST', date] as const) {
+      it(`fails with what is gone, from ${String(startFrom instanceof Date ? 'a Date' : startFrom)}`, () => {
+        let error: unknown;
+        openWith({ startFrom, store }, child).subscribe({ error: (e: unknown) => (error = e) });
+        expect(error).to.satisfy(isRangeExpired);
+        expect(error).to.have.deep.property('gap', {
+          streamName: 'stream',
+          shardId: 'q',
+          from: { sequenceNumber: '7', subSequenceNumber: 0 },
+        });
+      });
+
+      it(`begins at the child's beginning when onGap says to continue, and tells of the gap, from ${String(startFrom instanceof Date ? 'a Date' : startFrom)}`, () => {
+        const events: KinesisEvent[] = [];
+        const config = { startFrom, store, onGap: 'continue' as const, events: { next: (event: KinesisEvent) => void events.push(event) } };
+        expect(opened(config, child)?.start).to.deep.equal(horizon);
+        expect(events).to.deep.equal([
+          { type: 'gap', streamName: 'stream', shardId: 'q', from: { sequenceNumber: '7', subSequenceNumber: 0 } },
+        ]);
+      });
+    }
+
+    it('does not look at the parents of a shard that has a checkpoint of its own', () => {
+      const both: CheckpointStore = { read: ({ shardId }) => of({ ...checkpointAt('7'), shardId }), write: () => EMPTY };
+      expect(opened({ startFrom: 'LATEST', store: both }, child)?.checkpoint).to.include({ sequenceNumber: '7' });
+    });
+  });
+
+  describe('checks that the checkpoint is of this shard: it', () => {
+    const errorOf = (checkpoint: Checkpoint, closed = false, startingSequenceNumber: string | undefined = '100'): unknown => {
+      let result: unknown = 'opened';
+      openShard({
+        identity: { ...shard, startingSequenceNumber: startingSequenceNumber || undefined },
+        ready: ready({}, closed),
+        config: resolveShardConfig(fastReading(fakeKinesis({ shards: {} }), { store: storeWith(checkpoint) })),
+        firstSeenMs: 77,
+      }).subscribe({ error: (error: unknown) => (result = error) });
+      return result;
+    };
+
+    it('takes one that was stored for the shard that begins here, also its end', () => {
+      expect(errorOf({ ...checkpointAt('150'), shardStart: '100' })).to.equal('opened');
+      expect(errorOf({ ...checkpointAt('SHARD_END'), shardStart: '100' })).to.equal('opened');
+    });
+
+    for (const word of ['150', '50', 'SHARD_END']) {
+      it(`refuses ${word} of one that begins elsewhere, as in a stream that was made again`, () => {
+        const error = errorOf({ ...checkpointAt(word), shardStart: '99' }, true);
+        expect(error).to.satisfy(isForeignCheckpoint);
+        expect(error).to.deep.include({ shardStart: '100', retriable: false, shardId: shard.shardId });
+        expect((error as Error).message)
+          .to.include(word)
+          .and.include('99')
+          .and.include('begins at 100');
+      });
+    }
+
+    it('without that word (a row of KCL) takes a number within the shard, and refuses one before it', () => {
+      expect(errorOf(checkpointAt('100'))).to.equal('opened');
+      expect(errorOf(checkpointAt('99'))).to.satisfy(isForeignCheckpoint);
+    });
+
+    it('without that word takes the end of a closed shard, and refuses that of one that is listed as open', () => {
+      expect(errorOf(checkpointAt('SHARD_END'), true)).to.equal('opened');
+      expect(errorOf(checkpointAt('SHARD_END'), false)).to.satisfy(isForeignCheckpoint);
+    });
+
+    it('takes the words that say only where to begin, and anything where the shard is not listed', () => {
+      expect(errorOf(checkpointAt('TRIM_HORIZON'))).to.equal('opened');
+      expect(errorOf({ ...checkpointAt('7'), shardStart: '99' }, false, '')).to.equal('opened');
+    });
   });
 
   it('reads once, also a store that emits nothing, more, or nothing that is good', () => {
