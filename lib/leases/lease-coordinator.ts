@@ -12,12 +12,15 @@ import {
   Subject,
   switchMap,
   take,
+  throwError,
   takeUntil,
   tap,
   type Observable,
 } from 'rxjs';
 import type { LeasableShard, LeaseNews } from '../checkpoints/checkpoint-store.js';
+import { faultKind, type FaultKinds } from '../internal/aws-errors.js';
 import { delayOf } from '../internal/delay.js';
+import { isRxKinesisError } from '../values/errors.js';
 import { Kcl3Member } from './kcl3-member.js';
 import type { LeaseContext } from './lease-context.js';
 import type { ObservedLease } from './lease-observer.js';
@@ -27,6 +30,9 @@ import { LeaseTaker } from './lease-taker.js';
 import { doneShards } from './listed-shards.js';
 import { lookIntervalMs } from './lookIntervalMs.js';
 import { TableKeeper } from './table-keeper.js';
+
+/** A table that was deleted is made anew. */
+const PASSING: FaultKinds = { ResourceNotFoundException: 'transient' };
 
 /** Whom a coordinator tells. */
 export interface CoordinatorHooks {
@@ -58,6 +64,7 @@ export class LeaseCoordinator {
   #isDraining = false;
   #isLookDue = false;
   #failures = 0;
+  #hasLooked = false;
 
   constructor(context: LeaseContext, hooks: CoordinatorHooks) {
     this.#context = context;
@@ -126,9 +133,11 @@ export class LeaseCoordinator {
     );
   }
 
-  /** The next look tries again, later each time. */
+  /** The next look tries again, later each time. What stays as it is, such as a table of another kind, is an error unless a look has succeeded. */
   #failed(action: 'keep' | 'look', error: unknown): Observable<never> {
     const { notify, workerId } = this.#context.config;
+    const isLasting = isRxKinesisError(error) ? 'retriable' in error && error.retriable === false : faultKind(error, PASSING) === 'fatal';
+    if (action === 'look' && !this.#hasLooked && isLasting) return throwError(() => error);
     notify({ type: 'leaseRequestFailed', workerId, action, attempt: ++this.#failures, error });
     return EMPTY;
   }
@@ -151,6 +160,7 @@ export class LeaseCoordinator {
     observer.observe(view.leases, nowMs);
     held.forget((shardId) => shards()?.has(shardId) ?? true);
     this.#member.look(view);
+    this.#hasLooked = true;
     for (const lease of held.open()) {
       const row = observer.rowOf(lease.shardId);
       if (row) lease.see(row);

@@ -176,6 +176,21 @@ describe('the leases of a fleet', () => {
   );
 
   it(
+    'are an error where the very first look is refused for good, and are tried again where that passes',
+    marbles((helpers) => {
+      const { start, run, table, workers } = fleetOf(helpers, leasables(2));
+      table.fail('w1', Object.assign(new Error(), { name: 'AccessDeniedException' }));
+      table.fail('w2', Object.assign(new Error(), { name: 'ThrottlingException' }));
+      run(3_000, {
+        0: () => ['w1', 'w2'].forEach((id) => start(id)),
+        500: () => table.heal('w2'),
+      });
+      expect(workers[0]!.news.map((text) => text.split(' ')[1])).to.deep.equal(['error']);
+      expect(newsOf(workers[1]!, 'granted')).to.have.length(2);
+    }),
+  );
+
+  it(
     'are not lost by requests that fail for a while',
     marbles((helpers) => {
       const { start, run, table, workers } = fleetOf(helpers, leasables(2));
