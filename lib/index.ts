@@ -1,12 +1,8 @@
 // Values
 export type { KinesisRecord } from './values/record.js';
 export { comparePositions, type InitialPosition, type Position } from './values/position.js';
-export {
-  mergeAdjacentRanges,
-  SequenceNumberRanges,
-  type SequenceNumberRange,
-  type SequenceNumberRangesJson,
-} from './values/sequence-range.js';
+export { mergeAdjacentRanges, type RangeToRead, type SequenceNumberRange, type SequenceNumberRangesJson } from './values/sequence-range.js';
+export { SequenceNumberRanges } from './values/ranges-json.js';
 export { blockId, makeBlock, type Block } from './values/block.js';
 
 // Sources
@@ -54,6 +50,7 @@ export type * from './monitoring/events.js';
 export type * from './monitoring/lease-events.js';
 
 // Errors
+export { rawErrorOf } from './internal/aws-fault.js';
 export {
   InvalidConfigError,
   InvalidValueError,

@@ -8,6 +8,12 @@ import { retryFaults } from '../kinesis/retry.js';
 import { PageContinuity } from './page-continuity.js';
 import { budgetKey, bytesOf, type ReadContext, type ReadStart, type ShardPage } from './reader.js';
 
+/** Where a {@link ShardCursor} stands. */
+export interface CursorPlace {
+  readonly start: ReadStart;
+  readonly iterator: string | undefined;
+}
+
 /**
  * Reads a shard with GetRecords: keeps the iterator, and opens a new one where reading stands when it has expired.
  *
@@ -23,10 +29,15 @@ export class ShardCursor {
     this.#continuity = new PageContinuity(context, start);
   }
 
-  /** Starts elsewhere: the next read opens a new iterator there. */
-  seek(start: ReadStart): void {
+  /** Where reading stands, and the iterator that reads on from there, if one is open. */
+  get place(): CursorPlace {
+    return { start: this.#continuity.start, iterator: this.#iterator };
+  }
+
+  /** Starts elsewhere: with an iterator that has come from there without a gap, else the next read opens a new one. */
+  seek(start: ReadStart, iterator?: string): void {
     this.#continuity.seek(start);
-    this.#iterator = undefined;
+    this.#iterator = iterator;
   }
 
   /** Reads one page of at most `limit` records, within the budget, trying faults that pass again. */
@@ -66,7 +77,7 @@ export class ShardCursor {
     return {
       records: records === 'stuck' ? [] : records,
       bytes,
-      millisBehindLatest: page.MillisBehindLatest ?? 0,
+      millisBehindLatest: page.MillisBehindLatest,
       ended,
       childShards: page.ChildShards ?? [],
     };

@@ -47,6 +47,40 @@ function closed(script: Partial<FakeScript> = {}): FakeKinesis {
 }
 
 describe('ShardCursor', () => {
+  it(
+    'says where it stands, and continues elsewhere with an iterator that was open there',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abcde|)^' } });
+      const cursor = new ShardCursor(readContext(kinesis), HORIZON);
+      const other = new ShardCursor(readContext(kinesis), HORIZON);
+      const text$ = cursor.read(2).pipe(
+        tap(() => other.seek(cursor.place.start, cursor.place.iterator)),
+        concatMap((page) => other.read(2).pipe(map((next) => `${pageText(page)} ${pageText(next)}`))),
+      );
+      expectObservable(text$).toBe('(t|)', { t: 'ab cd' });
+      flush();
+      expect(cursor.place.start).to.deep.equal(after(2));
+      expect(iterators(kinesis)).to.deep.equal(['TRIM_HORIZON']);
+    }),
+  );
+
+  it(
+    'opens an iterator of its own where the one that it was given has expired',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abcde|)^' }, expireIteratorsAtMs: [5] });
+      const cursor = new ShardCursor(readContext(kinesis), HORIZON);
+      const text$ = cursor.read(2).pipe(
+        concatMap(() => timer(10)),
+        tap(() => cursor.seek(cursor.place.start, cursor.place.iterator)),
+        concatMap(() => cursor.read(2)),
+        map(pageText),
+      );
+      expectObservable(text$).toBe('10ms (t|)', { t: 'c' });
+      flush();
+      expect(iterators(kinesis)).to.deep.equal(['TRIM_HORIZON', 'AT_SEQUENCE_NUMBER 2']);
+    }),
+  );
+
   describe('begins', () => {
     const starts: Readonly<Record<string, readonly [start: ReadStart, iterator: string, text: string]>> = {
       'at the oldest record': [HORIZON, 'TRIM_HORIZON', 'abcde|'],
