@@ -9,6 +9,7 @@ const mayImport = {
   monitoring: ['values', 'internal'],
   checkpoints: ['values', 'internal'],
   blocks: ['values', 'internal', 'monitoring'],
+  leases: ['values', 'internal', 'monitoring', 'checkpoints'],
   kinesis: ['values', 'internal', 'monitoring'],
   readers: ['values', 'internal', 'monitoring', 'checkpoints', 'kinesis'],
   tracking: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers'],
@@ -28,10 +29,10 @@ const mayImport = {
     'shards',
     'blocks',
   ],
-  dynamodb: ['values', 'internal', 'checkpoints'],
+  dynamodb: ['values', 'internal', 'checkpoints', 'leases'],
   level: ['values', 'internal', 'checkpoints', 'blocks'],
   s3: ['values', 'internal', 'blocks'],
-  testing: ['values', 'kinesis', 'checkpoints'],
+  testing: ['values', 'kinesis', 'checkpoints', 'leases'],
 };
 
 const boundaries = Object.entries(mayImport).map(([folder, others]) => ({

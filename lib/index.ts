@@ -1,6 +1,6 @@
 // Values
 export type { KinesisRecord } from './values/record.js';
-export { comparePositions, type Position } from './values/position.js';
+export { comparePositions, type InitialPosition, type Position } from './values/position.js';
 export { mergeAdjacentRanges, type RangeToRead, type SequenceNumberRange, type SequenceNumberRangesJson } from './values/sequence-range.js';
 export { SequenceNumberRanges } from './values/ranges-json.js';
 export { blockId, makeBlock, type Block } from './values/block.js';
@@ -57,6 +57,7 @@ export type { StorageLevel } from './blocks/storage-level.js';
 
 // Monitoring
 export type * from './monitoring/events.js';
+export type * from './monitoring/lease-events.js';
 
 // Errors
 export { rawErrorOf } from './internal/aws-fault.js';

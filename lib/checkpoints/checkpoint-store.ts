@@ -1,5 +1,5 @@
 import type { Observable, ObservableInput } from 'rxjs';
-import type { Position } from '../values/position.js';
+import type { InitialPosition, Position } from '../values/position.js';
 import type { SequenceNumberRange, SequenceNumberRanges } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 
@@ -67,8 +67,9 @@ export interface LeasingStore extends CheckpointStore {
    *
    * @param shards$ - emits all shards in view whenever they change. When it completes no more leases are granted; those that
    *   are held stay so until they are released. Unsubscribing ends the renewals.
+   * @param initialPosition - where a shard begins that nobody has worked on and that descends from none that was. A `read` gives it then.
    */
-  leases(shards$: Observable<readonly LeasableShard[]>): Observable<LeaseNews>;
+  leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition): Observable<LeaseNews>;
   /** Gives the shard up, so that another worker may take it at once. */
   release(shard: ShardIdentity): ObservableInput<unknown>;
 }
@@ -79,6 +80,11 @@ export interface Lease {
   readonly fencingToken: string;
   /** Emits once if the tenure ends against this worker's will. */
   readonly lost$: ObservableInput<unknown>;
+  /**
+   * Emits once when another worker asks for the shard: its work is to be drained, checkpointed and released. Whoever does not do so in
+   * time loses the lease. A store that cannot ask leaves it out.
+   */
+  readonly asked$?: ObservableInput<unknown>;
 }
 
 /** Whether the store also coordinates workers. */

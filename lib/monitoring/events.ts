@@ -1,5 +1,6 @@
 import type { Position } from '../values/position.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
+import type { LeaseEvent } from './lease-events.js';
 
 /** Which shard an event is about. */
 export interface ShardEvent {
@@ -187,6 +188,7 @@ export type KinesisEvent =
   | CheckpointWrittenEvent
   | DiscoveryFailedEvent
   | GapEvent
+  | LeaseEvent
   | PageReadEvent
   | ReadRetryEvent
   | ReaderPausedEvent

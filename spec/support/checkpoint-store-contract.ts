@@ -26,6 +26,19 @@ export function shardNamed(shardId = 'shardId-000000000000', fields: Partial<Sha
   return { streamName: 'flights', shardId, parentShardIds: [], hashKeyRange, ...fields };
 }
 
+/** What the shard of {@link shardNamed} becomes by a split. */
+export function childrenOf(shardId: string): NonNullable<ShardIdentity['childShards']> {
+  const middle = 2n ** 127n;
+  return [
+    { shardId: 'shardId-000000000101', from: 0n, to: middle - 1n },
+    { shardId: 'shardId-000000000102', from: middle, to: 2n ** 128n - 1n },
+  ].map(({ shardId: child, from: start, to }) => ({
+    shardId: child,
+    parentShardIds: [shardId],
+    hashKeyRange: { startingHashKey: String(start), endingHashKey: String(to) },
+  }));
+}
+
 /** A checkpoint of a shard. */
 export function checkpointOf(shard: ShardIdentity, sequenceNumber: string, subSequenceNumber = 0): Checkpoint {
   return { streamName: shard.streamName, shardId: shard.shardId, sequenceNumber, subSequenceNumber };
@@ -51,7 +64,7 @@ export async function errorOf(action: Promise<unknown>): Promise<unknown> {
 
 /** What every checkpoint store must do. `open` gives each test an empty store. */
 export function checkpointStoreContract(open: () => Promise<OpenedStore>, traits: StoreTraits): void {
-  const shard = shardNamed();
+  const shard = shardNamed('shardId-000000000000', { childShards: childrenOf('shardId-000000000000') });
   const first = '49590338271490256608559692538361571095921575989136588898';
   const second = '49590338271490256608559692538361571095921575989136588899';
 
