@@ -85,9 +85,14 @@ export class TrackedShard {
     return this.#identity;
   }
 
-  /** The listing says where the shard begins: from now on its checkpoints say so too. */
-  identify(startingSequenceNumber: string | undefined): void {
-    if (this.#identity.startingSequenceNumber === undefined) this.#identity = { ...this.#identity, startingSequenceNumber };
+  /** More is known of the shard: where it begins, which its checkpoints say from now on, or what it became. What is known already stays. */
+  identify({ startingSequenceNumber, childShards }: Pick<ShardIdentity, 'childShards' | 'startingSequenceNumber'>): void {
+    const known = this.#identity;
+    this.#identity = {
+      ...known,
+      startingSequenceNumber: known.startingSequenceNumber ?? startingSequenceNumber,
+      childShards: known.childShards ?? childShards,
+    };
   }
 
   /** Begins where the store says that the shard stands. */
