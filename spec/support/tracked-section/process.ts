@@ -8,8 +8,9 @@ import { kinesisShard } from '../../../lib/sources/kinesisShard.js';
 import { kinesisStream } from '../../../lib/sources/kinesisStream.js';
 import type { FakeKinesis } from '../../../lib/testing/kinesis/fakeKinesis.js';
 import type { Block } from '../../../lib/values/block.js';
+import { quickReading } from '../quick-shard.js';
 import { fakeLeases, type FakeLeases } from '../fake-leases.js';
-import { isStream, type Course } from './course.js';
+import { isStream, shardIdsOf, type Course } from './course.js';
 import { observedStore, observedByOwner, type Observations } from './observations.js';
 import { pipelinesOf } from './pipelines.js';
 
