@@ -62,8 +62,16 @@ export {
   RxKinesisError,
   type RxKinesisErrorCode,
 } from './values/errors.js';
+export { isStopTimeout, isStreamRecreated, StopTimeoutError, StreamRecreatedError, type OpenWork } from './shards/errors.js';
 export { isOutOfOrder, OutOfOrderError } from './ledger/errors.js';
-export { CheckpointError, isCheckpointError, isLeaseLost, LeaseLostError } from './checkpoints/errors.js';
+export {
+  CheckpointError,
+  ForeignCheckpointError,
+  isCheckpointError,
+  isForeignCheckpoint,
+  isLeaseLost,
+  LeaseLostError,
+} from './checkpoints/errors.js';
 export {
   BlockUnavailableError,
   isBlockUnavailable,

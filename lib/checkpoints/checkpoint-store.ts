@@ -14,6 +14,11 @@ export interface Checkpoint extends Position {
    * them saves their records from being delivered again after a restart; one that cannot leaves them out.
    */
   readonly settledBeyond?: readonly SequenceNumberRange[];
+  /**
+   * The sequence number at which the shard begins: which shard of this name the checkpoint is of. Absent where that was not known,
+   * and in the rows of other clients.
+   */
+  readonly shardStart?: string;
 }
 
 /**
@@ -21,7 +26,8 @@ export interface Checkpoint extends Position {
  *
  * @remarks
  * `read` must see the last successful `write` of any process (a consistent read). The package makes one `write` per shard
- * at a time, each beyond the one before. A `write` by a worker that has lost the shard must fail with `LeaseLostError`.
+ * at a time, each beyond the one before; one that takes longer than `requestTimeoutMs` counts as failed, so a store must refuse to
+ * go back should it come to a late one after the next. A `write` by a worker that has lost the shard must fail with `LeaseLostError`.
  * Throttling and passing faults are errors with `retriable: true`, or AWS errors known by their name.
  */
 export interface CheckpointStore {
@@ -35,8 +41,6 @@ export interface CheckpointStore {
 export interface LeasableShard extends ShardIdentity {
   /** Whether ListShards shows it as closed. */
   readonly closed: boolean;
-  /** The sequence number at which ListShards says that it begins; unknown until it is listed. */
-  readonly startingSequenceNumber?: string;
   /** Whether its parents are done, as far as this process knows. */
   readonly isReady: boolean;
 }

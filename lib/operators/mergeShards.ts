@@ -1,6 +1,9 @@
 import {
   asyncScheduler,
+  catchError,
+  concat,
   defer,
+  EMPTY,
   from,
   identity,
   mergeMap,
@@ -9,6 +12,7 @@ import {
   subscribeOn,
   takeUntil,
   tap,
+  throwError,
   type MonoTypeOperatorFunction,
   type Observable,
   type ObservableInput,
@@ -20,6 +24,7 @@ import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
 import { onEnd } from '../internal/on-end.js';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { isOutOfOrder } from '../ledger/errors.js';
+import { isRxKinesisError } from '../values/errors.js';
 import type { Shard } from '../shards/shard.js';
 import { isDelivered, isUnsettled } from '../tracking/isUnsettled.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
@@ -88,12 +93,42 @@ export function mergeShards<O extends ObservableInput<unknown>>(
   const run = (shard: Shard): Observable<ObservedValueOf<O>> =>
     defer(() => from(project(shard)) as Observable<ObservedValueOf<O>>).pipe(
       restarting(shard, policy),
+      tap({ error: (error: unknown) => noteFailed(shard, error) }),
       takeUntil(shard.leaseLost$),
       supervised(trackedShardOf(shard)),
     );
 
-  // Those that waited for their turn may complete at once, as after `stop`: each from a loop, not from within the one before.
-  return mergeMap((shard) => run(shard).pipe(subscribeOn(queueScheduler)), concurrency);
+  return (shards$) =>
+    defer(() => {
+      /** The first error of a pipeline after `stop`: it must not end the others, which are still draining. */
+      let failure: { readonly error: unknown } | undefined;
+      const keepWhileStopping = (shard: Shard) => (error: unknown) => {
+        const tracked = trackedShardOf(shard);
+        if (!tracked?.isStopping) return throwError(() => error);
+        failure ??= { error };
+        // It is not restarted: what it has not settled stays so.
+        tracked.drain();
+        return EMPTY;
+      };
+      const merged$ = shards$.pipe(
+        // Those that waited for their turn may complete at once, as after `stop`: each from a loop, not from within the one before.
+        mergeMap((shard) => run(shard).pipe(catchError(keepWhileStopping(shard)), subscribeOn(queueScheduler)), concurrency),
+      );
+      return concat(
+        merged$,
+        defer(() => (failure ? throwError(() => failure?.error) : EMPTY)),
+      );
+    });
+}
+
+function noteFailed(shard: Shard, error: unknown): void {
+  const { streamName, shardId } = shard;
+  trackedShardOf(shard)?.notify({ type: 'shardFailed', streamName, shardId, error });
+}
+
+/** Whether an error of this package says that it stays as it is. */
+function isFinal(error: unknown): boolean {
+  return isRxKinesisError(error) && !error.retriable;
 }
 
 /** Restarts a failed pipeline after a delay, as often as the policy allows. */
@@ -103,7 +138,8 @@ function restarting<T>(shard: Shard, policy: BackOff): MonoTypeOperatorFunction<
   return retryWithBackOff({
     ...policy,
     // After records out of order the watermark may be past one that was not worked on: restarting from there would lose it.
-    shouldRetry: (error) => !isOutOfOrder(error),
+    // What cannot pass is not tried again, nor is anything while the shard is to stop.
+    shouldRetry: (error) => !isOutOfOrder(error) && !isFinal(error) && !tracked?.isStopping,
     notify: ({ attempt, delayMs, error }) => tracked?.notify({ type: 'shardRestarted', streamName, shardId, attempt, delayMs, error }),
     // There is no use in waiting for a shard that is to stop: restarted, it completes at once.
     hurry$: tracked?.stopping$ ?? NEVER,

@@ -1,8 +1,9 @@
 import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
-import { assertFunction, assertMethod, type FieldsOf } from '../internal/validate.js';
+import { assertFunction, assertMethod, assertNumber, type FieldsOf } from '../internal/validate.js';
 import type { KinesisPort } from '../kinesis/port.js';
 import { readBudget, type ReadBudget } from '../kinesis/read-budget.js';
 import { retryPolicy, type RetryConfig, type RetryPolicy } from '../kinesis/retry.js';
+import { timedPort } from '../kinesis/timed-port.js';
 import { portOf, type KinesisClientLike } from '../kinesis/sdk-port.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
 import type { EventSink, KinesisEvent } from '../monitoring/events.js';
@@ -26,11 +27,17 @@ export interface KinesisConfig {
    */
   readonly onGap?: GapPolicy;
   /**
-   * Whether KPL aggregates are taken apart into their user records; `false` emits them as they are. @defaultValue true
+   * Whether KPL aggregates are taken apart into their user records, all of them, also those whose hash key lies outside of the shard; `false`
+   * emits aggregates as they are. Ranges and checkpoints are to be read as they were made. @defaultValue true
    */
   readonly deaggregate?: boolean;
   /** Takes a {@link KinesisEvent} for everything noteworthy. What it throws is ignored. */
   readonly events?: Pick<Observer<KinesisEvent>, 'next'>;
+  /**
+   * How long a call to Kinesis or to the store may take, in ms, before it counts as failed and is tried again. From 1 up; `Infinity`
+   * for no limit. @defaultValue 30_000
+   */
+  readonly requestTimeoutMs?: number;
   /** Every timer and clock. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
   /** A number from 0 up to 1, for the jitter of delays. @defaultValue Math.random */
@@ -44,6 +51,7 @@ export interface ResolvedKinesisConfig {
   readonly budget: ReadBudget;
   readonly onGap: GapPolicy;
   readonly deaggregate: boolean;
+  readonly requestTimeoutMs: number;
   readonly notify: EventSink;
   readonly scheduler: SchedulerLike;
   readonly random: () => number;
@@ -52,7 +60,7 @@ export interface ResolvedKinesisConfig {
 /** Checks the fields common to all sources. @throws InvalidConfigError */
 export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
   const { client, retry = {}, budget = readBudget(), onGap = 'fail', deaggregate = true, events } = config;
-  const { scheduler = asyncScheduler, random = Math.random } = config;
+  const { requestTimeoutMs = 30_000, scheduler = asyncScheduler, random = Math.random } = config;
   if (typeof onGap !== 'function' && onGap !== 'fail' && onGap !== 'continue') {
     throw new InvalidConfigError(`onGap: expected 'fail', 'continue' or a function, got ${String(onGap)}`);
   }
@@ -61,8 +69,10 @@ export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
   assertMethod('scheduler', scheduler, 'now');
   assertFunction('random', random);
   if (events) assertMethod('events', events, 'next');
+  assertNumber('requestTimeoutMs', requestTimeoutMs, 1, true);
+  const port = timedPort(portOf(client), requestTimeoutMs, scheduler);
   const policy = retryPolicy(retry, scheduler, random);
-  return { port: portOf(client), retry: policy, budget, onGap, deaggregate, notify: sinkOf(events), scheduler, random };
+  return { port, retry: policy, budget, onGap, deaggregate, requestTimeoutMs, notify: sinkOf(events), scheduler, random };
 }
 
 /** The fields of a {@link KinesisConfig}. */
@@ -72,6 +82,7 @@ export const KINESIS_FIELDS: FieldsOf<KinesisConfig> = {
   budget: true,
   onGap: true,
   deaggregate: true,
+  requestTimeoutMs: true,
   events: true,
   scheduler: true,
   random: true,

@@ -89,7 +89,8 @@ export class PageContinuity {
     // An aggregate may hold no user record at all: then the place is that of the aggregate.
     const lastRead = page.Records.at(-1);
     const last = records.at(-1) ?? (lastRead && { sequenceNumber: lastRead.SequenceNumber, subSequenceNumber: 0 });
-    if (last && (!this.position || this.#start.type === 'AT' || comparePositions(last, this.position) > 0)) {
+    const isFurther = records.length > 0 || !this.position || (last && comparePositions(last, this.position) > 0);
+    if (last && (isFurther || this.#start.type === 'AT')) {
       this.seek({ type: 'AFTER', position: { sequenceNumber: last.sequenceNumber, subSequenceNumber: last.subSequenceNumber } });
     }
     return records;
@@ -98,7 +99,11 @@ export class PageContinuity {
   #withoutKnown(records: readonly RecordFields[]): readonly RecordFields[] {
     const start = this.#start;
     if (start.type !== 'AFTER' || records.length === 0) return records;
-    const fresh = records.findIndex((record) => comparePositions(record, start.position) > 0);
+    const { sequenceNumber, subSequenceNumber } = start.position;
+    // Where aggregates are not taken apart, one that was begun when they were comes again: the rest of it is not to be had alone.
+    const isBegunOnly = !this.#context.deaggregate && subSequenceNumber > 0;
+    const known = isBegunOnly ? { sequenceNumber, subSequenceNumber: -1 } : start.position;
+    const fresh = records.findIndex((record) => comparePositions(record, known) > 0);
     return fresh === 0 ? records : fresh === -1 ? [] : records.slice(fresh);
   }
 }

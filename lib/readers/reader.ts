@@ -66,7 +66,8 @@ export function allowsGap(onGap: GapPolicy, gap: Gap): boolean {
 export function userRecords(records: readonly PortRecord[], { deaggregate }: Pick<ReadContext, 'deaggregate'>): RecordFields[] {
   const fields: RecordFields[] = [];
   for (const record of records) {
-    if (deaggregate && beginsLikeAggregate(record.Data)) fields.push(...deaggregateRecord(record, undefined, KEEP_ALL));
+    if (deaggregate && beginsLikeAggregate(record.Data))
+      for (const user of deaggregateRecord(record, undefined, KEEP_ALL)) fields.push(user);
     else fields.push(fieldsOf(record));
   }
   return fields;
@@ -78,7 +79,7 @@ const KEEP_ALL = { outOfRange: 'keep' } as const;
 function fieldsOf(record: PortRecord): RecordFields {
   return {
     sequenceNumber: record.SequenceNumber,
-    subSequenceNumber: record.SubSequenceNumber ?? 0,
+    subSequenceNumber: 0,
     partitionKey: record.PartitionKey,
     data: record.Data,
     approximateArrivalTimestamp: record.ApproximateArrivalTimestamp,

@@ -1,9 +1,8 @@
-import { concat, concatMap, defaultIfEmpty, defer, EMPTY, from, take, tap, type Observable } from 'rxjs';
+import { concat, concatMap, defer, EMPTY, from, tap, type Observable } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import type { KinesisEvent } from '../monitoring/events.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import type { Block } from '../values/block.js';
-import type { Position } from '../values/position.js';
 import type { KinesisRecord } from '../values/record.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 import { rangeOfLost, RecordRestorer } from './lost-records.js';
@@ -12,8 +11,8 @@ import { restoreBlock, type RestoreBlockOptions } from './restore-block.js';
 
 /** How lost work is re-read. */
 export interface RecoveryOptions extends RestoreBlockOptions {
-  /** Where the progress of the shards is kept. */
-  readonly store: CheckpointStore;
+  /** Where the progress of the shards is kept. @defaultValue each shard's own store */
+  readonly store?: CheckpointStore;
 }
 
 /** Re-reads lost blocks and records and enters the result in the ledger like any other. */
@@ -74,14 +73,12 @@ export class Recovery {
     if (!reread) return EMPTY;
     const { retryTimeoutMs } = this.#options;
     const restorer = new RecordRestorer(lost);
-    return this.#settledElsewhere(lost.shard).pipe(
-      concatMap((settled) => reread([rangeOfLost(lost)], { retryTimeoutMs }).pipe(concatMap((page) => restorer.restore(page, settled)))),
-    );
-  }
-
-  /** What the store says is done, by whomever: it need not be re-emitted. */
-  #settledElsewhere({ identity }: TrackedShard): Observable<Position | undefined> {
-    return defer(() => from(this.#options.store.read(identity))).pipe(take(1), defaultIfEmpty(undefined));
+    // What the store says is done, by whomever, need not be re-emitted.
+    return lost.shard
+      .readStored(this.#options.store)
+      .pipe(
+        concatMap((settled) => reread([rangeOfLost(lost)], { retryTimeoutMs }).pipe(concatMap((page) => restorer.restore(page, settled)))),
+      );
   }
 
   #notify(event: KinesisEvent): void {

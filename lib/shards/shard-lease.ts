@@ -1,6 +1,9 @@
-import { catchError, defer, EMPTY, from, ignoreElements, type Observable, type Subscription } from 'rxjs';
+import { catchError, concat, defer, EMPTY, from, ignoreElements, of, type Observable, type Subscription } from 'rxjs';
 import type { Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
+import { retryWithBackOff } from '../internal/back-off.js';
+import { answeredWithin } from '../internal/request-timeout.js';
 import type { ShardIdentity } from '../values/shard-id.js';
+import type { ResolvedShardConfig } from './config.js';
 
 /** This worker's lease of one shard, from its grant until it is lost or released. */
 export class ShardLease {
@@ -32,11 +35,21 @@ export class ShardLease {
     this.#isLost = true;
   }
 
-  /** Gives the shard up, if it is held. A failure only makes the next worker wait. */
-  release(shard: ShardIdentity): Observable<never> {
+  /**
+   * Gives the shard up, if it is held. A store that fails is asked again, with an event each time; in the end a failure only makes the
+   * next worker wait until the lease expires.
+   */
+  release(shard: ShardIdentity, { notify, retry, requestTimeoutMs, scheduler }: ResolvedShardConfig): Observable<never> {
     this.#watch.unsubscribe();
     if (this.#isLost) return EMPTY;
-    return defer(() => from(this.#store.release(shard))).pipe(
+    const { streamName, shardId } = shard;
+    const release$ = defer(() => from(this.#store.release(shard))).pipe(ignoreElements());
+    return concat(release$, of(0)).pipe(
+      answeredWithin(requestTimeoutMs, 'releasing the lease', scheduler),
+      retryWithBackOff({
+        ...retry,
+        notify: (attempt) => notify({ type: 'storeRetry', streamName, shardId, reason: 'transient', ...attempt }),
+      }),
       ignoreElements(),
       catchError(() => EMPTY),
     );

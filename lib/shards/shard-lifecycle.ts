@@ -27,8 +27,9 @@ import { UNCLAIMED_WAIT_MS } from '../tracking/creditOf.js';
 import { TrackedShard } from '../tracking/tracked-shard.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
+import type { OpenWork } from './errors.js';
 import { makeShard } from './make-shard.js';
-import { openShard, startToString, type Opened, type OpenShardOptions } from './open-shard.js';
+import { openShard, readStored, startToString, type Opened, type OpenShardOptions } from './open-shard.js';
 import type { Shard } from './shard.js';
 import type { Outcome } from './shard-graph.js';
 import type { ShardLease } from './shard-lease.js';
@@ -48,6 +49,8 @@ export interface ShardLifecycleOptions {
   readonly config: ResolvedShardConfig;
   /** What the shard's place among the others says about where to begin. */
   readonly ready: OpenShardOptions['ready'];
+  /** Whether no listing will say which shard this is. @defaultValue false */
+  readonly isUnlisted?: boolean;
   /** What `'LATEST'` means, in ms. @defaultValue the time at which the shard is first opened */
   readonly firstSeenMs?: number;
   /** The lease under which the shard is read, where there are leases. */
@@ -89,16 +92,19 @@ export class ShardLifecycle {
   #firstSeenMs: number | undefined;
   #opened: Opened | undefined;
   #isOpening = false;
-  #isStopping = false;
   #isReleased = false;
   #subscription: SubscriptionState = 'none';
 
   constructor(options: ShardLifecycleOptions) {
     const { identity, config, lease, firstSeenMs } = options;
-    const { store, notify, stream } = config;
+    const { store, notify, stream, requestTimeoutMs, scheduler } = config;
     this.#options = options;
     this.#firstSeenMs = firstSeenMs;
-    this.#tracked = new TrackedShard({ identity, store, notify, reread: rereadWith(config, stream, identity.shardId) });
+    this.#tracked = new TrackedShard({
+      ...{ identity, store, notify, requestTimeoutMs, scheduler },
+      reread: rereadWith(config, stream, identity.shardId),
+      readStored: (from = store) => readStored(identity, { ...config, store: from }),
+    });
     this.shard = makeShard({
       config,
       tracked: this.#tracked,
@@ -116,7 +122,7 @@ export class ShardLifecycle {
    */
   run(): Observable<Shard> {
     // A shard that cannot be opened fails by itself, when it is subscribed: whoever supervises it may try again.
-    const stopping$ = this.#options.stop$.pipe(tap(() => this.#stop()));
+    const stopping$ = this.#options.stop$.pipe(tap(() => this.#tracked.stop()));
     const opened$ = this.#open().pipe(
       catchError(() => EMPTY),
       ignoreElements(),
@@ -133,6 +139,31 @@ export class ShardLifecycle {
     return this.#releaseReason().pipe(concatMap((reason) => this.#release(reason)));
   }
 
+  get identity(): ShardIdentity {
+    return this.#tracked.identity;
+  }
+
+  /** The listing says where the shard begins. */
+  identify(startingSequenceNumber: string | undefined): void {
+    this.#tracked.identify(startingSequenceNumber);
+  }
+
+  /** What of the shard is not done. */
+  get openWork(): OpenWork {
+    const { ledger, identity } = this.#tracked;
+    return {
+      shardId: identity.shardId,
+      blocks: ledger.openEntries().length,
+      records: ledger.outstandingRecords,
+      isDue: !this.#isWritten,
+    };
+  }
+
+  /** The payload bytes that are delivered and not settled. */
+  get openBytes(): number {
+    return this.#tracked.ledger.outstandingBytes;
+  }
+
   /** Whether the shard was released. */
   get isReleased(): boolean {
     return this.#isReleased;
@@ -143,7 +174,7 @@ export class ShardLifecycle {
     const { hasEnded, isSettled, isTracked, hasOpenEntries } = ledger;
     return {
       ...{ isLost, resumes, isSupervised, isDrained, hasEnded, isSettled, isTracked, hasOpenEntries },
-      isStopping: this.#isStopping,
+      isStopping: this.#tracked.isStopping,
       isOpening: this.#isOpening,
       start: this.#opened?.start,
       subscription: this.#subscription,
@@ -161,11 +192,12 @@ export class ShardLifecycle {
   #open(): Observable<Opened> {
     return defer(() => {
       if (this.#opened) return of(this.#opened);
-      const { identity, config, ready } = this.#options;
+      const { config, ready, isUnlisted } = this.#options;
+      const { identity } = this.#tracked;
       // What `'LATEST'` means stays, even if the checkpoint cannot be read at the first try.
       this.#firstSeenMs ??= config.scheduler.now();
       this.#isOpening = true;
-      return openShard({ identity, config, ready, firstSeenMs: this.#firstSeenMs }).pipe(
+      return openShard({ identity, config, ready, isUnlisted, firstSeenMs: this.#firstSeenMs }).pipe(
         tap((opened) => this.#noteOpened(opened)),
         finalize(() => (this.#isOpening = false)),
       );
@@ -173,7 +205,8 @@ export class ShardLifecycle {
   }
 
   #noteOpened(opened: Opened): void {
-    const { checkpoint, start } = opened;
+    const { checkpoint, start, shardStart } = opened;
+    this.#tracked.identify(shardStart);
     const { identity, notify } = this.#tracked;
     const { streamName, shardId, parentShardIds } = identity;
     this.#opened = opened;
@@ -190,7 +223,7 @@ export class ShardLifecycle {
   /** Emits once, when and why the shard is to be released. */
   #releaseReason(): Observable<ReleaseReason> {
     const { config, stop$ } = this.#options;
-    const stopping$ = stop$.pipe(tap(() => this.#stop()));
+    const stopping$ = stop$.pipe(tap(() => this.#tracked.stop()));
     return merge(this.#tracked.changes$, stopping$).pipe(
       startWith(undefined),
       map(() => phaseOf(this.#facts)),
@@ -207,19 +240,14 @@ export class ShardLifecycle {
     );
   }
 
-  #stop(): void {
-    this.#isStopping = true;
-    this.#tracked.stop();
-  }
-
   /** Writes what is left to write, gives the lease up, and tells of it. */
   #release(reason: ReleaseReason): Observable<never> {
-    const { lease, identity } = this.#options;
+    const { lease, identity, config } = this.#options;
     const isBegun = typeof this.#opened?.start === 'object';
     const lastWrites$ = isBegun && reason !== 'lost' ? this.#lastWrites() : EMPTY;
     const release$ = defer(() => {
       if (this.#tracked.isLost) lease?.noteLost();
-      return lease?.release(identity) ?? EMPTY;
+      return lease?.release(identity, config) ?? EMPTY;
     });
     const conclude$ = defer(() => this.#conclude(this.#tracked.isLost ? 'lost' : this.#isWritten ? reason : 'stopped'));
     return concat(lastWrites$, release$, conclude$).pipe(ignoreElements());
@@ -269,7 +297,7 @@ export class ShardLifecycle {
     if (this.#isReleased || !lease || lease.isLost) return;
     const write$ = this.#tracked.checkpointer.write().pipe(catchError(() => EMPTY));
     const giveUp = (): Observable<never> => {
-      const release$ = lease.release(identity);
+      const release$ = lease.release(identity, config);
       this.#tracked.lose();
       return release$;
     };

@@ -69,7 +69,7 @@ export function waitsForUnclaimed({ isStopping, subscription, resumes, isSupervi
 }
 
 /** What the children of a released shard are told; nothing unless it has come to its end. */
-export function outcomeOf(reason: ReleaseReason, opened: Opened | undefined): Outcome | undefined {
+export function outcomeOf(reason: ReleaseReason, opened: Pick<Opened, 'checkpoint' | 'start'> | undefined): Outcome | undefined {
   if (reason !== 'ended') return undefined;
   const { checkpoint, start } = opened ?? {};
   if (start === 'skipped') return 'skipped';

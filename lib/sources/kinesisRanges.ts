@@ -53,10 +53,18 @@ export function kinesisRanges(
   assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);
   assertInteger('concurrency', concurrency, 1);
   const means = resolveKinesis(config);
+  if (!means.deaggregate) list.forEach(assertWhole);
   const stream = streamOf(list, streamARN);
   if (!stream) return EMPTY;
   const reading = { retryTimeoutMs, maxRecordsPerPage, concurrency };
   return readRanges(list, (shardId) => readContext(means, stream, shardId), reading).pipe(concatMap(toRecords));
+}
+
+/** Of an aggregate that is not taken apart, a part cannot be read. */
+function assertWhole({ fromSubSeqNumber, toSubSeqNumber }: SequenceNumberRange, i: number): void {
+  if (fromSubSeqNumber === 0 && toSubSeqNumber === 0) return;
+  const got = `range ${i} from sub-sequence number ${fromSubSeqNumber} to ${toSubSeqNumber}`;
+  throw new InvalidConfigError(`deaggregate: expected true for ranges of user records, got false for ${got}`);
 }
 
 /** The one stream of the ranges; none when there are no ranges. */

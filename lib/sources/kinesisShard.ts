@@ -1,7 +1,8 @@
-import { defer, from, NEVER, ReplaySubject, share, take, type Subscription } from 'rxjs';
+import { defer, from, NEVER, ReplaySubject, share, take, type Observable, type Subscription } from 'rxjs';
 import { assertKnownFields } from '../internal/validate.js';
 import { resolveShardConfig, SHARD_READING_FIELDS, type ShardReadingConfig } from '../shards/config.js';
 import type { Shard } from '../shards/shard.js';
+import { stopInTime } from '../shards/stop-in-time.js';
 import { ShardLifecycle } from '../shards/shard-lifecycle.js';
 import type { SubscriptionState } from '../shards/shard-phase.js';
 import { InvalidConfigError } from '../values/errors.js';
@@ -45,7 +46,7 @@ export function kinesisShard(config: KinesisShardConfig): Shard {
   /** What follows the shard's life, from a subscription until the shard is released or unsubscribed. */
   let life: Subscription | undefined;
   const subscribed = (state: SubscriptionState): void => {
-    if (state === 'active' && !lifecycle.isReleased) life ??= lifecycle.untilReleased().subscribe();
+    if (state === 'active' && !lifecycle.isReleased) life ??= follow().subscribe({ error: () => undefined });
     if (state !== 'unsubscribe') return;
     life?.unsubscribe();
     life = undefined;
@@ -54,9 +55,11 @@ export function kinesisShard(config: KinesisShardConfig): Shard {
     identity: { streamName: resolved.stream.streamName, shardId, parentShardIds, hashKeyRange },
     config: resolved,
     ready: { shard: { closed: false }, initial: true, hasReadParent: false, hasResumedParent: false, unlistedParentIds: [] },
+    isUnlisted: true,
     insistsOnEnd: false,
     stop$,
     subscribed,
   });
+  const follow = (): Observable<never> => stopInTime(lifecycle.untilReleased(), { config: resolved, stop$, live: () => [lifecycle] });
   return lifecycle.shard;
 }

@@ -21,7 +21,7 @@ import {
   throwError,
   type Observable,
 } from 'rxjs';
-import { isLeasing, type LeasableShard } from '../checkpoints/checkpoint-store.js';
+import { isLeasing } from '../checkpoints/checkpoint-store.js';
 import { delayOf } from '../internal/delay.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
 import { listShards } from '../kinesis/listShards.js';
@@ -29,10 +29,12 @@ import type { PortChildShard, PortShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
 import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
+import { StreamRecreatedError } from '../shards/errors.js';
 import type { Shard } from '../shards/shard.js';
 import { ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
 import { ShardLease } from '../shards/shard-lease.js';
 import { ShardLifecycle, type ShardLifecycleOptions } from '../shards/shard-lifecycle.js';
+import { stopInTime } from '../shards/stop-in-time.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 
 /** How {@link kinesisStream} reads a stream. */
@@ -87,6 +89,8 @@ class StreamReading {
   /** The shards in view, or what is known of them, changed. */
   readonly #changed$ = new Subject<void>();
   readonly #stop$ = new ReplaySubject<unknown>(1);
+  /** The shards that are not released yet. */
+  readonly #live = new Set<ShardLifecycle>();
   /** The leases that were granted and are not used yet, where the store gives leases. */
   readonly #granted = new Map<string, ShardLease>();
 
@@ -98,21 +102,21 @@ class StreamReading {
 
   /** Emits the shards; completes after `stop`, when all of them are released. */
   shards(): Observable<Shard> {
-    const { stop } = this.#config;
-    const stop$ = defer(() => from(stop ?? NEVER)).pipe(take(1));
-    const stopping$ = stop$.pipe(
-      tap((value) => {
-        this.#stop$.next(value);
-        this.#releaseUnused();
-      }),
-    );
+    const stop$ = defer(() => from(this.#config.stop ?? NEVER)).pipe(take(1));
+    const stopping$ = stop$.pipe(tap((value) => this.#stop(value)));
     const released$ = new Subject<void>();
     const shards$ = this.#readyShards().pipe(
-      mergeMap((ready) => this.#live(ready)),
+      mergeMap((ready) => this.#lifeOf(ready)),
       tap({ complete: () => released$.next() }),
     );
+    const stopped$ = stopInTime(shards$, { config: this.#config, stop$: this.#stop$, live: () => this.#live });
     // The notifier first: one that emits at once means that nothing is read. What is held is renewed until all is released.
-    return merge(stopping$.pipe(ignoreElements()), this.#leases().pipe(takeUntil(released$)), shards$);
+    return merge(stopping$.pipe(ignoreElements()), this.#leases().pipe(takeUntil(released$)), stopped$);
+  }
+
+  #stop(value: unknown): void {
+    this.#stop$.next(value);
+    this.#releaseUnused();
   }
 
   #readyShards(): Observable<ReadyShard> {
@@ -141,6 +145,7 @@ class StreamReading {
       retryFaults(retry, ({ error }) => notify({ type: 'discoveryFailed', streamName, error })),
       tap((shards) => {
         const added = this.#graph.list(shards.map(graphShard));
+        this.#identify(shards);
         notify({ type: 'shardsDiscovered', streamName, added, total: this.#graph.size });
         this.#changed$.next();
       }),
@@ -152,12 +157,23 @@ class StreamReading {
     );
   }
 
+  /** A child that its parent named is read before it is listed; a shard that begins elsewhere than before is of another stream. */
+  #identify(shards: readonly PortShard[]): void {
+    const starts = new Map(shards.map(({ ShardId, SequenceNumberRange }) => [ShardId, SequenceNumberRange.StartingSequenceNumber]));
+    for (const life of this.#live) {
+      const { streamName, shardId, startingSequenceNumber: known } = life.identity;
+      const start = starts.get(shardId);
+      if (known !== undefined && start !== undefined && known !== start) throw new StreamRecreatedError(streamName, shardId);
+      life.identify(start);
+    }
+  }
+
   /** Takes note of the leases that this worker comes to hold, and of shards that were ended elsewhere; emits nothing. */
   #leases(): Observable<never> {
     const { store } = this.#config;
     if (!isLeasing(store)) return EMPTY;
     const shards$ = this.#changed$.pipe(
-      map(() => this.#graph.unfinished().map(({ shard, isReady }) => ({ ...this.#identityOf(shard), ...leasableFields(shard), isReady }))),
+      map(() => this.#graph.unfinished().map(({ shard, isReady }) => ({ ...this.#identityOf(shard), closed: shard.closed, isReady }))),
       takeUntil(this.#stop$),
     );
     return store.leases(shards$).pipe(
@@ -179,12 +195,12 @@ class StreamReading {
   /** Gives up the leases of shards that were not started, for which nobody waits. */
   #releaseUnused(): void {
     for (const { shard } of this.#graph.unfinished()) {
-      this.#granted.get(shard.shardId)?.release(this.#identityOf(shard)).subscribe();
+      this.#granted.get(shard.shardId)?.release(this.#identityOf(shard), this.#config).subscribe();
       this.#granted.delete(shard.shardId);
     }
   }
 
-  #live(ready: ReadyShard): Observable<Shard> {
+  #lifeOf(ready: ReadyShard): Observable<Shard> {
     const { shardId } = ready.shard;
     const lease = this.#granted.get(shardId);
     this.#granted.delete(shardId);
@@ -203,11 +219,15 @@ class StreamReading {
         this.#wake();
       },
     };
-    return defer(() => new ShardLifecycle(options).run());
+    return defer(() => {
+      const life = new ShardLifecycle(options);
+      this.#live.add(life);
+      return life.run().pipe(finalize(() => this.#live.delete(life)));
+    });
   }
 
-  #identityOf({ shardId, parentShardIds, hashKeyRange }: GraphShard): ShardIdentity {
-    return { streamName: this.#config.stream.streamName, shardId, parentShardIds, hashKeyRange };
+  #identityOf({ shardId, parentShardIds, hashKeyRange, startingSequenceNumber }: GraphShard): ShardIdentity {
+    return { streamName: this.#config.stream.streamName, shardId, parentShardIds, hashKeyRange, startingSequenceNumber };
   }
 
   #wake(): void {
@@ -219,10 +239,6 @@ class StreamReading {
     const areKnown = this.#graph.announce(children.map(graphChild));
     if (!areKnown || children.length === 0) this.#relist$.next();
   }
-}
-
-function leasableFields({ closed, startingSequenceNumber }: GraphShard): Pick<LeasableShard, 'closed' | 'startingSequenceNumber'> {
-  return { closed, startingSequenceNumber };
 }
 
 /** A listed shard, for the graph. */

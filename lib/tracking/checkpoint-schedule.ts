@@ -5,7 +5,7 @@ import { delayOf } from '../internal/delay.js';
 import type { LedgerEntry } from '../ledger/entries.js';
 import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
 import { endOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
-import { shardKey } from '../values/shard-id.js';
+import { shardKey, type ShardIdentity } from '../values/shard-id.js';
 import type { WriteRetry } from './checkpointer.js';
 import { entriesOf } from './tracked-block.js';
 import { TrackedShard } from './tracked-shard.js';
@@ -114,10 +114,14 @@ export class CheckpointSchedule {
       );
     }
     const key = shardKey(range);
-    const shard = this.#byHand.get(key) ?? new TrackedShard({ identity: { streamName, shardId, parentShardIds: [] }, store });
+    const shard = this.#byHand.get(key) ?? this.#makeByHand({ streamName, shardId, parentShardIds: [] }, store);
     this.#byHand.set(key, shard);
     shard.ledger.settleThrough(endOf(range));
     this.#remember(shard);
+  }
+
+  #makeByHand(identity: ShardIdentity, store: CheckpointStore): TrackedShard {
+    return new TrackedShard({ identity, store, scheduler: this.#options.retry.scheduler });
   }
 
   #remember(shard: TrackedShard): void {

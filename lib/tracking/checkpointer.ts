@@ -1,7 +1,8 @@
-import { catchError, concat, defer, EMPTY, from, ReplaySubject, throwError } from 'rxjs';
+import { catchError, concat, defer, EMPTY, ReplaySubject, throwError } from 'rxjs';
 import type { MonoTypeOperatorFunction, Observable, SchedulerLike } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { isLeaseLost } from '../checkpoints/errors.js';
+import { writeCheckpoint, type StoreCallLimits } from '../checkpoints/store-calls.js';
 import { retryWithBackOff } from '../internal/back-off.js';
 import type { EventSink } from '../monitoring/events.js';
 import { isRxKinesisError } from '../values/errors.js';
@@ -21,8 +22,8 @@ export interface WriteRetry {
 }
 
 /** What a {@link Checkpointer} writes, and where. */
-export interface CheckpointerOptions {
-  readonly identity: ShardIdentity;
+export interface CheckpointerOptions extends StoreCallLimits {
+  readonly identity: () => ShardIdentity;
   /** The store that the shard came with. */
   readonly store: CheckpointStore | undefined;
   readonly notify: EventSink;
@@ -79,10 +80,14 @@ export class Checkpointer {
     const { identity, progress, settledBeyond } = this.#options;
     const position = progress();
     if (!position) return undefined;
-    const { streamName, shardId } = identity;
+    const { streamName, shardId, startingSequenceNumber: shardStart } = identity();
     const { sequenceNumber, subSequenceNumber } = position;
     const beyond = this.#settledBefore.beyond(position, settledBeyond()).slice(0, MAX_SETTLED_RANGES);
-    return { streamName, shardId, sequenceNumber, subSequenceNumber, ...(beyond.length > 0 && { settledBeyond: beyond }) };
+    return {
+      ...{ streamName, shardId, sequenceNumber, subSequenceNumber },
+      ...(beyond.length > 0 && { settledBeyond: beyond }),
+      ...(shardStart !== undefined && { shardStart }),
+    };
   }
 
   /** The stores to write to: the shard's own, and those that operators were given. */
@@ -129,7 +134,7 @@ export class Checkpointer {
     const event = { streamName, shardId, sequenceNumber, subSequenceNumber };
     const result = new ReplaySubject<Checkpoint>(1);
     state.inFlight = result;
-    defer(() => from(store.write(checkpoint, identity))).subscribe({
+    writeCheckpoint(store, checkpoint, identity(), this.#options).subscribe({
       error: (error: unknown) => {
         state.inFlight = undefined;
         notify({ type: 'checkpointFailed', ...event, error });

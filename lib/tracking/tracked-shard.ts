@@ -1,5 +1,6 @@
-import { ReplaySubject, Subject } from 'rxjs';
+import { asyncScheduler, of, ReplaySubject, Subject, type Observable } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
+import type { StoreCallLimits } from '../checkpoints/store-calls.js';
 import { Ledger } from '../ledger/ledger.js';
 import type { EventSink } from '../monitoring/events.js';
 import type { Reread } from '../readers/reread.js';
@@ -8,12 +9,14 @@ import type { ShardIdentity } from '../values/shard-id.js';
 import { Checkpointer } from './checkpointer.js';
 
 /** What a {@link TrackedShard} is made of. */
-export interface TrackedShardOptions {
+export interface TrackedShardOptions extends Partial<StoreCallLimits> {
   readonly identity: ShardIdentity;
   readonly store?: CheckpointStore;
   readonly notify?: EventSink;
   /** Absent for blocks that were made by hand. */
   readonly reread?: Reread;
+  /** Emits what a store (default: the shard's own) holds, once, with the retries of the source. @defaultValue nothing is known */
+  readonly readStored?: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
 }
 
 /**
@@ -25,9 +28,9 @@ export interface TrackedShardOptions {
  * record or the entries of a block.
  */
 export class TrackedShard {
-  readonly identity: ShardIdentity;
   readonly notify: EventSink;
   readonly reread: Reread | undefined;
+  readonly readStored: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
   readonly ledger: Ledger;
   readonly checkpointer: Checkpointer;
   readonly #changes = new Subject<void>();
@@ -39,25 +42,40 @@ export class TrackedShard {
   readonly stopping$ = this.#stopping.asObservable();
   /** Emits when another worker has the shard; completes without a value when the shard is released otherwise. */
   readonly leaseLost$ = this.#leaseLost.asObservable();
+  #identity: ShardIdentity;
   #isLost = false;
+  #isStopping = false;
   #isDrained = false;
   #resumes = false;
   /** How many supervised pipelines run. */
   #pipelines = 0;
 
-  constructor({ identity, store, notify = () => undefined, reread }: TrackedShardOptions) {
-    this.identity = identity;
+  constructor(options: TrackedShardOptions) {
+    const { identity, store, notify = () => undefined, reread, requestTimeoutMs = 30_000, scheduler = asyncScheduler } = options;
+    this.#identity = identity;
     this.notify = notify;
     this.reread = reread;
+    this.readStored = options.readStored ?? (() => of(undefined));
     this.ledger = new Ledger(() => this.noteChange());
     this.checkpointer = new Checkpointer({
-      identity,
+      identity: () => this.#identity,
       store,
       notify,
+      requestTimeoutMs,
+      scheduler,
       progress: () => this.#progress,
       settledBeyond: () => (this.isFinished ? [] : this.ledger.settledBeyond()),
       lose: () => this.lose(),
     });
+  }
+
+  get identity(): ShardIdentity {
+    return this.#identity;
+  }
+
+  /** The listing says where the shard begins: from now on its checkpoints say so too. */
+  identify(startingSequenceNumber: string | undefined): void {
+    if (this.#identity.startingSequenceNumber === undefined) this.#identity = { ...this.#identity, startingSequenceNumber };
   }
 
   /** Begins where the store says that the shard stands. */
@@ -141,8 +159,14 @@ export class TrackedShard {
     this.#changes.next();
   }
 
+  /** Whether the shard is to stop: a failed pipeline is not restarted. */
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
   /** The shard is to stop. */
   stop(): void {
+    this.#isStopping = true;
     this.#stopping.next();
   }
 

@@ -31,6 +31,12 @@ describe('a bundle', () => {
     expect(files.filter((file) => /rxjs\/dist\/(cjs|esm5)\/|@aws-sdk|@smithy/.test(file))).to.deep.equal([]);
   });
 
+  it('of the two core operators has no MD5, which only what opens aggregates needs', async () => {
+    const digests = async (contents: string) => filesIn(await bundle(contents)).filter((file) => file.includes('/js-md5/'));
+    expect(await digests(coreOperators)).to.deep.equal([]);
+    expect(await digests("export { deaggregate } from 'rx-kinesis';")).to.have.length(1);
+  });
+
   it('of the two core operators is small, peers aside', async () => {
     const { outputFiles } = await bundle(coreOperators, { external: Object.keys(pack.manifest.peerDependencies) });
     const bytes = gzipSync(outputFiles[0]!.contents).length;

@@ -4,6 +4,9 @@ import { budgetKey, bytesOf, userRecords } from '../../lib/readers/reader.js';
 
 const record = { SequenceNumber: '7', PartitionKey: 'LH 400', Data: new Uint8Array(3), ApproximateArrivalTimestamp: new Date(5) };
 
+/** 2^128, which lies outside of every shard. */
+const NO_HASH_KEY = '340282366920938463463374607431768211456';
+
 describe('userRecords', () => {
   const plain = {
     sequenceNumber: '7',
@@ -16,7 +19,7 @@ describe('userRecords', () => {
     ...record,
     Data: aggregate([
       { partitionKey: 'a', data: 'A' },
-      { partitionKey: 'b', explicitHashKey: '5', data: 'B' },
+      { partitionKey: 'b', explicitHashKey: NO_HASH_KEY, data: 'B' },
     ]),
   };
 
@@ -29,9 +32,15 @@ describe('userRecords', () => {
     expect(users.map((user) => [user.sequenceNumber, user.subSequenceNumber, user.partitionKey, user.explicitHashKey])).to.deep.equal([
       ['7', 0, 'LH 400', undefined],
       ['7', 0, 'a', undefined],
-      ['7', 1, 'b', '5'],
+      ['7', 1, 'b', NO_HASH_KEY],
     ]);
     expect(users.slice(1).map(({ data }) => new TextDecoder().decode(data))).to.deep.equal(['A', 'B']);
+  });
+
+  it('are taken out however many there are (regression: more than a call can have arguments)', function () {
+    this.timeout(10_000);
+    const Data = aggregate(Array.from({ length: 200_000 }, () => ({ partitionKey: '', data: '' })));
+    expect(userRecords([{ ...record, Data }], { deaggregate: true })).to.have.length(200_000);
   });
 
   it('are the aggregates themselves when they are not to be taken apart', () => {

@@ -13,7 +13,6 @@ describe('the config of a source', () => {
   it('has defaults', () => {
     const reading = resolveShardConfig(config);
     expect(reading).to.deep.include({
-      port: client,
       onGap: 'fail',
       scheduler: asyncScheduler,
       random: Math.random,
@@ -22,6 +21,8 @@ describe('the config of a source', () => {
       stop: undefined,
       limits: { maxInFlightRecords: 10_000, maxInFlightBytes: 16_777_216 },
     });
+    expect(reading.port).to.have.all.keys('listShards', 'getShardIterator', 'getRecords');
+    expect(reading).to.include({ requestTimeoutMs: 30_000, stopTimeoutMs: 25_000 });
     expect(reading.retry).to.include({ maxRetries: 10, initialDelayMs: 100, maxDelayMs: 10_000 });
     expect(reading.reader).to.be.a('function');
   });
@@ -47,7 +48,7 @@ describe('the config of a source', () => {
   it('gives a reader what it needs of one shard', () => {
     const reading = resolveShardConfig(config);
     const context = readContext(reading, reading.stream, 'shardId-000000000007');
-    expect(context).to.include({ shardId: 'shardId-000000000007', port: client, budget: reading.budget, scheduler: asyncScheduler });
+    expect(context).to.include({ shardId: 'shardId-000000000007', port: reading.port, budget: reading.budget, scheduler: asyncScheduler });
     expect(context).to.have.all.keys('stream', 'shardId', 'port', 'budget', 'retry', 'scheduler', 'onGap', 'deaggregate', 'notify');
   });
 

@@ -7,11 +7,14 @@ import type { KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
 import { openShard, type Opened } from '../../lib/shards/open-shard.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
+import { isForeignCheckpoint } from '../../lib/checkpoints/errors.js';
+import { isRangeExpired } from '../../lib/kinesis/errors.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { isInvalidValue } from '../../lib/values/errors.js';
 import { fastReading, identityOf } from '../support/fast-reading.js';
 
 const hashKeyRange = { startingHashKey: '0', endingHashKey: '1' };
-const shard = identityOf(0);
+const shard = { ...identityOf(0), startingSequenceNumber: '0' };
 
 function ready(fields: Partial<ReadyShard> = {}, closed = false): ReadyShard {
   return {
@@ -26,9 +29,9 @@ function ready(fields: Partial<ReadyShard> = {}, closed = false): ReadyShard {
 
 const checkpointAt = (sequenceNumber: string): Checkpoint => ({ ...identityOf(0), sequenceNumber, subSequenceNumber: 0 });
 const storeWith = (checkpoint: Checkpoint | undefined): CheckpointStore => ({ read: () => of(checkpoint), write: () => EMPTY });
-/** A store with a checkpoint of these shards alone, and so of none that is opened here. */
+/** A store that has these shards read to their end, and so none that is opened here. */
 const storeOf = (...shardIds: readonly string[]): CheckpointStore => ({
-  read: ({ shardId }) => of(shardIds.includes(shardId) ? { ...checkpointAt('7'), shardId } : undefined),
+  read: ({ shardId }) => of(shardIds.includes(shardId) ? { ...checkpointAt('SHARD_END'), shardId } : undefined),
   write: () => EMPTY,
 });
 
@@ -69,13 +72,13 @@ describe('openShard', () => {
       horizon,
     ],
     [
-      'a Date, a parent out of view with a checkpoint: its beginning',
+      'a Date, a parent out of view that was read: its beginning',
       { startFrom: date, store: storeOf('p') },
       ready({ unlistedParentIds: ['p'] }),
       horizon,
     ],
     [
-      'a Date, the second of two parents out of view with a checkpoint: its beginning',
+      'a Date, the second of two parents out of view that was read: its beginning',
       { startFrom: date, store: storeOf('q') },
       ready({ unlistedParentIds: ['p', 'q'] }),
       horizon,
@@ -92,19 +95,19 @@ describe('openShard', () => {
     ['LATEST, appeared later: its beginning', { startFrom: 'LATEST' }, ready({ initial: false }), horizon],
     ['LATEST, a parent out of view, no store: the pinned moment', { startFrom: 'LATEST' }, ready({ unlistedParentIds: ['p'] }), moment],
     [
-      'LATEST, a parent out of view with a checkpoint: its beginning',
+      'LATEST, a parent out of view that was read: its beginning',
       { startFrom: 'LATEST', store: storeOf('p') },
       ready({ unlistedParentIds: ['p'] }, true),
       horizon,
     ],
     [
-      'LATEST, the first of two parents out of view with a checkpoint: its beginning',
+      'LATEST, the first of two parents out of view that was read: its beginning',
       { startFrom: 'LATEST', store: storeOf('p') },
       ready({ unlistedParentIds: ['p', 'q'] }, true),
       horizon,
     ],
     [
-      'LATEST, the second of two parents out of view with a checkpoint: its beginning',
+      'LATEST, the second of two parents out of view that was read: its beginning',
       { startFrom: 'LATEST', store: storeOf('q') },
       ready({ unlistedParentIds: ['p', 'q'] }, true),
       horizon,
@@ -135,9 +138,89 @@ describe('openShard', () => {
       expect(opened({ startFrom: 'LATEST', store: storeWith(checkpointAt(word)) }, ready())).to.deep.equal({
         checkpoint: undefined,
         start: horizon,
+        shardStart: '0',
       });
-    expect(opened({ store: storeWith(checkpointAt('SHARD_END')) }, ready())?.checkpoint).to.deep.equal(checkpointAt('SHARD_END'));
+    expect(opened({ store: storeWith(checkpointAt('SHARD_END')) }, ready({}, true))?.checkpoint).to.deep.equal(checkpointAt('SHARD_END'));
     expect(opened({ store: storeWith(undefined) }, ready())?.checkpoint).to.equal(undefined);
+  });
+
+  describe('when a parent that is no longer listed was read in part', () => {
+    const store: CheckpointStore = {
+      read: ({ shardId }) => of(shardId === 'q' ? { ...checkpointAt('7'), shardId: 'q' } : undefined),
+      write: () => EMPTY,
+    };
+    const child = ready({ unlistedParentIds: ['p', 'q'] });
+    for (const startFrom of ['TRIM_HORIZON', 'LATEST', date] as const) {
+      it(`fails with what is gone, from ${String(startFrom instanceof Date ? 'a Date' : startFrom)}`, () => {
+        let error: unknown;
+        openWith({ startFrom, store }, child).subscribe({ error: (e: unknown) => (error = e) });
+        expect(error).to.satisfy(isRangeExpired);
+        expect(error).to.have.deep.property('gap', {
+          streamName: 'stream',
+          shardId: 'q',
+          from: { sequenceNumber: '7', subSequenceNumber: 0 },
+        });
+      });
+
+      it(`begins at the child's beginning when onGap says to continue, and tells of the gap, from ${String(startFrom instanceof Date ? 'a Date' : startFrom)}`, () => {
+        const events: KinesisEvent[] = [];
+        const config = { startFrom, store, onGap: 'continue' as const, events: { next: (event: KinesisEvent) => void events.push(event) } };
+        expect(opened(config, child)?.start).to.deep.equal(horizon);
+        expect(events).to.deep.equal([
+          { type: 'gap', streamName: 'stream', shardId: 'q', from: { sequenceNumber: '7', subSequenceNumber: 0 } },
+        ]);
+      });
+    }
+
+    it('does not look at the parents of a shard that has a checkpoint of its own', () => {
+      const both: CheckpointStore = { read: ({ shardId }) => of({ ...checkpointAt('7'), shardId }), write: () => EMPTY };
+      expect(opened({ startFrom: 'LATEST', store: both }, child)?.checkpoint).to.include({ sequenceNumber: '7' });
+    });
+  });
+
+  describe('checks that the checkpoint is of this shard: it', () => {
+    const errorOf = (checkpoint: Checkpoint, closed = false, startingSequenceNumber: string | undefined = '100'): unknown => {
+      let result: unknown = 'opened';
+      openShard({
+        identity: { ...shard, startingSequenceNumber: startingSequenceNumber || undefined },
+        ready: ready({}, closed),
+        config: resolveShardConfig(fastReading(fakeKinesis({ shards: {} }), { store: storeWith(checkpoint) })),
+        firstSeenMs: 77,
+      }).subscribe({ error: (error: unknown) => (result = error) });
+      return result;
+    };
+
+    it('takes one that was stored for the shard that begins here, also its end', () => {
+      expect(errorOf({ ...checkpointAt('150'), shardStart: '100' })).to.equal('opened');
+      expect(errorOf({ ...checkpointAt('SHARD_END'), shardStart: '100' })).to.equal('opened');
+    });
+
+    for (const word of ['150', '50', 'SHARD_END']) {
+      it(`refuses ${word} of one that begins elsewhere, as in a stream that was made again`, () => {
+        const error = errorOf({ ...checkpointAt(word), shardStart: '99' }, true);
+        expect(error).to.satisfy(isForeignCheckpoint);
+        expect(error).to.deep.include({ shardStart: '100', retriable: false, shardId: shard.shardId });
+        expect((error as Error).message)
+          .to.include(word)
+          .and.include('99')
+          .and.include('begins at 100');
+      });
+    }
+
+    it('without that word (a row of KCL) takes a number within the shard, and refuses one before it', () => {
+      expect(errorOf(checkpointAt('100'))).to.equal('opened');
+      expect(errorOf(checkpointAt('99'))).to.satisfy(isForeignCheckpoint);
+    });
+
+    it('without that word takes the end of a closed shard, and refuses that of one that is listed as open', () => {
+      expect(errorOf(checkpointAt('SHARD_END'), true)).to.equal('opened');
+      expect(errorOf(checkpointAt('SHARD_END'), false)).to.satisfy(isForeignCheckpoint);
+    });
+
+    it('takes the words that say only where to begin, and anything where the shard is not listed', () => {
+      expect(errorOf(checkpointAt('TRIM_HORIZON'))).to.equal('opened');
+      expect(errorOf({ ...checkpointAt('7'), shardStart: '99' }, false, '')).to.equal('opened');
+    });
   });
 
   it('reads once, also a store that emits nothing, more, or nothing that is good', () => {

@@ -108,7 +108,7 @@ describe('kinesisStream, when stop fires,', () => {
         marbles(({ flush }) => {
           const kinesis = fakeKinesis({ shards: { 0: 'ab^' } });
           const store = memoryCheckpoints();
-          const stream$ = stream(kinesis, { store, stop: timer(10) }).pipe(
+          const stream$ = stream(kinesis, { store, stop: timer(10), stopTimeoutMs: 100_000 }).pipe(
             merging((shard) => shard.pipe(bufferTime(5), withSequenceRanges(), work(60_000), checkpointEvery(10), toTexts)),
           );
           const timeline = timelineOf(stream$);
@@ -378,10 +378,10 @@ describe('kinesisStream, when stop fires,', () => {
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({
           shards: { 0: 'ab^' },
-          faults: [{ method: 'getRecords', error: 'AccessDeniedException', fromMs: 20 }],
+          faults: [{ method: 'getRecords', error: 'InternalFailureException', fromMs: 20 }],
         });
         const store = memoryCheckpoints();
-        const stream$ = stream(kinesis, { store, stop: timer(200) }).pipe(
+        const stream$ = stream(kinesis, { store, stop: timer(200), retry: { maxRetries: 0 } }).pipe(
           mergeShards((shard) => shard.pipe(bufferTime(5), withSequenceRanges()), {
             restart: { initialDelayMs: 10_000 },
             random: () => 0.99,

@@ -1,3 +1,6 @@
+import { asyncScheduler, of, type Observable } from 'rxjs';
+import { readCheckpoint } from '../../lib/checkpoints/store-calls.js';
+import type { Checkpoint } from '../../lib/checkpoints/checkpoint-store.js';
 import { TrackedShard, type TrackedShardOptions } from '../../lib/tracking/tracked-shard.js';
 import { entriesOf, openBlock } from '../../lib/tracking/tracked-block.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
@@ -19,8 +22,10 @@ export interface HandFedShard {
 /** Makes a {@link HandFedShard}. */
 export function handFedShard(opening: Partial<TrackedShardOptions> = {}, shardId = 'shardId-000000000000'): HandFedShard {
   const events: KinesisEvent[] = [];
+  const readStored = (store = opening.store): Observable<Checkpoint | undefined> =>
+    store ? readCheckpoint(store, identity, { requestTimeoutMs: Infinity, scheduler: asyncScheduler }) : of(undefined);
   const identity = { streamName: 'stream', shardId, parentShardIds: [] };
-  const account = new TrackedShard({ identity, notify: (event) => void events.push(event), ...opening });
+  const account = new TrackedShard({ identity, notify: (event) => void events.push(event), readStored, ...opening });
   const deliver = (...numbers: readonly number[]): readonly KinesisRecord[] => {
     const records = numbers.map((number) => recordFields(number));
     return deliverPage({ records, bytes: records.length, millisBehindLatest: 0, ended: false, childShards: [] }, account);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { EMPTY, NEVER, of, Subject, throwError, type Observable } from 'rxjs';
+import { asyncScheduler, EMPTY, NEVER, of, Subject, throwError, type Observable } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { Checkpointer } from '../../lib/tracking/checkpointer.js';
 import type { EventSink, KinesisEvent } from '../../lib/monitoring/events.js';
@@ -13,7 +13,11 @@ const at = (sequenceNumber: number | string): Checkpoint => checkpointOf(shard, 
 const shortOf = (event: KinesisEvent): string => `${event.type} ${'sequenceNumber' in event ? event.sequenceNumber : ''}`;
 
 function checkpointerOf(store: CheckpointStore, progress: () => Position | undefined, notify: EventSink = () => undefined): Checkpointer {
-  return new Checkpointer({ identity: shard, store, notify, progress, settledBeyond: () => [], lose: () => undefined });
+  return new Checkpointer({
+    ...{ identity: () => shard, store, notify, progress, requestTimeoutMs: Infinity, scheduler: asyncScheduler },
+    settledBeyond: () => [],
+    lose: () => undefined,
+  });
 }
 
 /** A writer over a store whose writes are those given, one after the other. */
