@@ -110,10 +110,11 @@ describe('eachBlock', () => {
     for await (const { records } of eachBlock(blocksOf(kinesis, { maxInFlightRecords: limit, events }))) {
       seen += records.length;
       const settled = seen - records.length;
-      await until('the reader has read what it has credit for', () => read >= settled + limit);
+      // Half of the limit is worth a read: less may still be waited for.
+      await until('the reader has read what it has credit for', () => read > settled + limit / 2);
       await turn();
-      // However the reads are cut: never more than the limit beyond what is settled, and all of that.
-      expect(read).to.equal(settled + limit);
+      // However the reads are cut: never more than the limit beyond what is settled.
+      expect(read).to.be.at.most(settled + limit);
       if (seen === 60) break;
     }
     expect(seen).to.equal(60);

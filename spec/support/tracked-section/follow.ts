@@ -1,10 +1,11 @@
 import { catchError, EMPTY, throwError } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
+import { isShardReadError } from '../../../lib/kinesis/errors.js';
 import { isCheckpointError } from '../../../lib/checkpoints/errors.js';
 import { memoryCheckpoints } from '../../../lib/checkpoints/memoryCheckpoints.js';
 import type { KinesisEvent } from '../../../lib/monitoring/events.js';
 import type { FakeKinesis } from '../../../lib/testing/kinesis/fakeKinesis.js';
-import { kinesisOf, type Course } from './course.js';
+import { kinesisOf, recovers, type Course } from './course.js';
 import { observations, type Observations } from './observations.js';
 
 import { Process } from './process.js';
@@ -43,10 +44,9 @@ export function follow(
       tell,
     });
     processes.push(process);
-    const isBehindStore = (error: unknown): boolean => isCheckpointError(error) && course.leaves[process.number - 1]?.how === 'unsubscribe';
+    const isExpected = (error: unknown): boolean => process.isStopping && mayFailAtStop(course, process.number, error);
     const subscription = process.run$
-      // A late write of the process before may be ahead of the last one of a process that stops: that errs, and nothing is lost.
-      .pipe(catchError((error: unknown) => (process.isStopping && isBehindStore(error) ? EMPTY : throwError(() => error))))
+      .pipe(catchError((error: unknown) => (isExpected(error) ? EMPTY : throwError(() => error))))
       .subscribe({
         complete: () => {
           process.isOver = true;
@@ -73,4 +73,11 @@ export function follow(
   begin();
   flush();
   return { kinesis, seen };
+}
+
+/** A failure while it stops ends a process with an error, if nobody recovers from it; as does a store that is ahead of its last write. */
+function mayFailAtStop(course: Course, process: number, error: unknown): boolean {
+  // A late write of the process before may be ahead.
+  if (isCheckpointError(error)) return course.leaves[process - 1]?.how === 'unsubscribe';
+  return !recovers(course) && (isShardReadError(error) || error instanceof TypeError);
 }
