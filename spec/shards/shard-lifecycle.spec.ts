@@ -10,6 +10,7 @@ import { ShardLifecycle } from '../../lib/shards/shard-lifecycle.js';
 import type { Shard } from '../../lib/shards/shard.js';
 import { fakeKinesis, marbles, type MarbleHelpers } from '../../lib/testing/index.js';
 import { fastReading, identityOf } from '../support/fast-reading.js';
+import { settle } from '../support/hand-fed-shard.js';
 
 interface LifeConfig {
   /** The records of the shard, as marbles. */
@@ -60,8 +61,9 @@ describe('ShardLifecycle', () => {
   it(
     'writes the end, then gives up the lease, then lets the children start, then completes',
     marbles((helpers) => {
-      const { log, work } = lifeOf(helpers, { records: '(ab|)' });
-      work(1).subscribe();
+      const { log, shards } = lifeOf(helpers, { records: '(ab|)' });
+      // Nobody else writes.
+      shards[0]!.pipe(bufferCount(1), withSequenceRanges()).subscribe((block) => settle(block));
       helpers.flush();
       const verbs = log.map((line) => line.replace(/^\d+ /, ''));
       expect(verbs).to.deep.equal(['shard', 'write SHARD_END', 'release', 'released ended resumed', 'complete']);
