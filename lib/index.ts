@@ -1,12 +1,8 @@
 // Values
 export type { KinesisRecord } from './values/record.js';
 export { comparePositions, type Position } from './values/position.js';
-export {
-  mergeAdjacentRanges,
-  SequenceNumberRanges,
-  type SequenceNumberRange,
-  type SequenceNumberRangesJson,
-} from './values/sequence-range.js';
+export { mergeAdjacentRanges, type RangeToRead, type SequenceNumberRange, type SequenceNumberRangesJson } from './values/sequence-range.js';
+export { SequenceNumberRanges } from './values/ranges-json.js';
 export { blockId, makeBlock, type Block } from './values/block.js';
 
 // Sources
@@ -53,14 +49,17 @@ export { memoryCheckpoints } from './checkpoints/memoryCheckpoints.js';
 export type * from './monitoring/events.js';
 
 // Errors
+export { rawErrorOf } from './internal/aws-fault.js';
 export {
   InvalidConfigError,
   InvalidValueError,
   isInvalidConfig,
   isInvalidValue,
   isRxKinesisError,
+  isUnreachable,
   RxKinesisError,
   type RxKinesisErrorCode,
+  UnreachableError,
 } from './values/errors.js';
 export { isStopTimeout, isStreamRecreated, StopTimeoutError, StreamRecreatedError, type OpenWork } from './shards/errors.js';
 export { isOutOfOrder, OutOfOrderError } from './ledger/errors.js';
