@@ -166,12 +166,17 @@ export class TrackedShard {
   }
 
   /**
-   * A pipeline is over. If it completed, nothing more will settle; and if it was given the shard to its end, what no block
-   * holds was dropped on purpose. Before the end it may have cut off what nobody has seen (`take`, `takeUntil`).
+   * No more blocks will be made of what has been delivered. If that was the shard to its end, what no block holds was dropped on
+   * purpose. Before the end a pipeline may have cut off what nobody has seen (`take`, `takeUntil`).
    */
+  dropUnclaimed(): void {
+    if (this.ledger.hasEnded) this.ledger.dropUnclaimed();
+  }
+
+  /** A pipeline is over. If it completed, nothing more will settle, and nothing more comes into a block. */
   endPipeline(completed: boolean): void {
     this.#pipelines--;
-    if (completed && this.ledger.hasEnded) this.ledger.dropUnclaimed();
+    if (completed) this.dropUnclaimed();
     this.#isPipelineDone = completed;
     this.noteChange();
   }
