@@ -5,12 +5,13 @@ import { readBudget, type ReadBudget } from '../kinesis/read-budget.js';
 import { retryPolicy, type RetryConfig, type RetryPolicy } from '../kinesis/retry.js';
 import { portOf, type KinesisClientLike } from '../kinesis/sdk-port.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
+import { resolveWire, type WireConfig } from '../kinesis/wire/wire-config.js';
 import type { EventSink, KinesisEvent } from '../monitoring/events.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { GapPolicy, ReadContext } from './reader.js';
 
 /** How to reach Kinesis: common to all sources. */
-export interface KinesisConfig {
+export interface KinesisConfig extends WireConfig {
   /** A `KinesisClient` of `@aws-sdk/client-kinesis`, or a {@link KinesisPort}. */
   readonly client: KinesisClientLike | KinesisPort;
   /** How calls are tried again. */
@@ -55,11 +56,13 @@ export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
   assertFunction('random', random);
   if (events) assertMethod('events', events, 'next');
   const policy = retryPolicy(retry, scheduler, random);
-  return { port: portOf(client), retry: policy, budget, onGap, notify: sinkOf(events), scheduler, random };
+  const notify = sinkOf(events);
+  const port = portOf(client, { ...resolveWire(config), notify });
+  return { port, retry: policy, budget, onGap, notify, scheduler, random };
 }
 
 /** The names of the fields of a {@link KinesisConfig}. */
-export const KINESIS_FIELDS = ['client', 'retry', 'budget', 'onGap', 'events', 'scheduler', 'random'];
+export const KINESIS_FIELDS = ['client', 'retry', 'budget', 'onGap', 'events', 'scheduler', 'random', 'wire', 'payloads'];
 
 /** What reading one shard of `stream` needs. */
 export function readContext(means: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): ReadContext {
