@@ -3,14 +3,7 @@ import { map, type Observable } from 'rxjs';
 import { fromAbortable } from '../internal/fromAbortable.js';
 import type { EventSink } from '../monitoring/events.js';
 import { InvalidConfigError } from '../values/errors.js';
-import type {
-  GetRecordsPage,
-  GetRecordsRequest,
-  GetShardIteratorRequest,
-  KinesisPort,
-  ListShardsPage,
-  ListShardsRequest,
-} from './port.js';
+import type { GetRecordsPage, GetRecordsRequest, GetShardIteratorRequest, KinesisPort, ListShardsPage, ListShardsRequest } from './port.js';
 import { configOf, type SdkCommand } from './wire/sdk-seam.js';
 import type { ResolvedWireConfig } from './wire/wire-config.js';
 import { WireReader } from './wire/wire-reader.js';
@@ -41,7 +34,8 @@ export interface SdkCommands {
 /** Gives the port of a client, or the port that was given in its place. */
 export function portOf(client: KinesisClientLike | KinesisPort, config: SdkPortConfig): KinesisPort {
   if (isPort(client)) return client;
-  if (typeof (client as Partial<KinesisClientLike> | undefined)?.send === 'function') return sdkPort(client, config, { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand });
+  if (typeof (client as Partial<KinesisClientLike> | undefined)?.send === 'function')
+    return sdkPort(client, config, { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand });
   throw new InvalidConfigError('client: expected a KinesisClient (an object with send) or a KinesisPort');
 }
 

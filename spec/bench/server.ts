@@ -38,7 +38,8 @@ function answer({ headers }: IncomingMessage, bytes: Buffer, response: ServerRes
   // As in the service, the request's type decides.
   const format = headers['content-type'] === 'application/x-amz-cbor-1.1' ? 'cbor' : 'json';
   const request = (format === 'cbor' ? new CborReader(bytes).value() : JSON.parse(bytes.toString())) as Request;
-  const page = action === 'GetRecords' ? pageAt(request.ShardIterator ?? '')[format] : Buffer.from(JSON.stringify(describe(action, request)));
+  const page =
+    action === 'GetRecords' ? pageAt(request.ShardIterator ?? '')[format] : Buffer.from(JSON.stringify(describe(action, request)));
   response.writeHead(200, { 'content-type': `application/x-amz-${format}-1.1`, 'content-length': page.byteLength });
   response.end(page);
 }

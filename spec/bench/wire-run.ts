@@ -49,7 +49,11 @@ function getRecordsOf(subject: WireSubject): (ShardIterator: string) => Promise<
   const config = CONFIGS[subject];
   if (!config) return (ShardIterator) => client.send(new GetRecordsCommand({ ShardIterator, Limit: 10_000 })) as Promise<GetRecordsPage>;
   const { wire = 'cbor', payloads = 'slabs' } = config;
-  const port = sdkPort(client, { wire, payloads, notify: (event) => fail(event.type) }, { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand });
+  const port = sdkPort(
+    client,
+    { wire, payloads, notify: (event) => fail(event.type) },
+    { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand },
+  );
   return (ShardIterator) => firstValueFrom(port.getRecords({ ShardIterator, Limit: 10_000 }));
 }
 

@@ -1,17 +1,5 @@
 import { TextReader } from './bytes.js';
-import {
-  ARRAY,
-  BYTES,
-  CborCursor,
-  INDEFINITE,
-  MAP,
-  NEGATIVE,
-  NEXT_2_BYTES,
-  NEXT_8_BYTES,
-  SIMPLE,
-  TEXT,
-  UNSIGNED,
-} from './cbor-cursor.js';
+import { ARRAY, BYTES, CborCursor, INDEFINITE, MAP, NEGATIVE, NEXT_2_BYTES, NEXT_8_BYTES, SIMPLE, TEXT, UNSIGNED } from './cbor-cursor.js';
 import { WireError } from './wire-error.js';
 import type { PagePayloads } from './page-payloads.js';
 
@@ -194,4 +182,3 @@ export class CborReader {
     if (type !== SIMPLE || (info !== NULL && info !== UNDEFINED)) throw new WireError(`CBOR: an item of another type (${type})`);
   }
 }
-

@@ -25,5 +25,5 @@ export function clientAdvice({ requestHandler }: SdkClientConfig): string | unde
 
 const ADVICE =
   "This KinesisClient opens a TLS connection for every request, as the SDK's default handler for Kinesis does. Give it " +
-  '`requestHandler: new NodeHttpHandler()` of @smithy/node-http-handler, which keeps connections open: a GetRecords then takes ' +
-  'about a third of the CPU and a quarter of the time. `logger: {}` spares other calls a copy of each response for a log that is off.';
+  '`requestHandler: new NodeHttpHandler()` from @smithy/node-http-handler, which keeps connections open: GetRecords then takes ' +
+  'about a third of the CPU and a quarter of the time (1.4 ms and 1.8 ms a call instead of 4.5 ms and 7.4 ms, as measured).';

@@ -52,7 +52,8 @@ export class PagePayloads {
   /** The content of a base64 text. */
   decode(text: string): Uint8Array {
     const length = base64Length(text);
-    if (length === undefined || !this.#slabFor(length).write(text, this.#slabAt, length)) throw new WireError('a payload that is no base64');
+    if (length === undefined || !this.#slabFor(length).write(text, this.#slabAt, length))
+      throw new WireError('a payload that is no base64');
     return this.#placed(length);
   }
 
@@ -62,7 +63,8 @@ export class PagePayloads {
   }
 
   #slabFor(length: number): Base64Writer {
-    if (this.#slab && this.#slab.bytes.length - this.#slabAt >= length) return this.#slab;
+    const fits = this.#slab && this.#slab.bytes.length - this.#slabAt >= length;
+    if (fits && this.#placement !== 'copies') return this.#slab!;
     this.#slabAt = 0;
     return (this.#slab = new Base64Writer(allocate(this.#slabSize(length))));
   }

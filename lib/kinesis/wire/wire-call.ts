@@ -5,7 +5,15 @@ import { collectChunks } from './collect.js';
 import { decodeJsonPage } from './json-page.js';
 import type { PageRoom } from './page-body.js';
 import { PagePayloads, type PayloadPlacement } from './page-payloads.js';
-import { headerOf, isResponse, type SdkClientConfig, type SdkCommand, type SdkMiddleware, type SdkRequest, type SdkResponse } from './sdk-seam.js';
+import {
+  headerOf,
+  isResponse,
+  type SdkClientConfig,
+  type SdkCommand,
+  type SdkMiddleware,
+  type SdkRequest,
+  type SdkResponse,
+} from './sdk-seam.js';
 import { readErrorBody } from './wire-error-body.js';
 import { CBOR_TYPE, formatOf, type WireFormat } from './wire-format.js';
 import type { WirePage } from './wire-page.js';
