@@ -21,7 +21,7 @@ export async function collectChunks(
   if (body === undefined || body === null) return [];
   if (body instanceof Uint8Array) return [body];
   if (typeof body === 'string') return [new TextEncoder().encode(body)];
-  if (isNodeStream(body)) return lastValueFrom(chunksOf(body));
+  if (isNodeStream(body)) return lastValueFrom(chunksOf(body), { defaultValue: [] });
   if (!collect) throw new WireError('a body that is no stream');
   return [await collect(body)];
 }

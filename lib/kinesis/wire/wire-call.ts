@@ -113,7 +113,7 @@ export class WireCall {
     const chunks = await collectChunks(body, this.#context.config.streamCollector);
     this.#answer = { statusCode, format, isUnderstood: false };
     if (statusCode < 300) {
-      this.#page = this.#decode(chunks, format);
+      this.#page = this.#decode(chunks, format, response);
       response.body = EMPTY_OBJECT;
       this.#answer = { statusCode, format, isUnderstood: true };
     } else {
@@ -123,11 +123,17 @@ export class WireCall {
     }
   }
 
-  #decode(chunks: readonly Uint8Array[], format: WireFormat): WirePage {
+  #decode(chunks: readonly Uint8Array[], format: WireFormat, { statusCode, headers }: SdkResponse): WirePage {
     const { room, payloads } = this.#context;
     const body = room.join(chunks, format === 'cbor' && payloads === 'views');
     const placed = new PagePayloads(body, payloads);
-    if (format === 'cbor') return decodeCborPage(body.bytes, placed);
-    return decodeJsonPage(new TextReader(body.bytes).utf8(0, body.bytes.length), placed);
+    try {
+      if (format === 'cbor') return decodeCborPage(body.bytes, placed);
+      return decodeJsonPage(new TextReader(body.bytes).utf8(0, body.bytes.length), placed);
+    } catch (error) {
+      // As the SDK does: the id is what Amazon's support asks for.
+      const $metadata = { httpStatusCode: statusCode, requestId: headerOf(headers, 'x-amzn-requestid') };
+      throw Object.assign(error as Error, { $metadata });
+    }
   }
 }

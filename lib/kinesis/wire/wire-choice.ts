@@ -19,9 +19,9 @@ const REFUSING_STATUS: readonly number[] = [404, 406, 415];
  * What is known of a client's service: whether it speaks CBOR.
  *
  * @remarks
- * Once a page has come as CBOR, a failure is an ordinary one. Before that, a call that failed is made once more in JSON, and
- * only if that succeeds JSON is chosen: for good where the answer was plain, for some calls where it may have been a fault
- * that passes.
+ * Once a page has come as CBOR, an error is an ordinary one. Before that, and for a page that cannot be read, a call that
+ * failed is made once more in JSON, and only if that succeeds JSON is chosen: for good where the answer was plain, for some
+ * calls where it may have been a fault that passes.
  */
 export class WireChoice {
   #isProven = false;
@@ -48,10 +48,13 @@ export class WireChoice {
   }
 
   /** Whether a call that failed should be made once more in JSON, and why. */
-  doubt(call: WireCall, error: unknown): FallbackReason | undefined {
-    if (!call.isSentInCbor || !call.answer || this.#isProven) return undefined;
-    if (REFUSALS.has(nameOf(error)) || REFUSING_STATUS.includes(call.answer.statusCode)) return 'refused';
-    return call.answer.isUnderstood ? undefined : 'not-understood';
+  doubt({ isSentInCbor, answer }: WireCall, error: unknown): FallbackReason | undefined {
+    if (!isSentInCbor || !answer) return undefined;
+    // Whatever came before, a page that came to its end and is none would be none again: kinesalite cuts off those above 16 KiB.
+    if (answer.statusCode < 300) return 'not-understood';
+    if (this.#isProven) return undefined;
+    if (REFUSALS.has(nameOf(error)) || REFUSING_STATUS.includes(answer.statusCode)) return 'refused';
+    return answer.isUnderstood ? undefined : 'not-understood';
   }
 
   /** The same call has succeeded in JSON. */

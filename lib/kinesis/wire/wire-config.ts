@@ -8,7 +8,8 @@ export interface WireConfig {
   /**
    * `'cbor'`: as Amazon's Java SDK reads, with a `wireFallback` event and JSON where the service does not take it. `'json'`:
    * as the AWS SDK for JavaScript does, but decoded here. `'sdk'`: by the SDK alone, for a client with middlewares
-   * of its own that must see the answer as it came.
+   * of its own that must see the answer as it came. A `KinesisPort`, and a client that has nothing but `send`, decode for
+   * themselves.
    *
    * @defaultValue 'cbor'; `'json'` in browsers, and where the environment has `AWS_CBOR_DISABLE`
    */
@@ -30,8 +31,10 @@ export interface ResolvedWireConfig {
 }
 
 /** Checks the fields and fills in the defaults. @throws InvalidConfigError */
-export function resolveWire({ wire, payloads = 'slabs' }: WireConfig): ResolvedWireConfig {
-  assertOneOf('wire', wire, ['cbor', 'json', 'sdk', undefined]);
+export function resolveWire(config: WireConfig): ResolvedWireConfig {
+  const { wire, payloads = 'slabs' } = config;
+  if (wire !== undefined) assertOneOf('wire', wire, ['cbor', 'json', 'sdk']);
+  if (wire === 'sdk' && config.payloads !== undefined) throw new InvalidConfigError("payloads: with wire 'sdk' the SDK places them");
   assertOneOf('payloads', payloads, ['copies', 'slabs', 'views']);
   return { wire: wire ?? defaultFormat(), payloads };
 }
@@ -57,8 +60,8 @@ function environment(name: string): string | undefined {
   }
 }
 
-function assertOneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
-  if (allowed.includes(value)) return;
-  const words = allowed.filter((each) => each !== undefined).map((each) => `'${String(each)}'`);
+function assertOneOf(name: string, value: unknown, allowed: readonly string[]): void {
+  if (allowed.some((each) => each === value)) return;
+  const words = allowed.map((each) => `'${each}'`);
   throw new InvalidConfigError(`${name}: expected ${words.slice(0, -1).join(', ')} or ${words.at(-1)}, got ${JSON.stringify(value)}`);
 }

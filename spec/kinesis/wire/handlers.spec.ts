@@ -65,7 +65,7 @@ for (const [name, { http2, make }] of Object.entries(handlers)) {
     let events: KinesisEvent[];
 
     before(async () => {
-      server = http2 ? (createHttp2(serve) as Server) : createHttp1(serve);
+      server = http2 ? createHttp2(serve) : createHttp1(serve);
       const endpoint = `http://127.0.0.1:${await listen(server as never)}`;
       const requestHandler = make();
       const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };

@@ -17,6 +17,14 @@ describe('the choice of a format', () => {
     expect(choice.next()).to.equal('cbor');
   });
 
+  it('doubts a page that cannot be read, also when others could', () => {
+    const choice = new WireChoice();
+    choice.accept(call({}));
+    expect(choice.doubt(call({ isUnderstood: false }), named('WireError'))).to.equal('not-understood');
+    choice.fallBack('not-understood');
+    expect(choice.next()).to.equal('json');
+  });
+
   it('is JSON for good when the first page comes as JSON', () => {
     const choice = new WireChoice();
     expect(choice.accept(call({ format: 'json' }))).to.equal('content-type');

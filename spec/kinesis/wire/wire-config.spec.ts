@@ -53,6 +53,11 @@ describe('the configuration of the wire', () => {
     expect(wire).to.equal('cbor');
   });
 
+  it('refuses to place payloads where the SDK does', () => {
+    expect(thrownBy(() => resolveWire({ wire: 'sdk', payloads: 'views' }))).to.satisfy(isInvalidConfig);
+    expect(resolveWire({ wire: 'sdk' }).wire).to.equal('sdk');
+  });
+
   it('refuses other words', () => {
     for (const config of [{ wire: 'xml' }, { wire: null }, { payloads: 'slab' }, { payloads: null }]) {
       const error = thrownBy(() => resolveWire(config as never));

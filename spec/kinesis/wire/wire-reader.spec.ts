@@ -1,6 +1,8 @@
 import { expect } from 'chai';
-import { firstValueFrom, Subscription } from 'rxjs';
+import type { Subscription } from 'rxjs';
+import { firstValueFrom } from 'rxjs';
 import type { KinesisClientConfig } from '@aws-sdk/client-kinesis';
+import { classify } from '../../../lib/kinesis/classify.js';
 import { sdkPort, type SdkPortConfig } from '../../../lib/kinesis/sdk-port.js';
 import type { KinesisEvent } from '../../../lib/monitoring/events.js';
 import { answeringClient, CBOR, JSON_TYPE, type Answer, type AnsweringClient, type SentRequest } from '../../support/answering-client.js';
@@ -148,12 +150,36 @@ for (const { version, sdk } of installedSdks) {
     });
 
     it('takes the same answers for ordinary errors once a page has come in CBOR', async () => {
-      const answers = [inCbor, cborError('SerializationException'), { statusCode: 500 }, { type: CBOR, body: '' }];
+      const answers = [
+        inCbor,
+        cborError('SerializationException'),
+        { statusCode: 500 },
+        { statusCode: 403, type: 'text/html', body: 'no' },
+      ];
       const answered = answering((_request, index) => answers[index]!);
       const port = portOf(answered);
       await firstValueFrom(port.getRecords(REQUEST));
       for (let i = 0; i < 3; i++) await rejection(firstValueFrom(port.getRecords(REQUEST)));
       expect(formats(answered)).to.deep.equal(['cbor', 'cbor', 'cbor', 'cbor']);
+      expect(events).to.deep.equal([]);
+    });
+
+    it('reads a page again in JSON that cannot be read, also when others could', async () => {
+      const answers = [inCbor, { type: CBOR, body: cborOf(page).subarray(0, 60) }, inJson, inJson];
+      const answered = answering((_request, index) => answers[index]!);
+      const port = portOf(answered);
+      for (let i = 0; i < 3; i++) expect(await firstValueFrom(port.getRecords(REQUEST))).to.deep.include(page);
+      expect(formats(answered)).to.deep.equal(['cbor', 'cbor', 'json', 'json']);
+      expect(events).to.have.length(1).and.to.have.nested.property('[0].reason', 'not-understood');
+    });
+
+    it('gives the fault of a page that can be read in neither format', async () => {
+      const answered = answering(({ format }) => ({ type: format === 'cbor' ? CBOR : JSON_TYPE, body: '{"Records":[' }));
+      const error = await rejection(read(answered));
+      expect(error).to.have.property('name', 'WireError');
+      expect(error).to.have.nested.property('$metadata.httpStatusCode', 200);
+      expect(error).to.have.nested.property('$metadata.requestId', 'request-2');
+      expect(classify(error)).to.equal('transient');
       expect(events).to.deep.equal([]);
     });
 
