@@ -41,10 +41,12 @@ export { withSequenceRanges } from './operators/withSequenceRanges.js';
 export { checkpointEvery, type CheckpointEveryConfig } from './operators/checkpointEvery.js';
 export { recoverFrom, type RecoverFromConfig } from './operators/recoverFrom.js';
 export { mergeShards, type MergeShardsConfig, type RestartConfig } from './operators/mergeShards.js';
+export { deaggregate, type DeaggregateConfig } from './operators/deaggregate.js';
+export type { AggregateConfig, AggregateProblem, OutOfRangePolicy } from './kinesis/aggregation/config.js';
 export { eachBlock, type EachBlockConfig } from './operators/eachBlock.js';
 
 // Stores
-export type { Checkpoint, CheckpointStore, Lease, LeasingStore } from './checkpoints/checkpoint-store.js';
+export type { Checkpoint, CheckpointStore, LeasableShard, Lease, LeaseNews, LeasingStore } from './checkpoints/checkpoint-store.js';
 export { memoryCheckpoints } from './checkpoints/memoryCheckpoints.js';
 
 // Monitoring
@@ -60,8 +62,16 @@ export {
   RxKinesisError,
   type RxKinesisErrorCode,
 } from './values/errors.js';
+export { isStopTimeout, isStreamRecreated, StopTimeoutError, StreamRecreatedError, type OpenWork } from './shards/errors.js';
 export { isOutOfOrder, OutOfOrderError } from './ledger/errors.js';
-export { CheckpointError, isCheckpointError, isLeaseLost, LeaseLostError } from './checkpoints/errors.js';
+export {
+  CheckpointError,
+  ForeignCheckpointError,
+  isCheckpointError,
+  isForeignCheckpoint,
+  isLeaseLost,
+  LeaseLostError,
+} from './checkpoints/errors.js';
 export {
   BlockUnavailableError,
   isBlockUnavailable,

@@ -20,6 +20,8 @@ export function assertCheckpoint(checkpoint: Checkpoint, shard: ShardName): void
     throw new InvalidValueError(`${where}: got the checkpoint of ${checkpoint.streamName}/${checkpoint.shardId}`);
   }
   assertPosition(checkpoint, where);
+  if (checkpoint.shardStart !== undefined)
+    assertPosition({ sequenceNumber: checkpoint.shardStart, subSequenceNumber: 0 }, `${where}, start of the shard`);
   if (isStart(checkpoint)) {
     throw new InvalidValueError(`${where}: expected a sequence number or ${SHARD_END}, got ${checkpoint.sequenceNumber}`);
   }

@@ -1,4 +1,4 @@
-import type { ObservableInput } from 'rxjs';
+import type { Observable, ObservableInput } from 'rxjs';
 import type { Position } from '../values/position.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
@@ -14,6 +14,11 @@ export interface Checkpoint extends Position {
    * them saves their records from being delivered again after a restart; one that cannot leaves them out.
    */
   readonly settledBeyond?: readonly SequenceNumberRange[];
+  /**
+   * The sequence number at which the shard begins: which shard of this name the checkpoint is of. Absent where that was not known,
+   * and in the rows of other clients.
+   */
+  readonly shardStart?: string;
 }
 
 /**
@@ -21,7 +26,8 @@ export interface Checkpoint extends Position {
  *
  * @remarks
  * `read` must see the last successful `write` of any process (a consistent read). The package makes one `write` per shard
- * at a time, each beyond the one before. A `write` by a worker that has lost the shard must fail with `LeaseLostError`.
+ * at a time, each beyond the one before; one that takes longer than `requestTimeoutMs` counts as failed, so a store must refuse to
+ * go back should it come to a late one after the next. A `write` by a worker that has lost the shard must fail with `LeaseLostError`.
  * Throttling and passing faults are errors with `retriable: true`, or AWS errors known by their name.
  */
 export interface CheckpointStore {
@@ -31,10 +37,28 @@ export interface CheckpointStore {
   write(checkpoint: Checkpoint, shard: ShardIdentity): ObservableInput<unknown>;
 }
 
-/** A store that also says which worker may read a shard. `kinesisStream` takes each shard before it reads it. */
+/** A shard as its stream sees it now, for a store that shares shards among workers. */
+export interface LeasableShard extends ShardIdentity {
+  /** Whether ListShards shows it as closed. */
+  readonly closed: boolean;
+  /** Whether its parents are done, as far as this process knows. */
+  readonly isReady: boolean;
+}
+
+/** What becomes of a shard's lease: this worker holds it now, or all of the shard was done elsewhere. */
+export type LeaseNews =
+  { readonly type: 'granted'; readonly shardId: string; readonly lease: Lease } | { readonly type: 'ended'; readonly shardId: string };
+
+/** A store that also says which worker may read a shard. `kinesisStream` reads the shards that it is granted. */
 export interface LeasingStore extends CheckpointStore {
-  /** Emits once, when this worker owns the shard; a `read` is then up to date. */
-  take(shard: ShardIdentity): ObservableInput<Lease>;
+  /**
+   * Emits each lease that this worker comes to hold, also one that it had before and lost, and the shards that were read to
+   * their end elsewhere. A `read` after a grant is up to date.
+   *
+   * @param shards$ - emits all shards in view whenever they change. When it completes no more leases are granted; those that
+   *   are held stay so until they are released. Unsubscribing ends the renewals.
+   */
+  leases(shards$: Observable<readonly LeasableShard[]>): Observable<LeaseNews>;
   /** Gives the shard up, so that another worker may take it at once. */
   release(shard: ShardIdentity): ObservableInput<unknown>;
 }
@@ -48,6 +72,6 @@ export interface Lease {
 }
 
 /** Whether the store also coordinates workers. */
-export function isLeasing(store: CheckpointStore): store is LeasingStore {
-  return 'take' in store && 'release' in store;
+export function isLeasing(store: CheckpointStore | undefined): store is LeasingStore {
+  return store !== undefined && 'leases' in store && 'release' in store;
 }

@@ -1,4 +1,6 @@
 import { guardFor, RxKinesisError } from '../values/errors.js';
+import type { Position } from '../values/position.js';
+import { positionToString } from '../values/sequence-range.js';
 
 /** A checkpoint could not be read or written. Retriable when the store's fault is a passing one. */
 export class CheckpointError extends RxKinesisError {
@@ -20,6 +22,42 @@ export class CheckpointError extends RxKinesisError {
 
 /** Whether `error` is a {@link CheckpointError}. */
 export const isCheckpointError = /* @__PURE__ */ guardFor<CheckpointError>('CHECKPOINT');
+
+/**
+ * The stored checkpoint is of another shard of this name: of another stream, or of a stream that was deleted and made again. Nothing is
+ * read or overwritten. Give each stream a table (or store) of its own; for a stream made again, delete the shard's entry. Not retriable.
+ */
+export class ForeignCheckpointError extends RxKinesisError {
+  readonly code = 'FOREIGN_CHECKPOINT';
+  readonly retriable = false;
+  readonly streamName: string;
+  readonly shardId: string;
+  /** What the store holds. */
+  readonly checkpoint: Position;
+  /** Where the shard begins that the stream has now. */
+  readonly shardStart: string;
+
+  constructor(fields: {
+    readonly streamName: string;
+    readonly shardId: string;
+    readonly checkpoint: Position;
+    readonly shardStart: string;
+    readonly reason: string;
+  }) {
+    const { streamName, shardId, checkpoint, shardStart, reason } = fields;
+    super(
+      `${streamName}/${shardId}: the stored checkpoint ${positionToString(checkpoint)} is not of this shard, which begins at ${shardStart}: ` +
+        `${reason}. Is the store another stream's, or was the stream deleted and made again? Then delete the entry`,
+    );
+    this.streamName = streamName;
+    this.shardId = shardId;
+    this.checkpoint = checkpoint;
+    this.shardStart = shardStart;
+  }
+}
+
+/** Whether `error` is a {@link ForeignCheckpointError}. */
+export const isForeignCheckpoint = /* @__PURE__ */ guardFor<ForeignCheckpointError>('FOREIGN_CHECKPOINT');
 
 /** Another worker has taken the shard: this one must stop its work on it and write nothing more. Not retriable. */
 export class LeaseLostError extends RxKinesisError {

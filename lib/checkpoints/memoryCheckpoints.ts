@@ -37,7 +37,6 @@ export function memoryCheckpoints(): CheckpointStore {
 }
 
 /** Neither the object nor its array may change under the store. */
-function copyOf({ streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond }: Checkpoint): Checkpoint {
-  const position = { streamName, shardId, sequenceNumber, subSequenceNumber };
-  return settledBeyond ? { ...position, settledBeyond: [...settledBeyond] } : position;
+function copyOf({ settledBeyond, ...others }: Checkpoint): Checkpoint {
+  return settledBeyond ? { ...others, settledBeyond: [...settledBeyond] } : others;
 }

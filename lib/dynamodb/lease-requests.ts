@@ -10,10 +10,10 @@ import {
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
 import { catchError, map, of, throwError, type Observable, type OperatorFunction } from 'rxjs';
+import { nameOf } from '../internal/aws-errors.js';
 import { fromAbortable } from '../internal/fromAbortable.js';
 import type { Item } from './lease-row.js';
 import type { LeaseUpdate } from './lease-updates.js';
-import { nameOf } from './request-error.js';
 
 /** What of a `DynamoDBClient` of `@aws-sdk/client-dynamodb` is used: taken by its shape, so that any 3.x of it will do. */
 export interface DynamoDBClientLike {

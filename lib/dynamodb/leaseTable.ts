@@ -1,11 +1,23 @@
-import { asyncScheduler, catchError, defer, ReplaySubject, share, switchMap, throwError, type Observable, type SchedulerLike } from 'rxjs';
+import {
+  asyncScheduler,
+  catchError,
+  defer,
+  ReplaySubject,
+  share,
+  switchMap,
+  throwError,
+  type MonoTypeOperatorFunction,
+  type Observable,
+  type SchedulerLike,
+} from 'rxjs';
 import { assertCheckpoint } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
-import { assertKnownFields, assertNumber } from '../internal/validate.js';
+import { assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { AT_TIMESTAMP, LATEST, TRIM_HORIZON } from '../values/position.js';
 import { ensureTable } from './ensureTable.js';
+import { takeReady } from './grants.js';
 import { leaseRequests, type DynamoDBClientLike } from './lease-requests.js';
 import type { InitialPosition } from './lease-row.js';
 import { Leases } from './leases.js';
@@ -53,6 +65,7 @@ export interface LeaseTable extends LeasingStore {
  * - `read` emits `undefined` for a shard whose row says only where to begin (`TRIM_HORIZON`, `LATEST`, `AT_TIMESTAMP`).
  * - `take` makes this worker the owner at once, whoever was: one worker at a time is meant to run. A former owner learns
  *   of it at its next write. `fencingToken` is the new `leaseCounter`.
+ * - `leases` takes each shard once its parents are done, and tells of those that were read to their end before.
  * - `write` takes the shard first if this instance never has. A write whose reply was lost is recognised and is no lost
  *   lease. What is settled beyond a checkpoint is not stored: the rows have no place for it.
  * - `release` leaves the row without owner. Afterwards, as after a loss, `write` fails until the shard is taken again.
@@ -71,7 +84,7 @@ export interface LeaseTable extends LeasingStore {
  * @throws InvalidConfigError
  */
 export function leaseTable(config: LeaseTableConfig): LeaseTable {
-  assertKnownFields(config, ['client', 'tableName', 'workerId', 'initialPosition', 'tablePollIntervalMs', 'scheduler']);
+  assertKnownFields(config, FIELDS);
   assertConfig(config);
   const { client, tableName, workerId = crypto.randomUUID(), initialPosition = TRIM_HORIZON } = config;
   const { tablePollIntervalMs: pollIntervalMs = 1_000, scheduler = asyncScheduler } = config;
@@ -81,9 +94,7 @@ export function leaseTable(config: LeaseTableConfig): LeaseTable {
   const assertStream = oneStream(tableName);
   const turns = new KeyedQueue();
   // One look at the table for all shards; after an error, or when nobody waits any more, the next use looks again.
-  const table$ = ensureTable(requests, { tableName, pollIntervalMs, scheduler }).pipe(
-    share({ connector: () => new ReplaySubject(1), resetOnError: true, resetOnComplete: false, resetOnRefCountZero: true }),
-  );
+  const table$ = ensureTable(requests, { tableName, pollIntervalMs, scheduler }).pipe(untilItFails());
 
   const request = <T>(action: string, shard: ShardName, work: () => Observable<T>) =>
     defer(() => {
@@ -92,7 +103,7 @@ export function leaseTable(config: LeaseTableConfig): LeaseTable {
     }).pipe(catchError((error: unknown) => throwError(() => requestError(action, error, shard))));
   const inTurn = <T>(action: string, shard: ShardName, work: () => Observable<T>) => turns.run(shard.shardId, request(action, shard, work));
 
-  return {
+  const table: LeaseTable = {
     workerId,
     read: (shard) => request('read the checkpoint', shard, () => leases.read(shard)),
     write: (checkpoint, shard) =>
@@ -101,8 +112,15 @@ export function leaseTable(config: LeaseTableConfig): LeaseTable {
         return inTurn('write the checkpoint', shard, () => leases.write(checkpoint, shard));
       }),
     take: (shard) => inTurn('take the lease', shard, () => leases.take(shard)),
+    leases: (shards$) => takeReady(shards$, table, scheduler),
     release: (shard) => inTurn('release the lease', shard, () => leases.release(shard)),
   };
+  return table;
+}
+
+/** Subscribes once for all subscribers, until that fails or nobody waits any more. */
+function untilItFails<T>(): MonoTypeOperatorFunction<T> {
+  return share({ connector: () => new ReplaySubject(1), resetOnError: true, resetOnComplete: false, resetOnRefCountZero: true });
 }
 
 /** The rows are keyed by shard alone, so the shards of a second stream would share those of the first. */
@@ -115,6 +133,14 @@ function oneStream(tableName: string): (shard: ShardName) => void {
   };
 }
 
+const FIELDS: FieldsOf<LeaseTableConfig> = {
+  client: true,
+  tableName: true,
+  workerId: true,
+  initialPosition: true,
+  tablePollIntervalMs: true,
+  scheduler: true,
+};
 const INITIAL_POSITIONS: readonly unknown[] = [TRIM_HORIZON, LATEST, AT_TIMESTAMP];
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html */
 const TABLE_NAME = /^(?:[\w.-]{3,255}|arn:[\w:/.-]{1,1020})$/;

@@ -1,7 +1,7 @@
 import { NEVER, timer, type Observable, type SchedulerLike } from 'rxjs';
 
 /** What a timer can hold: hosts fire a longer one at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Emits once after `ms`; never for `Infinity`, and a delay beyond what a timer can hold is cut to that. */
 export function delayOf(ms: number, scheduler: SchedulerLike): Observable<0> {

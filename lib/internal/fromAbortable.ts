@@ -1,7 +1,7 @@
 import { Observable } from 'rxjs';
 
 /**
- * KeyedQueue a call that takes an `AbortSignal` and gives a Promise into a cold Observable of its one result.
+ * Turns a call that takes an `AbortSignal` and gives a Promise into a cold Observable of its one result.
  *
  * @remarks
  * Each subscription makes the call once. Unsubscribing before the Promise settles aborts the signal; what the Promise

@@ -24,10 +24,26 @@ export function assertMethod(name: string, value: unknown, method: string): void
   assertFunction(`${name}.${method}`, (value as Readonly<Record<string, unknown>> | null | undefined)?.[method]);
 }
 
-/** Throws when `config` has a field that is not one of `known`: a misspelt option would otherwise be passed over in silence. */
-export function assertKnownFields(config: object, known: readonly string[]): void {
-  const unknown = Object.keys(config).filter((field) => !known.includes(field));
-  if (unknown.length > 0) throw new InvalidConfigError(`unknown option ${unknown.join(', ')}; known are ${known.join(', ')}`);
+/** The fields of a config, as a list that the compiler keeps complete: one that is missing here, or too many, does not compile. */
+export type FieldsOf<Config> = Readonly<Record<keyof Config, true>>;
+
+/**
+ * Throws unless `config` is an object without any field but `fields`: a misspelt option would otherwise be passed over in silence.
+ *
+ * @param name - how the message names the config.
+ */
+export function assertKnownFields<Config extends object>(config: Config, fields: FieldsOf<NoInfer<Config>>, name = 'config'): void {
+  // By its tag, so that the object may be of a class of the user's, or of another realm.
+  const tag = Object.prototype.toString.call(config).slice('[object '.length, -1);
+  if (tag !== 'Object')
+    throw new InvalidConfigError(`${name}: expected an object, got ${isObject(config) ? `one of kind ${tag}` : shown(config)}`);
+  const unknown = Object.keys(config).filter((field) => !Object.hasOwn(fields, field));
+  if (unknown.length > 0)
+    throw new InvalidConfigError(`${name}: unknown option ${unknown.join(', ')}; known are ${Object.keys(fields).join(', ')}`);
+}
+
+function isObject(value: unknown): boolean {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
 function shown(value: unknown): string {

@@ -4,14 +4,12 @@ import type { Observable } from 'rxjs';
 export type StreamId =
   { readonly StreamName: string; readonly StreamARN?: undefined } | { readonly StreamARN: string; readonly StreamName?: undefined };
 
-/** A record as GetRecords gives it. */
+/** A record as GetRecords gives it: a KPL aggregate is one. */
 export interface PortRecord {
   readonly SequenceNumber: string;
   readonly PartitionKey: string;
   readonly Data: Uint8Array;
   readonly ApproximateArrivalTimestamp?: Date;
-  /** The index in its KPL aggregate, where the port has de-aggregated. Default 0. */
-  readonly SubSequenceNumber?: number;
 }
 
 /** A shard as ListShards gives it. */

@@ -29,8 +29,8 @@ export interface ReadBudget {
 
 /** Makes a {@link ReadBudget}. @throws InvalidConfigError */
 export function readBudget(config: ReadBudgetConfig = {}): ReadBudget {
+  assertKnownFields(config, { readsPerSecond: true, bytesPerSecond: true });
   const { readsPerSecond = 5, bytesPerSecond = 2 * 1024 * 1024 } = config;
-  assertKnownFields(config, ['readsPerSecond', 'bytesPerSecond']);
   assertNumber('readsPerSecond', readsPerSecond, Number.MIN_VALUE, true);
   assertNumber('bytesPerSecond', bytesPerSecond, Number.MIN_VALUE, true);
   const shards = new Map<string, ShardBudget>();

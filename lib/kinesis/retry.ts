@@ -1,5 +1,5 @@
-import { defer, retry, throwError, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
-import { delayOf, fullJitter } from '../internal/delay.js';
+import type { MonoTypeOperatorFunction, SchedulerLike } from 'rxjs';
+import { retryWithBackOff, type RetryAttempt } from '../internal/back-off.js';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { classify, type FaultKind } from './classify.js';
 
@@ -24,8 +24,8 @@ export interface RetryPolicy {
 
 /** Fills in the defaults. @throws InvalidConfigError */
 export function retryPolicy(config: RetryConfig, scheduler: SchedulerLike, random: () => number): RetryPolicy {
+  assertKnownFields(config, { maxRetries: true, initialDelayMs: true, maxDelayMs: true }, 'retry');
   const { maxRetries = 10, initialDelayMs = 100, maxDelayMs = 10_000 } = config;
-  assertKnownFields(config, ['maxRetries', 'initialDelayMs', 'maxDelayMs']);
   assertInteger('retry.maxRetries', maxRetries, 0);
   assertNumber('retry.initialDelayMs', initialDelayMs, 0);
   assertNumber('retry.maxDelayMs', maxDelayMs, 0);
@@ -33,25 +33,20 @@ export function retryPolicy(config: RetryConfig, scheduler: SchedulerLike, rando
 }
 
 /** What is known when a call is about to be tried again. */
-export interface RetryNotice {
+export interface RetryNotice extends RetryAttempt {
   readonly reason: Exclude<FaultKind, 'fatal'>;
-  readonly attempt: number;
-  readonly delayMs: number;
-  readonly error: unknown;
 }
 
 /** Subscribes again after an error that passes; any other, or one too many, goes on. */
 export function retryFaults<T>(policy: RetryPolicy, notice: (notice: RetryNotice) => void): MonoTypeOperatorFunction<T> {
-  const { maxRetries, initialDelayMs, maxDelayMs, scheduler, random } = policy;
-  return retry({
-    delay: (error: unknown, attempt) =>
-      defer(() => {
-        const reason = classify(error);
-        if (reason === 'fatal' || attempt > maxRetries) return throwError(() => error);
-        // A new iterator is no burden on the shard that failed: only a second try in a row has to wait.
-        const delayMs = reason === 'iterator' && attempt === 1 ? 0 : fullJitter(attempt, initialDelayMs, maxDelayMs, random);
-        notice({ reason, attempt, delayMs, error });
-        return delayOf(delayMs, scheduler);
-      }),
+  return retryWithBackOff({
+    ...policy,
+    shouldRetry: (error, attempt) => {
+      const kind = classify(error);
+      // A new iterator is no burden on the shard that failed: only a second try in a row has to wait.
+      if (kind === 'iterator' && attempt === 1) return 'at once';
+      return kind !== 'fatal';
+    },
+    notify: (retry) => notice({ reason: classify(retry.error) as RetryNotice['reason'], ...retry }),
   });
 }

@@ -1,5 +1,6 @@
 import { isRxKinesisError, type RxKinesisError } from '../values/errors.js';
-import { classify, nameOf } from './classify.js';
+import { nameOf } from '../internal/aws-errors.js';
+import { classify } from './classify.js';
 import { ShardReadError } from './errors.js';
 
 /** Wraps an error of the API, whose own message may name an account: only its name is repeated. Errors of this package pass. */

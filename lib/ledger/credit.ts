@@ -8,7 +8,7 @@ export interface CreditLimits {
   readonly maxInFlightBytes: number;
 }
 
-/** Whether the shard's reader may read another page. It may exceed the limits by that one page. */
-export function hasCredit(ledger: Ledger, { maxInFlightRecords, maxInFlightBytes }: CreditLimits): boolean {
-  return ledger.outstandingRecords < maxInFlightRecords && ledger.outstandingBytes < maxInFlightBytes;
+/** How many records the shard's reader may read next; 0 while either limit is reached. A page may exceed the limit of bytes. */
+export function creditIn(ledger: Ledger, { maxInFlightRecords, maxInFlightBytes }: CreditLimits): number {
+  return ledger.outstandingBytes < maxInFlightBytes ? Math.max(0, maxInFlightRecords - ledger.outstandingRecords) : 0;
 }

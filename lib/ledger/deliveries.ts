@@ -10,7 +10,7 @@ export interface UnclaimedRun {
   readonly bytesBefore: number;
 }
 
-/** A record, by its ordinal and its position, and the bytes delivered up to it; before the first record 0, `undefined` and 0. */
+/** A point in the order of delivery: the last record before it, and the bytes delivered so far. Zero at the start. */
 export interface DeliveryPoint {
   readonly ordinal: number;
   readonly position: Position | undefined;
@@ -86,7 +86,7 @@ export class Deliveries {
     this.#lastOrdinal = page.lastOrdinal;
     this.#bytes += bytes;
     const [oldest, next] = this.#unclaimed;
-    if (oldest && next && this.#unclaimed.length >= MAX_PIECES)
+    if (oldest && next && this.#unclaimed.length >= MAX_RUNS)
       this.#unclaimed.splice(0, 2, { ...oldest, lastOrdinal: next.lastOrdinal, last: next.last });
     this.#unclaimed.push({ ...page, last });
   }
@@ -122,4 +122,4 @@ export class Deliveries {
 }
 
 /** More pieces than this are joined: their ends are only needed to read them again, and a piece may be of any size. */
-const MAX_PIECES = 64;
+const MAX_RUNS = 64;

@@ -13,8 +13,7 @@ export interface Run {
 }
 
 /** The part of one block that lies in one shard. */
-export interface Entry<Ledger = unknown> {
-  readonly ledger: Ledger;
+export interface LedgerEntry {
   /** The ranges of the block that is out: the instance is what it is known by. */
   key: SequenceNumberRanges;
   readonly runs: readonly Run[];
@@ -30,8 +29,8 @@ export interface Entry<Ledger = unknown> {
  *
  * @remarks Pure. Entering and settling take constant time on average, whatever the number of entries and the order of settling.
  */
-export class Entries<Ledger> {
-  #entries: Entry<Ledger>[] = [];
+export class Entries {
+  #entries: LedgerEntry[] = [];
   /** Those before it are settled, and behind the watermark. */
   #head = 0;
   #open = 0;
@@ -54,13 +53,13 @@ export class Entries<Ledger> {
   }
 
   /** Enters one behind all others. */
-  add(entry: Entry<Ledger>): void {
+  add(entry: LedgerEntry): void {
     this.#entries.push(entry);
     if (entry.state === 'open') this.#count(entry, 1);
   }
 
   /** Closes an open one. */
-  close(entry: Entry<Ledger>, state: 'settled' | 'dropped'): void {
+  close(entry: LedgerEntry, state: 'settled' | 'dropped'): void {
     entry.state = state;
     this.#count(entry, -1);
   }
@@ -82,12 +81,12 @@ export class Entries<Ledger> {
   }
 
   /** The open ones, oldest first. */
-  openEntries(): Entry<Ledger>[] {
+  openEntries(): LedgerEntry[] {
     return this.#waiting().filter((entry) => entry.state === 'open');
   }
 
   /** The one that holds the watermark although a later one is settled. */
-  holding(): Entry<Ledger> | undefined {
+  holding(): LedgerEntry | undefined {
     const waiting = this.#waiting();
     return waiting.some((entry) => entry.state === 'settled' && entry.runs.length > 0) ? waiting[0] : undefined;
   }
@@ -112,11 +111,11 @@ export class Entries<Ledger> {
     this.#head = 0;
   }
 
-  #waiting(): Entry<Ledger>[] {
+  #waiting(): LedgerEntry[] {
     return this.#entries.slice(this.#head);
   }
 
-  #count({ records, bytes }: Entry<Ledger>, sign: 1 | -1): void {
+  #count({ records, bytes }: LedgerEntry, sign: 1 | -1): void {
     this.#open += sign;
     this.#openRecords += sign * records;
     this.#openBytes += sign * bytes;

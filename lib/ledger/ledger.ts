@@ -1,11 +1,13 @@
 import { barePosition, comparePositions, type Position } from '../values/position.js';
 import { endOf, SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
 import { Deliveries, type DeliveryPoint, type UnclaimedRun } from './deliveries.js';
-import { Entries, type Entry, type Run } from './entries.js';
+import { Entries, type LedgerEntry, type Run } from './entries.js';
 import { OutOfOrderError } from './errors.js';
 
-/** The part of one block that lies in one shard, and the shard's ledger. */
-export type LedgerEntry = Entry<Ledger>;
+/** What a ledger needs to know of a record: its position, and its size. */
+export interface Payload extends Position {
+  readonly data: Uint8Array;
+}
 
 /**
  * The account of one shard: what was delivered, which blocks claim it, which of them are settled.
@@ -23,22 +25,16 @@ export type LedgerEntry = Entry<Ledger>;
  *
  * Pure: no clock and no I/O.
  */
-export class Ledger<Owner = unknown> {
-  /** Whoever keeps this ledger, for those that find the ledger through a block. */
-  readonly owner: Owner;
+export class Ledger {
   readonly #changed: () => void;
   readonly #deliveries = new Deliveries();
-  readonly #entries = new Entries<Ledger>();
+  readonly #entries = new Entries();
   #watermark: Position | undefined;
   #hasEnded = false;
   #isTracked = false;
 
-  /**
-   * @param owner - see {@link owner}.
-   * @param changed - called after anything settles or is claimed, so that a paused reader can look again.
-   */
-  constructor(owner: Owner, changed: () => void = () => undefined) {
-    this.owner = owner;
+  /** @param changed - called after anything settles or is claimed, so that a paused reader can look again. */
+  constructor(changed: () => void = () => undefined) {
     this.#changed = changed;
   }
 
@@ -50,11 +46,6 @@ export class Ledger<Owner = unknown> {
   /** The last record delivered by the subscription that lives, or the watermark it began at. */
   get delivered(): Position | undefined {
     return this.#deliveries.last ?? this.#watermark;
-  }
-
-  /** The payload bytes delivered so far: a page's own are those between two readings of this. */
-  get deliveredBytes(): number {
-    return this.#deliveries.bytes;
   }
 
   /** The record up to which all belong to a block or were dropped before one. */
@@ -97,14 +88,34 @@ export class Ledger<Owner = unknown> {
     return this.#hasEnded && this.isSettled;
   }
 
-  /** Gives out ordinals for the next `count` records read, those not delivered because they are settled already included. */
-  takeOrdinals(count: number): number {
-    return this.#deliveries.takeOrdinals(count);
-  }
-
-  /** Enters a page's records as delivered, before any of them is emitted. */
-  deliver(page: UnclaimedRun, bytes: number): void {
-    this.#deliveries.add(page, bytes);
+  /**
+   * Enters a page's records as delivered, before any of them is emitted.
+   *
+   * @param make - makes what is emitted for a record, from its ordinal and the bytes delivered through it.
+   * @param isSettled - tells of a record that an earlier process settled it: it uses up an ordinal and is not delivered.
+   * @returns what was made, in order.
+   */
+  deliver<R extends Payload, T>(
+    page: readonly R[],
+    make: (record: R, ordinal: number, bytesThrough: number) => T,
+    isSettled: (position: Position) => boolean = () => false,
+  ): T[] {
+    const bytesBefore = this.#deliveries.bytes;
+    const firstOrdinal = this.#deliveries.takeOrdinals(page.length);
+    const made: T[] = [];
+    let bytes = 0;
+    let last = -1;
+    page.forEach((record, i) => {
+      if (isSettled(record)) return;
+      bytes += record.data.byteLength;
+      last = i;
+      made.push(make(record, firstOrdinal + i, bytesBefore + bytes));
+    });
+    if (last < 0) return made;
+    // Settled records at the head keep their place in the run: re-read, it has as many records as Kinesis holds.
+    const run = { firstOrdinal, lastOrdinal: firstOrdinal + last, first: barePosition(page[0]!), last: page[last]!, bytesBefore };
+    this.#deliveries.add(run, bytes);
+    return made;
   }
 
   /**
@@ -118,7 +129,6 @@ export class Ledger<Owner = unknown> {
     this.#assertInOrder(claims);
     const last = claims.at(-1);
     const entry: LedgerEntry = {
-      ledger: this,
       key,
       runs: claims,
       end: endOf((last ?? runs.at(-1)!).range),
@@ -158,7 +168,7 @@ export class Ledger<Owner = unknown> {
   dropUnclaimed(): void {
     const end = this.#deliveries.last;
     if (end && !this.#deliveries.areClaimed) {
-      this.#entries.add({ ledger: this, key: new SequenceNumberRanges([]), runs: [], end, records: 0, bytes: 0, state: 'settled' });
+      this.#entries.add({ key: new SequenceNumberRanges([]), runs: [], end, records: 0, bytes: 0, state: 'settled' });
       this.#deliveries.claimAll();
       this.#advance();
     }

@@ -14,6 +14,8 @@ interface CheckpointEntry {
   readonly subSequenceNumber: number;
   /** Absent when nothing is settled beyond the position. */
   readonly settledBeyond?: SequenceNumberRangesJson;
+  /** Where the shard begins; absent where that was not known. */
+  readonly shardStart?: string;
 }
 
 const ENTRY_VERSION = 1;
@@ -24,8 +26,8 @@ export function entryKey(shard: ShardName): string {
 }
 
 /** The entry's text. */
-export function writeEntry({ streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond }: Checkpoint): string {
-  const entry: CheckpointEntry = { version: ENTRY_VERSION, streamName, shardId, sequenceNumber, subSequenceNumber };
+export function writeEntry({ streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond, shardStart }: Checkpoint): string {
+  const entry: CheckpointEntry = { version: ENTRY_VERSION, streamName, shardId, sequenceNumber, subSequenceNumber, shardStart };
   if (!settledBeyond?.length) return JSON.stringify(entry);
   return JSON.stringify({ ...entry, settledBeyond: new SequenceNumberRanges(settledBeyond).toJSON() });
 }
@@ -48,8 +50,14 @@ export function readEntry(text: unknown, shard: ShardName): Checkpoint {
 
 function checkpointOf(entry: Partial<CheckpointEntry>, shard: ShardName): Checkpoint {
   if (entry.version !== ENTRY_VERSION) throw new InvalidValueError(`expected version ${ENTRY_VERSION}, got ${String(entry.version)}`);
-  const { streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond } = entry as CheckpointEntry;
-  const checkpoint: Checkpoint = { streamName, shardId, sequenceNumber, subSequenceNumber };
+  const { streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond, shardStart } = entry as CheckpointEntry;
+  const checkpoint: Checkpoint = {
+    streamName,
+    shardId,
+    sequenceNumber,
+    subSequenceNumber,
+    ...(shardStart !== undefined && { shardStart }),
+  };
   assertCheckpoint(checkpoint, shard);
   return settledBeyond === undefined ? checkpoint : { ...checkpoint, settledBeyond: rangesOf(settledBeyond, shard) };
 }

@@ -10,7 +10,9 @@ export interface ShardEvent {
 /** A page of records has been read. */
 export interface PageReadEvent extends ShardEvent {
   readonly type: 'pageRead';
+  /** Records to deliver: the user records of KPL aggregates each, without those that are known already. */
   readonly records: number;
+  /** The payload bytes that Kinesis sent, aggregates as they are. */
   readonly bytes: number;
   /** How far behind the newest record the page ends, in ms. */
   readonly millisBehindLatest: number;
@@ -61,6 +63,17 @@ export interface SlowClientEvent {
   readonly advice: string;
 }
 
+/** A call to the store failed and will be made again. */
+export interface StoreRetryEvent extends ShardEvent {
+  readonly type: 'storeRetry';
+  /** `throttling`: the store asks to slow down; `transient`: a fault that passes. */
+  readonly reason: 'throttling' | 'transient' | 'iterator';
+  /** 1 for the first retry. */
+  readonly attempt: number;
+  readonly delayMs: number;
+  readonly error: unknown;
+}
+
 /** The list of shards was read; `added` are those not seen before. */
 export interface ShardsDiscoveredEvent {
   readonly type: 'shardsDiscovered';
@@ -94,6 +107,40 @@ export interface ShardReleasedEvent extends ShardEvent {
   readonly type: 'shardReleased';
   /** `ended`: read to its end and settled; `stopped`: `stop` fired and its work is drained; `lost`: another worker has it. */
   readonly reason: 'ended' | 'stopped' | 'lost';
+}
+
+/** `stop` has fired: shards complete, pipelines drain. */
+export interface StoppingEvent {
+  readonly type: 'stopping';
+  readonly streamName: string;
+  /** The shards that are being read. */
+  readonly shards: number;
+  /** Their records that are delivered and not settled. */
+  readonly records: number;
+  /** The payload bytes of those. */
+  readonly bytes: number;
+}
+
+/** After `stop`, everything is drained, written and released. */
+export interface StoppedEvent {
+  readonly type: 'stopped';
+  readonly streamName: string;
+  /** How long that took, in ms. */
+  readonly tookMs: number;
+}
+
+/** After `stop`, not everything was drained, written and released in time. */
+export interface StopTimedOutEvent {
+  readonly type: 'stopTimedOut';
+  readonly streamName: string;
+  /** A `StopTimeoutError`, which names what is open. */
+  readonly error: unknown;
+}
+
+/** A shard's pipeline failed for good: it is not restarted. */
+export interface ShardFailedEvent extends ShardEvent {
+  readonly type: 'shardFailed';
+  readonly error: unknown;
 }
 
 /** A shard's pipeline failed and starts again. */
@@ -159,11 +206,16 @@ export type KinesisEvent =
   | RecoveredEvent
   | RecoveryStartedEvent
   | ShardEndReachedEvent
+  | ShardFailedEvent
   | ShardReleasedEvent
   | ShardRestartedEvent
   | ShardStartedEvent
   | ShardsDiscoveredEvent
   | SlowClientEvent
+  | StopTimedOutEvent
+  | StoppedEvent
+  | StoppingEvent
+  | StoreRetryEvent
   | WatermarkHeldEvent
   | WireFallbackEvent;
 

@@ -15,8 +15,7 @@ import {
 } from 'rxjs';
 import { CheckpointSchedule } from '../tracking/checkpoint-schedule.js';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
-import { Settlement } from '../tracking/settlement.js';
-import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 
@@ -63,8 +62,8 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
   intervalMs: number,
   config: CheckpointEveryConfig = {},
 ): MonoTypeOperatorFunction<T> {
+  assertKnownFields(config, CHECKPOINTING_FIELDS);
   const { store, maxRetries = 10, retryDelayMs = 1_000, scheduler = asyncScheduler, random = Math.random } = config;
-  assertKnownFields(config, ['store', 'maxRetries', 'retryDelayMs', 'scheduler', 'random']);
   assertNumber('intervalMs', intervalMs, 1, true);
   assertInteger('maxRetries', maxRetries, 0);
   assertNumber('retryDelayMs', retryDelayMs, 0);
@@ -74,39 +73,35 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
 
   return (source) =>
     defer(() => {
-      const settlement = new Settlement(store);
-      return settling(source, settlement, new CheckpointSchedule(settlement, store, intervalMs, retry));
+      const schedule = new CheckpointSchedule({ store, intervalMs, retry });
+      const sourceEnded$ = new Subject<void>();
+      const complete = (): void => {
+        sourceEnded$.next();
+        schedule.reportDropped();
+      };
+      const writeThenFail = (error: unknown): Observable<never> =>
+        concat(
+          schedule.writeLast().pipe(catchError(() => EMPTY)),
+          throwError(() => error),
+        );
+
+      // 1. A block that passes is settled in the ledgers of its shards, which moves their watermarks.
+      const blocks$ = source.pipe(tap({ next: ({ ranges }) => schedule.settle(ranges), complete }));
+      // 2. Beside that, the watermarks that moved are written at each tick, until the source ends.
+      const ticks$ = schedule.writeAtTicks().pipe(takeUntil(sourceEnded$));
+      // 3. When the source ends, a last write is awaited; an unsubscription only begins it. The ticks come first, so that they
+      // are there when the source emits at once.
+      return concat(merge(ticks$, blocks$).pipe(catchError(writeThenFail)), schedule.writeLast()).pipe(
+        tap({ unsubscribe: () => schedule.startLast() }),
+      );
     });
 }
 
-/**
- * 1. A block that passes is settled in the ledger of its shards, which moves their watermarks. 2. Beside that, at each tick,
- * the schedule writes the watermarks that moved. 3. When the source ends, the ticks stop and a last write is awaited; an
- * unsubscription only begins it.
- */
-function settling<T extends { readonly ranges: SequenceNumberRanges }>(
-  source: Observable<T>,
-  settlement: Settlement,
-  schedule: CheckpointSchedule,
-): Observable<T> {
-  const sourceEnded$ = new Subject<void>();
-  const settle = ({ ranges }: T): void => {
-    settlement.settle(ranges);
-    schedule.noteSettled();
-  };
-  const complete = (): void => {
-    sourceEnded$.next();
-    schedule.reportDropped();
-  };
-  const blocks$ = source.pipe(tap({ next: settle, complete }));
-  const ticks$ = schedule.writeAtTicks().pipe(takeUntil(sourceEnded$));
-  const writeThenFail = (error: unknown): Observable<never> =>
-    concat(
-      schedule.writeLast().pipe(catchError(() => EMPTY)),
-      throwError(() => error),
-    );
-  // The ticks first, so that they are there when the source emits at once.
-  return concat(merge(ticks$, blocks$).pipe(catchError(writeThenFail)), schedule.writeLast()).pipe(
-    tap({ unsubscribe: () => schedule.startLast() }),
-  );
-}
+/** The fields of a {@link CheckpointEveryConfig}. */
+export const CHECKPOINTING_FIELDS: FieldsOf<CheckpointEveryConfig> = {
+  store: true,
+  maxRetries: true,
+  retryDelayMs: true,
+  scheduler: true,
+  random: true,
+};

@@ -16,9 +16,10 @@ import {
   type MonoTypeOperatorFunction,
 } from 'rxjs';
 import { eachValueFrom } from 'rxjs-for-await';
+import { assertKnownFields } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
-import { checkpointEvery, type CheckpointEveryConfig } from './checkpointEvery.js';
+import { checkpointEvery, CHECKPOINTING_FIELDS, type CheckpointEveryConfig } from './checkpointEvery.js';
 
 /** How {@link eachBlock} iterates, and writes checkpoints. */
 export interface EachBlockConfig extends CheckpointEveryConfig {
@@ -53,6 +54,7 @@ export function eachBlock<T extends { readonly ranges: SequenceNumberRanges }>(
   blocks$: Observable<T>,
   config: EachBlockConfig = {},
 ): AsyncIterable<T> {
+  assertKnownFields(config, { ...CHECKPOINTING_FIELDS, intervalMs: true, signal: true });
   const { intervalMs = 30_000, signal, ...checkpointing } = config;
   if (signal !== undefined && typeof signal.addEventListener !== 'function')
     throw new InvalidConfigError('signal: expected an AbortSignal');

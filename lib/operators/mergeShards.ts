@@ -1,15 +1,15 @@
 import {
   asyncScheduler,
+  catchError,
+  concat,
   defer,
+  EMPTY,
   from,
   identity,
-  merge,
   mergeMap,
   NEVER,
   queueScheduler,
-  retry,
   subscribeOn,
-  take,
   takeUntil,
   tap,
   throwError,
@@ -20,13 +20,14 @@ import {
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
-import { trackedShardOf } from '../tracking/trackedShardOf.js';
-import type { TrackedShard } from '../tracking/tracked-shard.js';
-import { delayOf, fullJitter } from '../internal/delay.js';
+import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
+import { onEnd } from '../internal/on-end.js';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
-import type { Shard } from '../shards/shard.js';
 import { isOutOfOrder } from '../ledger/errors.js';
+import { isRxKinesisError } from '../values/errors.js';
+import type { Shard } from '../shards/shard.js';
 import { isUnsettled } from '../tracking/isUnsettled.js';
+import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
 
 /** How a shard whose pipeline failed starts again: exponential back-off with full jitter. */
 export interface RestartConfig {
@@ -77,68 +78,87 @@ export function mergeShards<O extends ObservableInput<unknown>>(
   project: (shard: Shard) => O,
   config: MergeShardsConfig = {},
 ): OperatorFunction<Shard, ObservedValueOf<O>> {
+  assertKnownFields(config, { concurrency: true, restart: true, scheduler: true, random: true });
   const { concurrency = Infinity, restart = {}, scheduler = asyncScheduler, random = Math.random } = config;
+  assertKnownFields(restart, { maxRestarts: true, initialDelayMs: true, maxDelayMs: true, resetAfterMs: true }, 'restart');
   const { maxRestarts = 10, initialDelayMs = 1_000, maxDelayMs = 60_000, resetAfterMs = 600_000 } = restart;
-  assertKnownFields(config, ['concurrency', 'restart', 'scheduler', 'random']);
-  assertKnownFields(restart, ['maxRestarts', 'initialDelayMs', 'maxDelayMs', 'resetAfterMs']);
   if (concurrency !== Infinity) assertInteger('concurrency', concurrency, 1);
   assertInteger('restart.maxRestarts', maxRestarts, 0);
   assertNumber('restart.initialDelayMs', initialDelayMs, 0);
   assertNumber('restart.maxDelayMs', maxDelayMs, 0);
   assertNumber('restart.resetAfterMs', resetAfterMs, 0, true);
 
-  const policy = { maxRestarts, initialDelayMs, maxDelayMs, resetAfterMs, scheduler, random };
+  const policy = { maxRetries: maxRestarts, initialDelayMs, maxDelayMs, resetAfterMs, scheduler, random };
 
   const run = (shard: Shard): Observable<ObservedValueOf<O>> =>
     defer(() => from(project(shard)) as Observable<ObservedValueOf<O>>).pipe(
       restarting(shard, policy),
+      tap({ error: (error: unknown) => noteFailed(shard, error) }),
       takeUntil(shard.leaseLost$),
       supervised(trackedShardOf(shard)),
     );
 
-  // Those that waited for their turn may complete at once, as after `stop`: each from a loop, not from within the one before.
-  return mergeMap((shard) => run(shard).pipe(subscribeOn(queueScheduler)), concurrency);
+  return (shards$) =>
+    defer(() => {
+      /** The first error of a pipeline after `stop`: it must not end the others, which are still draining. */
+      let failure: { readonly error: unknown } | undefined;
+      const keepWhileStopping = (shard: Shard) => (error: unknown) => {
+        const tracked = trackedShardOf(shard);
+        if (!tracked?.isStopping) return throwError(() => error);
+        failure ??= { error };
+        // It is not restarted: what it has not settled stays so.
+        tracked.drain();
+        return EMPTY;
+      };
+      const merged$ = shards$.pipe(
+        // Those that waited for their turn may complete at once, as after `stop`: each from a loop, not from within the one before.
+        mergeMap((shard) => run(shard).pipe(catchError(keepWhileStopping(shard)), subscribeOn(queueScheduler)), concurrency),
+      );
+      return concat(
+        merged$,
+        defer(() => (failure ? throwError(() => failure?.error) : EMPTY)),
+      );
+    });
 }
 
-interface RestartPolicy extends Required<RestartConfig> {
-  readonly scheduler: SchedulerLike;
-  readonly random: () => number;
-}
-
-/** Subscribes a failed pipeline again after a delay, as long as the policy allows. */
-function restarting<T>(shard: Shard, policy: RestartPolicy): MonoTypeOperatorFunction<T> {
-  const { maxRestarts, initialDelayMs, maxDelayMs, resetAfterMs, scheduler, random } = policy;
+function noteFailed(shard: Shard, error: unknown): void {
   const { streamName, shardId } = shard;
-  const account = trackedShardOf(shard);
-  let attempt = 0;
-  let lastErrorMs = -Infinity;
+  trackedShardOf(shard)?.notify({ type: 'shardFailed', streamName, shardId, error });
+}
 
-  const backOff = (error: unknown): Observable<unknown> => {
-    const now = scheduler.now();
-    attempt = now - lastErrorMs > resetAfterMs ? 1 : attempt + 1;
-    lastErrorMs = now;
-    // After records out of order the watermark may be past one that was not worked on: to go on from there would lose it.
-    if (attempt > maxRestarts || isOutOfOrder(error)) return throwError(() => error);
-    const delayMs = fullJitter(attempt, initialDelayMs, maxDelayMs, random);
-    account?.notify({ type: 'shardRestarted', streamName, shardId, attempt, delayMs, error });
-    // There is no use in waiting for a shard that is to stop: started again, it completes at once.
-    return merge(delayOf(delayMs, scheduler), account?.stopping$ ?? NEVER).pipe(take(1));
-  };
-  return retry({ delay: backOff });
+/** Whether an error of this package says that it stays as it is. */
+function isFinal(error: unknown): boolean {
+  return isRxKinesisError(error) && !error.retriable;
+}
+
+/** Restarts a failed pipeline after a delay, as often as the policy allows. */
+function restarting<T>(shard: Shard, policy: BackOff): MonoTypeOperatorFunction<T> {
+  const { streamName, shardId } = shard;
+  const tracked = trackedShardOf(shard);
+  return retryWithBackOff({
+    ...policy,
+    // After records out of order the watermark may be past one that was not worked on: restarting from there would lose it.
+    // What cannot pass is not tried again, nor is anything while the shard is to stop.
+    shouldRetry: (error) => !isOutOfOrder(error) && !isFinal(error) && !tracked?.isStopping,
+    notify: ({ attempt, delayMs, error }) => tracked?.notify({ type: 'shardRestarted', streamName, shardId, attempt, delayMs, error }),
+    // There is no use in waiting for a shard that is to stop: restarted, it completes at once.
+    hurry$: tracked?.stopping$ ?? NEVER,
+  });
 }
 
 /**
- * Tells the shard's account that a pipeline runs, and how it ended. What leaves it unsettled is worked on further down: then
- * the end of the pipeline is not the end of the work.
+ * Tells the shard that a pipeline runs, and how it ended. What leaves it unsettled is worked on further down: then the end of the
+ * pipeline is not the end of the work.
  */
-function supervised<T>(account: TrackedShard | undefined): MonoTypeOperatorFunction<T> {
-  if (!account) return identity;
+function supervised<T>(tracked: TrackedShard | undefined): MonoTypeOperatorFunction<T> {
+  if (!tracked) return identity;
   return (pipeline$) =>
     defer(() => {
-      let goesOn = false;
-      const next = (value: T): void => void (goesOn ||= isUnsettled(value));
-      const end = (completed: boolean) => (): void => account.endPipeline(completed && !goesOn && !account.isLost);
-      account.beginPipeline();
-      return pipeline$.pipe(tap({ next, complete: end(true), error: end(false), unsubscribe: end(false) }));
+      let leavesWork = false;
+      tracked.beginPipeline();
+      return pipeline$.pipe(
+        tap((value) => void (leavesWork ||= isUnsettled(value))),
+        onEnd((kind) => tracked.endPipeline(kind === 'complete' && !leavesWork && !tracked.isLost)),
+      );
     });
 }

@@ -82,7 +82,7 @@ export function recoverFrom<T extends Block | KinesisRecord>(
   return (source) =>
     defer(() => {
       const lost = new LostWork();
-      const recovery = new Recovery(lost, store, retryTimeoutMs, readForeign);
+      const recovery = new Recovery(lost, { store, retryTimeoutMs, readForeign });
       const isTooOften = rateLimit(maxRecoveries, resetAfterMs, scheduler);
 
       // 1. The source fails: decide whether to go on, and ask its shards to read on after the last delivered record.
@@ -107,7 +107,7 @@ export function recoverFrom<T extends Block | KinesisRecord>(
 function resolve(store: CheckpointStore, config: RecoverFromConfig) {
   if (typeof (store as Partial<CheckpointStore> | undefined)?.read !== 'function')
     throw new InvalidConfigError('store: expected a CheckpointStore');
-  assertKnownFields(config, ['maxRecoveries', 'resetAfterMs', 'retryTimeoutMs', 'read', 'scheduler']);
+  assertKnownFields(config, { maxRecoveries: true, resetAfterMs: true, retryTimeoutMs: true, read: true, scheduler: true });
   const { maxRecoveries = 10, resetAfterMs = 60_000, retryTimeoutMs = 10_000, read, scheduler = asyncScheduler } = config;
   assertInteger('maxRecoveries', maxRecoveries, 0);
   assertNumber('resetAfterMs', resetAfterMs, 1);

@@ -27,7 +27,8 @@ export function withSequenceRanges(): OperatorFunction<readonly KinesisRecord[],
       const ledgers = new Set<Ledger>();
 
       const remember = (block: Block): void => {
-        for (const { ledger } of entriesOf(block.ranges)) {
+        for (const { shard } of entriesOf(block.ranges)) {
+          const { ledger } = shard;
           if (ledgers.has(ledger)) continue;
           for (const known of ledgers) if (known.isFinished) ledgers.delete(known);
           ledgers.add(ledger);

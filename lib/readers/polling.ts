@@ -16,7 +16,7 @@ export interface PollingConfig {
  * Reads shards with GetRecords: the default reader.
  *
  * @remarks
- * Asks for the next page when the last one is emitted and the shard has credit: at once while behind the newest record (the
+ * Asks for the next page, of at most as many records as the shard has credit for, when the last one is emitted: at once while behind the newest record (the
  * read budget keeps reads at least 200 ms apart), after `idleDelayMs` when caught up. Empty pages are normal and are passed
  * over. Records that come together with the end of the shard are emitted before it ends. Unsubscribing aborts the request.
  *
@@ -28,8 +28,8 @@ export interface PollingConfig {
  * ```
  */
 export function polling(config: PollingConfig = {}): Reader {
+  assertKnownFields(config, { maxRecordsPerPage: true, idleDelayMs: true });
   const { maxRecordsPerPage = 10_000, idleDelayMs = 1_000 } = config;
-  assertKnownFields(config, ['maxRecordsPerPage', 'idleDelayMs']);
   assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);
   assertNumber('idleDelayMs', idleDelayMs, 0);
 
@@ -38,7 +38,7 @@ export function polling(config: PollingConfig = {}): Reader {
       const cursor = new ShardCursor(context, start);
       let last: ShardPage | undefined;
 
-      const nextPage = (): Observable<ShardPage> => cursor.read(maxRecordsPerPage);
+      const nextPage = (records: number): Observable<ShardPage> => cursor.read(Math.min(maxRecordsPerPage, records));
       const remember = (page: ShardPage): ShardPage[] => [(last = page)];
       const pause = (): Observable<unknown> => {
         if (last?.ended) return EMPTY;

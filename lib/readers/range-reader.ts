@@ -18,13 +18,13 @@ import {
 } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
 import type { EventSink } from '../monitoring/events.js';
+import type { RecordFields } from '../values/record.js';
 import { startOf, type SequenceNumberRange } from '../values/sequence-range.js';
 import { RangeIncompleteError, RecoveryTimeoutError, type RangeExpiredError } from '../kinesis/errors.js';
-import type { PortRecord } from '../kinesis/port.js';
 import { StallTimeout } from '../internal/stall-timeout.js';
 import { RangeScan } from './range-scan.js';
 import type { ReadBudget } from '../kinesis/read-budget.js';
-import { allowsGap, positionOf, type ReadContext, type ShardPage } from './reader.js';
+import { allowsGap, type ReadContext, type ShardPage } from './reader.js';
 import { ShardCursor } from './shard-cursor.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
 
@@ -42,7 +42,7 @@ export interface RangeReading {
 export interface RangePage {
   readonly streamName: string;
   readonly shardId: string;
-  readonly records: readonly PortRecord[];
+  readonly records: readonly RecordFields[];
 }
 
 /** Reads ranges of one stream, shard by shard in parallel, in order within each. `contextOf` says how to read a shard. */
@@ -115,7 +115,7 @@ class ShardRangesReading {
     const scan = this.#scan;
     const { stream, shardId } = this.#context;
     this.#lastFault = undefined;
-    const records = page.records.filter((record) => scan.picks(positionOf(record)));
+    const records = page.records.filter((record) => scan.picks(record));
     const isAtTheTip = page.records.length === 0 && page.millisBehindLatest === 0;
     this.#pagesAtTheTip = isAtTheTip ? this.#pagesAtTheTip + 1 : 0;
     if (page.ended || this.#pagesAtTheTip === PAGES_TO_BELIEVE_THE_TIP) scan.end();

@@ -1,4 +1,4 @@
-import { comparePositions, type Position } from '../values/position.js';
+import { barePosition, comparePositions, type Position } from '../values/position.js';
 import { endOf, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
 import { RangeExpiredError, RangeIncompleteError } from '../kinesis/errors.js';
 
@@ -92,5 +92,6 @@ export class RangeScan {
 
 function expired(range: SequenceNumberRange, firstAvailable?: Position): RangeExpiredError {
   const { streamName, shardId } = range;
-  return new RangeExpiredError({ streamName, shardId, from: startOf(range), ...(firstAvailable && { firstAvailable }) }, [range]);
+  const gap = { streamName, shardId, from: startOf(range) };
+  return new RangeExpiredError(firstAvailable ? { ...gap, firstAvailable: barePosition(firstAvailable) } : gap, [range]);
 }

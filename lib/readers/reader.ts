@@ -1,13 +1,15 @@
 import type { Observable, SchedulerLike } from 'rxjs';
-import type { EventSink } from '../monitoring/events.js';
-import type { Position } from '../values/position.js';
-import { shardKey } from '../values/shard-id.js';
+import { deaggregateRecord } from '../kinesis/aggregation/deaggregateRecord.js';
+import { beginsLikeAggregate } from '../kinesis/aggregation/open-aggregate.js';
 import type { Gap } from '../kinesis/errors.js';
 import type { KinesisPort, PortChildShard, PortRecord } from '../kinesis/port.js';
 import type { ReadBudget } from '../kinesis/read-budget.js';
 import type { RetryPolicy } from '../kinesis/retry.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
+import type { EventSink } from '../monitoring/events.js';
+import type { Position } from '../values/position.js';
 import type { RecordFields } from '../values/record.js';
+import { shardKey } from '../values/shard-id.js';
 
 /** Where reading begins: at the oldest record, at a time, at a record, or after one. */
 export type ReadStart =
@@ -18,11 +20,6 @@ export type ReadStart =
 /** What to do about a {@link Gap}. */
 export type GapPolicy = 'fail' | 'continue' | ((gap: Gap) => 'fail' | 'continue');
 
-/** Whether reading may go on without what is missing. */
-export function allowsGap(onGap: GapPolicy, gap: Gap): boolean {
-  return (typeof onGap === 'function' ? onGap(gap) : onGap) === 'continue';
-}
-
 /** Everything that reading one shard needs. */
 export interface ReadContext {
   readonly stream: ResolvedStream;
@@ -32,12 +29,15 @@ export interface ReadContext {
   readonly retry: RetryPolicy;
   readonly scheduler: SchedulerLike;
   readonly onGap: GapPolicy;
+  /** Whether KPL aggregates are taken apart into their user records. */
+  readonly deaggregate: boolean;
   readonly notify: EventSink;
 }
 
 /** One page of a shard's records. */
 export interface ShardPage {
-  readonly records: readonly PortRecord[];
+  /** The user records, in order. */
+  readonly records: readonly RecordFields[];
   /** The payload bytes that Kinesis sent for it. */
   readonly bytes: number;
   /** How far behind the newest record the page ends, in ms. */
@@ -48,19 +48,38 @@ export interface ShardPage {
   readonly childShards: readonly PortChildShard[];
 }
 
-/** Reads one shard, page by page. `credit` emits, now or later, when another page may be read. */
-export type Reader = (context: ReadContext, start: ReadStart, credit: Observable<unknown>) => Observable<ShardPage>;
+/**
+ * Reads one shard, page by page.
+ *
+ * @remarks
+ * `credit` emits, now or later, how many records may be read next, from 1 up; the reader takes one emission for each page, and asks
+ * for no more records than that. (A page has more where a KPL aggregate holds several.)
+ */
+export type Reader = (context: ReadContext, start: ReadStart, credit: Observable<number>) => Observable<ShardPage>;
 
-/** The place of a record. */
-export function positionOf(record: PortRecord): Position {
-  return { sequenceNumber: record.SequenceNumber, subSequenceNumber: record.SubSequenceNumber ?? 0 };
+/** Whether reading may continue without what is missing. */
+export function allowsGap(onGap: GapPolicy, gap: Gap): boolean {
+  return (typeof onGap === 'function' ? onGap(gap) : onGap) === 'continue';
 }
 
-/** A record's fields in this package's names. */
-export function fieldsOf(record: PortRecord): RecordFields {
+/** The user records of the service's, in this package's names: made once, at a reader's edge. */
+export function userRecords(records: readonly PortRecord[], { deaggregate }: Pick<ReadContext, 'deaggregate'>): RecordFields[] {
+  const fields: RecordFields[] = [];
+  for (const record of records) {
+    if (deaggregate && beginsLikeAggregate(record.Data))
+      for (const user of deaggregateRecord(record, undefined, KEEP_ALL)) fields.push(user);
+    else fields.push(fieldsOf(record));
+  }
+  return fields;
+}
+
+/** A re-read must find what was read before, whoever knows the shard's hash keys; a record too many is worked on twice, and not lost. */
+const KEEP_ALL = { outOfRange: 'keep' } as const;
+
+function fieldsOf(record: PortRecord): RecordFields {
   return {
     sequenceNumber: record.SequenceNumber,
-    subSequenceNumber: record.SubSequenceNumber ?? 0,
+    subSequenceNumber: 0,
     partitionKey: record.PartitionKey,
     data: record.Data,
     approximateArrivalTimestamp: record.ApproximateArrivalTimestamp,

@@ -1,6 +1,5 @@
 import { map, type Observable } from 'rxjs';
 import { readRanges } from './range-reader.js';
-import { fieldsOf } from './reader.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
 import type { RecordFields } from '../values/record.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
@@ -16,6 +15,6 @@ export type Reread = (
 export function rereadWith(means: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): Reread {
   return (ranges, { retryTimeoutMs }) =>
     readRanges(ranges, () => readContext(means, stream, shardId), { retryTimeoutMs, concurrency: 1, maxRecordsPerPage: 10_000 }).pipe(
-      map((page) => page.records.map(fieldsOf)),
+      map((page) => page.records),
     );
 }

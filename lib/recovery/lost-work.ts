@@ -4,14 +4,14 @@ import type { KinesisRecord } from '../values/record.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 import { TrackedRecord, type Delivery } from '../tracking/tracked-record.js';
 import type { DeliveryPoint, UnclaimedRun } from '../ledger/deliveries.js';
-import type { Ledger } from '../ledger/ledger.js';
+import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { entriesOf } from '../tracking/tracked-block.js';
 
 /** Records that were delivered and had not come into a block: they come back as records from here on. */
 export interface LostRecords {
-  readonly ledger: Ledger;
-  readonly piece: UnclaimedRun;
-  /** The last record that is not lost. The piece may begin before it. */
+  readonly shard: TrackedShard;
+  readonly run: UnclaimedRun;
+  /** The last record that is not lost. The run may begin before it. */
   readonly after: DeliveryPoint;
   /** Whether blocks are to be made of them. */
   readonly asBlocks: boolean;
@@ -21,21 +21,21 @@ export interface LostRecords {
 export interface Lost {
   /** Blocks, by their ranges. */
   readonly blocks: readonly SequenceNumberRanges[];
-  readonly pieces: readonly LostRecords[];
-  /** The ledgers whose reading may go on after the last delivered record, once all this has come again. */
-  readonly ledgers: readonly Ledger[];
+  readonly records: readonly LostRecords[];
+  /** The shards whose reading resumes after the last delivered record, once all this has been re-emitted. */
+  readonly shards: readonly TrackedShard[];
 }
 
 /**
  * Watches what passes a place in a pipeline, to tell after a failure what was delivered and has not passed.
  *
  * @remarks
- * Pure. A ledger of which nothing has passed is left out: its reading begins anew at its watermark, and nothing is repeated
- * by that. Blocks that have passed are being worked on further down: they are not lost.
+ * Pure. A shard of which nothing has passed is left out: its reading restarts at its watermark, and nothing is repeated by
+ * that. Blocks that have passed are being worked on further down: they are not lost.
  */
 export class LostWork {
-  /** The ledgers seen, and for those seen as records the last one that passed. */
-  readonly #seen = new Map<Ledger, DeliveryPoint | 'blocks'>();
+  /** The shards seen, and for those seen as records the last one that passed. */
+  readonly #seen = new Map<TrackedShard, DeliveryPoint | 'blocks'>();
   readonly #passed = new WeakSet<SequenceNumberRanges>();
   /** Blocks that an error named as lost, until they have come again. */
   readonly #named = new Set<SequenceNumberRanges>();
@@ -51,8 +51,8 @@ export class LostWork {
 
   /** An error names a block as lost. */
   noteLost(ranges: SequenceNumberRanges): void {
-    const [entry] = entriesOf(ranges);
-    this.#named.add(this.#lose(entry?.key ?? ranges));
+    const [first] = entriesOf(ranges);
+    this.#named.add(this.#lose(first?.entry.key ?? ranges));
   }
 
   /** A lost block has come again. */
@@ -63,63 +63,63 @@ export class LostWork {
   /** What is lost if the source fails now. */
   find(): Lost {
     this.#forgetFinished();
-    const queues = new Map<Ledger, Set<SequenceNumberRanges>>();
-    const pieces: LostRecords[] = [];
-    for (const [ledger, passed] of this.#seen) {
-      if (passed === 'blocks') queues.set(ledger, this.#lostBlocksOf(ledger));
-      pieces.push(...piecesOf(ledger, passed));
+    const queues = new Map<TrackedShard, Set<SequenceNumberRanges>>();
+    const records: LostRecords[] = [];
+    for (const [shard, passed] of this.#seen) {
+      if (passed === 'blocks') queues.set(shard, this.#lostBlocksOf(shard));
+      records.push(...lostRecordsOf(shard, passed));
     }
     // Named ones last: those that still hold a shard's watermark are among the others already, in their shard's order.
     const blocks = new Set([...inOrder(queues), ...this.#named]);
-    return { blocks: [...blocks], pieces, ledgers: [...this.#seen.keys()] };
+    return { blocks: [...blocks], records, shards: [...this.#seen.keys()] };
   }
 
-  #lostBlocksOf(ledger: Ledger): Set<SequenceNumberRanges> {
+  #lostBlocksOf({ ledger }: TrackedShard): Set<SequenceNumberRanges> {
     const keys = ledger.openEntries().map(({ key }) => key);
     return new Set(keys.filter((key) => !this.#passed.has(key)).map((key) => this.#lose(key)));
   }
 
-  #notePassedRecord(record: KinesisRecord, { ledger, ordinal, bytesThrough }: Delivery): void {
-    this.#note(ledger, { ordinal, position: barePosition(record), bytesThrough });
+  #notePassedRecord(record: KinesisRecord, { shard, ordinal, bytesThrough }: Delivery): void {
+    this.#note(shard, { ordinal, position: barePosition(record), bytesThrough });
   }
 
   #notePassedBlock(ranges: SequenceNumberRanges): void {
-    for (const { ledger, key } of entriesOf(ranges)) {
-      // The key, since a block that came again has ranges of its own and the entry of the lost one.
-      this.#passed.add(key);
-      this.#note(ledger, 'blocks');
+    for (const { shard, entry } of entriesOf(ranges)) {
+      // The key, since a recovered block has ranges of its own and the entry of the lost one.
+      this.#passed.add(entry.key);
+      this.#note(shard, 'blocks');
     }
   }
 
-  /** The block comes again as a whole: none of its shards may begin anew, or their part would come twice. */
+  /** The whole block is re-read, so all its shards must resume; restarting one would emit its part twice. */
   #lose(key: SequenceNumberRanges): SequenceNumberRanges {
-    for (const { ledger } of entriesOf(key)) if (!this.#seen.has(ledger)) this.#note(ledger, 'blocks');
+    for (const { shard } of entriesOf(key)) if (!this.#seen.has(shard)) this.#note(shard, 'blocks');
     return key;
   }
 
-  /** A ledger that is new is the occasion to let go of those that are finished. */
-  #note(ledger: Ledger, passed: DeliveryPoint | 'blocks'): void {
-    if (!this.#seen.has(ledger)) this.#forgetFinished();
-    this.#seen.set(ledger, passed);
+  /** A shard that is new is the occasion to let go of those that are finished. */
+  #note(shard: TrackedShard, passed: DeliveryPoint | 'blocks'): void {
+    if (!this.#seen.has(shard)) this.#forgetFinished();
+    this.#seen.set(shard, passed);
   }
 
   #forgetFinished(): void {
-    for (const ledger of this.#seen.keys()) if (ledger.isFinished) this.#seen.delete(ledger);
+    for (const shard of this.#seen.keys()) if (shard.ledger.isFinished) this.#seen.delete(shard);
   }
 }
 
-function piecesOf(ledger: Ledger, passed: DeliveryPoint | 'blocks'): LostRecords[] {
+function lostRecordsOf(shard: TrackedShard, passed: DeliveryPoint | 'blocks'): LostRecords[] {
   const asBlocks = passed === 'blocks';
-  const after = asBlocks ? ledger.claimed : passed;
-  return ledger.unclaimedAfter(after.ordinal).map((piece) => ({ ledger, piece, after, asBlocks }));
+  const after = asBlocks ? shard.ledger.claimed : passed;
+  return shard.ledger.unclaimedAfter(after.ordinal).map((run) => ({ shard, run, after, asBlocks }));
 }
 
 /** The blocks of several shards, in an order that each shard's own agrees with: a block of two comes when both are at it. */
-function inOrder(queues: ReadonlyMap<Ledger, Set<SequenceNumberRanges>>): SequenceNumberRanges[] {
+function inOrder(queues: ReadonlyMap<TrackedShard, Set<SequenceNumberRanges>>): SequenceNumberRanges[] {
   const ordered: SequenceNumberRanges[] = [];
   const queuesWith = (key: SequenceNumberRanges): Set<SequenceNumberRanges>[] =>
     entriesOf(key)
-      .flatMap(({ ledger }) => queues.get(ledger) ?? [])
+      .flatMap(({ shard }) => queues.get(shard) ?? [])
       .filter((queue) => queue.has(key));
   const isNext = (key: SequenceNumberRanges): boolean => queuesWith(key).every((queue) => queue.values().next().value === key);
 

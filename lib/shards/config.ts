@@ -1,6 +1,6 @@
 import type { ObservableInput } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
-import { assertFunction, assertInteger } from '../internal/validate.js';
+import { assertFunction, assertInteger, assertNumber, type FieldsOf } from '../internal/validate.js';
 import { resolveStream, type ResolvedStream, type StreamConfig } from '../kinesis/stream-id.js';
 import type { CreditLimits } from '../ledger/credit.js';
 import { KINESIS_FIELDS, resolveKinesis, type KinesisConfig, type ResolvedKinesisConfig } from '../readers/config.js';
@@ -24,6 +24,11 @@ export interface ShardReadingConfig extends KinesisConfig, StreamConfig {
   readonly reader?: Reader;
   /** A notifier: when it emits, shards complete, pipelines drain, and what was read is settled and checkpointed. */
   readonly stop?: ObservableInput<unknown>;
+  /**
+   * How long draining, the last writes and the releases may take after `stop`, in ms; then the stream errors with a `StopTimeoutError`
+   * that names what is open. Above 0; `Infinity` for no limit. @defaultValue 25_000 (Kubernetes kills 30 s after SIGTERM)
+   */
+  readonly stopTimeoutMs?: number;
   /** Records of a shard that may be delivered and not settled before its reader pauses. From 1 up. @defaultValue 10_000 */
   readonly maxInFlightRecords?: number;
   /** The same in payload bytes. From 1 up. @defaultValue 16_777_216 */
@@ -37,12 +42,14 @@ export interface ResolvedShardConfig extends ResolvedKinesisConfig {
   readonly store: CheckpointStore | undefined;
   readonly reader: Reader;
   readonly stop: ObservableInput<unknown> | undefined;
+  readonly stopTimeoutMs: number;
   readonly limits: CreditLimits;
 }
 
 /** Checks the fields common to the sources of shards. @throws InvalidConfigError */
 export function resolveShardConfig(config: ShardReadingConfig): ResolvedShardConfig {
   const { startFrom, store, reader = polling(), stop, maxInFlightRecords = 10_000, maxInFlightBytes = 16 * 1024 * 1024 } = config;
+  const { stopTimeoutMs = 25_000 } = config;
   const isDate = startFrom instanceof Date && !Number.isNaN(startFrom.getTime());
   if (!isDate && startFrom !== 'TRIM_HORIZON' && startFrom !== 'LATEST') {
     throw new InvalidConfigError(`startFrom: expected 'TRIM_HORIZON', 'LATEST' or a Date, got ${String(startFrom)}`);
@@ -50,15 +57,24 @@ export function resolveShardConfig(config: ShardReadingConfig): ResolvedShardCon
   assertFunction('reader', reader);
   assertInteger('maxInFlightRecords', maxInFlightRecords, 1);
   assertInteger('maxInFlightBytes', maxInFlightBytes, 1);
+  assertNumber('stopTimeoutMs', stopTimeoutMs, 1, true);
   if (store && (typeof store.read !== 'function' || typeof store.write !== 'function')) {
     throw new InvalidConfigError('store: expected a CheckpointStore with read and write');
   }
   const limits = { maxInFlightRecords, maxInFlightBytes };
-  return { ...resolveKinesis(config), stream: resolveStream(config), startFrom, store, reader, stop, limits };
+  return { ...resolveKinesis(config), stream: resolveStream(config), startFrom, store, reader, stop, stopTimeoutMs, limits };
 }
 
-/** The names of the fields of a {@link ShardReadingConfig}. */
-export const SHARD_READING_FIELDS = [
+/** The fields of a {@link ShardReadingConfig}. */
+export const SHARD_READING_FIELDS: FieldsOf<ShardReadingConfig> = {
   ...KINESIS_FIELDS,
-  ...['streamName', 'streamARN', 'startFrom', 'store', 'reader', 'stop', 'maxInFlightRecords', 'maxInFlightBytes'],
-];
+  streamName: true,
+  streamARN: true,
+  startFrom: true,
+  store: true,
+  reader: true,
+  stop: true,
+  stopTimeoutMs: true,
+  maxInFlightRecords: true,
+  maxInFlightBytes: true,
+};

@@ -1,113 +1,100 @@
 import { catchError, concatMap, defer, merge, Observable, takeUntil, tap, throwError } from 'rxjs';
-import { bindTrackedShard } from '../tracking/trackedShardOf.js';
-import type { TrackedShard } from '../tracking/tracked-shard.js';
+import { onEnd, type EndKind } from '../internal/on-end.js';
 import type { PortChildShard } from '../kinesis/port.js';
-import type { ReadStart, ShardPage } from '../readers/reader.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
-import type { Shard } from './shard.js';
+import { readContext } from '../readers/config.js';
+import type { ReadStart, ShardPage } from '../readers/reader.js';
+import { creditOf } from '../tracking/creditOf.js';
+import { deliverPage } from '../tracking/deliverPage.js';
+import { bindTrackedShard, type TrackedShard } from '../tracking/tracked-shard.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { KinesisRecord } from '../values/record.js';
 import type { ResolvedShardConfig } from './config.js';
-import { creditOf } from '../tracking/creditOf.js';
-import { deliverPage } from '../tracking/deliverPage.js';
-import { readContext } from '../readers/config.js';
+import type { Shard } from './shard.js';
+import type { SubscriptionState } from './shard-phase.js';
 
-/** How a subscription to a shard ended. */
-export type SubscriptionEnd = 'complete' | 'error' | 'unsubscribe';
-
-/** One shard, from the source's side. */
-export interface ShardSource {
-  readonly reading: ResolvedShardConfig;
-  readonly account: TrackedShard;
-  /** Makes the account ready, which may take a look into the store; emits where to begin if there is no checkpoint. */
+/** What a {@link Shard} is made of. */
+export interface MakeShardOptions {
+  readonly config: ResolvedShardConfig;
+  readonly tracked: TrackedShard;
+  /** Makes the tracked shard ready, which may take a look into the store; emits where to begin if there is no checkpoint. */
   readonly open: () => Observable<ReadStart>;
-  /** Completes the shard when it emits. */
-  readonly stop$: Observable<unknown>;
-  /** The token of the lease, where there are leases: unknown until it is taken. */
-  readonly fencingToken?: () => string | undefined;
-  /** Told when the shard's end is read, with what it became. */
-  readonly ended?: (children: readonly PortChildShard[]) => void;
-  /** Told when a subscription begins (`undefined`), and how it ended. */
-  readonly subscribed?: (end: SubscriptionEnd | undefined) => void;
+  /** The token of the lease, where there are leases. */
+  readonly fencingToken?: string;
+  /** Called when the shard's end is read, with what it became. */
+  readonly ended: (children: readonly PortChildShard[]) => void;
+  /** Called when a subscription begins (`'active'`), and when it ends. */
+  readonly subscribed: (state: SubscriptionState) => void;
 }
 
-/** Makes the {@link Shard} of a source: a subscription reads on from where the account stands. */
-export function makeShard(source: ShardSource): Shard {
-  const { account, fencingToken } = source;
-  const { streamName, shardId, parentShardIds, hashKeyRange } = account.shard;
-  const records$ = oneAtATime(source);
+/** Makes the {@link Shard} of a source: a subscription reads on from where the tracked shard stands. */
+export function makeShard(options: MakeShardOptions): Shard {
+  const { tracked, fencingToken } = options;
+  const { streamName, shardId, parentShardIds, hashKeyRange } = tracked.identity;
+  const records$ = oneAtATime(options);
   const shard = Object.assign(new Observable<KinesisRecord>((subscriber) => records$.subscribe(subscriber)), {
     streamName,
     shardId,
     parentShardIds,
     ...(hashKeyRange && { hashKeyRange }),
-    leaseLost$: account.leaseLost$,
+    ...(fencingToken !== undefined && { fencingToken }),
+    leaseLost$: tracked.leaseLost$,
   });
-  if (fencingToken) void Object.defineProperty(shard, 'fencingToken', { get: fencingToken, enumerable: true });
-  bindTrackedShard(shard, account);
+  bindTrackedShard(shard, tracked);
   return shard;
 }
 
 /** Lets one subscription read at a time, and tells when it begins and how it ends. */
-function oneAtATime(source: ShardSource): Observable<KinesisRecord> {
-  const { account, subscribed = () => undefined } = source;
+function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
+  const { tracked, subscribed } = options;
   let isSubscribed = false;
-  const over = (end: SubscriptionEnd) => (): void => {
+  const over = (state: EndKind): void => {
     isSubscribed = false;
-    subscribed(end);
+    subscribed(state);
   };
   return defer(() => {
-    const { streamName, shardId } = account.shard;
+    const { streamName, shardId } = tracked.identity;
     if (isSubscribed) throw new InvalidConfigError(`${streamName}/${shardId}: the shard has a subscriber; share() it to have more`);
     isSubscribed = true;
-    begin(account);
-    subscribed(undefined);
-    return readRecords(source).pipe(tap({ complete: over('complete'), error: over('error'), unsubscribe: over('unsubscribe') }));
+    // Also when `stop` ends this subscription before its first read: what an earlier one left behind is not its to settle.
+    tracked.beginReading();
+    subscribed('active');
+    return readRecords(options).pipe(onEnd(over));
   });
 }
 
-/**
- * Under `recoverFrom` the work on what was delivered before goes on; else that is forgotten, since it is read again. Also when
- * `stop` ends this subscription before it has read anything: what an earlier one left behind is not its to settle.
- */
-function begin(account: TrackedShard): void {
-  if (!account.resumes) account.ledger.restart();
-  account.resumes = false;
-  account.isDrained = false;
-}
-
-function readRecords(source: ShardSource): Observable<KinesisRecord> {
-  const { account } = source;
-  const { streamName, shardId } = account.shard;
+function readRecords(options: MakeShardOptions): Observable<KinesisRecord> {
+  const { tracked } = options;
+  const { streamName, shardId } = tracked.identity;
   let children: readonly PortChildShard[] | undefined;
   const noteEnd = (page: ShardPage): void => void (page.ended && (children = page.childShards));
   // Everything read has been emitted: this is the shard's end, unless `stop` or a lost lease came first.
-  const complete = (): void => void (children && endShard(source, children));
-  return readPages(source).pipe(
+  const complete = (): void => void (children && endShard(options, children));
+  return readPages(options).pipe(
     tap(noteEnd),
-    concatMap((page) => deliverPage(page, account)),
+    concatMap((page) => deliverPage(page, tracked)),
     tap({ complete }),
-    catchError((error: unknown) => throwError(() => shardReadError(error, { streamName, shardId, position: account.ledger.delivered }))),
+    catchError((error: unknown) => throwError(() => shardReadError(error, { streamName, shardId, position: tracked.ledger.delivered }))),
   );
 }
 
-function readPages({ account, reading, open, stop$ }: ShardSource): Observable<ShardPage> {
-  const context = readContext(reading, reading.stream, account.shard.shardId);
-  const credit$ = creditOf(account, reading.limits, reading.scheduler);
+function readPages({ tracked, config, open }: MakeShardOptions): Observable<ShardPage> {
+  const context = readContext(config, config.stream, tracked.identity.shardId);
+  const credit$ = creditOf(tracked, config.limits, config.scheduler);
   return open().pipe(
-    concatMap((start) => reading.reader(context, placeOf(account, start), credit$)),
-    takeUntil(merge(stop$, account.leaseLost$)),
+    concatMap((start) => config.reader(context, startAfterDelivered(tracked, start), credit$)),
+    takeUntil(merge(tracked.stopping$, tracked.leaseLost$)),
   );
 }
 
 /** Where this subscription begins: after the last delivered record under `recoverFrom`, else at the watermark. */
-function placeOf({ ledger }: TrackedShard, start: ReadStart): ReadStart {
+function startAfterDelivered({ ledger }: TrackedShard, start: ReadStart): ReadStart {
   return ledger.delivered ? { type: 'AFTER', position: ledger.delivered } : start;
 }
 
-function endShard({ account, reading, ended }: ShardSource, children: readonly PortChildShard[]): void {
-  const { streamName, shardId } = account.shard;
-  account.ledger.end();
-  reading.notify({ type: 'shardEndReached', streamName, shardId });
-  ended?.(children);
+function endShard({ tracked, config, ended }: MakeShardOptions, children: readonly PortChildShard[]): void {
+  const { streamName, shardId } = tracked.identity;
+  tracked.ledger.end();
+  config.notify({ type: 'shardEndReached', streamName, shardId });
+  ended(children);
 }

@@ -1,13 +1,18 @@
-import { concatMap, defaultIfEmpty, defer, from, map, of, take, toArray, type Observable } from 'rxjs';
+import { catchError, concatMap, from, map, of, tap, throwError, toArray, type Observable } from 'rxjs';
 import { isStart } from '../checkpoints/checkpoint-rules.js';
-import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
-import type { ReadStart } from '../readers/reader.js';
+import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
+import { ForeignCheckpointError } from '../checkpoints/errors.js';
+import { readCheckpoint } from '../checkpoints/store-calls.js';
+import { classify } from '../kinesis/classify.js';
+import { RangeExpiredError } from '../kinesis/errors.js';
+import { findShard } from '../kinesis/listShards.js';
+import type { PortShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
-import type { ReadyShard } from './shard-graph.js';
-import { assertPosition, SHARD_END } from '../values/position.js';
-import type { ResolvedShardConfig } from './config.js';
-import type { ShardLease } from './shard-lease.js';
+import { allowsGap, type ReadStart } from '../readers/reader.js';
+import { compareSequenceNumbers, isSentinel, SHARD_END } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
+import type { ResolvedShardConfig } from './config.js';
+import type { ReadyShard } from './shard-graph.js';
 
 /** Where a shard stands when its turn comes. */
 export interface Opened {
@@ -15,48 +20,72 @@ export interface Opened {
   readonly checkpoint: Checkpoint | undefined;
   /** Where to begin without a checkpoint; `'done'`: read to its end before; `'skipped'`: closed before reading began. */
   readonly start: ReadStart | 'done' | 'skipped';
+  /** Where ListShards says that the shard begins, where that is known by now. */
+  readonly shardStart: string | undefined;
 }
 
-/** Reads the shard's checkpoint, takes its lease where there are leases and it is not done yet, and says where to begin. */
-export function openShard(
-  shard: ShardIdentity,
-  lease: ShardLease,
-  ready: ReadyShard,
-  reading: ResolvedShardConfig,
-  firstSeenMs: number,
-): Observable<Opened> {
-  const { store, retry, notify } = reading;
-  const look$ = readCheckpoint(shard, store).pipe(
-    concatMap((checkpoint) =>
-      startOf(ready, checkpoint, reading, firstSeenMs).pipe(map((start) => ({ checkpoint: progress(checkpoint), start }))),
+/** What {@link openShard} looks at. */
+export interface OpenShardOptions {
+  readonly identity: ShardIdentity;
+  /** What the shard's place among the others says about where to begin. */
+  readonly ready: Pick<ReadyShard, 'hasReadParent' | 'hasResumedParent' | 'initial' | 'unlistedParentIds'> & {
+    readonly shard: Pick<ReadyShard['shard'], 'closed'>;
+  };
+  readonly config: ResolvedShardConfig;
+  /** What `'LATEST'` means, in ms. */
+  readonly firstSeenMs: number;
+  /** Whether no listing will say which shard this is, so that it is looked up here. */
+  readonly isUnlisted?: boolean;
+}
+
+/**
+ * Reads the shard's checkpoint, checks that it is of this shard, and says where to begin.
+ *
+ * @remarks
+ * Errors with `ForeignCheckpointError` for a checkpoint of another shard of this name, and with `RangeExpiredError` (under
+ * `onGap: 'fail'`) when a parent that is no longer listed was not read to its end.
+ */
+export function openShard(options: OpenShardOptions): Observable<Opened> {
+  return readStored(options.identity, options.config).pipe(
+    concatMap((checkpoint) => listed(options, checkpoint !== undefined).pipe(map((shard) => ({ checkpoint, ...shard })))),
+    tap(({ checkpoint, closed, shardStart }) => checkpoint && assertOwn(checkpoint, options.identity, closed, shardStart)),
+    concatMap(({ checkpoint, shardStart }) =>
+      startOf(options, checkpoint).pipe(map((start) => ({ checkpoint: progress(checkpoint), start, shardStart }))),
     ),
   );
-  // Before a lease is taken another worker may still write: what it wrote last is read once the lease is ours.
-  const takeLease = (before: Opened): Observable<Opened> =>
-    lease.isNeeded && typeof before.start === 'object' ? lease.take().pipe(concatMap(() => look$)) : of(before);
+}
 
-  return look$.pipe(
-    concatMap(takeLease),
-    retryFaults(retry, (notice) => notify({ type: 'readRetry', streamName: shard.streamName, shardId: shard.shardId, ...notice })),
+interface Listed {
+  readonly shardStart: string | undefined;
+  readonly closed: boolean;
+}
+
+/** What the listing says of the shard. It is asked only when there is something to compare it with, or nobody else will. */
+function listed({ identity, ready, config, isUnlisted }: OpenShardOptions, hasCheckpoint: boolean): Observable<Listed> {
+  const known = { shardStart: identity.startingSequenceNumber, closed: ready.shard.closed };
+  const isNeeded = known.shardStart === undefined && config.store !== undefined && (hasCheckpoint || isUnlisted);
+  if (!isNeeded) return of(known);
+  const { streamName, shardId } = identity;
+  return findShard(config.port, config.stream.id, shardId).pipe(
+    retryFaults(config.retry, (notice) => config.notify({ type: 'readRetry', streamName, shardId, ...notice })),
+    map((shard) => (shard ? { shardStart: shard.SequenceNumberRange.StartingSequenceNumber, closed: isClosed(shard) } : known)),
+    // Whoever may read a shard need not be allowed to list the stream's.
+    catchError((error: unknown) => (classify(error) === 'fatal' ? of(known) : throwError(() => error))),
   );
 }
 
-/** Reads and checks a shard's checkpoint. */
-export function readCheckpoint(shard: ShardIdentity, store: CheckpointStore | undefined): Observable<Checkpoint | undefined> {
+function isClosed({ SequenceNumberRange }: PortShard): boolean {
+  return SequenceNumberRange.EndingSequenceNumber !== undefined;
+}
+
+/** Emits what the store holds of a shard, once; faults that pass are retried and reported. */
+export function readStored(identity: ShardIdentity, config: ResolvedShardConfig): Observable<Checkpoint | undefined> {
+  const { store, retry, notify } = config;
+  const { streamName, shardId } = identity;
   if (!store) return of(undefined);
-  return defer(() => from(store.read(shard))).pipe(
-    take(1),
-    defaultIfEmpty(undefined),
-    map((checkpoint) => {
-      if (checkpoint) assertPosition(checkpoint, `checkpoint of ${shard.streamName}/${shard.shardId}`);
-      return checkpoint;
-    }),
+  return readCheckpoint(store, identity, config).pipe(
+    retryFaults(retry, (notice) => notify({ type: 'storeRetry', streamName, shardId, ...notice })),
   );
-}
-
-/** A checkpoint that says how far the work has come, and not only where it was to begin. */
-export function progress(checkpoint: Checkpoint | undefined): Checkpoint | undefined {
-  return checkpoint && !isStart(checkpoint) ? checkpoint : undefined;
 }
 
 /** Where a shard without a checkpoint begins, for people. */
@@ -64,20 +93,37 @@ export function startToString(start: ReadStart): string {
   return start.type === 'AT_TIMESTAMP' ? start.timestamp.toISOString() : start.type;
 }
 
+/**
+ * A stored word is checked against the listing. Where the checkpoint says where its shard begins, that must be where this one does; where
+ * it does not (a row of KCL), its number must lie in this shard, and SHARD_END needs a shard that is closed.
+ */
+function assertOwn(checkpoint: Checkpoint, identity: ShardIdentity, closed: boolean, shardStart: string | undefined): void {
+  if (shardStart === undefined) return;
+  const refuse = (reason: string): never => {
+    throw new ForeignCheckpointError({ ...identity, checkpoint, shardStart, reason });
+  };
+  if (checkpoint.shardStart !== undefined) {
+    if (compareSequenceNumbers(checkpoint.shardStart, shardStart) !== 0)
+      refuse(`it was stored for one that begins at ${checkpoint.shardStart}`);
+    return;
+  }
+  if (checkpoint.sequenceNumber === SHARD_END) {
+    if (!closed) refuse('the stream lists the shard as open');
+  } else if (!isSentinel(checkpoint.sequenceNumber) && compareSequenceNumbers(checkpoint.sequenceNumber, shardStart) < 0) {
+    refuse('its number lies before that');
+  }
+}
+
 const FROM_HORIZON: ReadStart = { type: 'TRIM_HORIZON' };
 
-function startOf(
-  ready: ReadyShard,
-  checkpoint: Checkpoint | undefined,
-  reading: ResolvedShardConfig,
-  firstSeenMs: number,
-): Observable<Opened['start']> {
-  const { startFrom } = reading;
+function startOf(options: OpenShardOptions, checkpoint?: Checkpoint): Observable<Opened['start']> {
+  const { ready, config, firstSeenMs } = options;
+  const { startFrom } = config;
   if (checkpoint?.sequenceNumber === SHARD_END) return of('done');
-  if (startFrom === 'TRIM_HORIZON' || checkpoint || ready.hasResumedParent) return of(FROM_HORIZON);
-  return hasProgress(ready.unlistedParentIds, ready, reading).pipe(
+  if (checkpoint) return of(FROM_HORIZON);
+  return lookAtUnlistedParents(options).pipe(
     map((parentWasRead) => {
-      if (parentWasRead) return FROM_HORIZON;
+      if (startFrom === 'TRIM_HORIZON' || parentWasRead || ready.hasResumedParent) return FROM_HORIZON;
       // Also for a child of a shard that began there: what it holds from before is not asked for.
       if (startFrom instanceof Date) return { type: 'AT_TIMESTAMP', timestamp: startFrom };
       if (ready.hasReadParent || !ready.initial) return FROM_HORIZON;
@@ -86,13 +132,28 @@ function startOf(
   );
 }
 
-/** Whether one of the parents was worked on before it fell out of the listing: then its child is due in full. */
-function hasProgress(parentIds: readonly string[], { shard }: ReadyShard, { store, stream }: ResolvedShardConfig): Observable<boolean> {
-  return from(parentIds).pipe(
-    concatMap((shardId) =>
-      readCheckpoint({ streamName: stream.streamName, shardId, parentShardIds: [], hashKeyRange: shard.hashKeyRange }, store),
-    ),
+/**
+ * Emits whether one of the parents was worked on before it fell out of the listing: then its child is due in full. What was not read of
+ * such a parent is gone.
+ */
+function lookAtUnlistedParents({ identity, ready, config }: OpenShardOptions): Observable<boolean> {
+  const { streamName, hashKeyRange } = identity;
+  return from(ready.unlistedParentIds).pipe(
+    concatMap((shardId) => readStored({ streamName, shardId, parentShardIds: [], hashKeyRange }, config)),
+    map(progress),
+    tap((checkpoint) => checkpoint && checkpoint.sequenceNumber !== SHARD_END && skipRestOf(checkpoint, config)),
     toArray(),
-    map((checkpoints) => checkpoints.some((checkpoint) => progress(checkpoint) !== undefined)),
+    map((checkpoints) => checkpoints.some((checkpoint) => checkpoint !== undefined)),
   );
+}
+
+function skipRestOf({ streamName, shardId, sequenceNumber, subSequenceNumber }: Checkpoint, { onGap, notify }: ResolvedShardConfig): void {
+  const gap = { streamName, shardId, from: { sequenceNumber, subSequenceNumber } };
+  if (!allowsGap(onGap, gap)) throw new RangeExpiredError(gap, []);
+  notify({ type: 'gap', ...gap });
+}
+
+/** A checkpoint that says how far the work has come, and not only where it was to begin. */
+function progress(checkpoint: Checkpoint | undefined): Checkpoint | undefined {
+  return checkpoint && !isStart(checkpoint) ? checkpoint : undefined;
 }

@@ -8,20 +8,22 @@ export interface GraphShard {
   readonly hashKeyRange: HashKeyRange;
   /** Whether it takes no more records. */
   readonly closed: boolean;
+  /** Where the listing says that it begins; a child named by its parent is not listed yet. */
+  readonly startingSequenceNumber?: string;
 }
 
 /**
- * How a shard came to its end here: it was read on from where earlier work had come to (`resumed`), or from where reading
- * begins (`read`), or it was older than that (`skipped`).
+ * How a shard came to its end here: it was read on from where earlier work had come to, or elsewhere (`resumed`), or from where
+ * reading begins (`read`), or it was older than that (`skipped`).
  */
 export type Outcome = 'read' | 'resumed' | 'skipped';
 
 interface Node {
-  readonly shard: GraphShard;
+  shard: GraphShard;
   /** Whether it was there when the graph was first filled. */
   readonly initial: boolean;
-  started: boolean;
-  outcome: Outcome | undefined;
+  /** `waiting` to be taken, `taken`, or how it came to its end. */
+  state: 'waiting' | 'taken' | Outcome;
 }
 
 /** A shard that may be read now, and what its place in the graph says about where to begin. */
@@ -39,7 +41,10 @@ export interface ReadyShard {
 /**
  * The shards of a stream and how they descend from each other; says which may be read, parents before children.
  *
- * @remarks Pure. A parent that no listing shows is past the retention and holds nothing up. Finished shards are forgotten when they are no longer listed.
+ * @remarks
+ * Pure. A shard waits, is taken, and then either comes to its end (`finish`, here or elsewhere) or is given back (`release`) and
+ * waits again. A parent that no listing shows is past the retention and holds nothing up. Finished shards are forgotten when they
+ * are no longer listed.
  */
 export class ShardGraph {
   readonly #nodes = new Map<string, Node>();
@@ -47,12 +52,16 @@ export class ShardGraph {
 
   /** Enters a full listing of the stream's shards; gives the ids that are new. */
   list(shards: readonly GraphShard[]): string[] {
-    const added = shards.filter((shard) => !this.#nodes.has(shard.shardId));
-    for (const shard of added) this.#nodes.set(shard.shardId, { shard, initial: !this.#listed, started: false, outcome: undefined });
+    const added: string[] = [];
+    for (const shard of shards) {
+      const known = this.#nodes.get(shard.shardId);
+      if (known) known.shard = shard;
+      else added.push(this.#add(shard, !this.#listed));
+    }
     this.#listed = true;
     const ids = new Set(shards.map((shard) => shard.shardId));
-    for (const [id, node] of this.#nodes) if (node.outcome && !ids.has(id)) this.#nodes.delete(id);
-    return added.map((shard) => shard.shardId);
+    for (const [id, node] of this.#nodes) if (isDone(node) && !ids.has(id)) this.#nodes.delete(id);
+    return added;
   }
 
   /**
@@ -62,29 +71,44 @@ export class ShardGraph {
    */
   announce(children: readonly GraphShard[]): boolean {
     const known = children.filter((child) => child.parentShardIds.every((id) => this.#nodes.has(id)));
-    for (const shard of known) {
-      if (!this.#nodes.has(shard.shardId)) this.#nodes.set(shard.shardId, { shard, initial: false, started: false, outcome: undefined });
-    }
+    for (const shard of known) if (!this.#nodes.has(shard.shardId)) this.#add(shard, false);
     return known.length === children.length;
   }
 
-  /** Takes the shards that may be read now; each is given once. */
-  takeReady(): ReadyShard[] {
-    const ready = [...this.#nodes.values()].filter((node) => !node.started && this.#parentsOf(node).every((parent) => parent.outcome));
+  /** Takes the shards that wait, whose parents are done, and that `mayTake` allows (default: all). */
+  takeReady(mayTake: (shardId: string) => boolean = () => true): ReadyShard[] {
+    const ready = [...this.#nodes.values()].filter((node) => this.#isReady(node) && mayTake(node.shard.shardId));
     return ready.map((node) => {
-      node.started = true;
-      const outcomes = this.#parentsOf(node).map((parent) => parent.outcome);
-      const hasResumedParent = outcomes.includes('resumed');
-      const hasReadParent = hasResumedParent || outcomes.includes('read');
+      node.state = 'taken';
+      const parents = this.#parentsOf(node).map((parent) => parent.state);
+      const hasResumedParent = parents.includes('resumed');
+      const hasReadParent = hasResumedParent || parents.includes('read');
       const unlistedParentIds = node.shard.parentShardIds.filter((id) => !this.#nodes.has(id));
       return { shard: node.shard, initial: node.initial, hasReadParent, hasResumedParent, unlistedParentIds };
     });
   }
 
-  /** A shard is done: its children may be read. */
+  /** A shard is done, here or elsewhere: its children may be read. */
   finish(shardId: string, outcome: Outcome): void {
     const node = this.#nodes.get(shardId);
-    if (node) node.outcome = outcome;
+    if (node) node.state = outcome;
+  }
+
+  /** A shard was given up before its end: it waits to be taken again. */
+  release(shardId: string): void {
+    const node = this.#nodes.get(shardId);
+    if (node?.state === 'taken') node.state = 'waiting';
+  }
+
+  /** Whether a child of the shard is in view. */
+  hasChildren(shardId: string): boolean {
+    return [...this.#nodes.values()].some(({ shard }) => shard.parentShardIds.includes(shardId));
+  }
+
+  /** The shards that are not done, and whether the parents of each are. */
+  unfinished(): { readonly shard: GraphShard; readonly isReady: boolean }[] {
+    const nodes = [...this.#nodes.values()].filter((node) => !isDone(node));
+    return nodes.map((node) => ({ shard: node.shard, isReady: this.#parentsOf(node).every(isDone) }));
   }
 
   /** How many shards are in view. */
@@ -92,7 +116,20 @@ export class ShardGraph {
     return this.#nodes.size;
   }
 
+  #add(shard: GraphShard, initial: boolean): string {
+    this.#nodes.set(shard.shardId, { shard, initial, state: 'waiting' });
+    return shard.shardId;
+  }
+
+  #isReady(node: Node): boolean {
+    return node.state === 'waiting' && this.#parentsOf(node).every(isDone);
+  }
+
   #parentsOf(node: Node): Node[] {
     return node.shard.parentShardIds.flatMap((id) => this.#nodes.get(id) ?? []);
   }
+}
+
+function isDone({ state }: Node): boolean {
+  return state !== 'waiting' && state !== 'taken';
 }

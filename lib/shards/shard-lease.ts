@@ -1,56 +1,62 @@
-import { catchError, defer, EMPTY, from, ignoreElements, of, take, tap, type Observable, type Subscription } from 'rxjs';
-import { isLeasing, type Lease } from '../checkpoints/checkpoint-store.js';
-import type { TrackedShard } from '../tracking/tracked-shard.js';
+import { catchError, concat, defer, EMPTY, from, ignoreElements, of, type Observable, type Subscription } from 'rxjs';
+import type { Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
+import { retryWithBackOff } from '../internal/back-off.js';
+import { answeredWithin } from '../internal/request-timeout.js';
+import type { ShardIdentity } from '../values/shard-id.js';
+import type { ResolvedShardConfig } from './config.js';
 
-/** This worker's tenure of one shard, where the store gives leases. */
+/** This worker's lease of one shard, from its grant until it is lost or released. */
 export class ShardLease {
-  readonly #account: TrackedShard;
-  #lease: Lease | undefined;
-  #watch: Subscription | undefined;
+  readonly fencingToken: string;
+  readonly #store: LeasingStore;
+  readonly #watch: Subscription;
+  #isLost = false;
+  #onLost: () => void = () => undefined;
 
-  constructor(account: TrackedShard) {
-    this.#account = account;
+  constructor(lease: Lease, store: LeasingStore) {
+    this.fencingToken = lease.fencingToken;
+    this.#store = store;
+    this.#watch = from(lease.lost$).subscribe({ next: () => this.#lose(), error: () => undefined });
   }
 
-  /** Whether the shard must be taken before it is read. */
-  get isNeeded(): boolean {
-    const { store } = this.#account;
-    return store !== undefined && isLeasing(store);
+  /** Whether another worker holds it now. */
+  get isLost(): boolean {
+    return this.#isLost;
   }
 
-  /** Whether there is something to give up. */
-  get isHeld(): boolean {
-    return this.#lease !== undefined && !this.#account.isLost;
+  /** Calls `onLost` when the lease is lost, at once if it is lost already. */
+  watch(onLost: () => void): void {
+    this.#onLost = onLost;
+    if (this.#isLost) onLost();
   }
 
-  /** The token of the tenure, once that has begun. */
-  get fencingToken(): string | undefined {
-    return this.#lease?.fencingToken;
+  /** Another worker holds it, as a refused write tells. */
+  noteLost(): void {
+    this.#isLost = true;
   }
 
-  /** Emits once, when this worker owns the shard. From then on a loss is noted in the account, whatever else goes on. */
-  take(): Observable<unknown> {
-    const { store, shard } = this.#account;
-    if (!store || !isLeasing(store) || this.#lease) return of(this.#lease);
-    return defer(() => from(store.take(shard))).pipe(
-      take(1),
-      tap((lease) => this.#hold(lease)),
-    );
-  }
-
-  /** Gives the shard up, if it is held. That fails at most in letting the next worker wait. */
-  release(): Observable<never> {
-    const { store, shard } = this.#account;
-    this.#watch?.unsubscribe();
-    if (!this.isHeld || !store || !isLeasing(store)) return EMPTY;
-    return defer(() => from(store.release(shard))).pipe(
+  /**
+   * Gives the shard up, if it is held. A store that fails is asked again, with an event each time; in the end a failure only makes the
+   * next worker wait until the lease expires.
+   */
+  release(shard: ShardIdentity, { notify, retry, requestTimeoutMs, scheduler }: ResolvedShardConfig): Observable<never> {
+    this.#watch.unsubscribe();
+    if (this.#isLost) return EMPTY;
+    const { streamName, shardId } = shard;
+    const release$ = defer(() => from(this.#store.release(shard))).pipe(ignoreElements());
+    return concat(release$, of(0)).pipe(
+      answeredWithin(requestTimeoutMs, 'releasing the lease', scheduler),
+      retryWithBackOff({
+        ...retry,
+        notify: (attempt) => notify({ type: 'storeRetry', streamName, shardId, reason: 'transient', ...attempt }),
+      }),
       ignoreElements(),
       catchError(() => EMPTY),
     );
   }
 
-  #hold(lease: Lease): void {
-    this.#lease = lease;
-    this.#watch = from(lease.lost$).subscribe({ next: () => this.#account.lose(), error: () => undefined });
+  #lose(): void {
+    this.#isLost = true;
+    this.#onLost();
   }
 }

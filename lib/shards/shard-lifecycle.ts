@@ -8,6 +8,7 @@ import {
   filter,
   finalize,
   ignoreElements,
+  map,
   merge,
   NEVER,
   of,
@@ -18,159 +19,292 @@ import {
   tap,
   type Observable,
 } from 'rxjs';
-import { TrackedShard } from '../tracking/tracked-shard.js';
 import { delayOf } from '../internal/delay.js';
+import type { PortChildShard } from '../kinesis/port.js';
 import { budgetKey, type ReadStart } from '../readers/reader.js';
-import type { ReadyShard } from './shard-graph.js';
-import type { Shard } from './shard.js';
-import { UNCLAIMED_WAIT_MS } from '../tracking/creditOf.js';
-import { lastWrites } from './lastWrites.js';
-import type { LifeContext } from './life-context.js';
-import { makeShard } from './make-shard.js';
-import { openShard, startToString, type Opened } from './open-shard.js';
 import { rereadWith } from '../readers/reread.js';
-import { ShardLease } from './shard-lease.js';
-import { mayBeOver, outcomeOf, verdictOn, waitsForUnclaimed, type LifeState, type Verdict } from './shard-phase.js';
+import { UNCLAIMED_WAIT_MS } from '../tracking/creditOf.js';
+import { TrackedShard } from '../tracking/tracked-shard.js';
 import type { ShardIdentity } from '../values/shard-id.js';
+import type { ResolvedShardConfig } from './config.js';
+import type { OpenWork } from './errors.js';
+import { makeShard } from './make-shard.js';
+import { openShard, readStored, startToString, type Opened, type OpenShardOptions } from './open-shard.js';
+import type { Shard } from './shard.js';
+import type { Outcome } from './shard-graph.js';
+import type { ShardLease } from './shard-lease.js';
+import {
+  isReleaseReason,
+  outcomeOf,
+  phaseOf,
+  waitsForUnclaimed,
+  type ReleaseReason,
+  type ShardFacts,
+  type SubscriptionState,
+} from './shard-phase.js';
+
+/** What the life of a shard depends on, and its callbacks. */
+export interface ShardLifecycleOptions {
+  readonly identity: ShardIdentity;
+  readonly config: ResolvedShardConfig;
+  /** What the shard's place among the others says about where to begin. */
+  readonly ready: OpenShardOptions['ready'];
+  /** Whether no listing will say which shard this is. @defaultValue false */
+  readonly isUnlisted?: boolean;
+  /** What `'LATEST'` means, in ms. @defaultValue the time at which the shard is first opened */
+  readonly firstSeenMs?: number;
+  /** The lease under which the shard is read, where there are leases. */
+  readonly lease?: ShardLease;
+  /** Emits, once, when the shard is to complete; replays to late subscribers. */
+  readonly stop$: Observable<unknown>;
+  /** Called when the shard's end is read, with what it became. */
+  readonly announce?: (children: readonly PortChildShard[]) => void;
+  /** Called when the shard is released; with an outcome, its children may start. */
+  readonly released?: (reason: ReleaseReason, outcome: Outcome | undefined) => void;
+  /** Whether the children wait for SHARD_END, so that it is written however long that takes. */
+  readonly insistsOnEnd: boolean;
+  /** Called when a subscription to the shard begins or ends. */
+  readonly subscribed?: (state: SubscriptionState) => void;
+}
 
 /**
- * The life of one shard: taken, emitted and read, drained, then ended, stopped or lost, and released. One life a subscription.
+ * The life of one shard in this process, and its only owner.
+ *
+ * ```text
+ * waiting ──> opening ──> reading ──> draining ──> released: ended | stopped | lost
+ *    ^           |           |                        ^
+ *    └── failed ─┘           └── lost ────────────────┘
+ * ```
+ *
+ * - *waiting*: nobody has opened it yet, or opening failed and the next subscription tries again.
+ * - *opening*: the store is asked where the shard stands.
+ * - *reading*: its records are read, or the next subscription will read them.
+ * - *draining*: its end is read, or `stop` has fired; what was delivered is still being worked on.
+ * - *released*: the last checkpoints are written, the lease is given up, its children may start.
+ *
+ * `phaseOf` decides, after every change, from the facts that are collected here: see its truth table.
  */
 export class ShardLifecycle {
-  readonly #account: TrackedShard;
-  readonly #lease: ShardLease;
-  readonly #context: LifeContext;
-  readonly #open$: Observable<Opened>;
+  /** The shard to hand to the user. */
+  readonly shard: Shard;
+  readonly #options: ShardLifecycleOptions;
+  readonly #tracked: TrackedShard;
+  #firstSeenMs: number | undefined;
   #opened: Opened | undefined;
-  #isStopping = false;
-  #isOver = false;
-  #subscription: LifeState['subscription'] = 'none';
+  #isOpening = false;
+  #isReleased = false;
+  #subscription: SubscriptionState = 'none';
 
-  constructor(ready: ReadyShard, context: LifeContext) {
-    const { reading, firstSeenMs } = context;
-    const { stream, store, notify } = reading;
-    const { shardId, parentShardIds, hashKeyRange } = ready.shard;
-    const shard: ShardIdentity = { streamName: stream.streamName, shardId, parentShardIds, hashKeyRange };
-    this.#context = context;
-    this.#account = new TrackedShard({ shard, store, notify, reread: rereadWith(reading, stream, shardId) });
-    this.#lease = new ShardLease(this.#account);
-    this.#open$ = openShard(shard, this.#lease, ready, reading, firstSeenMs).pipe(tap((opened) => this.#noteOpened(opened)));
+  constructor(options: ShardLifecycleOptions) {
+    const { identity, config, lease, firstSeenMs } = options;
+    const { store, notify, stream, requestTimeoutMs, scheduler } = config;
+    this.#options = options;
+    this.#firstSeenMs = firstSeenMs;
+    this.#tracked = new TrackedShard({
+      ...{ identity, store, notify, requestTimeoutMs, scheduler },
+      reread: rereadWith(config, stream, identity.shardId),
+      readStored: (from = store) => readStored(identity, { ...config, store: from }),
+    });
+    this.shard = makeShard({
+      config,
+      tracked: this.#tracked,
+      open: () => this.#openToRead(),
+      fencingToken: lease?.fencingToken,
+      ended: (children) => options.announce?.(children),
+      subscribed: (state) => this.#noteSubscription(state),
+    });
+    lease?.watch(() => this.#tracked.lose());
   }
 
-  /** Emits the shard, unless there is nothing to read, and completes when its life is over. */
+  /**
+   * Opens the shard, emits it unless there is nothing to read, and completes when it is released. Unsubscribed before, it gives up
+   * its lease.
+   */
   run(): Observable<Shard> {
-    const begun$ = this.#open$.pipe(
-      // A shard that cannot be opened fails by itself, when it is subscribed: whoever supervises it may try again.
-      catchError((): [undefined] => [undefined]),
+    // A shard that cannot be opened fails by itself, when it is subscribed: whoever supervises it may try again.
+    const stopping$ = this.#options.stop$.pipe(tap(() => this.#tracked.stop()));
+    const opened$ = this.#open().pipe(
+      catchError(() => EMPTY),
+      ignoreElements(),
       // Only the opening is cut short: what has begun ends by itself, when its work is drained.
-      // eslint-disable-next-line rxjs-x/no-unsafe-takeuntil
-      takeUntil(this.#context.stop$),
-      concatMap(() => (verdictOn(this.#state) ? EMPTY : concat(of(this.#shard()), this.#untilOver()))),
+
+      takeUntil(stopping$),
     );
-    const close$ = defer(() => this.#close(verdictOn(this.#state) ?? 'stopped'));
-    return concat(begun$, close$).pipe(finalize(() => this.#abandon()));
+    const shard$ = defer(() => (isReleaseReason(phaseOf(this.#facts)) ? EMPTY : of(this.shard)));
+    return concat(opened$, shard$, this.untilReleased()).pipe(finalize(() => this.#abandon()));
   }
 
-  get #state(): LifeState {
-    return { account: this.#account, opened: this.#opened, isStopping: this.#isStopping, subscription: this.#subscription };
+  /** Completes when the shard is released; emits nothing. */
+  untilReleased(): Observable<never> {
+    return this.#releaseReason().pipe(concatMap((reason) => this.#release(reason)));
   }
 
-  #noteOpened(opened: Opened): void {
-    const { checkpoint, start } = opened;
-    const { shard, notify } = this.#account;
-    const { streamName, shardId, parentShardIds } = shard;
-    this.#opened = opened;
-    if (checkpoint) this.#account.restore(checkpoint);
-    if (typeof start !== 'object') return;
-    notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: checkpoint ?? startToString(start) });
+  get identity(): ShardIdentity {
+    return this.#tracked.identity;
   }
 
-  #shard(): Shard {
-    const { reading, stop$, announce } = this.#context;
-    return makeShard({
-      reading,
-      account: this.#account,
-      open: () => this.#open(),
-      stop$,
-      ...(this.#lease.isNeeded && { fencingToken: () => this.#lease.fencingToken }),
-      ended: announce,
-      subscribed: (end) => {
-        this.#subscription = end;
-        this.#account.noteChange();
-      },
+  /** The listing says where the shard begins. */
+  identify(startingSequenceNumber: string | undefined): void {
+    this.#tracked.identify(startingSequenceNumber);
+  }
+
+  /** What of the shard is not done. */
+  get openWork(): OpenWork {
+    const { ledger, identity } = this.#tracked;
+    return {
+      shardId: identity.shardId,
+      blocks: ledger.openEntries().length,
+      records: ledger.outstandingRecords,
+      isDue: !this.#isWritten,
+    };
+  }
+
+  /** The payload bytes that are delivered and not settled. */
+  get openBytes(): number {
+    return this.#tracked.ledger.outstandingBytes;
+  }
+
+  /** Whether the shard was released. */
+  get isReleased(): boolean {
+    return this.#isReleased;
+  }
+
+  get #facts(): ShardFacts {
+    const { ledger, isLost, resumes, isSupervised, isDrained, checkpointer } = this.#tracked;
+    const { hasEnded, isSettled, isTracked, hasOpenEntries } = ledger;
+    return {
+      ...{ isLost, resumes, isSupervised, isDrained, hasEnded, isSettled, isTracked, hasOpenEntries },
+      isStopping: this.#tracked.isStopping,
+      isOpening: this.#isOpening,
+      start: this.#opened?.start,
+      subscription: this.#subscription,
+      hasStore: checkpointer.store !== undefined,
+    };
+  }
+
+  #noteSubscription(state: SubscriptionState): void {
+    this.#subscription = state;
+    this.#options.subscribed?.(state);
+    this.#tracked.noteChange();
+  }
+
+  /** Asks the store where the shard stands, unless that is known. */
+  #open(): Observable<Opened> {
+    return defer(() => {
+      if (this.#opened) return of(this.#opened);
+      const { config, ready, isUnlisted } = this.#options;
+      const { identity } = this.#tracked;
+      // What `'LATEST'` means stays, even if the checkpoint cannot be read at the first try.
+      this.#firstSeenMs ??= config.scheduler.now();
+      this.#isOpening = true;
+      return openShard({ identity, config, ready, isUnlisted, firstSeenMs: this.#firstSeenMs }).pipe(
+        tap((opened) => this.#noteOpened(opened)),
+        finalize(() => (this.#isOpening = false)),
+      );
     });
   }
 
-  /** Where reading begins; opens the shard first if that failed before. */
-  #open(): Observable<ReadStart> {
-    const opened$ = this.#opened ? of(this.#opened) : this.#open$;
-    return opened$.pipe(concatMap(({ start }) => (typeof start === 'object' ? of(start) : EMPTY)));
+  #noteOpened(opened: Opened): void {
+    const { checkpoint, start, shardStart } = opened;
+    this.#tracked.identify(shardStart);
+    const { identity, notify } = this.#tracked;
+    const { streamName, shardId, parentShardIds } = identity;
+    this.#opened = opened;
+    if (checkpoint) this.#tracked.restore(checkpoint);
+    if (typeof start === 'object')
+      notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: checkpoint ?? startToString(start) });
   }
 
-  /** Completes when the life of the shard that was emitted is over. */
-  #untilOver(): Observable<never> {
-    const { reading, stop$ } = this.#context;
-    const stopping$ = stop$.pipe(
-      tap(() => {
-        this.#isStopping = true;
-        this.#account.stop();
-      }),
-    );
-    return merge(this.#account.changes$, stopping$).pipe(
+  /** Where reading begins; opens the shard first if nobody has, or that failed before. */
+  #openToRead(): Observable<ReadStart> {
+    return this.#open().pipe(concatMap(({ start }) => (typeof start === 'object' && !this.#isReleased ? of(start) : EMPTY)));
+  }
+
+  /** Emits once, when and why the shard is to be released. */
+  #releaseReason(): Observable<ReleaseReason> {
+    const { config, stop$ } = this.#options;
+    const stopping$ = stop$.pipe(tap(() => this.#tracked.stop()));
+    return merge(this.#tracked.changes$, stopping$).pipe(
       startWith(undefined),
-      filter(() => mayBeOver(this.#state)),
+      map(() => phaseOf(this.#facts)),
+      filter((phase) => phase === 'draining' || isReleaseReason(phase)),
       // After what changed has taken its course: a completion may still flush blocks, and many changes come at once.
-      auditTime(0, reading.scheduler),
-      switchMap(() => {
-        if (verdictOn(this.#state)) return of(0);
-        return waitsForUnclaimed(this.#state) ? delayOf(UNCLAIMED_WAIT_MS, reading.scheduler) : NEVER;
+      auditTime(0, config.scheduler),
+      switchMap((): Observable<ReleaseReason> => {
+        const phase = phaseOf(this.#facts);
+        if (isReleaseReason(phase)) return of(phase);
+        if (!waitsForUnclaimed(this.#facts)) return NEVER;
+        return delayOf(UNCLAIMED_WAIT_MS, config.scheduler).pipe(map(() => 'stopped' as const));
       }),
       take(1),
-      ignoreElements(),
     );
   }
 
   /** Writes what is left to write, gives the lease up, and tells of it. */
-  #close(verdict: Verdict): Observable<never> {
-    const { reading, stop$ } = this.#context;
-    const isWorkOver = verdict === 'ended' || verdict === 'stopped';
-    const lastWrites$ = isWorkOver ? lastWrites(this.#account, reading, stop$) : EMPTY;
-    const release$ = defer(() => this.#lease.release());
-    const conclude$ = defer(() => this.#conclude(this.#account.isLost ? 'lost' : this.#isWritten ? verdict : 'stopped'));
+  #release(reason: ReleaseReason): Observable<never> {
+    const { lease, identity, config } = this.#options;
+    const isBegun = typeof this.#opened?.start === 'object';
+    const lastWrites$ = isBegun && reason !== 'lost' ? this.#lastWrites() : EMPTY;
+    const release$ = defer(() => {
+      if (this.#tracked.isLost) lease?.noteLost();
+      return lease?.release(identity, config) ?? EMPTY;
+    });
+    const conclude$ = defer(() => this.#conclude(this.#tracked.isLost ? 'lost' : this.#isWritten ? reason : 'stopped'));
     return concat(lastWrites$, release$, conclude$).pipe(ignoreElements());
+  }
+
+  /**
+   * Writes what is left to write of the shard, to every store that it is written to; never errors.
+   *
+   * The end of a shard has to be written before its children start, however long that takes and whatever the store says: each
+   * failure is told as an event. After `stop`, and where no children wait, nothing has to.
+   */
+  #lastWrites(): Observable<unknown> {
+    const { config, stop$, insistsOnEnd } = this.#options;
+    const { scheduler, random } = config;
+    const { checkpointer } = this.#tracked;
+    const writes = (maxRetries: number): Observable<unknown> => {
+      const retry = { retriesEverything: true, maxRetries, retryDelayMs: 1_000, scheduler, random };
+      return merge(...checkpointer.stores.map((store) => checkpointer.write(store, retry).pipe(catchError(() => EMPTY))));
+    };
+    const insisting$ = insistsOnEnd ? writes(Infinity).pipe(takeUntil(stop$)) : EMPTY;
+    return concat(insisting$, writes(MAX_LAST_RETRIES));
   }
 
   /** Whether the stores hold what they are to hold: after `stop`, a store that refuses is not waited for. */
   get #isWritten(): boolean {
-    return !this.#account.stores.some((store) => this.#account.isDue(store));
+    const { checkpointer } = this.#tracked;
+    return !checkpointer.stores.some((store) => checkpointer.isDue(store));
   }
 
-  #conclude(verdict: Verdict): Observable<never> {
-    const { reading, finish } = this.#context;
-    const { streamName, shardId } = this.#account.shard;
-    this.#isOver = true;
-    this.#account.close();
-    reading.budget.forget(budgetKey({ stream: reading.stream, shardId }));
-    const wasBegun = this.#opened && verdict !== 'done' && verdict !== 'skipped';
-    if (wasBegun) reading.notify({ type: 'shardReleased', streamName, shardId, reason: verdict });
-    const outcome = outcomeOf(verdict, this.#opened);
-    if (outcome) finish(outcome);
+  #conclude(reason: ReleaseReason): Observable<never> {
+    const { config, identity, released } = this.#options;
+    const { streamName, shardId } = identity;
+    this.#isReleased = true;
+    this.#tracked.close();
+    config.budget.forget(budgetKey({ stream: config.stream, shardId }));
+    if (typeof this.#opened?.start === 'object') config.notify({ type: 'shardReleased', streamName, shardId, reason });
+    released?.(reason, outcomeOf(reason, this.#opened));
     return EMPTY;
   }
 
   /**
-   * The stream was unsubscribed: what is settled is still written, and the lease is given up, but nobody waits for it. A shard
-   * that is subscribed all the same, because its stream was only `take(1)`, ends before its lease does.
+   * Nobody waits any more: what is settled is still written, and the lease is given up. A shard that is subscribed all the same,
+   * because its stream was only `take(1)`, ends before its lease does.
    */
   #abandon(): void {
-    if (this.#isOver || !this.#lease.isHeld) return;
-    const write$ = this.#account.flush().pipe(catchError(() => EMPTY));
+    const { lease, identity, config } = this.#options;
+    if (this.#isReleased || !lease || lease.isLost) return;
+    const write$ = this.#tracked.checkpointer.write().pipe(catchError(() => EMPTY));
     const giveUp = (): Observable<never> => {
-      const release$ = this.#lease.release();
-      this.#account.lose();
+      const release$ = lease.release(identity, config);
+      this.#tracked.lose();
       return release$;
     };
     // Not within the teardown.
-    concat(delayOf(0, this.#context.reading.scheduler), write$, defer(giveUp)).subscribe();
+    concat(delayOf(0, config.scheduler), write$, defer(giveUp)).subscribe();
   }
 }
+
+/** After `stop`, and where no children wait. */
+const MAX_LAST_RETRIES = 3;

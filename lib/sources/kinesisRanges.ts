@@ -1,7 +1,6 @@
 import { concatMap, EMPTY, type Observable } from 'rxjs';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { readRanges, type RangePage } from '../readers/range-reader.js';
-import { fieldsOf } from '../readers/reader.js';
 import { resolveStream, type ResolvedStream } from '../kinesis/stream-id.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { assertRange, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
@@ -48,16 +47,24 @@ export function kinesisRanges(
 ): Observable<KinesisRecord> {
   const list: readonly SequenceNumberRange[] = 'ranges' in ranges ? ranges.ranges : ranges;
   list.forEach((range, i) => assertRange(range, `range ${i}`));
-  assertKnownFields(config, [...KINESIS_FIELDS, 'streamARN', 'retryTimeoutMs', 'maxRecordsPerPage', 'concurrency']);
+  assertKnownFields(config, { ...KINESIS_FIELDS, streamARN: true, retryTimeoutMs: true, maxRecordsPerPage: true, concurrency: true });
   const { streamARN, retryTimeoutMs = 10_000, maxRecordsPerPage = 10_000, concurrency = 4 } = config;
   assertNumber('retryTimeoutMs', retryTimeoutMs, 1);
   assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);
   assertInteger('concurrency', concurrency, 1);
   const means = resolveKinesis(config);
+  if (!means.deaggregate) list.forEach(assertWhole);
   const stream = streamOf(list, streamARN);
   if (!stream) return EMPTY;
   const reading = { retryTimeoutMs, maxRecordsPerPage, concurrency };
   return readRanges(list, (shardId) => readContext(means, stream, shardId), reading).pipe(concatMap(toRecords));
+}
+
+/** Of an aggregate that is not taken apart, a part cannot be read. */
+function assertWhole({ fromSubSeqNumber, toSubSeqNumber }: SequenceNumberRange, i: number): void {
+  if (fromSubSeqNumber === 0 && toSubSeqNumber === 0) return;
+  const got = `range ${i} from sub-sequence number ${fromSubSeqNumber} to ${toSubSeqNumber}`;
+  throw new InvalidConfigError(`deaggregate: expected true for ranges of user records, got false for ${got}`);
 }
 
 /** The one stream of the ranges; none when there are no ranges. */
@@ -70,5 +77,5 @@ function streamOf([first, ...others]: readonly SequenceNumberRange[], streamARN:
 }
 
 function toRecords(page: RangePage): KinesisRecord[] {
-  return page.records.map((record) => recordOf(page, fieldsOf(record)));
+  return page.records.map((record) => recordOf(page, record));
 }

@@ -1,17 +1,12 @@
-import { concatMap, defer, EMPTY, from, NEVER, of, ReplaySubject, share, take, type Observable } from 'rxjs';
-import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
-import { TrackedShard } from '../tracking/tracked-shard.js';
+import { defer, from, NEVER, ReplaySubject, share, take, type Observable, type Subscription } from 'rxjs';
 import { assertKnownFields } from '../internal/validate.js';
-import type { ReadStart } from '../readers/reader.js';
-import { retryFaults } from '../kinesis/retry.js';
+import { resolveShardConfig, SHARD_READING_FIELDS, type ShardReadingConfig } from '../shards/config.js';
 import type { Shard } from '../shards/shard.js';
+import { stopInTime } from '../shards/stop-in-time.js';
+import { ShardLifecycle } from '../shards/shard-lifecycle.js';
+import type { SubscriptionState } from '../shards/shard-phase.js';
 import { InvalidConfigError } from '../values/errors.js';
-import { SHARD_END } from '../values/position.js';
-import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
-import { makeShard, type SubscriptionEnd } from '../shards/make-shard.js';
-import { progress, readCheckpoint, startToString } from '../shards/open-shard.js';
-import { rereadWith } from '../readers/reread.js';
-import type { HashKeyRange, ShardIdentity } from '../values/shard-id.js';
+import type { HashKeyRange } from '../values/shard-id.js';
 
 /** How {@link kinesisShard} reads a shard. */
 export interface KinesisShardConfig extends ShardReadingConfig {
@@ -28,63 +23,43 @@ export interface KinesisShardConfig extends ShardReadingConfig {
  *
  * @remarks
  * For a single shard whose place among the others does not matter: it waits for no parent, takes no lease and starts no
- * child. Otherwise as the shards of `kinesisStream`: nothing is lost, order holds, what is in flight is bounded, one
- * subscription at a time. `stop` is listened to from the first subscription until the shard completes, so that it is not missed
- * between a failure and a retry. A shard that is done already completes at once. `'LATEST'` is the moment of the first subscription.
+ * child. Otherwise it lives as the shards of `kinesisStream` do: nothing is lost, order holds, what is in flight is bounded, one
+ * subscription at a time, the last checkpoint is written when its work is drained. `stop` is listened to from a subscription
+ * until the shard is released or unsubscribed, so that it is not missed between a failure and a retry; a stopped shard
+ * completes at once when it is subscribed again. A shard that is done already completes at once. `'LATEST'` is the moment of the
+ * first subscription.
  *
  * Errors with `ShardReadError`, `RangeExpiredError` (under `onGap: 'fail'`), and what the store errors with.
  *
  * @throws InvalidConfigError when called with a config that cannot work.
  */
 export function kinesisShard(config: KinesisShardConfig): Shard {
-  assertKnownFields(config, [...SHARD_READING_FIELDS, 'shardId', 'parentShardIds', 'hashKeyRange']);
-  const reading = resolveShardConfig(config);
+  assertKnownFields(config, { ...SHARD_READING_FIELDS, shardId: true, parentShardIds: true, hashKeyRange: true });
+  const resolved = resolveShardConfig(config);
   const { shardId, parentShardIds = [], hashKeyRange } = config;
   if (typeof shardId !== 'string' || shardId === '') throw new InvalidConfigError('shardId: expected a non-empty string');
-  const { stream, store, notify } = reading;
-  const shard: ShardIdentity = { streamName: stream.streamName, shardId, parentShardIds, hashKeyRange };
-  const account = new TrackedShard({ shard, store, notify, reread: rereadWith(reading, stream, shardId) });
-  let lastEnd: SubscriptionEnd | undefined;
-  const subscribed = (end: SubscriptionEnd | undefined): void => void (lastEnd = end);
-  // Listened to until the shard completes, also between a failure and the next subscription: a `stop` then must not be missed.
-  const stop$ = defer(() => from(reading.stop ?? NEVER)).pipe(
+  // Replays to a subscription after a failure: a `stop` in between must not be missed.
+  const stop$ = defer(() => from(resolved.stop ?? NEVER)).pipe(
     take(1),
-    share({
-      connector: () => new ReplaySubject<unknown>(1),
-      resetOnComplete: false,
-      resetOnRefCountZero: () => (lastEnd === 'complete' ? of(0) : NEVER),
-    }),
+    share({ connector: () => new ReplaySubject<unknown>(1), resetOnComplete: false }),
   );
-  return makeShard({ reading, account, open: opening(account, reading), stop$, subscribed });
-}
-
-/** Reads the checkpoint before the first reading; later ones begin where the account stands. */
-function opening(account: TrackedShard, { startFrom, store, retry, notify, scheduler }: ResolvedShardConfig): () => Observable<ReadStart> {
-  const { shard } = account;
-  const { streamName, shardId, parentShardIds } = shard;
-  /** What `'LATEST'` means is settled by the first subscription, even if the checkpoint cannot be read then. */
-  let start: ReadStart | undefined;
-  let isOpen = false;
-
-  const begin = (checkpoint: Checkpoint | undefined, first: ReadStart): Observable<ReadStart> => {
-    if (checkpoint?.sequenceNumber === SHARD_END) return EMPTY;
-    const reached = progress(checkpoint);
-    if (reached) account.restore(reached);
-    isOpen = true;
-    notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: reached ?? startToString(first) });
-    return of(first);
+  /** What follows the shard's life, from a subscription until the shard is released or unsubscribed. */
+  let life: Subscription | undefined;
+  const subscribed = (state: SubscriptionState): void => {
+    if (state === 'active' && !lifecycle.isReleased) life ??= follow().subscribe({ error: () => undefined });
+    if (state !== 'unsubscribe') return;
+    life?.unsubscribe();
+    life = undefined;
   };
-  return () => {
-    const first = (start ??= startOf(startFrom, scheduler.now()));
-    if (isOpen) return of(first);
-    return readCheckpoint(shard, store).pipe(
-      retryFaults(retry, (notice) => notify({ type: 'readRetry', streamName, shardId, ...notice })),
-      concatMap((checkpoint) => begin(checkpoint, first)),
-    );
-  };
-}
-
-function startOf(startFrom: KinesisShardConfig['startFrom'], nowMs: number): ReadStart {
-  if (startFrom === 'TRIM_HORIZON') return { type: 'TRIM_HORIZON' };
-  return { type: 'AT_TIMESTAMP', timestamp: startFrom === 'LATEST' ? new Date(nowMs) : startFrom };
+  const lifecycle = new ShardLifecycle({
+    identity: { streamName: resolved.stream.streamName, shardId, parentShardIds, hashKeyRange },
+    config: resolved,
+    ready: { shard: { closed: false }, initial: true, hasReadParent: false, hasResumedParent: false, unlistedParentIds: [] },
+    isUnlisted: true,
+    insistsOnEnd: false,
+    stop$,
+    subscribed,
+  });
+  const follow = (): Observable<never> => stopInTime(lifecycle.untilReleased(), { config: resolved, stop$, live: () => [lifecycle] });
+  return lifecycle.shard;
 }

@@ -2,8 +2,10 @@ import {
   catchError,
   defer,
   EMPTY,
+  finalize,
   from,
   ignoreElements,
+  map,
   merge,
   mergeMap,
   NEVER,
@@ -19,17 +21,21 @@ import {
   throwError,
   type Observable,
 } from 'rxjs';
+import { isLeasing } from '../checkpoints/checkpoint-store.js';
 import { delayOf } from '../internal/delay.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
 import { listShards } from '../kinesis/listShards.js';
 import type { PortChildShard, PortShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
-import { ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
-import type { Shard } from '../shards/shard.js';
 import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
-import type { LifeContext } from '../shards/life-context.js';
-import { ShardLifecycle } from '../shards/shard-lifecycle.js';
+import { StreamRecreatedError } from '../shards/errors.js';
+import type { Shard } from '../shards/shard.js';
+import { ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
+import { ShardLease } from '../shards/shard-lease.js';
+import { ShardLifecycle, type ShardLifecycleOptions } from '../shards/shard-lifecycle.js';
+import { stopInTime } from '../shards/stop-in-time.js';
+import type { ShardIdentity } from '../values/shard-id.js';
 
 /** How {@link kinesisStream} reads a stream. */
 export interface KinesisStreamConfig extends ShardReadingConfig {
@@ -63,42 +69,58 @@ export interface KinesisStreamConfig extends ShardReadingConfig {
  * ```
  */
 export function kinesisStream(config: KinesisStreamConfig): Observable<Shard> {
-  assertKnownFields(config, [...SHARD_READING_FIELDS, 'discoveryIntervalMs']);
+  assertKnownFields(config, { ...SHARD_READING_FIELDS, discoveryIntervalMs: true });
   const { discoveryIntervalMs = 30_000 } = config;
   assertNumber('discoveryIntervalMs', discoveryIntervalMs, 1, true);
-  const reading = resolveShardConfig(config);
-  return defer(() => new StreamReading(reading, discoveryIntervalMs).shards());
+  const resolved = resolveShardConfig(config);
+  return defer(() => new StreamReading(resolved, discoveryIntervalMs).shards());
 }
 
 /** One subscription to a stream. */
 class StreamReading {
-  readonly #reading: ResolvedShardConfig;
+  readonly #config: ResolvedShardConfig;
   readonly #discoveryIntervalMs: number;
   readonly #firstSeenMs: number;
   readonly #graph = new ShardGraph();
   /** A shard ended whose children are not all known: list the shards now. */
   readonly #relist$ = new Subject<void>();
-  /** A shard is done: others may be ready. */
+  /** A shard is done, given up or granted: others may be ready. */
   readonly #wake$ = new Subject<void>();
+  /** The shards in view, or what is known of them, changed. */
+  readonly #changed$ = new Subject<void>();
   readonly #stop$ = new ReplaySubject<unknown>(1);
+  /** The shards that are not released yet. */
+  readonly #live = new Set<ShardLifecycle>();
+  /** The leases that were granted and are not used yet, where the store gives leases. */
+  readonly #granted = new Map<string, ShardLease>();
 
-  constructor(reading: ResolvedShardConfig, discoveryIntervalMs: number) {
-    this.#reading = reading;
+  constructor(config: ResolvedShardConfig, discoveryIntervalMs: number) {
+    this.#config = config;
     this.#discoveryIntervalMs = discoveryIntervalMs;
-    this.#firstSeenMs = reading.scheduler.now();
+    this.#firstSeenMs = config.scheduler.now();
   }
 
-  /** Emits the shards; completes after `stop`, when all of them are done with. */
+  /** Emits the shards; completes after `stop`, when all of them are released. */
   shards(): Observable<Shard> {
-    const stop$ = defer(() => from(this.#reading.stop ?? NEVER)).pipe(take(1));
-    const stopping$ = stop$.pipe(tap((value) => this.#stop$.next(value)));
-    const lives$ = this.#readyShards().pipe(mergeMap((ready) => this.#live(ready)));
-    // The notifier first: one that emits at once means that nothing is read.
-    return merge(stopping$.pipe(ignoreElements()), lives$);
+    const stop$ = defer(() => from(this.#config.stop ?? NEVER)).pipe(take(1));
+    const stopping$ = stop$.pipe(tap((value) => this.#stop(value)));
+    const released$ = new Subject<void>();
+    const shards$ = this.#readyShards().pipe(
+      mergeMap((ready) => this.#lifeOf(ready)),
+      tap({ complete: () => released$.next() }),
+    );
+    const stopped$ = stopInTime(shards$, { config: this.#config, stop$: this.#stop$, live: () => this.#live });
+    // The notifier first: one that emits at once means that nothing is read. What is held is renewed until all is released.
+    return merge(stopping$.pipe(ignoreElements()), this.#leases().pipe(takeUntil(released$)), stopped$);
+  }
+
+  #stop(value: unknown): void {
+    this.#stop$.next(value);
+    this.#releaseUnused();
   }
 
   #readyShards(): Observable<ReadyShard> {
-    const { scheduler } = this.#reading;
+    const { scheduler, store } = this.#config;
     // From the end of one listing to the next, so that one that takes long, or is being tried again, is not cut off.
     const discover$ = this.#list().pipe(repeat({ delay: () => delayOf(this.#discoveryIntervalMs, scheduler) }));
     const listed$ = this.#relist$.pipe(
@@ -107,22 +129,25 @@ class StreamReading {
     );
     // Through the scheduler, so that a long line of shards that are done already does not grow the stack.
     const woken$ = this.#wake$.pipe(observeOn(scheduler));
+    const mayTake = isLeasing(store) ? (shardId: string) => this.#granted.get(shardId)?.isLost === false : undefined;
     return merge(listed$, woken$).pipe(
       // No more shards begin; those that have end by themselves, when their work is drained.
       // eslint-disable-next-line rxjs-x/no-unsafe-takeuntil
       takeUntil(this.#stop$),
-      mergeMap(() => this.#graph.takeReady()),
+      mergeMap(() => this.#graph.takeReady(mayTake)),
     );
   }
 
   #list(): Observable<unknown> {
-    const { port, stream, retry, notify } = this.#reading;
+    const { port, stream, retry, notify } = this.#config;
     const { streamName } = stream;
     return listShards(port, stream.id).pipe(
       retryFaults(retry, ({ error }) => notify({ type: 'discoveryFailed', streamName, error })),
       tap((shards) => {
         const added = this.#graph.list(shards.map(graphShard));
+        this.#identify(shards);
         notify({ type: 'shardsDiscovered', streamName, added, total: this.#graph.size });
+        this.#changed$.next();
       }),
       catchError((error: unknown) => {
         if (this.#graph.size === 0) return throwError(() => shardReadError(error, { streamName }));
@@ -132,18 +157,82 @@ class StreamReading {
     );
   }
 
-  #live(ready: ReadyShard): Observable<Shard> {
-    const context: LifeContext = {
-      reading: this.#reading,
+  /** A child that its parent named is read before it is listed; a shard that begins elsewhere than before is of another stream. */
+  #identify(shards: readonly PortShard[]): void {
+    const starts = new Map(shards.map(({ ShardId, SequenceNumberRange }) => [ShardId, SequenceNumberRange.StartingSequenceNumber]));
+    for (const life of this.#live) {
+      const { streamName, shardId, startingSequenceNumber: known } = life.identity;
+      const start = starts.get(shardId);
+      if (known !== undefined && start !== undefined && known !== start) throw new StreamRecreatedError(streamName, shardId);
+      life.identify(start);
+    }
+  }
+
+  /** Takes note of the leases that this worker comes to hold, and of shards that were ended elsewhere; emits nothing. */
+  #leases(): Observable<never> {
+    const { store } = this.#config;
+    if (!isLeasing(store)) return EMPTY;
+    const shards$ = this.#changed$.pipe(
+      map(() => this.#graph.unfinished().map(({ shard, isReady }) => ({ ...this.#identityOf(shard), closed: shard.closed, isReady }))),
+      takeUntil(this.#stop$),
+    );
+    return store.leases(shards$).pipe(
+      tap((news) => {
+        if (news.type === 'ended') this.#endedElsewhere(news.shardId);
+        else this.#granted.set(news.shardId, new ShardLease(news.lease, store));
+        this.#wake();
+      }),
+      ignoreElements(),
+      finalize(() => this.#releaseUnused()),
+    );
+  }
+
+  #endedElsewhere(shardId: string): void {
+    this.#graph.finish(shardId, 'resumed');
+    if (!this.#graph.hasChildren(shardId)) this.#relist$.next();
+  }
+
+  /** Gives up the leases of shards that were not started, for which nobody waits. */
+  #releaseUnused(): void {
+    for (const { shard } of this.#graph.unfinished()) {
+      this.#granted.get(shard.shardId)?.release(this.#identityOf(shard), this.#config).subscribe();
+      this.#granted.delete(shard.shardId);
+    }
+  }
+
+  #lifeOf(ready: ReadyShard): Observable<Shard> {
+    const { shardId } = ready.shard;
+    const lease = this.#granted.get(shardId);
+    this.#granted.delete(shardId);
+    const options: ShardLifecycleOptions = {
+      identity: this.#identityOf(ready.shard),
+      config: this.#config,
+      ready,
       firstSeenMs: this.#firstSeenMs,
+      ...(lease && { lease }),
+      insistsOnEnd: true,
       stop$: this.#stop$,
       announce: (children) => this.#announce(children),
-      finish: (outcome) => {
-        this.#graph.finish(ready.shard.shardId, outcome);
-        this.#wake$.next();
+      released: (_, outcome) => {
+        if (outcome) this.#graph.finish(shardId, outcome);
+        else this.#graph.release(shardId);
+        this.#wake();
       },
     };
-    return defer(() => new ShardLifecycle(ready, context).run());
+    return defer(() => {
+      const life = new ShardLifecycle(options);
+      this.#live.add(life);
+      return life.run().pipe(finalize(() => this.#live.delete(life)));
+    });
+  }
+
+  #identityOf({ shardId, parentShardIds, hashKeyRange, startingSequenceNumber }: GraphShard): ShardIdentity {
+    return { streamName: this.#config.stream.streamName, shardId, parentShardIds, hashKeyRange, startingSequenceNumber };
+  }
+
+  #wake(): void {
+    this.#changed$.next();
+    this.#wake$.next();
   }
 
   #announce(children: readonly PortChildShard[]): void {
@@ -160,6 +249,7 @@ function graphShard({ ShardId, ParentShardId, AdjacentParentShardId, HashKeyRang
     parentShardIds,
     hashKeyRange: keyRange(HashKeyRange),
     closed: SequenceNumberRange.EndingSequenceNumber !== undefined,
+    startingSequenceNumber: SequenceNumberRange.StartingSequenceNumber,
   };
 }
 

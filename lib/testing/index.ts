@@ -1,3 +1,4 @@
+export { aggregate, type AggregateRecord } from './kinesis/aggregate.js';
 export { block } from './block.js';
 export { fakeKinesis, type FakeKinesis } from './kinesis/fakeKinesis.js';
 export type { FakeCall, KinesisMethod } from './kinesis/fake-calls.js';

@@ -1,34 +1,68 @@
 import { audit, catchError, concat, defer, EMPTY, from, ignoreElements, mergeMap, Subject, throwError, type Observable } from 'rxjs';
-import { delayOf } from '../internal/delay.js';
-import { isRxKinesisError } from '../values/errors.js';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { CheckpointError } from '../checkpoints/errors.js';
-import type { Settlement } from './settlement.js';
-import type { TrackedShard, WriteRetry } from './tracked-shard.js';
-import { WatermarkWatch } from './watermark-watch.js';
+import { delayOf } from '../internal/delay.js';
+import type { LedgerEntry } from '../ledger/entries.js';
+import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
+import { endOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
+import { shardKey, type ShardIdentity } from '../values/shard-id.js';
+import type { WriteRetry } from './checkpointer.js';
+import { entriesOf } from './tracked-block.js';
+import { TrackedShard } from './tracked-shard.js';
 
-/** When the checkpoints of some shards are written: at ticks, and once more at the end. */
+/** When and where checkpoints are written. */
+export interface CheckpointScheduleOptions {
+  /** Written to in place of the store that each shard came with. */
+  readonly store: CheckpointStore | undefined;
+  /** The time between two writes of a shard, in ms. */
+  readonly intervalMs: number;
+  readonly retry: WriteRetry;
+}
+
+/** What the schedule knows of one shard. */
+interface ScheduledShard {
+  /** Whether its write, or the wait before another try, is under way. */
+  isWriting: boolean;
+  /** The block that held the watermark, although later ones are settled, at the last look. */
+  held?: { readonly entry: LedgerEntry; readonly sinceMs: number; isReported: boolean };
+}
+
+/**
+ * Settles the blocks that pass `checkpointEvery`, and says when the checkpoints of their shards are written: at ticks, and once
+ * more at the end.
+ */
 export class CheckpointSchedule {
-  readonly #settlement: Settlement;
-  readonly #store: CheckpointStore | undefined;
-  readonly #intervalMs: number;
-  readonly #retry: WriteRetry;
+  readonly #options: CheckpointScheduleOptions;
   readonly #startMs: number;
-  readonly #watch = new WatermarkWatch();
-  readonly #writing = new Set<TrackedShard>();
+  /** The shards that blocks have been settled in, until there is nothing more to write for them. */
+  readonly #shards = new Map<TrackedShard, ScheduledShard>();
+  /** The shards of blocks made by hand, by their keys. */
+  readonly #byHand = new Map<string, TrackedShard>();
   /** There is something to write, or to look at again, at the next tick. */
   readonly #due$ = new Subject<void>();
 
-  constructor(settlement: Settlement, store: CheckpointStore | undefined, intervalMs: number, retry: WriteRetry) {
-    this.#settlement = settlement;
-    this.#store = store;
-    this.#intervalMs = intervalMs;
-    this.#retry = retry;
-    this.#startMs = retry.scheduler.now();
+  constructor(options: CheckpointScheduleOptions) {
+    this.#options = options;
+    this.#startMs = options.retry.scheduler.now();
   }
 
-  /** Something settled. */
-  noteSettled(): void {
+  /** The shards that there may be something to write for. */
+  get shards(): readonly TrackedShard[] {
+    return [...this.#shards.keys()];
+  }
+
+  /**
+   * Settles the block with these ranges; its shards are written at the next tick.
+   *
+   * @throws InvalidConfigError for a block made by hand when there is no store to write to.
+   */
+  settle(ranges: SequenceNumberRanges): void {
+    const entries = entriesOf(ranges);
+    if (entries.length === 0) ranges.ranges.forEach((range) => this.#settleByHand(range));
+    for (const { shard, entry } of entries) {
+      shard.ledger.settle(entry);
+      this.#remember(shard);
+    }
     this.#due$.next();
   }
 
@@ -37,78 +71,118 @@ export class CheckpointSchedule {
     return this.#due$.pipe(
       // Not exhaustMap, which is deaf in its own tick: what becomes due within one is looked at again at the next.
       audit(() => this.#nextTick()),
-      mergeMap(() => this.#settlement.accounts),
-      mergeMap((account) => this.#writeAtTick(account)),
+      mergeMap(() => [...this.#shards]),
+      mergeMap(([shard, state]) => this.#writeAtTick(shard, state)),
       ignoreElements(),
     );
   }
 
-  /** The blocks have come to their end: those that are still open were dropped, and are reported. */
+  /** The blocks have completed: those that are still open were dropped, and are reported. */
   reportDropped(): void {
-    this.#settlement.accounts.forEach((account) => this.#watch.end(account));
+    for (const shard of this.#shards.keys()) for (const entry of shard.ledger.openEntries()) reportHeld(shard, entry, 0);
   }
 
   /** The last writes: all of them are awaited, then the first error, if there is one, goes on. */
   writeLast(): Observable<never> {
     return defer(() => {
-      const accounts = this.#settlement.accounts;
+      const { shards } = this;
       const errors: unknown[] = [];
-      const keepError = (account: TrackedShard) => (error: unknown) => {
-        errors.push(toCheckpointError(error, account));
+      const keepError = (shard: TrackedShard) => (error: unknown) => {
+        errors.push(toCheckpointError(error, shard));
         return EMPTY;
       };
       const conclude$ = defer(() => {
-        accounts.forEach((account) => this.#drained(account));
+        shards.forEach((shard) => shard.drain());
         return errors.length > 0 ? throwError(() => errors[0]) : EMPTY;
       });
-      return concat(from(accounts).pipe(mergeMap((account) => this.#write(account).pipe(catchError(keepError(account))))), conclude$);
+      return concat(from(shards).pipe(mergeMap((shard) => this.#write(shard).pipe(catchError(keepError(shard))))), conclude$);
     }).pipe(ignoreElements());
   }
 
   /** Begins a last write for each shard, for which nobody waits. */
   startLast(): void {
-    for (const account of this.#settlement.accounts) account.flush(this.#storeOf(account)).subscribe({ error: () => undefined });
+    for (const shard of this.shards) shard.checkpointer.write(this.#storeOf(shard)).subscribe({ error: () => undefined });
+  }
+
+  /** A block without an entry settles when it comes: in order of arrival. */
+  #settleByHand(range: SequenceNumberRange): void {
+    const { streamName, shardId } = range;
+    const { store } = this.#options;
+    if (!store) {
+      throw new InvalidConfigError(
+        `${streamName}/${shardId}: a block that does not come from a shard (or of copied records) needs the option store`,
+      );
+    }
+    const key = shardKey(range);
+    const shard = this.#byHand.get(key) ?? this.#makeByHand({ streamName, shardId, parentShardIds: [] }, store);
+    this.#byHand.set(key, shard);
+    shard.ledger.settleThrough(endOf(range));
+    this.#remember(shard);
+  }
+
+  #makeByHand(identity: ShardIdentity, store: CheckpointStore): TrackedShard {
+    return new TrackedShard({ identity, store, scheduler: this.#options.retry.scheduler });
+  }
+
+  #remember(shard: TrackedShard): void {
+    if (!this.#shards.has(shard)) this.#shards.set(shard, { isWriting: false });
   }
 
   #nextTick(): Observable<unknown> {
-    if (this.#intervalMs === Infinity) return delayOf(Infinity, this.#retry.scheduler);
-    const elapsedMs = this.#retry.scheduler.now() - this.#startMs;
-    return delayOf(this.#intervalMs - (elapsedMs % this.#intervalMs), this.#retry.scheduler);
+    const { intervalMs, retry } = this.#options;
+    if (intervalMs === Infinity) return delayOf(Infinity, retry.scheduler);
+    const elapsedMs = retry.scheduler.now() - this.#startMs;
+    return delayOf(intervalMs - (elapsedMs % intervalMs), retry.scheduler);
   }
 
-  #writeAtTick(account: TrackedShard): Observable<unknown> {
-    if (this.#watch.look(account, this.#retry.scheduler.now())) this.#due$.next();
+  #writeAtTick(shard: TrackedShard, state: ScheduledShard): Observable<unknown> {
+    if (this.#lookAtHeld(shard, state)) this.#due$.next();
     // Its write, or the wait before another try, takes longer than the interval.
-    if (this.#writing.has(account)) return EMPTY;
-    this.#writing.add(account);
+    if (state.isWriting) return EMPTY;
+    state.isWriting = true;
     return concat(
-      this.#write(account).pipe(catchError(() => EMPTY)),
-      defer(() => this.#written(account)),
+      this.#write(shard).pipe(catchError(() => EMPTY)),
+      defer(() => this.#written(shard, state)),
     );
   }
 
-  #written(account: TrackedShard): Observable<never> {
-    this.#writing.delete(account);
-    if (account.isDue(this.#storeOf(account))) this.#due$.next();
-    else if (account.isFinished || account.isLost) this.#settlement.forget(account);
+  #written(shard: TrackedShard, state: ScheduledShard): Observable<never> {
+    state.isWriting = false;
+    if (shard.checkpointer.isDue(this.#storeOf(shard))) this.#due$.next();
+    else if (shard.isFinished || shard.isLost) this.#shards.delete(shard);
     return EMPTY;
   }
 
-  #write(account: TrackedShard): Observable<unknown> {
-    return account.flushRetrying(this.#storeOf(account), this.#retry);
+  /** Reports, once, a block that holds the watermark from one look to the next. Returns whether to look again. */
+  #lookAtHeld(shard: TrackedShard, state: ScheduledShard): boolean {
+    const entry = shard.ledger.holdingEntry();
+    if (!entry) return false;
+    const nowMs = this.#options.retry.scheduler.now();
+    if (state.held?.entry !== entry) {
+      state.held = { entry, sinceMs: nowMs, isReported: false };
+      return true;
+    }
+    if (!state.held.isReported) {
+      state.held.isReported = true;
+      reportHeld(shard, entry, nowMs - state.held.sinceMs);
+    }
+    return false;
   }
 
-  #storeOf(account: TrackedShard): CheckpointStore | undefined {
-    return this.#store ?? account.store;
+  #write(shard: TrackedShard): Observable<unknown> {
+    return shard.checkpointer.write(this.#storeOf(shard), this.#options.retry);
   }
 
-  #drained(account: TrackedShard): void {
-    account.isDrained = true;
-    account.noteChange();
+  #storeOf(shard: TrackedShard): CheckpointStore | undefined {
+    return this.#options.store ?? shard.checkpointer.store;
   }
 }
 
-function toCheckpointError(error: unknown, { shard: { streamName, shardId } }: TrackedShard): unknown {
+function reportHeld({ notify, identity: { streamName, shardId } }: TrackedShard, entry: LedgerEntry, heldMs: number): void {
+  notify({ type: 'watermarkHeld', streamName, shardId, ranges: entry.runs.map((run) => run.range), heldMs });
+}
+
+function toCheckpointError(error: unknown, { identity: { streamName, shardId } }: TrackedShard): unknown {
   if (isRxKinesisError(error)) return error;
   return new CheckpointError('the last checkpoint could not be written', { streamName, shardId, retriable: true, cause: error });
 }

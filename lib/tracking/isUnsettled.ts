@@ -1,13 +1,13 @@
 import type { KinesisRecord } from '../values/record.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
-import { TrackedRecord } from './tracked-record.js';
 import { entriesOf } from './tracked-block.js';
+import { TrackedRecord } from './tracked-record.js';
 
 /** Whether a value is work that is not done: a delivered record, an array of them, or what carries the ranges of an open block. */
 export function isUnsettled(value: unknown): boolean {
-  if (Array.isArray(value)) return isUnsettled(value[0]);
+  if (Array.isArray(value)) return value.some(isUnsettled);
   if (typeof value !== 'object' || value === null) return false;
   if (TrackedRecord.deliveryOf(value as KinesisRecord)) return true;
   const { ranges } = value as { readonly ranges?: SequenceNumberRanges };
-  return typeof ranges === 'object' && entriesOf(ranges).some((entry) => entry.state === 'open');
+  return typeof ranges === 'object' && entriesOf(ranges).some(({ entry }) => entry.state === 'open');
 }

@@ -1,22 +1,28 @@
+import type { LedgerEntry, Run } from '../ledger/entries.js';
 import { makeBlock, type Block } from '../values/block.js';
 import type { KinesisRecord } from '../values/record.js';
 import { SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
 import { TrackedRecord } from './tracked-record.js';
-import type { Run } from '../ledger/entries.js';
-import type { Ledger, LedgerEntry } from '../ledger/ledger.js';
+import type { TrackedShard } from './tracked-shard.js';
+
+/** The part of one block that lies in one shard: its entry in the shard's ledger. */
+export interface TrackedEntry {
+  readonly shard: TrackedShard;
+  readonly entry: LedgerEntry;
+}
 
 /** The entries of each block that is out, by its ranges: one entry a shard, and one look-up a block and not a record. */
-const entriesByRanges = new WeakMap<SequenceNumberRanges, readonly LedgerEntry[]>();
+const entriesByRanges = new WeakMap<SequenceNumberRanges, readonly TrackedEntry[]>();
 
 /** The entries of the block with this instance of ranges; none for a block made by hand. */
-export function entriesOf(ranges: SequenceNumberRanges): readonly LedgerEntry[] {
+export function entriesOf(ranges: SequenceNumberRanges): readonly TrackedEntry[] {
   return entriesByRanges.get(ranges) ?? [];
 }
 
 /** Gives the entries of a block that was lost to the block that replaces it. */
 export function replaceBlock(lost: SequenceNumberRanges, replacement: SequenceNumberRanges): void {
   const entries = entriesOf(lost);
-  for (const entry of entries) entry.key = replacement;
+  for (const { entry } of entries) entry.key = replacement;
   entriesByRanges.set(replacement, entries);
 }
 
@@ -30,30 +36,30 @@ export function replaceBlock(lost: SequenceNumberRanges, replacement: SequenceNu
  * @throws OutOfOrderError when a record comes twice or after a later one.
  */
 export function openBlock(records: readonly KinesisRecord[], recovered = false): Block {
-  const pieces = cutIntoRuns(records);
-  const ranges = new SequenceNumberRanges(pieces.map((piece) => piece.range));
-  const entries = openEntries(ranges, pieces);
+  const runs = cutIntoRuns(records);
+  const ranges = new SequenceNumberRanges(runs.map((run) => run.range));
+  const entries = openEntries(ranges, runs);
   if (entries.length > 0) entriesByRanges.set(ranges, entries);
   return makeBlock(records, ranges, recovered);
 }
 
-/** A run as it is cut, and the ledger that its records come from. */
-interface Piece extends Run {
-  readonly ledger: Ledger | undefined;
+/** A run as it is cut, and the shard that its records come from; `undefined` for records made by hand. */
+interface TrackedRun extends Run {
+  readonly shard: TrackedShard | undefined;
 }
 
-function cutIntoRuns(records: readonly KinesisRecord[]): Piece[] {
-  const pieces: Piece[] = [];
+function cutIntoRuns(records: readonly KinesisRecord[]): TrackedRun[] {
+  const runs: TrackedRun[] = [];
   let start = 0;
   for (let i = 1; i <= records.length; i++) {
     if (i < records.length && TrackedRecord.follows(records[i - 1]!, records[i]!)) continue;
-    pieces.push(makePiece(records[start]!, records[i - 1]!, i - start));
+    runs.push(runOf(records[start]!, records[i - 1]!, i - start));
     start = i;
   }
-  return pieces;
+  return runs;
 }
 
-function makePiece(first: KinesisRecord, last: KinesisRecord, recordCount: number): Piece {
+function runOf(first: KinesisRecord, last: KinesisRecord, recordCount: number): TrackedRun {
   const range: SequenceNumberRange = {
     streamName: first.streamName,
     shardId: first.shardId,
@@ -65,18 +71,18 @@ function makePiece(first: KinesisRecord, last: KinesisRecord, recordCount: numbe
   };
   const from = TrackedRecord.deliveryOf(first);
   const to = TrackedRecord.deliveryOf(last);
-  if (!from || !to) return { range, ledger: undefined, firstOrdinal: 0, lastOrdinal: 0, bytes: 0, bytesThrough: 0 };
+  if (!from || !to) return { range, shard: undefined, firstOrdinal: 0, lastOrdinal: 0, bytes: 0, bytesThrough: 0 };
   const bytes = to.bytesThrough - from.bytesThrough + first.data.byteLength;
-  return { range, ledger: from.ledger, firstOrdinal: from.ordinal, lastOrdinal: to.ordinal, bytes, bytesThrough: to.bytesThrough };
+  return { range, shard: from.shard, firstOrdinal: from.ordinal, lastOrdinal: to.ordinal, bytes, bytesThrough: to.bytesThrough };
 }
 
-function openEntries(ranges: SequenceNumberRanges, pieces: readonly Piece[]): LedgerEntry[] {
-  const byLedger = new Map<Ledger, Piece[]>();
-  for (const piece of pieces) {
-    if (!piece.ledger) continue;
-    const own = byLedger.get(piece.ledger);
-    if (own) own.push(piece);
-    else byLedger.set(piece.ledger, [piece]);
+function openEntries(ranges: SequenceNumberRanges, runs: readonly TrackedRun[]): TrackedEntry[] {
+  const byShard = new Map<TrackedShard, TrackedRun[]>();
+  for (const run of runs) {
+    if (!run.shard) continue;
+    const own = byShard.get(run.shard);
+    if (own) own.push(run);
+    else byShard.set(run.shard, [run]);
   }
-  return [...byLedger].map(([ledger, own]) => ledger.open(ranges, own));
+  return [...byShard].map(([shard, own]) => ({ shard, entry: shard.ledger.open(ranges, own) }));
 }

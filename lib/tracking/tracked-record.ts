@@ -1,20 +1,20 @@
 import type { KinesisRecord, RecordFields } from '../values/record.js';
-import type { Ledger } from '../ledger/ledger.js';
+import type { TrackedShard } from './tracked-shard.js';
 
-/** Where a record stands in its shard's ledger. */
+/** Where a record stands in the ledger of its shard. */
 export interface Delivery {
-  readonly ledger: Ledger;
+  readonly shard: TrackedShard;
   readonly ordinal: number;
-  /** The ledger's delivered bytes after this record. */
+  /** The bytes that the shard had delivered after this record. */
   readonly bytesThrough: number;
 }
 
 /**
- * A record that a reader delivered: a plain {@link KinesisRecord} to look at, that also knows its place in the ledger.
+ * A record that a source delivered: a plain {@link KinesisRecord} to look at, that also knows its shard and its place there.
  *
  * @remarks
- * The place is in a private field: it costs no WeakMap entry a record, and equality and JSON do not see it. A copy
- * (`{ ...record }`) does not have it, and is treated like a record made by hand.
+ * Both are in private fields: they cost no WeakMap entry a record, and equality and JSON do not see them. A copy
+ * (`{ ...record }`) does not have them, and is treated like a record made by hand.
  */
 export class TrackedRecord implements KinesisRecord {
   readonly streamName: string;
@@ -24,31 +24,33 @@ export class TrackedRecord implements KinesisRecord {
   readonly partitionKey: string;
   readonly data: Uint8Array;
   declare readonly approximateArrivalTimestamp?: Date;
-  readonly #ledger: Ledger;
+  declare readonly explicitHashKey?: string;
+  readonly #shard: TrackedShard;
   readonly #ordinal: number;
   readonly #bytesThrough: number;
 
-  constructor(streamName: string, shardId: string, fields: RecordFields, ledger: Ledger, ordinal: number, bytesThrough: number) {
-    this.streamName = streamName;
-    this.shardId = shardId;
+  constructor(shard: TrackedShard, fields: RecordFields, ordinal: number, bytesThrough: number) {
+    this.streamName = shard.identity.streamName;
+    this.shardId = shard.identity.shardId;
     this.sequenceNumber = fields.sequenceNumber;
     this.subSequenceNumber = fields.subSequenceNumber;
     this.partitionKey = fields.partitionKey;
     this.data = fields.data;
     if (fields.approximateArrivalTimestamp) this.approximateArrivalTimestamp = fields.approximateArrivalTimestamp;
-    this.#ledger = ledger;
+    if (fields.explicitHashKey !== undefined) this.explicitHashKey = fields.explicitHashKey;
+    this.#shard = shard;
     this.#ordinal = ordinal;
     this.#bytesThrough = bytesThrough;
   }
 
-  /** The place of `record` in its ledger; `undefined` for a record made by hand. */
+  /** Where `record` stands in its shard; `undefined` for a record made by hand. */
   static deliveryOf(record: KinesisRecord): Delivery | undefined {
-    return #ledger in record ? { ledger: record.#ledger, ordinal: record.#ordinal, bytesThrough: record.#bytesThrough } : undefined;
+    return #shard in record ? { shard: record.#shard, ordinal: record.#ordinal, bytesThrough: record.#bytesThrough } : undefined;
   }
 
   /** Whether nothing was read between `a` and `b`; of records made by hand, whether they are of one shard. */
   static follows(a: KinesisRecord, b: KinesisRecord): boolean {
-    if (#ledger in a) return #ledger in b && a.#ledger === b.#ledger && a.#ordinal + 1 === b.#ordinal;
-    return !(#ledger in b) && a.shardId === b.shardId && a.streamName === b.streamName;
+    if (#shard in a) return #shard in b && a.#shard === b.#shard && a.#ordinal + 1 === b.#ordinal;
+    return !(#shard in b) && a.shardId === b.shardId && a.streamName === b.streamName;
   }
 }

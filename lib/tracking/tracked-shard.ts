@@ -1,45 +1,38 @@
-import { catchError, defer, EMPTY, ReplaySubject, retry, Subject, throwError, type Observable, type SchedulerLike } from 'rxjs';
-import { delayOf, fullJitter } from '../internal/delay.js';
+import { asyncScheduler, of, ReplaySubject, Subject, type Observable } from 'rxjs';
+import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
+import type { StoreCallLimits } from '../checkpoints/store-calls.js';
 import { Ledger } from '../ledger/ledger.js';
 import type { EventSink } from '../monitoring/events.js';
-import { isRxKinesisError } from '../values/errors.js';
-import { SHARD_END } from '../values/position.js';
-import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
-import { CheckpointWriter } from './checkpoint-writer.js';
-import { isLeaseLost } from '../checkpoints/errors.js';
-import { SettledRanges } from './settled-ranges.js';
 import type { Reread } from '../readers/reread.js';
+import { SHARD_END, type Position } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
+import { Checkpointer } from './checkpointer.js';
 
-/** How often and when a write is tried again at once. */
-export interface WriteRetry {
-  /** Whether also an error that is not retriable is tried again. */
-  readonly retriesEverything?: boolean;
-  readonly maxRetries: number;
-  readonly retryDelayMs: number;
-  readonly scheduler: SchedulerLike;
-  readonly random: () => number;
-}
-
-/** What an account begins with. */
-export interface TrackedShardOptions {
-  readonly shard: ShardIdentity;
+/** What a {@link TrackedShard} is made of. */
+export interface TrackedShardOptions extends Partial<StoreCallLimits> {
+  readonly identity: ShardIdentity;
   readonly store?: CheckpointStore;
   readonly notify?: EventSink;
   /** Absent for blocks that were made by hand. */
   readonly reread?: Reread;
+  /** Emits what a store (default: the shard's own) holds, once, with the retries of the source. @defaultValue nothing is known */
+  readonly readStored?: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
 }
 
 /**
- * All that is known of one shard's progress, shared by its source and the operators behind it: the ledger, the store it is
- * written to, and whether the lease is lost. Operators find it through the entries of a block.
+ * One shard in the tracked section of this process: what its source and the operators after it share.
+ *
+ * @remarks
+ * The ledger says what is delivered and settled, the checkpointer what is stored. Here is what ties them to the shard's life:
+ * whether the lease is lost, whether a pipeline still runs, whether the next subscription resumes. Operators find it through a
+ * record or the entries of a block.
  */
 export class TrackedShard {
-  readonly shard: ShardIdentity;
-  readonly store: CheckpointStore | undefined;
-  readonly ledger: Ledger<TrackedShard>;
   readonly notify: EventSink;
   readonly reread: Reread | undefined;
+  readonly readStored: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
+  readonly ledger: Ledger;
+  readonly checkpointer: Checkpointer;
   readonly #changes = new Subject<void>();
   readonly #leaseLost = new ReplaySubject<void>(1);
   readonly #stopping = new ReplaySubject<void>(1);
@@ -47,49 +40,56 @@ export class TrackedShard {
   readonly changes$ = this.#changes.asObservable();
   /** Emits when the shard is to stop: what is subscribed from then on completes at once. */
   readonly stopping$ = this.#stopping.asObservable();
-  /** Emits when another worker has the shard; completes without a value when the shard's life here ends otherwise. */
+  /** Emits when another worker has the shard; completes without a value when the shard is released otherwise. */
   readonly leaseLost$ = this.#leaseLost.asObservable();
-  /** Whether another worker has the shard: then nothing is written any more. */
-  isLost = false;
-  /** Whether the next subscription goes on after the last delivered record, since work on the others is still going on. */
-  resumes = false;
-  /** Whether the pipeline says that nothing more will settle: it has completed. */
-  isDrained = false;
-  /** What an earlier process settled out of order. */
-  restored = new SettledRanges();
-  /** What the store held when reading began. */
-  #begun: Checkpoint | undefined;
-  readonly #writers = new Map<CheckpointStore, CheckpointWriter>();
+  #identity: ShardIdentity;
+  #isLost = false;
+  #isStopping = false;
+  #isDrained = false;
+  #resumes = false;
+  /** How many supervised pipelines run. */
   #pipelines = 0;
 
-  constructor(opening: TrackedShardOptions) {
-    this.shard = opening.shard;
-    this.store = opening.store;
-    this.notify = opening.notify ?? (() => undefined);
-    this.reread = opening.reread;
-    this.ledger = new Ledger<TrackedShard>(this, () => this.noteChange());
+  constructor(options: TrackedShardOptions) {
+    const { identity, store, notify = () => undefined, reread, requestTimeoutMs = 30_000, scheduler = asyncScheduler } = options;
+    this.#identity = identity;
+    this.notify = notify;
+    this.reread = reread;
+    this.readStored = options.readStored ?? (() => of(undefined));
+    this.ledger = new Ledger(() => this.noteChange());
+    this.checkpointer = new Checkpointer({
+      identity: () => this.#identity,
+      store,
+      notify,
+      requestTimeoutMs,
+      scheduler,
+      progress: () => this.#progress,
+      settledBeyond: () => (this.isFinished ? [] : this.ledger.settledBeyond()),
+      lose: () => this.lose(),
+    });
+  }
+
+  get identity(): ShardIdentity {
+    return this.#identity;
+  }
+
+  /** The listing says where the shard begins: from now on its checkpoints say so too. */
+  identify(startingSequenceNumber: string | undefined): void {
+    if (this.#identity.startingSequenceNumber === undefined) this.#identity = { ...this.#identity, startingSequenceNumber };
   }
 
   /** Begins where the store says that the shard stands. */
   restore(checkpoint: Checkpoint): void {
-    this.#begun = checkpoint;
-    this.restored = new SettledRanges(checkpoint.settledBeyond);
+    this.checkpointer.restore(checkpoint);
     this.ledger.settleThrough(checkpoint);
   }
 
-  /** What may be written now: the watermark, or SHARD_END once that is earned. */
-  get checkpoint(): Checkpoint | undefined {
-    const { streamName, shardId } = this.shard;
-    if (this.isLost) return undefined;
-    if (this.isFinished) return { streamName, shardId, sequenceNumber: SHARD_END, subSequenceNumber: 0 };
-    const watermark = this.ledger.watermark;
-    if (!watermark) return undefined;
-    const settledBeyond = this.restored.beyond(watermark, this.ledger.settledBeyond()).slice(0, MAX_SETTLED_RANGES);
-    const { sequenceNumber, subSequenceNumber } = watermark;
-    return { streamName, shardId, sequenceNumber, subSequenceNumber, ...(settledBeyond.length > 0 && { settledBeyond }) };
+  /** Whether another worker has the shard: then nothing is written any more. */
+  get isLost(): boolean {
+    return this.#isLost;
   }
 
-  /** Whether the shard is read to its end, everything is settled, and no supervised pipeline still runs. */
+  /** Whether the shard is read to its end, everything is settled, and no supervised pipeline still runs: SHARD_END is earned. */
   get isFinished(): boolean {
     return this.#pipelines === 0 && this.ledger.isFinished;
   }
@@ -97,6 +97,34 @@ export class TrackedShard {
   /** Whether a supervised pipeline runs: it says when all its work is done. */
   get isSupervised(): boolean {
     return this.#pipelines > 0;
+  }
+
+  /** Whether the pipeline says that nothing more will settle: it has completed. */
+  get isDrained(): boolean {
+    return this.#isDrained;
+  }
+
+  /** Whether the next subscription resumes after the last delivered record, since the work on the others continues. */
+  get resumes(): boolean {
+    return this.#resumes;
+  }
+
+  /** A subscription begins to read. Unless it resumes, what is not settled is forgotten: it will be read again. */
+  beginReading(): void {
+    if (!this.#resumes) this.ledger.restart();
+    this.#resumes = false;
+    this.#isDrained = false;
+  }
+
+  /** The next subscription resumes after the last delivered record: `recoverFrom` re-emits what was lost before. */
+  resumeAfterDelivered(): void {
+    this.#resumes = true;
+  }
+
+  /** `recoverFrom` is over: a later subscription is not its own. */
+  cancelResume(): void {
+    this.#resumes = false;
+    this.noteChange();
   }
 
   /** A pipeline of the shard begins, whose completion will mean that the work on everything it was given is done. */
@@ -110,8 +138,14 @@ export class TrackedShard {
    */
   endPipeline(completed: boolean): void {
     this.#pipelines--;
-    if (completed) this.isDrained = true;
     if (completed && this.ledger.hasEnded) this.ledger.dropUnclaimed();
+    if (completed) this.drain();
+    else this.noteChange();
+  }
+
+  /** Nothing more will settle. */
+  drain(): void {
+    this.#isDrained = true;
     this.noteChange();
   }
 
@@ -120,76 +154,45 @@ export class TrackedShard {
     this.#changes.next();
   }
 
+  /** Whether the shard is to stop: a failed pipeline is not restarted. */
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
   /** The shard is to stop. */
   stop(): void {
+    this.#isStopping = true;
     this.#stopping.next();
   }
 
-  /** The shard's life here is over. */
+  /** The shard is released. */
   close(): void {
     this.#leaseLost.complete();
   }
 
   /** Another worker has the shard. */
   lose(): void {
-    if (this.isLost) return;
-    this.isLost = true;
+    if (this.#isLost) return;
+    this.#isLost = true;
     this.#leaseLost.next();
     this.#leaseLost.complete();
     this.noteChange();
   }
 
-  /** Whether there is something new to write to `store` (default: the shard's own). */
-  isDue(store: CheckpointStore | undefined = this.store): boolean {
-    return store !== undefined && this.#writer(store).isDue;
-  }
-
-  /** Writes what is new to `store` (default: the shard's own; nothing without one), once. A lost lease ends it without an error. */
-  flush(store: CheckpointStore | undefined = this.store): Observable<Checkpoint> {
-    if (!store) return EMPTY;
-    return this.#writer(store)
-      .flush()
-      .pipe(
-        catchError((error: unknown) => {
-          if (!isLeaseLost(error)) return throwError(() => error);
-          this.lose();
-          return EMPTY;
-        }),
-      );
-  }
-
-  /** As {@link flush}, trying errors that pass again with full jitter. */
-  flushRetrying(store: CheckpointStore | undefined, policy: WriteRetry): Observable<Checkpoint> {
-    const { retriesEverything = false, maxRetries, retryDelayMs, scheduler, random } = policy;
-    return this.flush(store).pipe(
-      retry({
-        delay: (error: unknown, attempt) =>
-          defer(() => {
-            const passes = retriesEverything || !isRxKinesisError(error) || error.retriable;
-            if (!passes || attempt > maxRetries) return throwError(() => error);
-            return delayOf(fullJitter(attempt, retryDelayMs, MAX_RETRY_DELAY_MS, random), scheduler);
-          }),
-      }),
-    );
-  }
-
-  /** The stores to write to: the shard's own, and those that operators were given. */
-  get stores(): CheckpointStore[] {
-    return [...new Set([...(this.store ? [this.store] : []), ...this.#writers.keys()])];
-  }
-
-  #writer(store: CheckpointStore): CheckpointWriter {
-    const known = this.#writers.get(store);
-    if (known) return known;
-    const written = store === this.store ? this.#begun : undefined;
-    const writer = new CheckpointWriter(store, this.shard, () => this.checkpoint, this.notify, written);
-    this.#writers.set(store, writer);
-    return writer;
+  get #progress(): Position | undefined {
+    if (this.#isLost) return undefined;
+    return this.isFinished ? { sequenceNumber: SHARD_END, subSequenceNumber: 0 } : this.ledger.watermark;
   }
 }
 
-/** The bound of the delay between two tries of one write, in ms. */
-const MAX_RETRY_DELAY_MS = 20_000;
+const trackedShards = new WeakMap<object, TrackedShard>();
 
-/** A checkpoint names at most so many ranges beyond it; what it leaves out is only delivered again. */
-const MAX_SETTLED_RANGES = 100;
+/** What tracks a shard that a source of this package made; `undefined` for one made by hand. */
+export function trackedShardOf(shard: object): TrackedShard | undefined {
+  return trackedShards.get(shard);
+}
+
+/** Ties a shard, as operators are given it, to what tracks it. */
+export function bindTrackedShard(shard: object, tracked: TrackedShard): void {
+  trackedShards.set(shard, tracked);
+}

@@ -28,6 +28,7 @@ export abstract class RxKinesisError extends Error {
 export type RxKinesisErrorCode =
   | 'BLOCK_UNAVAILABLE'
   | 'CHECKPOINT'
+  | 'FOREIGN_CHECKPOINT'
   | 'INVALID_CONFIG'
   | 'INVALID_VALUE'
   | 'LEASE_LOST'
@@ -35,7 +36,9 @@ export type RxKinesisErrorCode =
   | 'RANGE_EXPIRED'
   | 'RANGE_INCOMPLETE'
   | 'RECOVERY_TIMEOUT'
-  | 'SHARD_READ';
+  | 'SHARD_READ'
+  | 'STOP_TIMEOUT'
+  | 'STREAM_RECREATED';
 
 /** Whether `error` comes from this package, whichever copy of it. */
 export function isRxKinesisError(error: unknown): error is RxKinesisError {

@@ -27,11 +27,19 @@ export interface RecordFields {
   readonly partitionKey: string;
   readonly data: Uint8Array;
   readonly approximateArrivalTimestamp: Date | undefined;
+  /** The hash key that overrode the partition key's, where the KPL recorded one. */
+  readonly explicitHashKey?: string;
 }
 
 /** A plain record of a shard, with no place in a ledger. */
 export function recordOf(shard: ShardName, fields: RecordFields): KinesisRecord {
   const { streamName, shardId } = shard;
-  const { approximateArrivalTimestamp, ...others } = fields;
-  return { streamName, shardId, ...others, ...(approximateArrivalTimestamp && { approximateArrivalTimestamp }) };
+  const { approximateArrivalTimestamp, explicitHashKey, ...others } = fields;
+  return {
+    streamName,
+    shardId,
+    ...others,
+    ...(approximateArrivalTimestamp && { approximateArrivalTimestamp }),
+    ...(explicitHashKey !== undefined && { explicitHashKey }),
+  };
 }

@@ -18,6 +18,11 @@ export interface ShardIdentity extends ShardName {
   readonly parentShardIds: readonly string[];
   /** The hash keys it holds, where they are known. */
   readonly hashKeyRange?: HashKeyRange;
+  /**
+   * The sequence number at which ListShards says that the shard begins, where it is known. It belongs to one creation of one stream:
+   * a shard of the same name in another stream, or in a stream that was deleted and made again, begins elsewhere.
+   */
+  readonly startingSequenceNumber?: string;
 }
 
 /** One text for each shard. Both names are escaped, so that no two shards share it. */

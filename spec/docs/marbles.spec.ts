@@ -20,6 +20,7 @@ import {
 } from 'rxjs';
 import {
   checkpointEvery,
+  deaggregate,
   eachBlock,
   isLeaseLost,
   kinesisRange,
@@ -41,7 +42,7 @@ import {
 } from 'rx-kinesis';
 import { leaseTable } from 'rx-kinesis/dynamodb';
 import { levelCheckpoints, type LevelDatabase } from 'rx-kinesis/level';
-import { block, fakeKinesis, marbles, record } from 'rx-kinesis/testing';
+import { aggregate, block, fakeKinesis, marbles, record } from 'rx-kinesis/testing';
 import { startDynalite, type DynamoDBService } from '../support/dynamodb-services.js';
 import { quickReading } from '../support/quick-shard.js';
 import { diagram, framesOf } from './diagram.js';
@@ -120,6 +121,17 @@ describe('the marble diagrams of the pages', () => {
       const { records, blocks } = diagram('withSequenceRanges');
       const source = cold<KinesisRecord[]>(records!, { x: [record(1), record(2)], y: [], z: [record(3)] });
       expectObservable(source.pipe(withSequenceRanges())).toBe(blocks!, { X: block(1, 2), Z: block(3) });
+    }),
+  );
+
+  it(
+    'deaggregate',
+    marbles(({ cold, expectObservable }) => {
+      const { records, users } = diagram('deaggregate');
+      const [a, b, p] = ['a', 'b', 'p'].map((partitionKey) => ({ partitionKey, data: new TextEncoder().encode(partitionKey) }));
+      const source = cold<KinesisRecord>(records!, { A: record(1, { data: aggregate([a!, b!]) }), p: record(2, p) });
+      const values = { a: record(1, a), b: record(1, { ...b, subSequenceNumber: 1 }), p: record(2, p) };
+      expectObservable(source.pipe(deaggregate())).toBe(users!, values);
     }),
   );
 

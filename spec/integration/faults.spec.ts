@@ -20,7 +20,7 @@ import { accessDenied, expired, serverError, startFaultProxy, throttled, type Fa
 import { kinesisKinds, type KinesisService } from '../support/kinesis-services.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { TestStream } from '../support/test-stream.js';
-import { until } from '../support/until.js';
+import { SERVICE_DEADLINE_MS, until } from '../support/until.js';
 
 for (const kind of kinesisKinds) {
   describe(`faults of ${kind.name}`, function () {
@@ -142,19 +142,19 @@ for (const kind of kinesisKinds) {
         stream = await TestStream.create(kinesis, 1);
         const consumer = buffered();
         await stream.put(100);
-        await until('the first records are in the buffer', () => consumer.read.length === 100);
+        await until('the first records are in the buffer', () => consumer.read.length === 100, SERVICE_DEADLINE_MS);
         consumer.flush$.next();
         await stream.put(120);
-        await until('more records are in the buffer', () => consumer.read.length === 220);
+        await until('more records are in the buffer', () => consumer.read.length === 220, SERVICE_DEADLINE_MS);
 
         // Three fail the live read, three more the first re-read, and one is passed over by the second.
         const before = proxy.countOf('GetRecords').faults;
         proxy.make(({ operation }) =>
           operation === 'GetRecords' && proxy.countOf('GetRecords').faults < before + 7 ? serverError : undefined,
         );
-        await until('it has recovered', () => consumer.events.some(({ type }) => type === 'recovered'));
+        await until('it has recovered', () => consumer.events.some(({ type }) => type === 'recovered'), SERVICE_DEADLINE_MS);
         await stream.put(80);
-        await until('the last records are in the buffer', () => consumer.read.length === 300);
+        await until('the last records are in the buffer', () => consumer.read.length === 300, SERVICE_DEADLINE_MS);
         consumer.flush$.next();
         abort$.next();
         await consumer.ended;

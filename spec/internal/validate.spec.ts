@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { assertInteger, assertNumber } from '../../lib/internal/validate.js';
+import { assertInteger, assertKnownFields, assertNumber, type FieldsOf } from '../../lib/internal/validate.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { thrownBy } from '../support/thrown-by.js';
 
@@ -40,5 +40,52 @@ describe('assertInteger', () => {
     expectRefusal(() => assertInteger('n', 2 ** 53, 0), `n: expected a whole number from 0 up, got ${2 ** 53}`);
     expectRefusal(() => assertInteger('n', '5', 0), 'n: expected a whole number from 0 up, got "5"');
     expectRefusal(() => assertInteger('n', {}, 0), 'n: expected a whole number from 0 up, got [object Object]');
+  });
+});
+
+describe('assertKnownFields', () => {
+  interface Config {
+    readonly client: unknown;
+    readonly startFrom?: string;
+  }
+  const fields: FieldsOf<Config> = { client: true, startFrom: true };
+
+  it('takes an object with some of the fields', () => {
+    assertKnownFields<Config>({ client: 1, startFrom: undefined }, fields);
+    assertKnownFields(Object.assign(Object.create(null) as Config, { client: 1 }), fields);
+  });
+
+  it('says which fields it does not know, and which it does', () => {
+    const misspelt = { client: 1, startFom: 1, toString: 2 } as Config;
+    expectRefusal(() => assertKnownFields(misspelt, fields), 'config: unknown option startFom, toString; known are client, startFrom');
+    expectRefusal(
+      () => assertKnownFields(misspelt, fields, 'part'),
+      'part: unknown option startFom, toString; known are client, startFrom',
+    );
+  });
+
+  it('says what came in place of an object', () => {
+    const shown: ReadonlyArray<readonly [unknown, string]> = [
+      [undefined, 'undefined'],
+      [null, 'null'],
+      [3, '3'],
+      ['x', '"x"'],
+      [[1, 2], 'one of kind Array'],
+      [() => 1, 'one of kind Function'],
+      [new Map(), 'one of kind Map'],
+    ];
+    for (const [value, got] of shown) {
+      expectRefusal(() => assertKnownFields(value as Config, fields, 'retry'), `retry: expected an object, got ${got}`);
+    }
+  });
+
+  it('has a list that does not compile when a field is missing or too many', () => {
+    // @ts-expect-error: startFrom is missing.
+    const incomplete: FieldsOf<Config> = { client: true };
+    // @ts-expect-error: stop is no field.
+    const tooMany: FieldsOf<Config> = { client: true, startFrom: true, stop: true };
+    // @ts-expect-error: startFrom is missing.
+    assertKnownFields<Config>({ client: 1 }, { client: true });
+    expect([incomplete, tooMany]).to.have.length(2);
   });
 });

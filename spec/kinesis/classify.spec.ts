@@ -1,69 +1,66 @@
+import { GetRecordsCommand, KinesisClient } from '@aws-sdk/client-kinesis';
+import * as kinesis from '@aws-sdk/client-kinesis';
 import { expect } from 'chai';
-import { classify, nameOf, type FaultKind } from '../../lib/kinesis/classify.js';
+import type { FaultKind } from '../../lib/internal/aws-errors.js';
+import { classify } from '../../lib/kinesis/classify.js';
 import { RangeExpiredError, ShardReadError } from '../../lib/kinesis/errors.js';
+import { answering, refusal, type HttpAnswer } from '../support/answering-handler.js';
 
-function awsFault(name: string, httpStatusCode?: number): Error {
-  return Object.assign(new Error(name), { name, ...(httpStatusCode !== undefined && { $metadata: { httpStatusCode } }) });
+/** The error of the real SDK when the service answers so. */
+async function errorOf(answer: HttpAnswer): Promise<Error> {
+  const client = new KinesisClient(answering(answer));
+  return client.send(new GetRecordsCommand({ ShardIterator: 'i' })).then(
+    () => expect.fail('the SDK took this for an answer'),
+    (error: unknown) => error as Error,
+  );
 }
 
-const names: Readonly<Record<FaultKind, readonly string[]>> = {
-  iterator: ['ExpiredIteratorException'],
-  throttling: [
-    'KMSThrottlingException',
-    'LimitExceededException',
-    'ProvisionedThroughputExceededException',
-    'RequestLimitExceeded',
-    'RequestThrottled',
-    'RequestThrottledException',
-    'ThrottledException',
-    'Throttling',
-    'ThrottlingException',
-    'TooManyRequestsException',
-  ],
-  transient: ['ExpiredNextTokenException', 'RequestTimeout', 'RequestTimeoutException'],
-  fatal: [
-    'AccessDeniedException',
-    'CredentialsProviderError',
-    'InvalidArgumentException',
-    'InvalidSignatureException',
-    'KMSAccessDeniedException',
-    'KMSDisabledException',
-    'KMSInvalidStateException',
-    'KMSNotFoundException',
-    'KMSOptInRequired',
-    'ResourceNotFoundException',
-    'UnrecognizedClientException',
-    'ValidationException',
-    'SomethingNewException',
-  ],
-};
+/**
+ * The errors of GetRecords, GetShardIterator, ListShards and SubscribeToShard, and the errors common to all actions, in the
+ * words of the API reference: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html and CommonErrors.html.
+ */
+const DOCUMENTED: readonly (readonly [code: string, status: number, says: string, means: FaultKind])[] = [
+  ['AccessDeniedException', 400, 'no permission for this operation', 'fatal'],
+  ['DryRunOperationException', 400, 'the request was a dry run', 'fatal'],
+  ['ExpiredIteratorException', 400, 'the iterator exceeds the maximum age', 'iterator'],
+  ['ExpiredNextTokenException', 400, 'the pagination token is expired', 'transient'],
+  ['InternalFailureException', 500, 'an unknown error of the service', 'transient'],
+  ['InvalidArgumentException', 400, 'a parameter exceeds its restrictions', 'fatal'],
+  ['KMSAccessDeniedException', 400, 'no access to the key', 'fatal'],
+  ['KMSDisabledException', 400, 'the key is not enabled', 'fatal'],
+  ['KMSInvalidStateException', 400, 'the state of the key is not valid', 'fatal'],
+  ['KMSNotFoundException', 400, 'the key cannot be found', 'fatal'],
+  ['KMSOptInRequired', 400, 'needs a subscription', 'fatal'],
+  ['KMSThrottlingException', 400, 'denied due to request throttling', 'throttling'],
+  ['LimitExceededException', 400, 'too many concurrent requests: try again later', 'throttling'],
+  ['ProvisionedThroughputExceededException', 400, 'the request rate for the stream is too high', 'throttling'],
+  ['ResourceInUseException', 400, 'the resource is not available for this operation', 'fatal'],
+  ['ResourceNotFoundException', 400, 'the resource could not be found', 'fatal'],
+  ['ValidationException', 400, 'fails to satisfy the constraints', 'fatal'],
+  ['IncompleteSignature', 400, 'the signature does not conform', 'fatal'],
+  ['InternalFailure', 500, 'an unknown error, exception or failure', 'transient'],
+  ['InvalidAction', 400, 'the action is invalid', 'fatal'],
+  ['InvalidClientTokenId', 403, 'the access key does not exist', 'fatal'],
+  ['NotAuthorized', 400, 'no permission for this action', 'fatal'],
+  ['OptInRequired', 403, 'the key needs a subscription', 'fatal'],
+  ['ServiceUnavailable', 503, 'a temporary failure of the server', 'transient'],
+  ['ThrottlingException', 400, 'denied due to request throttling', 'throttling'],
+  ['ValidationError', 400, 'fails to satisfy the constraints', 'fatal'],
+];
 
 describe('classify', () => {
-  for (const [kind, all] of Object.entries(names)) {
-    for (const name of all) it(`takes ${name} for ${kind}`, () => expect(classify(awsFault(name, 400))).to.equal(kind));
+  for (const [code, status, says, means] of DOCUMENTED) {
+    it(`takes ${code} (${says}) for ${means}`, async () => {
+      const error = await errorOf(refusal(code, status));
+      expect(error.name).to.equal(code);
+      expect(classify(error)).to.equal(means);
+    });
   }
 
-  it('goes by the name also without a status', () => {
-    expect(classify(awsFault('AccessDeniedException'))).to.equal('fatal');
-    expect(classify(awsFault('CredentialsProviderError'))).to.equal('fatal');
-    expect(classify(awsFault('ThrottlingException'))).to.equal('throttling');
-  });
-
-  it('goes by the status where the name says nothing', () => {
-    expect(classify(awsFault('InternalFailure', 500))).to.equal('transient');
-    expect(classify(awsFault('Error', 503))).to.equal('transient');
-    expect(classify(awsFault('Error', 429))).to.equal('throttling');
-    expect(classify(awsFault('Error', 403))).to.equal('fatal');
-  });
-
-  it('takes a fault before the service answered for one that passes', () => {
-    for (const error of [awsFault('TimeoutError'), awsFault('AbortError'), Object.assign(new Error(), { code: 'ECONNRESET' })])
-      expect(classify(error)).to.equal('transient');
-  });
-
-  it('does not stumble over what is no error', () => {
-    for (const error of [undefined, null, 'broken', 7, { name: 7 }]) expect(classify(error)).to.equal('transient');
-    expect([nameOf(null), nameOf({ name: 7 }), nameOf(new TypeError())]).to.deep.equal(['', '', 'TypeError']);
+  it('is specified for every error that the SDK knows of Kinesis', () => {
+    const known = Object.keys(kinesis).filter((name) => /^(?:KMS\w+|\w+Exception)$/.test(name) && name !== 'KinesisServiceException');
+    expect(known).to.have.length.above(15);
+    expect(DOCUMENTED.map(([code]) => code)).to.include.members(known);
   });
 
   it('goes by what the errors of this package say of themselves', () => {

@@ -181,6 +181,19 @@ describe('readBudget', () => {
     }),
   );
 
+  it(
+    'counts the bytes of two reads of one shard that are under way at once',
+    marbles(({ scheduler, flush }) => {
+      const budget = readBudget({ readsPerSecond: Infinity, bytesPerSecond: 1_000 });
+      const times: number[] = [];
+      budget.spend('shard', 1_000, scheduler);
+      budget.spend('shard', 1_000, scheduler);
+      budget.acquire('shard', scheduler).subscribe(() => times.push(scheduler.now()));
+      flush();
+      expect(times).to.deep.equal([2_000]);
+    }),
+  );
+
   for (const field of ['readsPerSecond', 'bytesPerSecond'] as const) {
     for (const value of [0, -1, NaN]) {
       it(`refuses ${field} ${value}`, () => {

@@ -1,20 +1,21 @@
 import { expect } from 'chai';
-import { hasCredit } from '../../lib/ledger/credit.js';
-import { Ledger } from '../../lib/ledger/ledger.js';
+import { creditIn } from '../../lib/ledger/credit.js';
 import { ledgerWith } from '../support/delivery.js';
 
 const plenty = Number.MAX_SAFE_INTEGER;
 
-describe('hasCredit', () => {
-  it('is so below both limits', () => {
-    const { ledger } = ledgerWith({ sequenceNumber: 1, bytes: 10 }, { sequenceNumber: 2, bytes: 10 });
+describe('creditIn', () => {
+  const { ledger } = ledgerWith({ sequenceNumber: 1, bytes: 10 }, { sequenceNumber: 2, bytes: 10 });
 
-    expect(hasCredit(ledger, { maxInFlightRecords: 3, maxInFlightBytes: 21 })).to.equal(true);
-    expect(hasCredit(ledger, { maxInFlightRecords: 2, maxInFlightBytes: plenty })).to.equal(false);
-    expect(hasCredit(ledger, { maxInFlightRecords: plenty, maxInFlightBytes: 20 })).to.equal(false);
+  it('is what the records in flight leave of the limit', () => {
+    expect(creditIn(ledger, { maxInFlightRecords: 5, maxInFlightBytes: plenty })).to.equal(3);
+    expect(creditIn(ledgerWith().ledger, { maxInFlightRecords: 5, maxInFlightBytes: 1 })).to.equal(5);
   });
 
-  it('is so while nothing is in flight, whatever the limits', () => {
-    expect(hasCredit(new Ledger('owner'), { maxInFlightRecords: 1, maxInFlightBytes: 1 })).to.equal(true);
+  it('is 0 at either limit, and beyond it', () => {
+    expect(creditIn(ledger, { maxInFlightRecords: 2, maxInFlightBytes: plenty })).to.equal(0);
+    expect(creditIn(ledger, { maxInFlightRecords: 1, maxInFlightBytes: plenty })).to.equal(0);
+    expect(creditIn(ledger, { maxInFlightRecords: 5, maxInFlightBytes: 20 })).to.equal(0);
+    expect(creditIn(ledger, { maxInFlightRecords: 5, maxInFlightBytes: 21 })).to.equal(3);
   });
 });

@@ -1,19 +1,19 @@
 import { expect } from 'chai';
-import { Entries, type Entry } from '../../lib/ledger/entries.js';
+import { Entries, type LedgerEntry } from '../../lib/ledger/entries.js';
 import { SequenceNumberRanges } from '../../lib/values/sequence-range.js';
 import { rangeOf } from '../support/ranges.js';
 
 /** An entry of one run; a record has the number of its ordinal and ten bytes. */
-function entryOf(from: number, to = from): Entry<string> {
+function entryOf(from: number, to = from): LedgerEntry {
   const records = to - from + 1;
   const range = rangeOf(from, to, records);
   const runs = [{ range, firstOrdinal: from, lastOrdinal: to, bytes: records * 10, bytesThrough: to * 10 }];
   const end = { sequenceNumber: String(to), subSequenceNumber: 0 };
-  return { ledger: 'ledger', key: new SequenceNumberRanges([range]), runs, end, records, bytes: records * 10, state: 'open' };
+  return { key: new SequenceNumberRanges([range]), runs, end, records, bytes: records * 10, state: 'open' };
 }
 
-function entriesWith(...all: ReadonlyArray<Entry<string>>): Entries<string> {
-  const entries = new Entries<string>();
+function entriesWith(...all: ReadonlyArray<LedgerEntry>): Entries {
+  const entries = new Entries();
   all.forEach((entry) => entries.add(entry));
   return entries;
 }
@@ -75,7 +75,7 @@ describe('Entries', () => {
   });
 
   it('keeps its place while it lets go of those that are done', () => {
-    const entries = new Entries<string>();
+    const entries = new Entries();
     for (let i = 1; i <= 1_000; i++) {
       const [a, b] = [entryOf(2 * i - 1), entryOf(2 * i)];
       entries.add(a);

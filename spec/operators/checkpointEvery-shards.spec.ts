@@ -104,7 +104,7 @@ describe('checkpointEvery behind shards', () => {
       flush();
 
       // abcd until 15; e at 12 and the end of shard 0 at 10 wait for it.
-      expect(store.asked).to.deep.equal(['16 SHARD_END', '16 4', '18 SHARD_END']);
+      expect(store.asked).to.deep.equal(['15 SHARD_END', '16 4', '18 SHARD_END']);
     }),
   );
 

@@ -537,7 +537,7 @@ describe('checkpointEvery', () => {
       expect(store.kept).to.deep.equal(['0 50000']);
       expect(scheduler.frame).to.equal(0);
     }),
-  );
+  ).timeout(60_000);
 
   it('takes its time and its chance from the config alone', () => {
     const scheduler = new VirtualTimeScheduler();

@@ -356,7 +356,7 @@ describe('eachBlock', () => {
     }
     expect(seen).to.equal(count);
     await until('the end is written', () => checkpointOf(store) === 'SHARD_END');
-  });
+  }).timeout(60_000);
 
   it('drains on stop: the loop gets every block that was read, and ends when the checkpoint is written', async () => {
     const kinesis = fakeKinesis({ shards: { 0: `${manyLetters(20)}^` }, maxRecordsPerPage: 20 });

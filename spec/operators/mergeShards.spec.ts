@@ -373,7 +373,7 @@ describe('mergeShards', () => {
         shards$.pipe(mergeShards(asText, { concurrency: 1 })).subscribe({ next: () => values++, complete, error });
       });
       expect(values).to.equal(count);
-    });
+    }).timeout(60_000);
   });
 
   describe('when a lease is lost', () => {

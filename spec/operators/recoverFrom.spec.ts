@@ -181,7 +181,7 @@ describe('recoverFrom', () => {
     );
     records.subscribe({ next: () => count++, complete: () => (done = true) });
     expect([count, done]).to.deep.equal([50_000, true]);
-  });
+  }).timeout(60_000);
 
   it('takes its time from the scheduler alone', () => {
     const scheduler = new VirtualTimeScheduler();

@@ -24,6 +24,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'checkpointEvery',
     'recoverFrom',
     'mergeShards',
+    'deaggregate',
     'eachBlock',
     'memoryCheckpoints',
     'BlockUnavailableError',
@@ -51,7 +52,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
   ],
   'rx-kinesis/dynamodb': ['leaseTable'],
   'rx-kinesis/level': ['levelCheckpoints'],
-  'rx-kinesis/testing': ['block', 'fakeKinesis', 'marbles', 'record'],
+  'rx-kinesis/testing': ['aggregate', 'block', 'fakeKinesis', 'marbles', 'record'],
 };
 
 /** The same entry points in lib/. Loading them all also makes the coverage count files that no other spec reaches. */

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { map, NEVER, of, Subject, type Observable } from 'rxjs';
+import { defer, map, NEVER, of, Subject, type Observable } from 'rxjs';
 import { polling, type PollingConfig } from '../../lib/readers/polling.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import type { ReadContext, ReadStart } from '../../lib/readers/reader.js';
@@ -14,7 +14,7 @@ const HORIZON: ReadStart = { type: 'TRIM_HORIZON' };
 function poll(
   kinesis: FakeKinesis,
   config?: PollingConfig,
-  credit: Observable<unknown> = of(0),
+  credit: Observable<number> = of(10_000),
   fields: Partial<ReadContext> = {},
 ): Observable<string> {
   return polling(config)(readContext(kinesis, fields), HORIZON, credit).pipe(map(pageText));
@@ -63,7 +63,7 @@ describe('polling', () => {
     'keeps to the budget, however far behind',
     marbles(({ expectObservable, flush }) => {
       const kinesis = fakeKinesis({ latencyMs: 10, shards: { 0: '(abc|)', 1: { parents: [0] } } });
-      const pages = poll(kinesis, { maxRecordsPerPage: 1 }, of(0), { budget: readBudget() });
+      const pages = poll(kinesis, { maxRecordsPerPage: 1 }, of(10_000), { budget: readBudget() });
       expectObservable(pages).toBe('20ms a 199ms b 199ms (c|)', { a: 'a', b: 'b', c: 'c|' });
       flush();
       expect(readTimes(kinesis)).to.deep.equal([10, 210, 410]);
@@ -74,7 +74,7 @@ describe('polling', () => {
     'asks for each page when there is credit, anew each time',
     marbles(({ hot, expectObservable, expectSubscriptions, flush }) => {
       const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abc|)' } });
-      const credit = hot('--x-(xx)---x');
+      const credit = hot('--x-(xx)---x', { x: 10_000 });
       expectObservable(poll(kinesis, { maxRecordsPerPage: 1 }, credit)).toBe('--a-b------(c|)', { a: 'a', b: 'b', c: 'c|' });
       expectSubscriptions(credit.subscriptions).toBe(['^-!', '--^-!', '----^------!']);
       flush();
@@ -134,7 +134,7 @@ describe('polling', () => {
       const order: string[] = [];
       const asked = new Subject<string>();
       asked.subscribe((text) => order.push(text));
-      const credit = of(0).pipe(map((value) => (asked.next('credit'), value)));
+      const credit = of(10_000).pipe(map((value) => (asked.next('credit'), value)));
       const pages = poll(kinesis, { maxRecordsPerPage: 1 }, credit).pipe(map((text) => (asked.next(text), text)));
       expectObservable(pages).toBe('(ab|)', { a: 'a', b: 'b|' });
       flush();
@@ -155,4 +155,19 @@ describe('polling', () => {
       expect(error).to.have.property('message').that.matches(message);
     });
   }
+
+  it(
+    'asks for no more records than it has credit for, nor than a page may have',
+    marbles(({ flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'abcdefghij|^' } });
+      let credit = 0;
+      poll(
+        kinesis,
+        { maxRecordsPerPage: 4 },
+        defer(() => of(++credit)),
+      ).subscribe();
+      flush();
+      expect(kinesis.callsOf('getRecords').map(({ limit }) => limit)).to.deep.equal([1, 2, 3, 4]);
+    }),
+  );
 });

@@ -33,7 +33,7 @@ function pagesOf(
   fields: Partial<ReadContext> = {},
 ): Observable<string> {
   return readRanges(ranges, (shardId) => ({ ...readContext(kinesis, fields), shardId }), { ...READING, ...reading }).pipe(
-    map(({ records }) => records.map(({ Data }) => new TextDecoder().decode(Data)).join('')),
+    map(({ records }) => records.map(({ data }) => new TextDecoder().decode(data)).join('')),
   );
 }
 

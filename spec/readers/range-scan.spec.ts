@@ -4,6 +4,7 @@ import { isRangeExpired, isRangeIncomplete, type RangeExpiredError, type RangeIn
 import { RangeScan } from '../../lib/readers/range-scan.js';
 import { comparePositions, type Position } from '../../lib/values/position.js';
 import { endOf, rangeToString, startOf, type SequenceNumberRange } from '../../lib/values/sequence-range.js';
+import { recordFields } from '../support/record-fields.js';
 import { rangeOf, type Place } from '../support/ranges.js';
 import { thrownBy } from '../support/thrown-by.js';
 
@@ -112,6 +113,11 @@ describe('RangeScan', () => {
     expect(isRangeExpired(error)).to.equal(true);
     expect(error).to.have.deep.property('missing', [range]);
     expect(error).to.have.deep.property('gap', { streamName: 'stream', shardId: range.shardId, from: at(3), firstAvailable: at(4) });
+  });
+
+  it('names the later record by its position only (regression: an event with its payload and partition key)', () => {
+    const error = thrownBy(() => strict(rangeOf(3, 5, 3)).picks(recordFields(4, { partitionKey: 'secret' })));
+    expect(error).to.have.deep.nested.property('gap.firstAvailable', at(4));
   });
 
   it('goes on with what is left of it, if it may', () => {

@@ -1,29 +1,28 @@
 import { expect } from 'chai';
 import { LostWork, type Lost } from '../../lib/recovery/lost-work.js';
-import { Ledger } from '../../lib/ledger/ledger.js';
 import { entriesOf, openBlock, replaceBlock } from '../../lib/tracking/tracked-block.js';
 import { block, record } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
 import { SequenceNumberRanges } from '../../lib/values/sequence-range.js';
-import { deliver, ledgerWith } from '../support/delivery.js';
+import { bareShard, deliver, ledgerWith } from '../support/delivery.js';
 
 function settle({ ranges }: Pick<Block, 'ranges'>): void {
-  for (const entry of entriesOf(ranges)) entry.ledger.settle(entry);
+  for (const { shard, entry } of entriesOf(ranges)) shard.ledger.settle(entry);
 }
 
 /** What is lost, in short: blocks by their text, pieces by their ends and by what of them is not lost. */
-function inShort({ blocks, pieces, ledgers }: Lost) {
+function inShort({ blocks, records, shards }: Lost) {
   return {
     blocks: blocks.map((ranges) => ranges.toString().replaceAll(/.*?\[(.*?) .*?\]/g, '$1')),
-    pieces: pieces.map(({ piece, after, asBlocks }) => {
-      const from = `${piece.first.sequenceNumber}..${piece.last.sequenceNumber}`;
+    records: records.map(({ run, after, asBlocks }) => {
+      const from = `${run.first.sequenceNumber}..${run.last.sequenceNumber}`;
       return `${from} after ${after.position?.sequenceNumber ?? 'none'}${asBlocks ? ' as blocks' : ''}`;
     }),
-    ledgers: ledgers.map(({ owner }) => owner),
+    shards: shards.map(({ identity }) => Number(identity.shardId.slice(-12))),
   };
 }
 
-const NOTHING = { blocks: [], pieces: [], ledgers: [] };
+const NOTHING = { blocks: [], records: [], shards: [] };
 
 describe('LostWork', () => {
   it('has nothing to say of shards of which nothing has passed', () => {
@@ -46,7 +45,7 @@ describe('LostWork', () => {
       openBlock(records.slice(1, 2));
       openBlock(records.slice(2, 3));
 
-      expect(inShort(lost.find())).to.deep.equal({ blocks: ['2..2', '3..3'], pieces: ['1..5 after 3 as blocks'], ledgers: ['owner'] });
+      expect(inShort(lost.find())).to.deep.equal({ blocks: ['2..2', '3..3'], records: ['1..5 after 3 as blocks'], shards: [0] });
     });
 
     it('misses no block that has passed, whether it is settled or not', () => {
@@ -56,15 +55,15 @@ describe('LostWork', () => {
       lost.notePassed(a!);
       lost.notePassed(b!);
       settle(b!);
-      expect(inShort(lost.find())).to.deep.equal({ blocks: [], pieces: [], ledgers: ['owner'] });
+      expect(inShort(lost.find())).to.deep.equal({ blocks: [], records: [], shards: [0] });
     });
 
     it('misses no records that a filter dropped before a later block', () => {
       const lost = new LostWork();
-      const { ledger, records } = ledgerWith(1, 2, 3);
-      deliver(ledger, [4, 5]);
+      const { shard, records } = ledgerWith(1, 2, 3);
+      deliver(shard, [4, 5]);
       lost.notePassed(openBlock([records[2]!]));
-      expect(inShort(lost.find()).pieces).to.deep.equal(['4..5 after 3 as blocks']);
+      expect(inShort(lost.find()).records).to.deep.equal(['4..5 after 3 as blocks']);
     });
 
     it('misses nothing of what has come again', () => {
@@ -96,12 +95,12 @@ describe('LostWork', () => {
   describe('where records pass', () => {
     it('misses those after the last that passed, of whichever page', () => {
       const lost = new LostWork();
-      const { ledger, records } = ledgerWith(1, 2, 3);
-      deliver(ledger, [4, 5]);
+      const { shard, records } = ledgerWith(1, 2, 3);
+      deliver(shard, [4, 5]);
       lost.notePassed(records[1]!);
-      expect(inShort(lost.find())).to.deep.equal({ blocks: [], pieces: ['1..3 after 2', '4..5 after 2'], ledgers: ['owner'] });
+      expect(inShort(lost.find())).to.deep.equal({ blocks: [], records: ['1..3 after 2', '4..5 after 2'], shards: [0] });
       lost.notePassed(records[2]!);
-      expect(inShort(lost.find()).pieces).to.deep.equal(['4..5 after 3']);
+      expect(inShort(lost.find()).records).to.deep.equal(['4..5 after 3']);
     });
 
     it('misses no blocks: those are made further down', () => {
@@ -110,16 +109,16 @@ describe('LostWork', () => {
       lost.notePassed(records[0]!);
       lost.notePassed(records[1]!);
       openBlock(records);
-      expect(inShort(lost.find())).to.deep.equal({ blocks: [], pieces: [], ledgers: ['owner'] });
+      expect(inShort(lost.find())).to.deep.equal({ blocks: [], records: [], shards: [0] });
     });
 
     it('keeps the place of a record, and not the record', () => {
       const lost = new LostWork();
       const { records } = ledgerWith({ sequenceNumber: 1, subSequenceNumber: 3 }, 2);
       lost.notePassed(records[0]!);
-      const [piece] = lost.find().pieces;
+      const [piece] = lost.find().records;
       expect(piece?.after).to.deep.equal({ ordinal: 1, position: { sequenceNumber: '1', subSequenceNumber: 3 }, bytesThrough: 1 });
-      expect(piece?.piece.last).to.deep.equal({ sequenceNumber: '2', subSequenceNumber: 0 });
+      expect(piece?.run.last).to.deep.equal({ sequenceNumber: '2', subSequenceNumber: 0 });
     });
   });
 
@@ -142,37 +141,37 @@ describe('LostWork', () => {
       lost.noteLost(foreign);
       lost.noteLost(b!.ranges);
       lost.notePassed(a!);
-      expect(inShort(lost.find())).to.deep.equal({ blocks: ['2..2', '3..3', '9..9'], pieces: [], ledgers: ['owner'] });
+      expect(inShort(lost.find())).to.deep.equal({ blocks: ['2..2', '3..3', '9..9'], records: [], shards: [0] });
     });
 
     it('reads their shards on, although nothing has passed', () => {
       const lost = new LostWork();
       const { records } = ledgerWith(1, 2);
       lost.noteLost(openBlock([records[0]!]).ranges);
-      expect(inShort(lost.find())).to.deep.equal({ blocks: ['1..1'], pieces: ['1..2 after 1 as blocks'], ledgers: ['owner'] });
+      expect(inShort(lost.find())).to.deep.equal({ blocks: ['1..1'], records: ['1..2 after 1 as blocks'], shards: [0] });
     });
   });
 
   describe('of two shards', () => {
     it('reads on both of a block that is lost, although nothing of one has passed', () => {
       const lost = new LostWork();
-      const [a, b] = [new Ledger('a'), new Ledger('b')];
+      const [a, b] = [bareShard(), bareShard('shardId-000000000001')];
       const [a1, a2] = deliver(a, [1, 2]);
-      const [b1] = deliver(b, [1, 2], 'shardId-000000000001');
+      const [b1] = deliver(b, [1, 2]);
       lost.notePassed(openBlock([a1!]));
       openBlock([a2!, b1!]);
 
       const found = lost.find();
-      expect(found.ledgers.map(({ owner }) => owner)).to.deep.equal(['a', 'b']);
+      expect(found.shards).to.deep.equal([a, b]);
       expect(found.blocks).to.have.length(1);
-      expect(inShort(found).pieces).to.deep.equal(['1..2 after 1 as blocks']);
+      expect(inShort(found).records).to.deep.equal(['1..2 after 1 as blocks']);
     });
 
     it('misses the blocks of each in the order in which they were read', () => {
       const lost = new LostWork();
-      const [a, b] = [new Ledger('a'), new Ledger('b')];
+      const [a, b] = [bareShard(), bareShard('shardId-000000000001')];
       const [a1, a2, a3] = deliver(a, [1, 2, 3]);
-      const [b1, b2, b3] = deliver(b, [1, 2, 3], 'shardId-000000000001');
+      const [b1, b2, b3] = deliver(b, [1, 2, 3]);
       lost.notePassed(openBlock([a1!, b1!]));
       const [ofB, ofBoth, ofA] = [openBlock([b2!]), openBlock([a2!, b3!]), openBlock([a3!])];
 
@@ -186,7 +185,7 @@ describe('LostWork', () => {
       const last = openBlock(done.records);
       lost.notePassed(last);
       done.ledger.end();
-      expect(lost.find().ledgers).to.deep.equal([done.ledger]);
+      expect(lost.find().shards).to.deep.equal([done.shard]);
       settle(last);
       expect(inShort(lost.find())).to.deep.equal(NOTHING);
     });
@@ -201,7 +200,7 @@ describe('LostWork', () => {
       lost.notePassed(openBlock(living.records));
       // If it were still there, it would be seen again when it is no longer finished.
       done.ledger.restart();
-      expect(lost.find().ledgers).to.deep.equal([living.ledger]);
+      expect(lost.find().shards).to.deep.equal([living.shard]);
     });
   });
 });

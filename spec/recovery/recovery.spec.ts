@@ -3,14 +3,13 @@ import { from, NEVER, of, type Observable } from 'rxjs';
 import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { Recovery } from '../../lib/recovery/recovery.js';
-import { Settlement } from '../../lib/tracking/settlement.js';
 import { LostWork } from '../../lib/recovery/lost-work.js';
 import { openBlock } from '../../lib/tracking/tracked-block.js';
 import { block as blockByHand, record } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import type { SequenceNumberRange } from '../../lib/values/sequence-range.js';
-import { handFedShard } from '../support/hand-fed-shard.js';
+import { handFedShard, settle } from '../support/hand-fed-shard.js';
 import type { Reread } from '../../lib/readers/reread.js';
 import type { KinesisRecord, RecordFields } from '../../lib/values/record.js';
 
@@ -39,7 +38,7 @@ function fieldsOf(number: number): RecordFields {
 }
 
 function recovering(lost: LostWork, store: CheckpointStore = memoryCheckpoints(), readForeign?: Reread): Recovery {
-  return new Recovery(lost, store, 10_000, readForeign);
+  return new Recovery(lost, { store, retryTimeoutMs: 10_000, readForeign });
 }
 
 /** Everything that an Observable does at once. */
@@ -55,7 +54,6 @@ const numbersOf = (value: Block | KinesisRecord): string | string[] =>
 
 describe('Recovery', () => {
   let lost: LostWork;
-  const settle = (value: Block): void => new Settlement(undefined).settle(value.ranges);
 
   beforeEach(() => {
     lost = new LostWork();
@@ -171,7 +169,7 @@ describe('Recovery', () => {
       expect((values as Block[]).every(({ recovered }) => recovered)).to.equal(true);
       expect(account.ledger.unclaimedAfter(0)).to.deep.equal([]);
       expect([account.ledger.outstandingRecords, account.ledger.outstandingBytes]).to.deep.equal([5, 5]);
-      [passed, ...(values as Block[])].forEach(settle);
+      [passed, ...(values as Block[])].forEach((block) => settle(block));
       expect(account.ledger.watermark?.sequenceNumber).to.equal('5');
       expect([account.ledger.outstandingRecords, account.ledger.outstandingBytes]).to.deep.equal([0, 0]);
       settle(block(6));
@@ -209,7 +207,7 @@ describe('Recovery', () => {
       const { account, block, deliver } = handFedShard({ reread: rereading().reread });
       lost.notePassed(block(1));
       deliver(2, 3, 4);
-      from(store.write({ ...PLACE, sequenceNumber: '3', subSequenceNumber: 0 }, account.shard)).subscribe();
+      from(store.write({ ...PLACE, sequenceNumber: '3', subSequenceNumber: 0 }, account.identity)).subscribe();
       const recovery = recovering(lost, store);
       recovery.begin('failed');
       expect(everything(recovery.emitLost()).values.map(numbersOf)).to.deep.equal([['4']]);
@@ -226,7 +224,7 @@ describe('Recovery', () => {
       recovery.begin('failed');
       const { values } = everything(recovery.emitLost());
       expect(values.map(numbersOf)).to.deep.equal([['2'], ['4']]);
-      [passed, ...(values as Block[])].forEach(settle);
+      [passed, ...(values as Block[])].forEach((block) => settle(block));
       expect([account.ledger.outstandingRecords, account.ledger.outstandingBytes]).to.deep.equal([0, 0]);
     });
 

@@ -1,18 +1,19 @@
 import { expect } from 'chai';
 import { bufferTime, concat, EMPTY, map, NEVER, of, repeat, ReplaySubject, retry, take, throwError, timer, type Observable } from 'rxjs';
-import { trackedShardOf } from '../../lib/tracking/trackedShardOf.js';
-import { TrackedShard } from '../../lib/tracking/tracked-shard.js';
+import { TrackedShard, trackedShardOf } from '../../lib/tracking/tracked-shard.js';
 import { isShardReadError } from '../../lib/kinesis/errors.js';
 import type { PortChildShard } from '../../lib/kinesis/port.js';
 import { entriesOf } from '../../lib/tracking/tracked-block.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { resolveShardConfig } from '../../lib/shards/config.js';
-import { makeShard, type ShardSource, type SubscriptionEnd } from '../../lib/shards/make-shard.js';
+import { makeShard, type MakeShardOptions } from '../../lib/shards/make-shard.js';
+import type { SubscriptionState } from '../../lib/shards/shard-phase.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
+import { recordFields } from '../support/record-fields.js';
 import { fastReading, identityOf } from '../support/fast-reading.js';
 import type { ReadStart, Reader, ShardPage } from '../../lib/readers/reader.js';
 
@@ -25,31 +26,34 @@ const child: PortChildShard = {
 
 /** A page of records by number. */
 function page(numbers: readonly number[], ended = false): ShardPage {
-  const records = numbers.map((number) => ({ SequenceNumber: String(number), PartitionKey: 'key', Data: new Uint8Array(1) }));
+  const records = numbers.map((number) => recordFields(number));
   return { records, bytes: records.length, millisBehindLatest: 0, ended, childShards: ended ? [child] : [] };
 }
 
 /** A shard with a reader by hand, and what it tells. */
-function shardWith(reader: Reader, source: Partial<ShardSource> = {}) {
+function shardWith(
+  reader: Reader,
+  { stop$ = NEVER, ...options }: Partial<MakeShardOptions> & { readonly stop$?: Observable<unknown> } = {},
+) {
   const events: KinesisEvent[] = [];
-  const ends: Array<SubscriptionEnd | 'begin'> = [];
+  const ends: SubscriptionState[] = [];
   const children: Array<readonly PortChildShard[]> = [];
-  const account = new TrackedShard({ shard: { ...identityOf(0, [7]) }, notify: (event) => void events.push(event) });
-  const reading = {
+  const tracked = new TrackedShard({ identity: { ...identityOf(0, [7]) }, notify: (event) => void events.push(event) });
+  stop$.subscribe(() => tracked.stop());
+  const config = {
     ...resolveShardConfig(fastReading(fakeKinesis({ shards: {} }))),
     reader,
     notify: (event: KinesisEvent) => void events.push(event),
   };
   const shard = makeShard({
-    reading,
-    account,
+    config,
+    tracked,
     open: () => of(HORIZON),
-    stop$: NEVER,
     ended: (became) => void children.push(became),
-    subscribed: (end) => void ends.push(end ?? 'begin'),
-    ...source,
+    subscribed: (state) => void ends.push(state),
+    ...options,
   });
-  return { shard, account, events, ends, children };
+  return { shard, tracked, events, ends, children };
 }
 
 const numbers = map((record: KinesisRecord) => record.sequenceNumber);
@@ -57,19 +61,16 @@ const places = (starts: readonly ReadStart[]): string[] =>
   starts.map((start) => ('position' in start ? `${start.type} ${start.position.sequenceNumber}` : start.type));
 
 describe('makeShard', () => {
-  it('makes an Observable with the place of the shard, and ties the account to it', () => {
-    const { shard, account } = shardWith(() => EMPTY);
+  it('makes an Observable with the place of the shard, and ties what tracks it to it', () => {
+    const { shard, tracked } = shardWith(() => EMPTY);
     expect(shard).to.include({ streamName: 'stream', shardId: 'shardId-000000000000' });
     expect(shard.parentShardIds).to.deep.equal(['shardId-000000000007']);
     expect(shard).not.to.have.any.keys('hashKeyRange', 'fencingToken');
-    expect(trackedShardOf(shard)).to.equal(account);
+    expect(trackedShardOf(shard)).to.equal(tracked);
   });
 
-  it('knows the fencing token as soon as the lease is taken', () => {
-    const lease: { token?: string } = {};
-    const { shard } = shardWith(() => EMPTY, { fencingToken: () => lease.token });
-    expect(shard.fencingToken).to.equal(undefined);
-    lease.token = '7';
+  it('has the fencing token of its lease', () => {
+    const { shard } = shardWith(() => EMPTY, { fencingToken: '7' });
     expect(shard.fencingToken).to.equal('7');
     expect(Object.keys(shard)).to.include('fencingToken');
   });
@@ -85,10 +86,10 @@ describe('makeShard', () => {
       flush();
 
       expect(ended.children).to.deep.equal([[child]]);
-      expect(ended.account.ledger.hasEnded).to.be.true;
+      expect(ended.tracked.ledger.hasEnded).to.be.true;
       expect(ended.events.map(({ type }) => type)).to.deep.equal(['pageRead', 'pageRead', 'pageRead', 'shardEndReached']);
       expect(cut.children).to.deep.equal([]);
-      expect(cut.account.ledger.hasEnded).to.be.false;
+      expect(cut.tracked.ledger.hasEnded).to.be.false;
     }),
   );
 
@@ -101,9 +102,9 @@ describe('makeShard', () => {
   );
 
   it('has told of the end, and knows it, before it completes', () => {
-    const { shard, account, children } = shardWith(() => of(page([1], true)));
+    const { shard, tracked, children } = shardWith(() => of(page([1], true)));
     let seen: unknown;
-    shard.subscribe({ complete: () => (seen = [account.ledger.hasEnded, children.length]) });
+    shard.subscribe({ complete: () => (seen = [tracked.ledger.hasEnded, children.length]) });
     expect(seen).to.deep.equal([true, 1]);
   });
 
@@ -128,7 +129,7 @@ describe('makeShard', () => {
     const seen: string[] = [];
     shard.pipe(numbers, take(2)).subscribe((number) => seen.push(number));
     expect(seen).to.deep.equal(['1', '2']);
-    expect(ends).to.deep.equal(['begin', 'unsubscribe']);
+    expect(ends).to.deep.equal(['active', 'unsubscribe']);
   });
 
   it(
@@ -143,7 +144,7 @@ describe('makeShard', () => {
       expectObservable(shardWith(() => readings[0]!).shard.pipe(numbers), subs).toBe('-1--');
       expectObservable(shardWith(() => readings[1]!, { stop$: timer(3) }).shard.pipe(numbers)).toBe('-1-|');
       const lost = shardWith(() => readings[2]!);
-      scheduler.schedule(() => lost.account.lose(), 3);
+      scheduler.schedule(() => lost.tracked.lose(), 3);
       expectObservable(lost.shard.pipe(numbers)).toBe('-1-|');
       for (const reading of readings) expectSubscriptions(reading.subscriptions).toBe(subs);
     }),
@@ -185,7 +186,7 @@ describe('makeShard', () => {
         expect(errors).to.have.length(1);
         expect(errors[0]).to.satisfy(isInvalidConfig);
         expect((errors[0] as Error).message).to.equal('stream/shardId-000000000000: the shard has a subscriber; share() it to have more');
-        expect(ends).to.deep.equal(['begin', 'unsubscribe']);
+        expect(ends).to.deep.equal(['active', 'unsubscribe']);
       }),
     );
 
@@ -217,17 +218,17 @@ describe('makeShard', () => {
 
     it('begins at the watermark, and forgets what was not settled', () => {
       const { reader, starts } = failing();
-      const { shard, account } = shardWith(reader);
+      const { shard, tracked } = shardWith(reader);
       const blocks$ = shard.pipe(
         map((record) => [record]),
         withSequenceRanges(),
       );
       blocks$.pipe(retry(1)).subscribe(({ ranges }) => {
-        const [entry] = entriesOf(ranges);
-        if (Number(ranges.ranges[0]!.fromSeqNumber) <= 2) account.ledger.settle(entry!);
+        const [found] = entriesOf(ranges);
+        if (Number(ranges.ranges[0]!.fromSeqNumber) <= 2) tracked.ledger.settle(found!.entry);
       });
       expect(places(starts)).to.deep.equal(['TRIM_HORIZON', 'AFTER 2']);
-      expect(account.ledger.openEntries().map(({ end }) => end.sequenceNumber)).to.deep.equal(['3', '4', '5']);
+      expect(tracked.ledger.openEntries().map(({ end }) => end.sequenceNumber)).to.deep.equal(['3', '4', '5']);
     });
 
     it('begins where it began, when nothing is settled', () => {
@@ -238,33 +239,33 @@ describe('makeShard', () => {
 
     it('under recoverFrom goes on after the last delivered record, and forgets nothing', () => {
       const { reader, starts } = failing();
-      const { shard, account } = shardWith(reader);
+      const { shard, tracked } = shardWith(reader);
       const onFailure = (): Observable<0> => {
-        account.resumes = true;
+        tracked.resumeAfterDelivered();
         return of(0);
       };
       shard.pipe(retry({ delay: onFailure })).subscribe();
       expect(places(starts)).to.deep.equal(['TRIM_HORIZON', 'AFTER 4']);
-      expect(account.resumes).to.be.false;
-      expect(account.ledger.unclaimedAfter(0)).to.have.length(3);
+      expect(tracked.resumes).to.be.false;
+      expect(tracked.ledger.unclaimedAfter(0)).to.have.length(3);
     });
 
     it('forgets what was not settled also when it is stopped before it reads (regression: that was taken for its own)', () => {
       const { reader } = failing();
       const stop$ = new ReplaySubject<void>(1);
-      const { shard, account } = shardWith(reader, { stop$ });
+      const { shard, tracked } = shardWith(reader, { stop$ });
       shard.subscribe({ error: () => stop$.next() });
-      expect(account.ledger.isSettled).to.be.false;
+      expect(tracked.ledger.isSettled).to.be.false;
       shard.subscribe();
-      expect(account.ledger.isSettled).to.be.true;
-      expect(account.ledger.watermark).to.equal(undefined);
+      expect(tracked.ledger.isSettled).to.be.true;
+      expect(tracked.ledger.watermark).to.equal(undefined);
     });
 
     it('tells when each subscription begins and how it ends', () => {
       const { reader } = failing();
       const { shard, ends } = shardWith(reader);
       shard.pipe(retry(1), repeat(2), take(8)).subscribe();
-      expect(ends).to.deep.equal(['begin', 'error', 'begin', 'complete', 'begin', 'unsubscribe']);
+      expect(ends).to.deep.equal(['active', 'error', 'active', 'complete', 'active', 'unsubscribe']);
     });
   });
 });

@@ -76,12 +76,51 @@ describe('ShardGraph', () => {
     const graph = graphOf(shard('a'));
     graph.list([shard('a'), shard('b')]);
     graph.announce([shard('c', 'a')]);
-    graph.finish('a', 'read');
     expect(graph.takeReady().map((item) => [item.shard.shardId, item.initial])).to.deep.equal([
       ['a', true],
       ['b', false],
-      ['c', false],
     ]);
+    graph.finish('a', 'read');
+    expect(graph.takeReady().map((item) => [item.shard.shardId, item.initial])).to.deep.equal([['c', false]]);
+  });
+
+  it('takes only what it is allowed to take', () => {
+    const graph = graphOf(shard('a'), shard('b'));
+    expect(graph.takeReady((id) => id === 'b').map((item) => item.shard.shardId)).to.deep.equal(['b']);
+    expect(ready(graph)).to.deep.equal(['a']);
+  });
+
+  it('gives a shard again that was given up, and not one that is done', () => {
+    const graph = graphOf(shard('a'), shard('b'));
+    graph.takeReady();
+    graph.finish('b', 'read');
+    for (const id of ['a', 'b', 'unknown']) graph.release(id);
+    expect(ready(graph)).to.deep.equal(['a']);
+    expect(ready(graph)).to.deep.equal([]);
+  });
+
+  it('frees the children of a shard that was ended elsewhere, and does not give it', () => {
+    const graph = graphOf(shard('a'), shard('a1', 'a'));
+    graph.finish('a', 'resumed');
+    expect(graph.takeReady().map((item) => [item.shard.shardId, item.hasResumedParent])).to.deep.equal([['a1', true]]);
+  });
+
+  it('names the shards that are not done, those that wait for a parent too', () => {
+    const graph = graphOf(shard('a'), shard('b'), shard('a1', 'a'), shard('b1', 'b'));
+    graph.takeReady();
+    graph.finish('a', 'read');
+    expect(graph.unfinished().map((item) => [item.shard.shardId, item.isReady])).to.deep.equal([
+      ['b', true],
+      ['a1', true],
+      ['b1', false],
+    ]);
+    expect([graph.hasChildren('b'), graph.hasChildren('b1')]).to.deep.equal([true, false]);
+  });
+
+  it('knows what the last listing says of a shard: a child that its parent named is listed later, an open one is closed', () => {
+    const graph = graphOf(shard('a'));
+    graph.list([{ ...shard('a'), closed: true, startingSequenceNumber: '7' }]);
+    expect(graph.takeReady()[0]?.shard).to.include({ closed: true, startingSequenceNumber: '7' });
   });
 
   describe('told of children ahead of the listing', () => {

@@ -11,6 +11,10 @@ import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKin
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { toShardId } from '../../lib/testing/shard-name.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
+import { readBudget } from '../../lib/kinesis/read-budget.js';
+import type { Shard } from '../../lib/shards/shard.js';
+import { recordingStore } from '../support/recording-store.js';
+import sinon from 'sinon';
 import { fastReading, identityOf, textOf, textsOf } from '../support/fast-reading.js';
 import { timelineOf } from '../support/timeline.js';
 
@@ -129,7 +133,7 @@ describe('kinesisShard', () => {
       marbles(({ expectObservable }) => {
         expectObservable(
           texts(fakeKinesis({ shards: { 0: 'abcd|^' } }), { store: storeAt('2'), startFrom: 'LATEST' }).pipe(toArray()),
-        ).toBe('---(a|)', { a: ['c', 'd'] });
+        ).toBe('----(a|)', { a: ['c', 'd'] });
       }),
     );
 
@@ -137,9 +141,10 @@ describe('kinesisShard', () => {
       'not at all when it is done: completes at once',
       marbles(({ expectObservable, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'ab|^' } });
-        expectObservable(texts(kinesis, { store: storeAt('SHARD_END') })).toBe('|');
+        expectObservable(texts(kinesis, { store: storeAt('SHARD_END') })).toBe('-|');
         flush();
-        expect(kinesis.calls).to.deep.equal([]);
+        // The listing says that the checkpoint is of this shard.
+        expect(kinesis.calls.map(({ method }) => method)).to.deep.equal(['listShards']);
       }),
     );
 
@@ -316,5 +321,91 @@ describe('kinesisShard', () => {
           .that.satisfies(isInvalidConfig);
       });
     }
+  });
+
+  describe('is released', () => {
+    const followed = (kinesis: FakeKinesis, config: Partial<KinesisShardConfig> = {}) => {
+      const seen: string[] = [];
+      const budget = readBudget({ readsPerSecond: Infinity, bytesPerSecond: Infinity });
+      const forget = sinon.spy(budget, 'forget');
+      const next = (event: KinesisEvent): void => void (event.type === 'shardReleased' && seen.push(`released: ${event.reason}`));
+      const shard = shardOf(kinesis, { events: { next }, budget, ...config });
+      shard.leaseLost$.subscribe({ next: () => seen.push('lost'), complete: () => seen.push('leaseLost$ completes') });
+      return { shard, seen, forget };
+    };
+    const pipeline = (shard: Shard): Observable<unknown> =>
+      shard.pipe(
+        bufferTime(5),
+        withSequenceRanges(),
+        mergeMap((block) => timer(20).pipe(map(() => block))),
+        checkpointEvery(1_000),
+      );
+
+    it(
+      'when it is read to its end and its work is settled: leaseLost$ completes, its budget is forgotten, SHARD_END is written',
+      marbles(({ flush }) => {
+        const store = recordingStore();
+        const { shard, seen, forget } = followed(fakeKinesis({ shards: { 0: 'ab|^' } }), { store });
+        pipeline(shard).subscribe({ complete: () => seen.push('complete') });
+        flush();
+        expect(seen).to.deep.equal(['complete', 'leaseLost$ completes', 'released: ended']);
+        expect(forget.calledOnceWithExactly('stream/shardId-000000000000')).to.equal(true);
+        expect(store.kept.at(-1)).to.match(/SHARD_END$/);
+      }),
+    );
+
+    it(
+      'when stop has fired and its work is drained',
+      marbles(({ flush }) => {
+        const store = recordingStore();
+        const { shard, seen } = followed(fakeKinesis({ shards: { 0: 'ab^' } }), { store, stop: timer(10) });
+        pipeline(shard).subscribe();
+        flush();
+        expect(seen).to.deep.equal(['leaseLost$ completes', 'released: stopped']);
+        expect(store.kept.map((line) => line.split(' ')[1])).to.deep.equal(['2']);
+      }),
+    );
+
+    it(
+      'also when its own pipeline writes to another store: the last checkpoint goes to both',
+      marbles(({ flush }) => {
+        const [own, other] = [recordingStore(), recordingStore()];
+        const { shard } = followed(fakeKinesis({ shards: { 0: 'a|^' } }), { store: own });
+        shard.pipe(bufferTime(5), withSequenceRanges(), checkpointEvery(1_000, { store: other })).subscribe();
+        flush();
+        expect([own, other].map(({ kept }) => kept.at(-1)?.split(' ')[1])).to.deep.equal(['SHARD_END', 'SHARD_END']);
+      }),
+    );
+
+    it(
+      'not when it is unsubscribed: it lets go of stop, and reads on with the next subscription',
+      marbles(({ flush }) => {
+        const stop = new Subject<void>();
+        const { shard, seen } = followed(fakeKinesis({ shards: { 0: 'ab^' } }), { stop });
+        const first = shard.subscribe();
+        expect(stop.observed).to.equal(true);
+        first.unsubscribe();
+        expect(stop.observed).to.equal(false);
+        timer(30).subscribe(() => stop.next());
+        pipeline(shard).subscribe();
+        flush();
+        expect(seen).to.deep.equal(['leaseLost$ completes', 'released: stopped']);
+        expect(stop.observed).to.equal(false);
+      }),
+    );
+
+    it(
+      'once: subscribed again afterwards it completes at once',
+      marbles(({ flush }) => {
+        const { shard, seen } = followed(fakeKinesis({ shards: { 0: 'a^' } }), { stop: timer(10) });
+        shard.subscribe();
+        flush();
+        const again = timelineOf(shard);
+        flush();
+        expect(again).to.have.length(1);
+        expect(again[0]).to.match(/complete$/);
+        expect(seen).to.have.length(2);
+      }),
+    );
   });
 });

@@ -88,7 +88,7 @@ describe('kinesisStream with 50 000 records in one page', () => {
       expect(sizes).to.deep.equal([COUNT, -1]);
       expect(checkpointOf(store)).to.equal('SHARD_END');
     }),
-  );
+  ).timeout(60_000);
 
   const kinds: Record<string, (block: Block, i: number) => Observable<Block>> = {
     'synchronous work': (block) => of(block),
@@ -107,7 +107,7 @@ describe('kinesisStream with 50 000 records in one page', () => {
         expect(blocks).to.equal(COUNT);
         expect(checkpointOf(store)).to.equal('SHARD_END');
       }),
-    );
+    ).timeout(60_000);
   }
 
   it('goes through concatMap with a backlog of 50 000 blocks of one record and asynchronous work (regression: a queue that dies silently)', async () => {
@@ -132,5 +132,5 @@ describe('kinesisStream with 50 000 records in one page', () => {
     expect(numbers).to.have.length(COUNT);
     expect(numbers.at(-1)).to.equal(String(COUNT));
     expect(checkpointOf(store)).to.equal(String(COUNT));
-  });
+  }).timeout(60_000);
 });

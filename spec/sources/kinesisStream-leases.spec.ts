@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { bufferTime, catchError, concatMap, delay, EMPTY, map, mergeMap, NEVER, of, take, tap, timer, type Observable } from 'rxjs';
+import { bufferTime, catchError, concatMap, delay, EMPTY, from, map, mergeMap, NEVER, of, take, tap, throwError, timer } from 'rxjs';
+import type { Observable } from 'rxjs';
 import type { LeasingStore } from '../../lib/checkpoints/checkpoint-store.js';
 import type { Shard } from '../../lib/shards/shard.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
@@ -10,7 +11,9 @@ import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kines
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { fastReading, identityOf, numberOf, textOf, textsOf } from '../support/fast-reading.js';
-import { fakeLeases } from '../support/fake-leases.js';
+import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import { InvalidConfigError } from '../../lib/values/errors.js';
+import { fakeLeases, type FakeLeases } from '../support/fake-leases.js';
 import { timelineOf } from '../support/timeline.js';
 
 /** A pipeline that works on each block for `workMs` and checkpoints every `intervalMs`. */
@@ -33,21 +36,19 @@ describe('kinesisStream with a store that gives leases', () => {
     'takes a shard before it reads it, and reads the checkpoint that is there then',
     marbles(({ scheduler, flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: 'abc^' } });
-      const inner = fakeLeases({ scheduler });
       // The former owner writes its last checkpoint while this worker waits.
-      const store: LeasingStore = {
-        ...inner,
-        read: (shard) => inner.read(shard),
-        take: (shard) =>
+      const store: FakeLeases = fakeLeases({
+        scheduler,
+        taking: (take, shard) =>
           timer(40).pipe(
-            mergeMap(() => inner.take(shard)),
+            mergeMap(take),
             mergeMap((lease) =>
-              (inner.write({ ...identityOf(0), sequenceNumber: '2', subSequenceNumber: 0 }, shard) as Observable<unknown>).pipe(
+              (store.write({ ...identityOf(0), sequenceNumber: '2', subSequenceNumber: 0 }, shard) as Observable<unknown>).pipe(
                 map(() => lease),
               ),
             ),
           ),
-      };
+      });
       const timeline = timelineOf(
         stream(kinesis, { store }).pipe(
           mergeMap((shard) => shard),
@@ -68,33 +69,20 @@ describe('kinesisStream with a store that gives leases', () => {
       const store = fakeLeases({ scheduler });
       const timeline = timelineOf(stream(kinesis, { store }).pipe(map((shard) => `${numberOf(shard)}:${shard.fencingToken}`)), 50);
       flush();
-      expect(timeline).to.deep.equal(['4 0:1', '4 1:2']);
+      expect(timeline).to.deep.equal(['3 0:1', '3 1:2']);
     }),
   );
 
   it(
-    'gives the token also to a shard that could be taken only when it was subscribed',
+    'fails with what the store says for good',
     marbles(({ scheduler, flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: 'a^' } });
-      const inner = fakeLeases({ scheduler });
-      let failures = 1;
-      const store: LeasingStore = {
-        ...inner,
-        take: (shard) => {
-          if (failures-- > 0) throw Object.assign(new Error('no'), { name: 'AccessDeniedException' });
-          return inner.take(shard);
-        },
-      };
-      const tokens: unknown[] = [];
-      const records$ = stream(kinesis, { store }).pipe(
-        mergeMap((shard) =>
-          shard.pipe(tap({ subscribe: () => tokens.push(shard.fencingToken), next: () => tokens.push(shard.fencingToken) })),
-        ),
-      );
-      timelineOf(records$, 50);
+      const error = new InvalidConfigError('another table');
+      const store = fakeLeases({ scheduler, taking: () => throwError(() => error) });
+      const timeline = timelineOf(stream(kinesis, { store }), 50);
       flush();
-      expect(tokens).to.deep.equal([undefined, '1']);
-      expect(verbs(inner.log)).to.deep.equal(['take 0', 'release 0']);
+      expect(timeline).to.have.length(1);
+      expect(timeline[0]).to.match(/error/);
     }),
   );
 
@@ -115,35 +103,52 @@ describe('kinesisStream with a store that gives leases', () => {
     marbles(({ scheduler, flush }) => {
       const end = { sequenceNumber: 'SHARD_END', subSequenceNumber: 0 };
       const kinesis = fakeKinesis({ shards: { 0: 'a-|-^', 1: { parents: [0], records: [{ data: 'b', atMs: -1 }] } } });
-      const inner = fakeLeases({ scheduler });
-      let reads = 0;
-      const store: LeasingStore = {
-        ...inner,
-        read: (shard) => (numberOf(shard) === 0 && ++reads === 2 ? [{ ...shard, ...end }] : inner.read(shard)),
-      };
-      const timeline = timelineOf(
-        stream(kinesis, { store }).pipe(
+      const inner = memoryCheckpoints();
+      const store = fakeLeases({ scheduler, inner });
+      // Done between the grant and the look into the store.
+      const lagging: LeasingStore = { ...store, read: (shard) => (numberOf(shard) === 0 ? [{ ...shard, ...end }] : store.read(shard)) };
+      const records = (from: LeasingStore): Observable<string> =>
+        stream(kinesis, { store: from }).pipe(
           mergeMap((shard) => shard),
           map(textOf),
-        ),
-        40,
-      );
+        );
+      const timeline = timelineOf(records(lagging), 40);
       flush();
       expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['b']);
-      expect(verbs(inner.log).slice(0, 3)).to.deep.equal(['take 0', 'release 0', 'take 1']);
-      expect(reads).to.equal(2);
+      expect(verbs(store.log).slice(0, 3)).to.deep.equal(['take 0', 'release 0', 'take 1']);
 
-      reads = 1;
-      const later = timelineOf(
-        stream(kinesis, { store }).pipe(
-          mergeMap((shard) => shard),
-          map(textOf),
-        ),
-        40,
-      );
+      from(inner.write({ ...identityOf(0), ...end }, identityOf(0))).subscribe();
+      const later = timelineOf(records(store), 40);
       flush();
       expect(later).to.have.length(1);
-      expect(verbs(inner.log).filter((verb) => verb === 'take 0')).to.have.length(1);
+      expect(verbs(store.log).filter((verb) => verb === 'take 0')).to.have.length(1);
+    }),
+  );
+
+  it(
+    'starts the children of a shard that another worker has read to its end',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a^-|', 1: { parents: [0], records: '----b' } } });
+      const store = fakeLeases({ scheduler, elsewhere: [0] });
+      timer(30).subscribe(() => store.end(0));
+      const timeline = timelineOf(stream(kinesis, { store }).pipe(mergeShards(working(1, 10))), 100);
+      flush();
+      expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['b']);
+      expect(verbs(store.log)[0]).to.equal('take 1');
+    }),
+  );
+
+  it(
+    'releases at stop what was granted and not started',
+    marbles(({ scheduler, flush }) => {
+      // Granted although its parent is read elsewhere: the shard waits, and its lease with it.
+      const kinesis = fakeKinesis({ shards: { 0: 'a^', 1: { parents: [0], createdAtMs: -1, records: 'b^' } } });
+      const store = fakeLeases({ scheduler, elsewhere: [0, 1] });
+      timer(20).subscribe(() => store.give(1));
+      const timeline = timelineOf(stream(kinesis, { store, stop: timer(50) }).pipe(map(numberOf)));
+      flush();
+      expect(timeline).to.deep.equal(['50 complete']);
+      expect(verbs(store.log)).to.deep.equal(['take 1', 'release 1']);
     }),
   );
 
@@ -210,17 +215,13 @@ describe('kinesisStream with a store that gives leases', () => {
       'as a write tells, the shard is given up in the same way',
       marbles(({ scheduler, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^-------------------------------b' } });
-        const inner = fakeLeases({ scheduler });
         // The worker is not told: it learns of it from its write.
-        const store: LeasingStore = {
-          ...inner,
-          take: (shard) => (inner.take(shard) as Observable<object>).pipe(map((lease) => ({ fencingToken: '1', ...lease, lost$: NEVER }))),
-        };
-        timer(20).subscribe(() => inner.lose(0));
+        const store = fakeLeases({ scheduler, taking: (take) => take().pipe(map((lease) => ({ ...lease, lost$: NEVER }))) });
+        timer(20).subscribe(() => store.lose(0));
         const timeline = timelineOf(stream(kinesis, { store }).pipe(mergeShards(working(1, 30))), 400);
         flush();
         expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['a']);
-        expect(verbs(inner.log)).to.deep.equal(['take 0', 'lose 0', 'refuse 0 1']);
+        expect(verbs(store.log)).to.deep.equal(['take 0', 'lose 0', 'refuse 0 1']);
         expect(kinesis.callsOf('getRecords').at(-1)!.atMs).to.be.lessThan(60);
       }),
     );
@@ -230,7 +231,7 @@ describe('kinesisStream with a store that gives leases', () => {
       marbles(({ scheduler, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^' } });
         const store = fakeLeases({ scheduler, latencyMs: 10 });
-        timer(25).subscribe(() => store.lose(0));
+        timer(15).subscribe(() => store.lose(0));
         const timeline = timelineOf(stream(kinesis, { store }).pipe(map(numberOf)), 200);
         flush();
         expect(timeline).to.deep.equal([]);
@@ -243,7 +244,7 @@ describe('kinesisStream with a store that gives leases', () => {
       marbles(({ scheduler, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^-------------------|', 1: { parents: [0], records: '--------------------b' } } });
         const store = fakeLeases({ scheduler });
-        timer(10).subscribe(() => store.lose(0));
+        timer(5).subscribe(() => store.lose(0));
         const timeline = timelineOf(stream(kinesis, { store }).pipe(mergeShards(working(1, 5))), 100);
         flush();
         expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal([]);
@@ -251,19 +252,34 @@ describe('kinesisStream with a store that gives leases', () => {
     );
 
     it(
+      'it can be had again: the shard is emitted anew and read on after its checkpoint',
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'ab^ 100ms c', 1: 'd^' } });
+        const store = fakeLeases({ scheduler });
+        timer(50).subscribe(() => store.lose(0));
+        timer(90).subscribe(() => store.give(0));
+        const tokens: (string | undefined)[] = [];
+        const work = (shard: Shard): Observable<string> => {
+          if (numberOf(shard) === 0) tokens.push(shard.fencingToken);
+          return working(1, 10)(shard);
+        };
+        const timeline = timelineOf(stream(kinesis, { store }).pipe(mergeShards(work)), 200);
+        flush();
+        expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['ab', 'd', 'c']);
+        expect(tokens).to.deep.equal(['1', '3']);
+      }),
+    );
+
+    it(
       'an error of lost$ is nobody’s loss',
       marbles(({ scheduler, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^' } });
-        const inner = fakeLeases({ scheduler });
         const failing$ = timer(10).pipe(
           map(() => {
             throw new Error('watch');
           }),
         );
-        const store: LeasingStore = {
-          ...inner,
-          take: (shard) => (inner.take(shard) as Observable<object>).pipe(map(() => ({ fencingToken: '1', lost$: failing$ }))),
-        };
+        const store = fakeLeases({ scheduler, taking: (take) => take().pipe(map((lease) => ({ ...lease, lost$: failing$ }))) });
         const timeline = timelineOf(stream(kinesis, { store, stop: timer(50) }).pipe(mergeShards(working(1, 5))));
         flush();
         expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['a', 'complete']);
@@ -351,6 +367,7 @@ describe('kinesisStream with a store that gives leases', () => {
       marbles(({ scheduler, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^' } });
         const inner = fakeLeases({ scheduler });
+        const events: KinesisEvent[] = [];
         const store: LeasingStore = {
           ...inner,
           release: () => {
@@ -358,13 +375,15 @@ describe('kinesisStream with a store that gives leases', () => {
           },
         };
         const timeline = timelineOf(
-          stream(kinesis, { store, stop: timer(50) }).pipe(
+          stream(kinesis, { store, stop: timer(50), events: { next: (event) => void events.push(event) } }).pipe(
             mergeShards(working(1, 10)),
             catchError(() => EMPTY),
           ),
         );
         flush();
-        expect(timeline.at(-1)).to.equal('50 complete');
+        expect(timeline.at(-1)).to.match(/complete$/);
+        // It is asked again, as any call that fails, and each time told.
+        expect(events.filter(({ type }) => type === 'storeRetry')).to.have.length(10);
       }),
     );
   });
@@ -375,7 +394,9 @@ describe('kinesisStream with a store that gives leases', () => {
       const kinesis = fakeKinesis({ shards: { 0: 'abcd^' }, maxRecordsPerPage: 1 });
       const store = fakeLeases({ scheduler });
       const timeline = timelineOf(
-        stream(kinesis, { store, maxInFlightRecords: 1, stop: timer(250_000) }).pipe(mergeShards(working(100_000, 1_000))),
+        stream(kinesis, { store, maxInFlightRecords: 1, stop: timer(250_000), stopTimeoutMs: Infinity }).pipe(
+          mergeShards(working(100_000, 1_000)),
+        ),
       );
       flush();
       expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['a', 'b', 'c', 'complete']);

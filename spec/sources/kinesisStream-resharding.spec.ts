@@ -204,7 +204,7 @@ describe('kinesisStream, when a stream is resharded,', () => {
           expect(store.kept[0]).to.match(/SHARD_END$/);
           expect(timeline[1]).to.equal(`${Number.parseInt(store.kept[0]!)} 1`);
         }),
-      );
+      ).timeout(60_000);
     }
 
     it(
@@ -314,7 +314,7 @@ describe('kinesisStream, when a stream is resharded,', () => {
         // The listing has two pages.
         expect(timeline).to.deep.equal(['4 last']);
       }),
-    );
+    ).timeout(60_000);
 
     it(
       'beside each other, does not either',

@@ -127,7 +127,7 @@ describe('kinesisStream begins', () => {
         `but reads all of a shard whose parent has the checkpoint ${checkpoint} and is no longer listed`,
         marbles(({ flush }) => {
           const kinesis = fakeKinesis({ shards: { 3: { parents: [0], createdAtMs: -9, records: [{ data: 'a', atMs: -2 }] } } });
-          const timeline = timelineOf(texts(kinesis, { startFrom: 'LATEST', store: storeWith({ 0: checkpoint }) }), 40);
+          const timeline = timelineOf(texts(kinesis, { startFrom: 'LATEST', store: storeWith({ 0: checkpoint }), onGap: 'continue' }), 40);
           flush();
           expect(letters(timeline)).to.equal('a');
           expect(starts(kinesis, 3)).to.deep.equal([['TRIM_HORIZON', undefined]]);
@@ -270,7 +270,7 @@ describe('kinesisStream begins', () => {
         flush();
         // 50 and 100 ms: half of the bounds.
         expect(timeline).to.deep.equal(['153 a']);
-        const retries = events.filter((event) => event.type === 'readRetry');
+        const retries = events.filter((event) => event.type === 'storeRetry');
         expect(retries.map(({ reason, attempt, delayMs }) => [reason, attempt, delayMs])).to.deep.equal([
           ['throttling', 1, 50],
           ['throttling', 2, 100],

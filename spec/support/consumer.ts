@@ -29,7 +29,7 @@ import {
   type RestartConfig,
 } from '../../lib/index.js';
 import type { TestStream } from './test-stream.js';
-import { until } from './until.js';
+import { SERVICE_DEADLINE_MS, until } from './until.js';
 
 /** Reads as fast as a local service answers: the service's quotas do not hold there, and a spec does not wait for them. */
 export const fast = {
@@ -138,7 +138,7 @@ class RunningConsumer implements Consumer {
   }
 
   until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-    return until(what, () => (this.#hasFailed ? this.#ended.then(() => false) : condition()));
+    return until(what, () => (this.#hasFailed ? this.#ended.then(() => false) : condition()), SERVICE_DEADLINE_MS);
   }
 
   async stop(): Promise<void> {

@@ -1,5 +1,22 @@
-import { asyncScheduler, concatMap, defer, EMPTY, NEVER, of, ReplaySubject, tap, throwError, timer, type SchedulerLike } from 'rxjs';
-import type { LeasingStore } from '../../lib/checkpoints/checkpoint-store.js';
+import {
+  asyncScheduler,
+  concatMap,
+  defer,
+  EMPTY,
+  filter,
+  map,
+  merge,
+  mergeMap,
+  NEVER,
+  of,
+  ReplaySubject,
+  Subject,
+  tap,
+  throwError,
+  timer,
+} from 'rxjs';
+import type { Observable, SchedulerLike } from 'rxjs';
+import type { LeasableShard, Lease, LeaseNews, LeasingStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { LeaseLostError } from '../../lib/checkpoints/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { toShardId, type ShardName } from '../../lib/testing/shard-name.js';
@@ -7,34 +24,58 @@ import type { ShardIdentity } from '../../lib/values/shard-id.js';
 
 /** A store of one worker's leases that notes what it is asked. */
 export interface FakeLeases extends LeasingStore {
-  /** What was asked and when it was done, such as `3 take 0` or `50 write 0 7`. */
+  /** What was granted and asked, and when it was done, such as `3 take 0` or `50 write 0 7`. */
   readonly log: string[];
   /** The shards that are held. */
   readonly held: ReadonlySet<string>;
   /** Another worker takes a shard. */
   lose(shard?: ShardName): void;
+  /** This worker is given a shard that it lost, or that was `elsewhere`. */
+  give(shard?: ShardName): void;
+  /** Another worker has read a shard to its end. */
+  end(shard?: ShardName): void;
 }
 
 export interface FakeLeasesConfig {
   readonly scheduler?: SchedulerLike;
   /** How long every request takes, in ms. @defaultValue 1 */
   readonly latencyMs?: number;
-  /** Shards that other workers hold for ever. @defaultValue none */
+  /** Shards that other workers hold until they are given. @defaultValue none */
   readonly elsewhere?: readonly ShardName[];
   /** Where the checkpoints are. @defaultValue a new memory */
   readonly inner?: ReturnType<typeof memoryCheckpoints>;
+  /** How a lease is taken. @defaultValue as `take` does */
+  readonly taking?: (take: () => Observable<Lease>, shard: ShardIdentity) => Observable<Lease>;
 }
 
-/** Makes a {@link FakeLeases}. It refuses writes for a shard that is not held, as a lease table does. */
+/** Makes a {@link FakeLeases}: it grants each shard whose parents are done. It refuses writes for a shard that is not held, as a lease table does. */
 export function fakeLeases(config: FakeLeasesConfig = {}): FakeLeases {
-  const { scheduler = asyncScheduler, latencyMs = 1, elsewhere = [], inner = memoryCheckpoints() } = config;
+  const { scheduler = asyncScheduler, latencyMs = 1, elsewhere = [], inner = memoryCheckpoints(), taking = (take) => take() } = config;
   const log: string[] = [];
   const tenures = new Map<string, ReplaySubject<void>>();
+  const away = new Set(elsewhere.map(toShardId));
+  const given$ = new Subject<string>();
+  const ended$ = new Subject<LeaseNews>();
   let token = 0;
 
   const note = (verb: string, { shardId }: Pick<ShardIdentity, 'shardId'>, detail = ''): void =>
     void log.push(`${scheduler.now()} ${verb} ${Number(shardId.slice(-12))}${detail && ` ${detail}`}`);
   const later = <T>(work: () => T) => timer(latencyMs, scheduler).pipe(concatMap(() => of(work())));
+  const take = (shard: ShardIdentity): Observable<Lease> =>
+    later(() => {
+      const lost$ = new ReplaySubject<void>(1);
+      tenures.set(shard.shardId, lost$);
+      note('take', shard);
+      return { fencingToken: String(++token), lost$ };
+    });
+  const newsOf = (shard: ShardIdentity): Observable<LeaseNews> =>
+    defer(() => inner.read(shard)).pipe(
+      concatMap((checkpoint): Observable<LeaseNews> => {
+        const { shardId } = shard;
+        if (checkpoint?.sequenceNumber === 'SHARD_END') return of({ type: 'ended', shardId });
+        return taking(() => take(shard), shard).pipe(map((lease) => ({ type: 'granted', shardId, lease })));
+      }),
+    );
 
   return {
     log,
@@ -50,15 +91,21 @@ export function fakeLeases(config: FakeLeasesConfig = {}): FakeLeases {
           error: () => note('refuse', shard, checkpoint.sequenceNumber),
         }),
       ),
-    take: (shard) =>
+    leases: (shards$) =>
       defer(() => {
-        if (elsewhere.map(toShardId).includes(shard.shardId)) return NEVER;
-        return later(() => {
-          const lost$ = new ReplaySubject<void>(1);
-          tenures.set(shard.shardId, lost$);
-          note('take', shard);
-          return { fencingToken: String(++token), lost$ };
-        });
+        const inView = new Map<string, LeasableShard>();
+        const asked = new Set<string>();
+        const isDue = ({ shardId, isReady }: LeasableShard): boolean => isReady && !away.has(shardId) && !asked.has(shardId);
+        const ready$ = shards$.pipe(
+          tap((shards) => shards.forEach((shard) => inView.set(shard.shardId, shard))),
+          mergeMap((shards) => shards.filter(isDue)),
+          tap(({ shardId }) => asked.add(shardId)),
+        );
+        const again$ = given$.pipe(
+          map((shardId) => inView.get(shardId)),
+          filter((shard) => shard !== undefined),
+        );
+        return merge(merge(ready$, again$).pipe(mergeMap(newsOf)), ended$);
       }),
     release: (shard) =>
       later(() => {
@@ -72,8 +119,13 @@ export function fakeLeases(config: FakeLeasesConfig = {}): FakeLeases {
       note('lose', { shardId });
       lost$?.next();
     },
+    give: (shard = 0) => {
+      away.delete(toShardId(shard));
+      given$.next(toShardId(shard));
+    },
+    end: (shard = 0) => ended$.next({ type: 'ended', shardId: toShardId(shard) }),
   };
 }
 
 /** What a lease table is that answers nothing. */
-export const deafLeases: LeasingStore = { read: () => NEVER, write: () => NEVER, take: () => NEVER, release: () => EMPTY };
+export const deafLeases: LeasingStore = { read: () => NEVER, write: () => NEVER, leases: () => NEVER, release: () => EMPTY };

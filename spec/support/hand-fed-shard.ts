@@ -1,9 +1,13 @@
+import { asyncScheduler, of, type Observable } from 'rxjs';
+import { readCheckpoint } from '../../lib/checkpoints/store-calls.js';
+import type { Checkpoint } from '../../lib/checkpoints/checkpoint-store.js';
 import { TrackedShard, type TrackedShardOptions } from '../../lib/tracking/tracked-shard.js';
-import { openBlock } from '../../lib/tracking/tracked-block.js';
+import { entriesOf, openBlock } from '../../lib/tracking/tracked-block.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { deliverPage } from '../../lib/tracking/deliverPage.js';
 import type { Block } from '../../lib/values/block.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
+import { recordFields } from './record-fields.js';
 
 /** A shard without a source: records are delivered by number, one byte each. */
 export interface HandFedShard {
@@ -18,11 +22,18 @@ export interface HandFedShard {
 /** Makes a {@link HandFedShard}. */
 export function handFedShard(opening: Partial<TrackedShardOptions> = {}, shardId = 'shardId-000000000000'): HandFedShard {
   const events: KinesisEvent[] = [];
-  const shard = { streamName: 'stream', shardId, parentShardIds: [] };
-  const account = new TrackedShard({ shard, notify: (event) => void events.push(event), ...opening });
+  const readStored = (store = opening.store): Observable<Checkpoint | undefined> =>
+    store ? readCheckpoint(store, identity, { requestTimeoutMs: Infinity, scheduler: asyncScheduler }) : of(undefined);
+  const identity = { streamName: 'stream', shardId, parentShardIds: [] };
+  const account = new TrackedShard({ identity, notify: (event) => void events.push(event), readStored, ...opening });
   const deliver = (...numbers: readonly number[]): readonly KinesisRecord[] => {
-    const records = numbers.map((number) => ({ SequenceNumber: String(number), PartitionKey: 'key', Data: new Uint8Array(1) }));
+    const records = numbers.map((number) => recordFields(number));
     return deliverPage({ records, bytes: records.length, millisBehindLatest: 0, ended: false, childShards: [] }, account);
   };
   return { account, events, deliver, block: (...numbers) => openBlock(deliver(...numbers)) };
+}
+
+/** Settles blocks, as `checkpointEvery` does. */
+export function settle(...blocks: ReadonlyArray<Pick<Block, 'ranges'>>): void {
+  for (const { ranges } of blocks) for (const { shard, entry } of entriesOf(ranges)) shard.ledger.settle(entry);
 }

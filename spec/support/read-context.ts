@@ -17,6 +17,7 @@ export function readContext(kinesis: FakeKinesis, fields: Partial<ReadContext> =
     retry: retryPolicy({ maxRetries: 3, initialDelayMs: 0 }, asyncScheduler, () => 0),
     scheduler: asyncScheduler,
     onGap: 'fail',
+    deaggregate: true,
     notify: (event) => void events.push(event),
     events,
     ...fields,
@@ -25,7 +26,7 @@ export function readContext(kinesis: FakeKinesis, fields: Partial<ReadContext> =
 
 /** A page in short: its data as text, `|` when the shard has ended. */
 export function pageText({ records, ended }: Pick<ShardPage, 'ended' | 'records'>): string {
-  return `${records.map(({ Data }) => new TextDecoder().decode(Data)).join('')}${ended ? '|' : ''}`;
+  return `${records.map(({ data }) => new TextDecoder().decode(data)).join('')}${ended ? '|' : ''}`;
 }
 
 /** Reads page after page, a millisecond apart, to the end of the shard. */

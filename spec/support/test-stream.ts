@@ -10,7 +10,7 @@ import {
   type Shard,
 } from '@aws-sdk/client-kinesis';
 import type { KinesisService } from './kinesis-services.js';
-import { until } from './until.js';
+import { SERVICE_DEADLINE_MS, until } from './until.js';
 
 /** A record as it was put. */
 export interface Written {
@@ -115,9 +115,13 @@ export class TestStream {
   }
 
   #active(): Promise<void> {
-    return until(`${this.name} is active`, async () => {
-      const { StreamDescriptionSummary } = await this.#client.send(new DescribeStreamSummaryCommand({ StreamName: this.name }));
-      return StreamDescriptionSummary?.StreamStatus === 'ACTIVE';
-    });
+    return until(
+      `${this.name} is active`,
+      async () => {
+        const { StreamDescriptionSummary } = await this.#client.send(new DescribeStreamSummaryCommand({ StreamName: this.name }));
+        return StreamDescriptionSummary?.StreamStatus === 'ACTIVE';
+      },
+      SERVICE_DEADLINE_MS,
+    );
   }
 }

@@ -1,12 +1,17 @@
 import { expect } from 'chai';
-import { from, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, from, type SchedulerLike } from 'rxjs';
+import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
+import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import { block, record } from '../../lib/testing/index.js';
+import { openBlock } from '../../lib/tracking/tracked-block.js';
+import { isInvalidConfig } from '../../lib/values/errors.js';
+import { SequenceNumberRanges } from '../../lib/values/sequence-range.js';
 import { CheckpointSchedule } from '../../lib/tracking/checkpoint-schedule.js';
 import { isCheckpointError, LeaseLostError } from '../../lib/checkpoints/errors.js';
-import { Settlement } from '../../lib/tracking/settlement.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import type { Block } from '../../lib/values/block.js';
 import { recordingStore, type RecordingStore } from '../support/recording-store.js';
-import { handFedShard } from '../support/hand-fed-shard.js';
+import { handFedShard, type HandFedShard } from '../support/hand-fed-shard.js';
 
 interface Setup {
   readonly scheduler: SchedulerLike;
@@ -18,16 +23,99 @@ interface Setup {
 
 /** A schedule over one store, and how to settle. */
 function scheduled({ scheduler, store = recordingStore({ scheduler }), intervalMs = 10, maxRetries = 0, random = () => 0.5 }: Setup) {
-  const settlement = new Settlement(undefined);
-  const schedule = new CheckpointSchedule(settlement, undefined, intervalMs, { maxRetries, retryDelayMs: 8, scheduler, random });
-  const settle = ({ ranges }: Block): void => {
-    settlement.settle(ranges);
-    schedule.noteSettled();
-  };
-  return { store, schedule, settlement, settle, shard: handFedShard({ store }) };
+  const retry = { maxRetries, retryDelayMs: 8, scheduler, random };
+  const schedule = new CheckpointSchedule({ store: undefined, intervalMs, retry });
+  const settle = ({ ranges }: Block): void => schedule.settle(ranges);
+  return { store, schedule, settle, shard: handFedShard({ store }) };
 }
 
+/** A schedule that settles, and writes to `store`. */
+const scheduleTo = (store: CheckpointStore | undefined): CheckpointSchedule =>
+  new CheckpointSchedule({
+    store,
+    intervalMs: 1_000,
+    retry: { maxRetries: 0, retryDelayMs: 0, scheduler: asyncScheduler, random: () => 0 },
+  });
+
+const OTHER = { shardId: 'shardId-000000000001' };
+const watermarksOf = (schedule: CheckpointSchedule): (string | undefined)[] =>
+  schedule.shards.map(({ ledger }) => ledger.watermark?.sequenceNumber);
+
 describe('CheckpointSchedule', () => {
+  describe('settles blocks that come from a shard: it', () => {
+    it('moves the watermark to the end of the longest settled prefix, whatever the order', () => {
+      const { account, block: make } = handFedShard();
+      const [a, b, c, d] = [make(1, 2), make(3), make(4, 5), make(6)];
+      const schedule = scheduleTo(undefined);
+      const seen = [c, a, d, b].map(({ ranges }) => {
+        schedule.settle(ranges);
+        return account.ledger.watermark?.sequenceNumber;
+      });
+      expect(seen).to.deep.equal([undefined, '2', '2', '6']);
+      expect(schedule.shards).to.deep.equal([account]);
+    });
+
+    it('knows a block by its ranges alone, and settles it once', () => {
+      const { account, block: make } = handFedShard();
+      const [a, b] = [make(1), make(2)];
+      const schedule = scheduleTo(undefined);
+      for (const { ranges } of [{ ranges: b.ranges }, { ranges: b.ranges }]) schedule.settle(ranges);
+      expect(account.ledger.watermark).to.equal(undefined);
+      expect(account.ledger.outstandingRecords).to.equal(1);
+      schedule.settle(a.ranges);
+      expect(account.ledger.watermark).to.deep.equal({ sequenceNumber: '2', subSequenceNumber: 0 });
+    });
+
+    it('settles each shard of a block of several', () => {
+      const [one, two] = [handFedShard(), handFedShard({}, OTHER.shardId)];
+      const mixed = openBlock([...one.deliver(1, 2), ...two.deliver(10)]);
+      const schedule = scheduleTo(undefined);
+      schedule.settle(mixed.ranges);
+      expect(schedule.shards).to.deep.equal([one.account, two.account]);
+      expect(watermarksOf(schedule)).to.deep.equal(['2', '10']);
+    });
+  });
+
+  describe('settles blocks made by hand: it', () => {
+    it('moves the watermark in order of arrival, and never back', () => {
+      const schedule = scheduleTo(memoryCheckpoints());
+      const seen = [block(3), block(10, 12), block(5), block(100)].map(({ ranges }) => {
+        schedule.settle(ranges);
+        return watermarksOf(schedule);
+      });
+      expect(seen).to.deep.equal([['3'], ['12'], ['12'], ['100']]);
+    });
+
+    it('keeps an account for each shard of each stream', () => {
+      const schedule = scheduleTo(memoryCheckpoints());
+      schedule.settle(block(record(1), record(7, OTHER), record(3, { streamName: 'other' })).ranges);
+      schedule.settle(block(record(2)).ranges);
+      expect(watermarksOf(schedule)).to.deep.equal(['2', '7', '3']);
+      const stores = schedule.shards.map(({ checkpointer }) => checkpointer.store);
+      expect(new Set(stores)).to.have.property('size', 1);
+    });
+
+    it('needs a store', () => {
+      expect(() => scheduleTo(undefined).settle(block(1).ranges))
+        .to.throw(/stream\/shardId-000000000000: .* needs the option store/)
+        .that.satisfies(isInvalidConfig);
+    });
+
+    it('also holds for copied records', () => {
+      const { account, deliver } = handFedShard();
+      const copied = openBlock(deliver(1).map((original) => ({ ...original })));
+      const schedule = scheduleTo(memoryCheckpoints());
+      schedule.settle(copied.ranges);
+      expect(schedule.shards).to.have.length(1).and.not.include(account);
+    });
+  });
+
+  it('has nothing to settle in empty ranges', () => {
+    const schedule = scheduleTo(undefined);
+    schedule.settle(new SequenceNumberRanges([]));
+    expect(schedule.shards).to.deep.equal([]);
+  });
+
   it(
     'writes at the next multiple of the interval since it was made, whatever settled before, once',
     marbles(({ scheduler, expectObservable, flush }) => {
@@ -133,7 +221,7 @@ describe('CheckpointSchedule', () => {
   it(
     'forgets a shard that is at its end, and one that is lost, when there is nothing more to write',
     marbles(({ scheduler, flush }) => {
-      const { store, schedule, settlement, settle, shard } = scheduled({ scheduler });
+      const { store, schedule, settle, shard } = scheduled({ scheduler });
       const lost = handFedShard({ store }, 'shardId-000000000001');
       const going = handFedShard({ store }, 'shardId-000000000002');
       schedule.writeAtTicks().subscribe();
@@ -143,7 +231,7 @@ describe('CheckpointSchedule', () => {
       flush();
 
       expect(store.kept).to.deep.equal(['10 SHARD_END', '10 1']);
-      expect(settlement.accounts).to.deep.equal([going.account]);
+      expect(schedule.shards).to.deep.equal([going.account]);
     }),
   );
 
@@ -165,6 +253,65 @@ describe('CheckpointSchedule', () => {
         expect(heldEvents()).to.deep.equal([
           { ...held, heldMs: 10 },
           { ...held, heldMs: 0 },
+        ]);
+      }),
+    );
+
+    const heldIn = ({ events }: HandFedShard): unknown[] =>
+      events.flatMap((event) => (event.type === 'watermarkHeld' ? [[event.ranges[0]?.fromSeqNumber, event.heldMs]] : []));
+
+    it(
+      'but not one that is settled in between, nor while nothing after it is settled',
+      marbles(({ scheduler, flush }) => {
+        const { schedule, settle, shard } = scheduled({ scheduler });
+        const [slow, next] = [shard.block(1), shard.block(2)];
+        schedule.writeAtTicks().subscribe();
+        settle(next);
+        scheduler.schedule(() => settle(slow), 15);
+        scheduler.schedule(() => settle(shard.block(3)), 25);
+        scheduler.schedule(() => void shard.block(4), 26);
+        flush();
+        expect(heldIn(shard)).to.deep.equal([]);
+      }),
+    );
+
+    it(
+      'and begins anew with another block',
+      marbles(({ scheduler, flush }) => {
+        const { schedule, settle, shard } = scheduled({ scheduler });
+        const [slow] = [shard.block(1), shard.block(2)];
+        schedule.writeAtTicks().subscribe();
+        settle(shard.block(3));
+        scheduler.schedule(() => settle(slow), 15);
+        flush();
+        expect(heldIn(shard)).to.deep.equal([['2', 10]]);
+      }),
+    );
+
+    it(
+      'of each shard by itself',
+      marbles(({ scheduler, flush }) => {
+        const { schedule, settle, shard, store } = scheduled({ scheduler });
+        const other = handFedShard({ store }, OTHER.shardId);
+        schedule.writeAtTicks().subscribe();
+        for (const tracked of [shard, other]) void tracked.block(1);
+        settle(shard.block(2));
+        scheduler.schedule(() => settle(other.block(2)), 15);
+        flush();
+        expect([heldIn(shard), heldIn(other)]).to.deep.equal([[['1', 10]], [['1', 10]]]);
+      }),
+    );
+
+    it(
+      'when the blocks complete: every one that is open',
+      marbles(({ scheduler }) => {
+        const { schedule, settle, shard } = scheduled({ scheduler });
+        const blocks = [shard.block(1), shard.block(2), shard.block(3)];
+        settle(blocks[1]!);
+        schedule.reportDropped();
+        expect(heldIn(shard)).to.deep.equal([
+          ['1', 0],
+          ['3', 0],
         ]);
       }),
     );

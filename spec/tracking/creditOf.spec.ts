@@ -7,7 +7,7 @@ import { marbles } from '../../lib/testing/marbles/marbles.js';
 import type { Block } from '../../lib/values/block.js';
 import { handFedShard, type HandFedShard } from '../support/hand-fed-shard.js';
 
-const settle = (block: Block): void => entriesOf(block.ranges).forEach((entry) => entry.ledger.settle(entry));
+const settle = (block: Block): void => entriesOf(block.ranges).forEach(({ shard, entry }) => shard.ledger.settle(entry));
 
 /** The credit of a shard that may have 3 records or 100 bytes in flight: `c` when it comes. */
 function credit({ account }: HandFedShard, scheduler: TestScheduler, maxInFlightBytes = 100): Observable<string> {
@@ -59,13 +59,13 @@ describe('creditOf', () => {
       scheduler.schedule(() => settle(block), 60_000);
       expectObservable(credit(shard, scheduler)).toBe('60s (c|)');
       flush();
-      const { streamName, shardId } = shard.account.shard;
+      const { streamName, shardId } = shard.account.identity;
       const paused = {
         type: 'readerPaused',
         streamName,
         shardId,
         records: 3,
-        bytes: shard.account.ledger.deliveredBytes,
+        bytes: 3,
         pausedMs: 10_000,
       };
       expect(shard.events.filter(({ type }) => type === 'readerPaused')).to.deep.equal([paused]);
@@ -80,6 +80,24 @@ describe('creditOf', () => {
       scheduler.schedule(() => settle(second), 7);
       expectObservable(credit(shard, scheduler)).toBe('-------(c|)');
       void first;
+    }),
+  );
+
+  it(
+    'is the number of records that may be read; less than a tenth of the limit is waited for a second longer',
+    marbles(({ scheduler, expectObservable }) => {
+      const limits = { maxInFlightRecords: 30, maxInFlightBytes: 1_000 };
+      const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
+      const [little, enough, more] = [handFedShard(), handFedShard(), handFedShard()];
+      little.block(...numbers(1, 28));
+      enough.block(...numbers(1, 27));
+      const one = more.block(1);
+      more.block(...numbers(2, 27));
+      scheduler.schedule(() => settle(one), 400);
+
+      expectObservable(creditOf(little.account, limits, scheduler)).toBe('1s (c|)', { c: 2 });
+      expectObservable(creditOf(enough.account, limits, scheduler)).toBe('(c|)', { c: 3 });
+      expectObservable(creditOf(more.account, limits, scheduler)).toBe('400ms (c|)', { c: 3 });
     }),
   );
 

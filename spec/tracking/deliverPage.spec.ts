@@ -4,23 +4,21 @@ import type { ShardPage } from '../../lib/readers/reader.js';
 import { openBlock } from '../../lib/tracking/tracked-block.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { deliverPage } from '../../lib/tracking/deliverPage.js';
+import { recordFields } from '../support/record-fields.js';
 import { identityOf } from '../support/fast-reading.js';
 
 const arrival = new Date(5);
 
 function page(numbers: readonly number[], bytes = 2): ShardPage {
-  const records = numbers.map((number) => ({
-    SequenceNumber: String(number),
-    PartitionKey: `key ${number}`,
-    Data: new Uint8Array(bytes),
-    ApproximateArrivalTimestamp: arrival,
-  }));
+  const records = numbers.map((number) =>
+    recordFields(number, { partitionKey: `key ${number}`, data: new Uint8Array(bytes), approximateArrivalTimestamp: arrival }),
+  );
   return { records, bytes: records.length * bytes, millisBehindLatest: 17, ended: false, childShards: [] };
 }
 
 function accountWith(settledBeyond: ReadonlyArray<readonly [number, number]> = []): { account: TrackedShard; events: KinesisEvent[] } {
   const events: KinesisEvent[] = [];
-  const account = new TrackedShard({ shard: identityOf(0), notify: (event) => void events.push(event) });
+  const account = new TrackedShard({ identity: identityOf(0), notify: (event) => void events.push(event) });
   const ranges = settledBeyond.map(([from, to]) => ({
     ...{ streamName: 'stream', shardId: identityOf(0).shardId, fromSeqNumber: String(from), toSeqNumber: String(to) },
     ...{ fromSubSeqNumber: 0, toSubSeqNumber: 0, recordCount: to - from + 1 },

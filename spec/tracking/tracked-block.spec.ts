@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { Ledger } from '../../lib/ledger/ledger.js';
 import { isOutOfOrder } from '../../lib/ledger/errors.js';
 import { entriesOf, openBlock, replaceBlock } from '../../lib/tracking/tracked-block.js';
 import { record } from '../../lib/testing/record.js';
@@ -8,7 +7,7 @@ import { blockId } from '../../lib/values/block.js';
 import { comparePositions } from '../../lib/values/position.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
 import { endOf, SequenceNumberRanges, startOf } from '../../lib/values/sequence-range.js';
-import { deliver, ledgerWith } from '../support/delivery.js';
+import { bareShard, deliver, ledgerWith } from '../support/delivery.js';
 import { rangeOf } from '../support/ranges.js';
 import { thrownBy } from '../support/thrown-by.js';
 
@@ -16,18 +15,18 @@ const SHARD_1 = 'shardId-000000000001';
 
 /** Two shards with records 1 to 4 each. */
 function twoShards() {
-  const ledgers = [new Ledger('a'), new Ledger('b')] as const;
-  return { ledgers, a: deliver(ledgers[0], [1, 2, 3, 4]), b: deliver(ledgers[1], [1, 2, 3, 4], SHARD_1) };
+  const shards = [bareShard(), bareShard(SHARD_1)] as const;
+  return { shards, a: deliver(shards[0], [1, 2, 3, 4]), b: deliver(shards[1], [1, 2, 3, 4]) };
 }
 
 describe('openBlock', () => {
   it('gives a block one range for records that were read one after the other, over pages', () => {
-    const { ledger, records } = ledgerWith(1, 2);
-    const block = openBlock([...records, ...deliver(ledger, [3])]);
+    const { shard, records } = ledgerWith(1, 2);
+    const block = openBlock([...records, ...deliver(shard, [3])]);
 
     expect(block.ranges.ranges).to.deep.equal([rangeOf(1, 3, 3)]);
     expect([block.id, block.recovered, block.records.length]).to.deep.equal([blockId(block.ranges), false, 3]);
-    expect(openBlock(deliver(ledger, [4]), true).recovered).to.equal(true);
+    expect(openBlock(deliver(shard, [4]), true).recovered).to.equal(true);
   });
 
   it('cuts a run where a filter took a record away', () => {
@@ -53,31 +52,32 @@ describe('openBlock', () => {
   });
 
   it('cuts a run where the shard changes, and opens one entry a shard', () => {
-    const { ledgers, a, b } = twoShards();
+    const { shards, a, b } = twoShards();
     const block = openBlock([a[0]!, b[0]!, b[1]!, a[1]!, a[3]!]);
-    const shard = { shardId: SHARD_1 };
+    const other = { shardId: SHARD_1 };
 
-    expect(block.ranges.ranges).to.deep.equal([rangeOf(1, 1, 1), rangeOf(1, 2, 2, shard), rangeOf(2, 2, 1), rangeOf(4, 4, 1)]);
-    expect(entriesOf(block.ranges).map(({ ledger, records, bytes, end }) => [ledger, records, bytes, end.sequenceNumber])).to.deep.equal([
-      [ledgers[0], 3, 3, '4'],
-      [ledgers[1], 2, 2, '2'],
+    expect(block.ranges.ranges).to.deep.equal([rangeOf(1, 1, 1), rangeOf(1, 2, 2, other), rangeOf(2, 2, 1), rangeOf(4, 4, 1)]);
+    const entries = entriesOf(block.ranges);
+    expect(entries.map(({ shard, entry }) => [shard, entry.records, entry.bytes, entry.end.sequenceNumber])).to.deep.equal([
+      [shards[0], 3, 3, '4'],
+      [shards[1], 2, 2, '2'],
     ]);
   });
 
   it('lets each shard settle by itself', () => {
-    const { ledgers, a, b } = twoShards();
+    const { shards, a, b } = twoShards();
     const block = openBlock([a[0]!, b[0]!]);
     const [first, second] = entriesOf(block.ranges);
-    ledgers[0].settle(first!);
-    expect(ledgers.map(({ watermark }) => watermark?.sequenceNumber)).to.deep.equal(['1', undefined]);
-    ledgers[1].settle(second!);
-    expect(ledgers.map(({ watermark }) => watermark?.sequenceNumber)).to.deep.equal(['1', '1']);
+    shards[0].ledger.settle(first!.entry);
+    expect(shards.map(({ ledger }) => ledger.watermark?.sequenceNumber)).to.deep.equal(['1', undefined]);
+    shards[1].ledger.settle(second!.entry);
+    expect(shards.map(({ ledger }) => ledger.watermark?.sequenceNumber)).to.deep.equal(['1', '1']);
   });
 
   it('counts the bytes of the records it holds and of no other', () => {
     const { ledger, records } = ledgerWith(...[5, 7, 11, 13].map((bytes, i) => ({ sequenceNumber: i + 1, bytes })));
-    const [entry] = entriesOf(openBlock([records[1]!, records[3]!]).ranges);
-    expect([entry?.bytes, ledger.outstandingBytes]).to.deep.equal([20, 20]);
+    const [tracked] = entriesOf(openBlock([records[1]!, records[3]!]).ranges);
+    expect([tracked?.entry.bytes, ledger.outstandingBytes]).to.deep.equal([20, 20]);
   });
 
   it('refuses records that come twice or in the wrong order', () => {
@@ -90,12 +90,12 @@ describe('openBlock', () => {
   it('names exactly its records, whatever was filtered', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.boolean(), fc.boolean()), { minLength: 1, maxLength: 40 }), (choices) => {
-        const { ledgers, a, b } = {
-          ledgers: [new Ledger('a'), new Ledger('b')] as const,
+        const { shards, a, b } = {
+          shards: [bareShard(), bareShard(SHARD_1)] as const,
           a: [] as KinesisRecord[],
           b: [] as KinesisRecord[],
         };
-        const all = choices.map(([isFirst], i) => (isFirst ? deliver(ledgers[0], [i]) : deliver(ledgers[1], [i], SHARD_1))[0]!);
+        const all = choices.map(([isFirst], i) => deliver(shards[isFirst ? 0 : 1], [i])[0]!);
         for (const record of all) (record.shardId === SHARD_1 ? b : a).push(record);
         const kept = all.filter((_, i) => choices[i]![1]);
         fc.pre(kept.length > 0);
@@ -127,10 +127,10 @@ describe('openBlock', () => {
     });
 
     it('may hold delivered ones too, which have their entry', () => {
-      const { ledger, records } = ledgerWith(1, 2);
+      const { shard, records } = ledgerWith(1, 2);
       const block = openBlock([record(0), ...records, record(3)]);
       expect(block.ranges.ranges).to.deep.equal([rangeOf(0, 0, 1), rangeOf(1, 2, 2), rangeOf(3, 3, 1)]);
-      expect(entriesOf(block.ranges).map((entry) => [entry.ledger, entry.records])).to.deep.equal([[ledger, 2]]);
+      expect(entriesOf(block.ranges).map((tracked) => [tracked.shard, tracked.entry.records])).to.deep.equal([[shard, 2]]);
     });
   });
 
@@ -154,11 +154,11 @@ describe('replaceBlock', () => {
     const lost = openBlock(records).ranges;
     const replacement = new SequenceNumberRanges(lost.ranges);
     replaceBlock(lost, replacement);
-    const [entry] = entriesOf(replacement);
+    const [tracked] = entriesOf(replacement);
 
     expect(ledger.openEntries()[0]?.key).to.equal(replacement);
-    ledger.settle(entry!);
-    ledger.settle(entriesOf(lost)[0]!);
+    ledger.settle(tracked!.entry);
+    ledger.settle(entriesOf(lost)[0]!.entry);
     expect([ledger.watermark?.sequenceNumber, ledger.outstandingRecords]).to.deep.equal(['2', 0]);
   });
 });

@@ -1,39 +1,37 @@
 import { expect } from 'chai';
 import { inspect } from 'node:util';
 import { TrackedRecord } from '../../lib/tracking/tracked-record.js';
-import { Ledger } from '../../lib/ledger/ledger.js';
 import { record } from '../../lib/testing/record.js';
-import { deliver, ledgerWith } from '../support/delivery.js';
+import { bareShard, deliver, ledgerWith } from '../support/delivery.js';
 
 const fields = { sequenceNumber: '7', subSequenceNumber: 2, partitionKey: 'LH 400', data: new Uint8Array([1]) };
 
 describe('TrackedRecord', () => {
   it('looks like a record made by hand', () => {
-    const ledger = new Ledger('owner');
     const approximateArrivalTimestamp = new Date(5);
-    const delivered = new TrackedRecord('flights', 'shard', { ...fields, approximateArrivalTimestamp }, ledger, 1, 1);
+    const delivered = new TrackedRecord(bareShard('shard'), { ...fields, approximateArrivalTimestamp }, 1, 1);
 
-    expect({ ...delivered }).to.deep.equal({ streamName: 'flights', shardId: 'shard', ...fields, approximateArrivalTimestamp });
+    expect({ ...delivered }).to.deep.equal({ streamName: 'stream', shardId: 'shard', ...fields, approximateArrivalTimestamp });
     expect(Object.keys(JSON.parse(JSON.stringify(delivered)))).to.have.length(7);
-    expect(inspect(delivered)).not.to.include('owner');
+    expect(inspect(delivered)).not.to.include('ledger');
   });
 
   it('has no arrival time where there is none', () => {
-    const delivered = new TrackedRecord('flights', 'shard', { ...fields, approximateArrivalTimestamp: undefined }, new Ledger(''), 1, 1);
+    const delivered = new TrackedRecord(bareShard(), { ...fields, approximateArrivalTimestamp: undefined }, 1, 1);
     expect('approximateArrivalTimestamp' in delivered).to.equal(false);
   });
 
   it('knows its place, which a copy does not', () => {
-    const { ledger, records } = ledgerWith({ sequenceNumber: 1, bytes: 3 }, { sequenceNumber: 2, bytes: 4 });
+    const { shard, records } = ledgerWith({ sequenceNumber: 1, bytes: 3 }, { sequenceNumber: 2, bytes: 4 });
 
-    expect(TrackedRecord.deliveryOf(records[1]!)).to.deep.equal({ ledger, ordinal: 2, bytesThrough: 7 });
+    expect(TrackedRecord.deliveryOf(records[1]!)).to.deep.equal({ shard, ordinal: 2, bytesThrough: 7 });
     expect(TrackedRecord.deliveryOf({ ...records[1]! })).to.equal(undefined);
     expect(TrackedRecord.deliveryOf(record(1))).to.equal(undefined);
   });
 
   it('follows the one that was read just before it', () => {
-    const { ledger, records } = ledgerWith(1, 2, 3);
-    const [next] = deliver(ledger, [4]);
+    const { shard, records } = ledgerWith(1, 2, 3);
+    const [next] = deliver(shard, [4]);
     const [a, b, c] = records;
 
     expect(TrackedRecord.follows(a!, b!)).to.equal(true);

@@ -1,110 +1,10 @@
 import { expect } from 'chai';
-import { trackedShardOf, bindTrackedShard } from '../../lib/tracking/trackedShardOf.js';
-import { LeaseLostError } from '../../lib/checkpoints/errors.js';
-import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
-import { Settlement } from '../../lib/tracking/settlement.js';
-import { TrackedShard } from '../../lib/tracking/tracked-shard.js';
-import { marbles } from '../../lib/testing/marbles/marbles.js';
-import type { Block } from '../../lib/values/block.js';
-import { InvalidValueError } from '../../lib/values/errors.js';
-import { recordingStore } from '../support/recording-store.js';
-import { handFedShard } from '../support/hand-fed-shard.js';
+import { bindTrackedShard, TrackedShard, trackedShardOf } from '../../lib/tracking/tracked-shard.js';
+import { handFedShard, settle } from '../support/hand-fed-shard.js';
 
 const PLACE = { streamName: 'stream', shardId: 'shardId-000000000000' };
-const settle = (...blocks: readonly Block[]): void => blocks.forEach(({ ranges }) => new Settlement(undefined).settle(ranges));
-const rangeOf = (from: number, to: number, recordCount: number) => ({
-  ...PLACE,
-  fromSeqNumber: String(from),
-  toSeqNumber: String(to),
-  fromSubSeqNumber: 0,
-  toSubSeqNumber: 0,
-  recordCount,
-});
 
 describe('TrackedShard', () => {
-  describe('its checkpoint', () => {
-    it('is none before anything is settled', () => {
-      const { account, block } = handFedShard();
-      block(1);
-      expect(account.checkpoint).to.equal(undefined);
-      expect(account.isDue()).to.equal(false);
-    });
-
-    it('is the watermark, with what is settled beyond it', () => {
-      const { account, block } = handFedShard();
-      const [a, , c, d, , f] = [block(1, 2), block(3), block(4, 5), block(6), block(7), block(8)];
-      settle(a, c, d, f);
-      expect(account.checkpoint).to.deep.equal({
-        ...PLACE,
-        sequenceNumber: '2',
-        subSequenceNumber: 0,
-        settledBeyond: [rangeOf(4, 6, 3), rangeOf(8, 8, 1)],
-      });
-    });
-
-    it('names at most 100 ranges beyond it: the first', () => {
-      const { account, block } = handFedShard();
-      const blocks = Array.from({ length: 300 }, (_, i) => block(i + 1));
-      settle(...blocks.filter((_, i) => i === 0 || i % 2 === 0));
-      const beyond = account.checkpoint?.settledBeyond ?? [];
-      expect(beyond).to.have.length(100);
-      expect(beyond[99]).to.deep.equal(rangeOf(201, 201, 1));
-    });
-
-    it('is where the store said, until something is settled; that is not due', () => {
-      const store = memoryCheckpoints();
-      const { account } = handFedShard({ store });
-      account.restore({ ...PLACE, sequenceNumber: '5', subSequenceNumber: 2 });
-      expect(account.checkpoint).to.deep.equal({ ...PLACE, sequenceNumber: '5', subSequenceNumber: 2 });
-      expect(account.isDue()).to.equal(false);
-      expect(account.isDue(memoryCheckpoints())).to.equal(true);
-    });
-
-    it('keeps what an earlier process settled beyond it, as long as it is beyond', () => {
-      const { account, block } = handFedShard();
-      const settledBeyond = [rangeOf(3, 4, 2), rangeOf(7, 7, 1)];
-      account.restore({ ...PLACE, sequenceNumber: '1', subSequenceNumber: 0, settledBeyond });
-      // 3, 4 and 7 are read, but not delivered.
-      const [a, , c] = [block(2), block(3, 4, 5, 6, 7), block(8)];
-      expect(account.checkpoint?.settledBeyond).to.deep.equal(settledBeyond);
-      settle(c);
-      expect(account.checkpoint?.settledBeyond).to.deep.equal([...settledBeyond, rangeOf(8, 8, 1)]);
-      settle(a);
-      expect(account.checkpoint).to.deep.include({ sequenceNumber: '2', settledBeyond: [...settledBeyond, rangeOf(8, 8, 1)] });
-    });
-
-    it('is SHARD_END when the end is seen, everything is settled and no pipeline runs', () => {
-      const { account, block } = handFedShard();
-      const [a, b] = [block(1), block(2)];
-      account.beginPipeline();
-      account.ledger.end();
-      settle(b);
-      expect(account.checkpoint).to.equal(undefined);
-      settle(a);
-      expect(account.checkpoint).to.include({ sequenceNumber: '2' });
-      expect(account.isSupervised).to.equal(true);
-      account.endPipeline(true);
-      expect(account.checkpoint).to.deep.equal({ ...PLACE, sequenceNumber: 'SHARD_END', subSequenceNumber: 0 });
-      expect([account.isFinished, account.isSupervised]).to.deep.equal([true, false]);
-    });
-
-    it('is not SHARD_END while a delivered record is in no block', () => {
-      const { account, block, deliver } = handFedShard();
-      settle(block(1));
-      deliver(2);
-      account.ledger.end();
-      expect(account.checkpoint).to.include({ sequenceNumber: '1' });
-    });
-
-    it('is none once the lease is lost', () => {
-      const { account, block } = handFedShard({ store: memoryCheckpoints() });
-      settle(block(1));
-      account.lose();
-      expect(account.checkpoint).to.equal(undefined);
-      expect(account.isDue()).to.equal(false);
-    });
-  });
-
   describe('the end of a pipeline', () => {
     it('after the end of the shard passes what no block holds: it was dropped on purpose', () => {
       const { account, block, deliver } = handFedShard();
@@ -122,7 +22,7 @@ describe('TrackedShard', () => {
       deliver(2, 3);
       account.beginPipeline();
       account.endPipeline(true);
-      expect(account.checkpoint).to.include({ sequenceNumber: '1' });
+      expect(account.checkpointer.current).to.include({ sequenceNumber: '1' });
     });
 
     it('with an error does not', () => {
@@ -146,107 +46,46 @@ describe('TrackedShard', () => {
     });
   });
 
-  describe('writing', () => {
-    it(
-      'does nothing without a store',
-      marbles(({ expectObservable }) => {
-        const { account, block } = handFedShard();
-        settle(block(1));
-        expect(account.isDue()).to.equal(false);
-        expectObservable(account.flush()).toBe('|');
-        expect(account.stores).to.deep.equal([]);
-      }),
-    );
+  describe('a subscription that begins', () => {
+    const unsettled = () => {
+      const shard = handFedShard();
+      shard.block(1, 2);
+      return shard.account;
+    };
 
-    it('keeps a writer for each store: its own, and those that it is given', () => {
-      const [own, given] = [recordingStore(), recordingStore()];
-      const { account, block } = handFedShard({ store: own });
-      settle(block(1));
-      account.flush().subscribe();
-      account.flush(given).subscribe();
-      account.flush(given).subscribe();
-      expect([own.kept, given.kept].map((kept) => kept.length)).to.deep.equal([1, 1]);
-      expect(account.stores).to.deep.equal([own, given]);
+    it('forgets what is not settled', () => {
+      const account = unsettled();
+      account.drain();
+      account.beginReading();
+      expect([account.ledger.outstandingRecords, account.isDrained]).to.deep.equal([0, false]);
     });
 
-    it('with a lost lease ends without an error, says so once, and writes nothing afterwards', () => {
-      const store = recordingStore();
-      const { account, block } = handFedShard({ store });
-      const seen: string[] = [];
-      account.leaseLost$.subscribe({ next: () => seen.push('lost'), complete: () => seen.push('|') });
-      store.refuse(new LeaseLostError(PLACE), 2);
-      settle(block(1));
-      account.flush().subscribe({ complete: () => seen.push('flushed') });
-      settle(block(2));
-      account.flush().subscribe({ complete: () => seen.push('flushed') });
-      account.lose();
-
-      expect(seen).to.deep.equal(['lost', '|', 'flushed', 'flushed']);
-      expect(store.asked).to.have.length(1);
-      expect(account.isLost).to.equal(true);
+    it('keeps it when it resumes, once', () => {
+      const account = unsettled();
+      account.resumeAfterDelivered();
+      expect(account.resumes).to.equal(true);
+      account.beginReading();
+      expect([account.ledger.outstandingRecords, account.resumes]).to.deep.equal([2, false]);
+      account.beginReading();
+      expect(account.ledger.outstandingRecords).to.equal(0);
     });
 
-    it('completes leaseLost$ without a value when its life ends otherwise, also for who comes later', () => {
-      const { account } = handFedShard();
-      const seen: string[] = [];
-      account.close();
-      account.leaseLost$.subscribe({ next: () => seen.push('lost'), complete: () => seen.push('|') });
-      expect(seen).to.deep.equal(['|']);
+    it('does not resume for a recovery that was cancelled, which is told as a change', () => {
+      const account = unsettled();
+      let changes = 0;
+      account.changes$.subscribe(() => changes++);
+      account.resumeAfterDelivered();
+      account.cancelResume();
+      expect([account.resumes, changes]).to.deep.equal([false, 1]);
     });
+  });
 
-    it(
-      'is tried again with exponential back-off and full jitter, at most 20 s, with what is new by then',
-      marbles(({ scheduler, flush }) => {
-        const store = recordingStore({ scheduler });
-        const { account, block } = handFedShard({ store });
-        const dice = [0, 0.999, 0.5, 0.5, 0.5];
-        let throws = 0;
-        const random = (): number => dice[throws++]!;
-        store.refuse(new Error('refused'), 5);
-        const [a, b] = [block(1), block(2)];
-        settle(a);
-        scheduler.schedule(() => settle(b), 5_000);
-        const seen: string[] = [];
-        account
-          .flushRetrying(store, { maxRetries: 5, retryDelayMs: 4_000, scheduler, random })
-          .subscribe((c) => seen.push(c.sequenceNumber));
-        flush();
-
-        // Bounds of 4, 8, 16, 20 and 20 s.
-        expect(store.asked).to.deep.equal(['0 1', '0 1', '7992 2', '15992 2', '25992 2', '35992 2']);
-        expect(seen).to.deep.equal(['2']);
-      }),
-    );
-
-    it(
-      'goes on with the last error after maxRetries, and at once with one that is not retriable',
-      marbles(({ scheduler, expectObservable }) => {
-        const store = recordingStore({ scheduler });
-        const { account, block } = handFedShard({ store });
-        const policy = { maxRetries: 2, retryDelayMs: 4, scheduler, random: () => 0.5 };
-        settle(block(1));
-        for (const error of ['first', 'second', 'third']) store.refuse(error);
-        expectObservable(account.flushRetrying(store, policy)).toBe('2ms 4ms #', {}, 'third');
-        const final = new InvalidValueError('no');
-        scheduler.schedule(() => store.refuse(final), 50);
-        expectObservable(account.flushRetrying(store, policy), '50ms ^').toBe('50ms #', {}, final);
-      }),
-    );
-
-    it(
-      'stops trying when the lease is lost meanwhile',
-      marbles(({ scheduler, expectObservable, flush }) => {
-        const store = recordingStore({ scheduler });
-        const { account, block } = handFedShard({ store });
-        settle(block(1));
-        store.refuse(new Error('refused'));
-        scheduler.schedule(() => account.lose(), 3);
-        const policy = { maxRetries: 5, retryDelayMs: 10, scheduler, random: () => 0.5 };
-        expectObservable(account.flushRetrying(store, policy)).toBe('5ms |');
-        flush();
-        expect(store.asked).to.deep.equal(['0 1']);
-      }),
-    );
+  it('completes leaseLost$ without a value when it is released otherwise, also for a late subscriber', () => {
+    const { account } = handFedShard();
+    const seen: string[] = [];
+    account.close();
+    account.leaseLost$.subscribe({ next: () => seen.push('lost'), complete: () => seen.push('|') });
+    expect(seen).to.deep.equal(['|']);
   });
 
   it('tells of every change: delivered work claimed and settled, the end, the lease', () => {
@@ -267,7 +106,7 @@ describe('TrackedShard', () => {
 
   it('is found through the shard that it is bound to', () => {
     const shard = {};
-    const account = new TrackedShard({ shard: { ...PLACE, parentShardIds: [] } });
+    const account = new TrackedShard({ identity: { ...PLACE, parentShardIds: [] } });
     expect(trackedShardOf(shard)).to.equal(undefined);
     bindTrackedShard(shard, account);
     expect(trackedShardOf(shard)).to.equal(account);

@@ -152,6 +152,11 @@ describe('the parts of a range', () => {
     expect(sameShard(rangeOf(1, 2, 2), rangeOf(1, 2, 2, { streamName: 'flights' }))).to.equal(false);
   });
 
+  it('touch only within one aggregate', () => {
+    expect(touch(rangeOf('5.0', '5.0', 1), rangeOf('5.1', '5.1', 1))).to.equal(true);
+    expect(touch(rangeOf('5.0', '5.0', 1), rangeOf('6.1', '6.1', 1))).to.equal(false);
+  });
+
   it('touch only forwards', () => {
     expect(touch(rangeOf('7.0', '7.1', 2), rangeOf('7.2', '7.3', 2))).to.equal(true);
     expect(touch(rangeOf('7.2', '7.3', 2), rangeOf('7.0', '7.1', 2))).to.equal(false);
@@ -164,6 +169,10 @@ describe('the parts of a range', () => {
 });
 
 describe('assertRange', () => {
+  it('takes a range of one record', () => {
+    expect(() => assertRange(rangeOf(5, 5, 1), 'range')).not.to.throw();
+  });
+
   it('takes well-formed ranges', () => {
     fc.assert(fc.property(anyRange, (range) => assertRange(range, 'range')));
   });

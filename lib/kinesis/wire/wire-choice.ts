@@ -1,5 +1,5 @@
 import type { WireFallbackEvent } from '../../monitoring/events.js';
-import { nameOf } from '../classify.js';
+import { nameOf } from '../../internal/aws-errors.js';
 import type { WireCall } from './wire-call.js';
 import type { WireFormat } from './wire-format.js';
 

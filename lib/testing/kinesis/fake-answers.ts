@@ -1,5 +1,6 @@
 import type { GetRecordsPage, GetRecordsRequest, GetShardIteratorRequest, PortRecord } from '../../kinesis/port.js';
 import type { KinesisRecord } from '../../values/record.js';
+import { aggregate } from './aggregate.js';
 import { awsError } from './fake-errors.js';
 import { childrenOf } from './fake-listing.js';
 import type { FakeService } from './fake-service.js';
@@ -25,9 +26,10 @@ export function answerGetRecords(service: FakeService, request: GetRecordsReques
     return { Records: [], NextShardIterator: service.iterators.give(shardId, position, true, nowMs), MillisBehindLatest: RETENTION_MS };
   }
   const start = Math.max(position, shard.horizonAt(nowMs));
-  const end = empty ? start : endOfPage(shard, start, nowMs, Math.min(limit, service.script.maxRecordsPerPage ?? MAX_LIMIT));
+  const most = empty ? 0 : Math.min(limit, service.script.maxRecordsPerPage ?? MAX_LIMIT);
+  const { records, end } = recordsFrom(shard, start, nowMs, most);
   return {
-    Records: shard.log.slice(start, end).map(({ record }) => toPortRecord(record)),
+    Records: records,
     MillisBehindLatest: millisBehind(shard, end, nowMs),
     ...continuation(service, shard, start, end, nowMs),
   };
@@ -75,32 +77,31 @@ function checkedNumber(sequenceNumber: string): string {
   throw awsError('InvalidArgumentException', 'StartingSequenceNumber is not a sequence number');
 }
 
-/** Counts sequence numbers and not records: an aggregate is one record to Kinesis, and the first one always fits. */
-function endOfPage(shard: FakeShard, start: number, nowMs: number, limit: number): number {
+/** The next records, at most `most` of them, and where the log goes on. What shares a number is one record, and the first one always fits. */
+function recordsFrom(shard: FakeShard, start: number, nowMs: number, most: number): { records: readonly PortRecord[]; end: number } {
   const arrived = shard.arrivedAt(nowMs);
-  let numbers = 0;
+  const records: PortRecord[] = [];
   let bytes = 0;
   let end = start;
-  while (end < arrived) {
-    const first = end;
-    do bytes += sizeOf(shard.log[end++]!.record);
-    while (end < arrived && shard.log[end]!.record.sequenceNumber === shard.log[first]!.record.sequenceNumber);
-    if (++numbers > limit || (bytes > MAX_BYTES && first > start)) return first;
+  while (end < arrived && records.length < most) {
+    const next = shard.endOfGroup(end);
+    const record = toPortRecord(shard.log.slice(end, next).map((entry) => entry.record));
+    bytes += record.Data.length + record.PartitionKey.length;
+    if (bytes > MAX_BYTES && records.length > 0) break;
+    records.push(record);
+    end = next;
   }
-  return end;
+  return { records, end };
 }
 
-function sizeOf({ data, partitionKey }: KinesisRecord): number {
-  return data.length + partitionKey.length;
-}
-
-function toPortRecord({ sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp }: KinesisRecord): PortRecord {
+/** A plain record is by itself; records that share a number are sent as the KPL sends them, in one aggregate. */
+function toPortRecord(group: readonly KinesisRecord[]): PortRecord {
+  const { sequenceNumber, partitionKey, data, approximateArrivalTimestamp } = group[0]!;
   return {
     SequenceNumber: sequenceNumber,
     PartitionKey: partitionKey,
-    Data: data,
+    Data: group.length === 1 ? data : aggregate(group),
     ApproximateArrivalTimestamp: approximateArrivalTimestamp,
-    ...(subSequenceNumber > 0 && { SubSequenceNumber: subSequenceNumber }),
   };
 }
 

@@ -50,15 +50,17 @@ export class Numbering {
     previous?: KinesisRecord,
   ): KinesisRecord {
     const { subSequenceNumber = 0, partitionKey = 'key', data = '' } = fields;
-    const given = fields.sequenceNumber ?? (subSequenceNumber > 0 ? shared(place.shardId, previous) : undefined);
+    const given = fields.sequenceNumber ?? (subSequenceNumber === 0 ? undefined : previous?.sequenceNumber);
     const sequenceNumber = given === undefined ? String(++this.highest) : this.take(place.shardId, String(given));
-    return {
+    const record = {
       ...place,
       sequenceNumber,
       subSequenceNumber,
       partitionKey,
       data: typeof data === 'string' ? ENCODER.encode(data) : data,
     };
+    if (subSequenceNumber !== 0) assertJoins(record, previous);
+    return record;
   }
 
   private take(shardId: string, given: string): string {
@@ -72,7 +74,13 @@ export class Numbering {
 
 const ENCODER = new TextEncoder();
 
-function shared(shardId: string, previous: KinesisRecord | undefined): string {
-  if (previous) return previous.sequenceNumber;
-  throw new InvalidConfigError(`${shardId}: the first record has a sub-sequence number above 0, so it needs a sequence number`);
+/** Records of one aggregate are put into the stream in one call. */
+function assertJoins(record: KinesisRecord, previous: KinesisRecord | undefined): void {
+  const { shardId, sequenceNumber, subSequenceNumber } = record;
+  const isNext = previous?.sequenceNumber === sequenceNumber && previous.subSequenceNumber === subSequenceNumber - 1;
+  if (isNext && Number(previous.approximateArrivalTimestamp) === Number(record.approximateArrivalTimestamp)) return;
+  throw new InvalidConfigError(
+    `${shardId}: expected records that share a sequence number to have the sub-sequence numbers 0, 1, 2, … and to arrive together, ` +
+      `got ${subSequenceNumber} of ${sequenceNumber} ${isNext ? 'later than' : 'without'} the one before`,
+  );
 }

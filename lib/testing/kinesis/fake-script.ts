@@ -56,9 +56,12 @@ export interface FakeShardScript {
 export interface FakeRecord {
   /** When it arrives, in ms. In a list default that of the record before, else 0; no meaning in `values` and `put`. */
   readonly atMs?: number;
-  /** Its number. @defaultValue one more than the highest number in the stream so far, in order of arrival; that of the record before when `subSequenceNumber` is above 0 */
+  /** Its number. @defaultValue one more than the highest in the stream so far, in order of arrival; that of the record before it when `subSequenceNumber` is above 0 */
   readonly sequenceNumber?: number | string;
-  /** The index in a KPL aggregate: records that share a sequence number are one record to `Limit`. @defaultValue 0 */
+  /**
+   * The index in a KPL aggregate: records that share a sequence number arrive together, numbered 0, 1, 2, …, and are sent as one record, the
+   * aggregate that the KPL would make of them, with the first one's partition key. @defaultValue 0, a plain record where no other joins it
+   */
   readonly subSequenceNumber?: number;
   /** The partition key. @defaultValue `key`, or the letter */
   readonly partitionKey?: string;

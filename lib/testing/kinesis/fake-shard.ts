@@ -73,6 +73,14 @@ export class FakeShard {
     return this.trims.filter(({ atMs }) => atMs <= nowMs).at(-1)?.reads ?? 'horizon';
   }
 
+  /** The position after the last record that shares its number with the one at `position`. */
+  endOfGroup(position: number): number {
+    const { sequenceNumber } = this.log[position]!.record;
+    let end = position + 1;
+    while (this.log[end]?.record.sequenceNumber === sequenceNumber) end++;
+    return end;
+  }
+
   /** The position of the first record at or after this number. */
   positionAt(sequenceNumber: string): number {
     return firstIndex(this.log, ({ record }) => compareSequenceNumbers(record.sequenceNumber, sequenceNumber) >= 0);

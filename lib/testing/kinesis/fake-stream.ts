@@ -40,8 +40,15 @@ export class FakeStream {
   /** Lets records arrive now. */
   put(name: ShardName, records: string | readonly FakeRecord[], nowMs: number): KinesisRecord[] {
     const shard = this.openShard(name, nowMs);
-    if (typeof records !== 'string') return records.map((fields) => this.arrive(shard, { atMs: nowMs, fields }));
-    return [...records].map((letter) => this.arrive(shard, { atMs: nowMs, letter, fields: readLetter(letter, this.script.values ?? {}) }));
+    const scripted: ScriptedRecord[] =
+      typeof records === 'string'
+        ? [...records].map((letter) => ({ atMs: nowMs, letter, fields: readLetter(letter, this.script.values ?? {}) }))
+        : records.map((fields) => ({ atMs: nowMs, fields }));
+    if (scripted[0]?.fields.subSequenceNumber)
+      throw new InvalidConfigError(
+        `${shard.shardId}: expected the records of an aggregate to be put at once, from sub-sequence number 0 on`,
+      );
+    return scripted.map((record) => this.arrive(shard, record));
   }
 
   /** Closes the parents now and opens the children. */

@@ -104,7 +104,13 @@ export function fakeKinesis(script: FakeScript): FakeKinesis {
   };
 }
 
-function checkScript({ latencyMs = 1, maxRecordsPerPage = 1, shardsPerPage = 1, iteratorTtlMs = 0 }: FakeScript): void {
+function checkScript(script: FakeScript): void {
+  if (typeof (script as Partial<FakeScript> | undefined)?.shards !== 'object')
+    throw new InvalidConfigError(`fakeKinesis: expected a script with shards, got ${typeof script}`);
+  checkNumbers(script);
+}
+
+function checkNumbers({ latencyMs = 1, maxRecordsPerPage = 1, shardsPerPage = 1, iteratorTtlMs = 0 }: FakeScript): void {
   checkNumber({ latencyMs }, 0);
   checkNumber({ maxRecordsPerPage }, 1);
   checkNumber({ shardsPerPage }, 1);

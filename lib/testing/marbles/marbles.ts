@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import { TestScheduler, type RunHelpers } from 'rxjs/testing';
+import { InvalidConfigError } from '../../values/errors.js';
 import { Expectations } from './expectations.js';
 import { limitVirtualTime } from './virtual-limits.js';
 
@@ -46,6 +47,8 @@ export interface MarblesConfig {
  * ```
  */
 export function marbles(test: (helpers: MarbleHelpers) => void, config: MarblesConfig = {}): () => void {
+  if (typeof config !== 'object')
+    throw new InvalidConfigError(`marbles: expected a config with maxFrames or maxActions, got ${String(config)}`);
   const { maxFrames = 1_000_000, maxActions = 500_000 } = config;
   return () => {
     refuseNesting();

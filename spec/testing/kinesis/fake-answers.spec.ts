@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { map, take } from 'rxjs';
 import type { GetRecordsPage } from '../../../lib/kinesis/port.js';
+import { aggregate } from '../../../lib/testing/kinesis/aggregate.js';
+import type { FakeRecord } from '../../../lib/testing/kinesis/fake-script.js';
 import { fakeKinesis } from '../../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../../lib/testing/marbles/marbles.js';
 import { HORIZON, inShort, nameOfError, pageAt, pagesOf, textAt, textsOf } from './reading.js';
@@ -37,7 +39,35 @@ describe('GetRecords of fakeKinesis', () => {
       'counts an aggregate as one record, and does not cut it',
       marbles(({ expectObservable }) => {
         const kinesis = fakeKinesis({ shards: { 0: '(abcd|)' }, values: { b: { subSequenceNumber: 1 }, c: { subSequenceNumber: 2 } } });
-        expectObservable(textsOf(kinesis, 0, HORIZON, 1)).toBe('--a(e|)', { a: 'abc', e: 'd|' });
+        expectObservable(textsOf(kinesis, 0, HORIZON, 1)).toBe('--a(e|)', { a: '(abc)', e: 'd|' });
+      }),
+    );
+
+    it(
+      'holds records that share a number as the KPL sends them: as one, under the first one’s partition key',
+      marbles(({ expectObservable }) => {
+        const values = { a: { partitionKey: 'LH 400' }, b: { subSequenceNumber: 1, partitionKey: 'LH 401' } };
+        const kinesis = fakeKinesis({ shards: { 0: '-(ab)' }, values });
+        const Data = aggregate([
+          { partitionKey: 'LH 400', data: 'a' },
+          { partitionKey: 'LH 401', data: 'b' },
+        ]);
+        const expected = [{ SequenceNumber: '1', PartitionKey: 'LH 400', Data, ApproximateArrivalTimestamp: new Date(1) }];
+        expectObservable(pageAt(kinesis, 1).pipe(map(({ Records }) => Records))).toBe('---(r|)', { r: expected });
+      }),
+    );
+
+    it(
+      'counts all of an aggregate against the 10 MiB',
+      marbles(({ expectObservable }) => {
+        const half = new Uint8Array(5 * 1_048_576);
+        const fields = { partitionKey: '', data: half };
+        // Two halves alone fit; an aggregate of one half and of something else is longer than a half.
+        const records = [fields, { ...fields, subSequenceNumber: 0 }, { partitionKey: '', data: '', subSequenceNumber: 1 }];
+        const lengths = (list: readonly FakeRecord[]) =>
+          pagesOf(fakeKinesis({ shards: { 0: { records: list, closedAtMs: 0 } } })).pipe(map(({ Records }) => Records.length));
+        expectObservable(lengths([fields, fields])).toBe('--(a|)', { a: 2 });
+        expectObservable(lengths(records)).toBe('--a(a|)', { a: 1 });
       }),
     );
 

@@ -67,9 +67,22 @@ describe('the stream of fakeKinesis', () => {
         /decimal sequence number, got "4.9e\+55"/,
       ],
       'numbers that repeat': [{ shards: { 0: 'ab' }, values: { b: { sequenceNumber: 1 } } }, /record 1 arrives after 1/],
-      'a sub-sequence number without a number': [
+      'an aggregate that does not begin at 0': [
         { shards: { 0: 'a' }, values: { a: { subSequenceNumber: 1 } } },
-        /needs a sequence number/,
+        /have the sub-sequence numbers 0, 1, 2, … and to arrive together, got 1 of 1 without the one before/,
+      ],
+      'an aggregate with a hole': [
+        { shards: { 0: '(ab)' }, values: { b: { subSequenceNumber: 2 } } },
+        /the sub-sequence numbers 0, 1, 2, … .* got 2 of 1 without the one before/,
+      ],
+      'an aggregate with another number inside': [
+        { shards: { 0: '(ab)' }, values: { b: { sequenceNumber: 9, subSequenceNumber: 1 } } },
+        /got 1 of 9 without the one before/,
+      ],
+      'half a sub-sequence number': [{ shards: { 0: '(ab)' }, values: { b: { subSequenceNumber: 0.5 } } }, /got 0.5 of 1 without the one/],
+      'an aggregate that arrives in pieces': [
+        { shards: { 0: 'ab' }, values: { b: { subSequenceNumber: 1 } } },
+        /to arrive together, got 1 of 1 later than the one before/,
       ],
       'an error mark': [{ shards: { 0: '-#' } }, /have no #/],
       'a child of a shard that stays open': [{ shards: { 0: '-', 1: { parents: [0] } } }, /expected createdAtMs or parents that close/],
@@ -88,6 +101,18 @@ describe('the stream of fakeKinesis', () => {
         }),
       );
     }
+
+    it(
+      'putting the rest of an aggregate that may have been read',
+      marbles(() => {
+        const kinesis = fakeKinesis({ shards: { 0: '' } });
+        expect(kinesis.put(0, [{}, { subSequenceNumber: 1 }])).to.have.length(2);
+        expect(() => kinesis.put(0, [{ subSequenceNumber: 2 }]))
+          .to.throw(/records of an aggregate to be put at once, from sub-sequence number 0 on/)
+          .that.satisfies(isInvalidConfig);
+        expect(kinesis.records(0)).to.have.length(2);
+      }),
+    );
 
     it(
       'closing a shard twice, or before records of the script',

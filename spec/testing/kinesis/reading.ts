@@ -1,4 +1,5 @@
 import { catchError, concatMap, delay, EMPTY, expand, map, mergeMap, of, take, timer, toArray, type Observable } from 'rxjs';
+import { deaggregateRecord } from '../../../lib/kinesis/aggregation/deaggregateRecord.js';
 import type { GetRecordsPage, GetShardIteratorRequest, ListShardsPage, PortShard } from '../../../lib/kinesis/port.js';
 import { toShardId, type ShardName } from '../../../lib/testing/shard-name.js';
 import type { FakeKinesis } from '../../../lib/testing/kinesis/fakeKinesis.js';
@@ -24,9 +25,12 @@ export function pagesOf(kinesis: FakeKinesis, shard: ShardName = 0, start: Start
   );
 }
 
-/** A page in short: its data as text, and `|` when it has no next iterator. */
+/** A page in short: its data as text, those of an aggregate in parentheses, and `|` when it has no next iterator. */
 export function inShort({ Records, NextShardIterator }: GetRecordsPage): string {
-  const data = Records.map(({ Data }) => new TextDecoder().decode(Data));
+  const data = Records.map((record) => {
+    const users = deaggregateRecord(record).map((user) => new TextDecoder().decode(user.data));
+    return users.length === 1 ? users.join('') : `(${users.join('')})`;
+  });
   return `${data.join('')}${NextShardIterator === undefined ? '|' : ''}`;
 }
 

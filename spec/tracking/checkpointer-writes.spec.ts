@@ -1,8 +1,9 @@
 import { expect } from 'chai';
-import { EMPTY, NEVER, of, Subject, throwError, type Observable } from 'rxjs';
+import { asyncScheduler, EMPTY, NEVER, of, Subject, throwError, type Observable } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
-import { CheckpointWriter } from '../../lib/tracking/checkpoint-writer.js';
-import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { Checkpointer } from '../../lib/tracking/checkpointer.js';
+import type { EventSink, KinesisEvent } from '../../lib/monitoring/events.js';
+import type { Position } from '../../lib/values/position.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { checkpointOf, shardNamed } from '../support/checkpoint-store-contract.js';
 import type { ShardIdentity } from '../../lib/values/shard-id.js';
@@ -10,6 +11,14 @@ import type { ShardIdentity } from '../../lib/values/shard-id.js';
 const shard = shardNamed();
 const at = (sequenceNumber: number | string): Checkpoint => checkpointOf(shard, String(sequenceNumber));
 const shortOf = (event: KinesisEvent): string => `${event.type} ${'sequenceNumber' in event ? event.sequenceNumber : ''}`;
+
+function checkpointerOf(store: CheckpointStore, progress: () => Position | undefined, notify: EventSink = () => undefined): Checkpointer {
+  return new Checkpointer({
+    ...{ identity: () => shard, store, notify, progress, requestTimeoutMs: Infinity, scheduler: asyncScheduler },
+    settledBeyond: () => [],
+    lose: () => undefined,
+  });
+}
 
 /** A writer over a store whose writes are those given, one after the other. */
 function writerOver(writes: ReadonlyArray<Observable<unknown>>, written?: Checkpoint) {
@@ -28,11 +37,12 @@ function writerOver(writes: ReadonlyArray<Observable<unknown>>, written?: Checkp
     events.push(event);
     state.onEvent();
   };
-  const writer = new CheckpointWriter(store, shard, () => state.current, notify, written);
+  const writer = checkpointerOf(store, () => state.current, notify);
+  if (written) writer.restore(written);
   return { writer, asked, events, state };
 }
 
-describe('CheckpointWriter', () => {
+describe('Checkpointer, writing,', () => {
   it(
     'writes what is new, emits it when it is durable, and tells of it',
     marbles(({ cold, expectObservable, expectSubscriptions, flush }) => {
@@ -41,19 +51,19 @@ describe('CheckpointWriter', () => {
       const expected = '    ----(5|)';
       const { writer, events } = writerOver([write]);
 
-      expectObservable(writer.flush()).toBe(expected, { 5: at(5) });
+      expectObservable(writer.write()).toBe(expected, { 5: at(5) });
       expectSubscriptions(write.subscriptions).toBe(subs);
       flush();
 
       const { streamName, shardId } = shard;
       expect(events).to.deep.equal([{ type: 'checkpointWritten', streamName, shardId, sequenceNumber: '5', subSequenceNumber: 0 }]);
-      expect(writer.isDue).to.equal(false);
+      expect(writer.isDue()).to.equal(false);
     }),
   );
 
   it('does nothing until it is subscribed', () => {
     const { writer, asked } = writerOver([]);
-    void writer.flush();
+    void writer.write();
     expect(asked).to.deep.equal([]);
   });
 
@@ -70,8 +80,8 @@ describe('CheckpointWriter', () => {
         marbles(({ expectObservable }) => {
           const { writer, asked, state } = writerOver([], written);
           state.current = current;
-          expect(writer.isDue).to.equal(false);
-          expectObservable(writer.flush()).toBe('|');
+          expect(writer.isDue()).to.equal(false);
+          expectObservable(writer.write()).toBe('|');
           expect(asked).to.deep.equal([]);
         }),
       );
@@ -82,7 +92,7 @@ describe('CheckpointWriter', () => {
     const { writer, asked, state } = writerOver([], at(9));
     for (const next of [10, 8, 10, 100, 20, 'SHARD_END', 200]) {
       state.current = at(next);
-      writer.flush().subscribe();
+      writer.write().subscribe();
     }
     expect(asked).to.deep.equal(['10', '100', 'SHARD_END']);
   });
@@ -99,8 +109,8 @@ describe('CheckpointWriter', () => {
       const { writer, state } = writerOver([first, second]);
       scheduler.schedule(() => (state.current = at(7)), 2);
 
-      expectObservable(writer.flush(), '^').toBe(expected1, { 5: at(5) });
-      expectObservable(writer.flush(), '-^').toBe(expected2, { 5: at(5), 7: at(7) });
+      expectObservable(writer.write(), '^').toBe(expected1, { 5: at(5) });
+      expectObservable(writer.write(), '-^').toBe(expected2, { 5: at(5), 7: at(7) });
       expectSubscriptions(first.subscriptions).toBe(firstSubs);
       expectSubscriptions(second.subscriptions).toBe(secondSubs);
     }),
@@ -110,7 +120,7 @@ describe('CheckpointWriter', () => {
     'lets any number wait for one write',
     marbles(({ cold, expectObservable, flush }) => {
       const { writer, asked } = writerOver([cold('----|')]);
-      for (const subscription of ['^', '-^', '--^', '---^']) expectObservable(writer.flush(), subscription).toBe('----(5|)', { 5: at(5) });
+      for (const subscription of ['^', '-^', '--^', '---^']) expectObservable(writer.write(), subscription).toBe('----(5|)', { 5: at(5) });
       flush();
       expect(asked).to.deep.equal(['5']);
     }),
@@ -123,12 +133,12 @@ describe('CheckpointWriter', () => {
       const subs = '        ^---!';
       const { writer, events } = writerOver([write]);
 
-      expectObservable(writer.flush(), '^-!').toBe('-----');
+      expectObservable(writer.write(), '^-!').toBe('-----');
       expectSubscriptions(write.subscriptions).toBe(subs);
       flush();
 
       expect(events.map(shortOf)).to.deep.equal(['checkpointWritten 5']);
-      expect(writer.isDue).to.equal(false);
+      expect(writer.isDue()).to.equal(false);
     }),
   );
 
@@ -137,8 +147,8 @@ describe('CheckpointWriter', () => {
     marbles(({ cold, expectObservable, flush }) => {
       const { writer, events } = writerOver([cold('--#', {}, 'refused'), cold('-|')]);
 
-      expectObservable(writer.flush()).toBe('     --#', {}, 'refused');
-      expectObservable(writer.flush(), '---^').toBe('----(5|)', { 5: at(5) });
+      expectObservable(writer.write()).toBe('     --#', {}, 'refused');
+      expectObservable(writer.write(), '---^').toBe('----(5|)', { 5: at(5) });
       flush();
 
       const { streamName, shardId } = shard;
@@ -155,8 +165,8 @@ describe('CheckpointWriter', () => {
     marbles(({ cold, expectObservable }) => {
       const { writer } = writerOver([cold('----#', {}, 'refused'), cold('--|')]);
 
-      expectObservable(writer.flush()).toBe('      ----#       ', {}, 'refused');
-      expectObservable(writer.flush(), '-^').toBe('------(5|)', { 5: at(5) });
+      expectObservable(writer.write()).toBe('      ----#       ', {}, 'refused');
+      expectObservable(writer.write(), '-^').toBe('------(5|)', { 5: at(5) });
     }),
   );
 
@@ -169,13 +179,8 @@ describe('CheckpointWriter', () => {
       },
     };
     const errors: unknown[] = [];
-    const writer = new CheckpointWriter(
-      store,
-      shard,
-      () => at(5),
-      () => undefined,
-    );
-    for (let i = 0; i < 2; i++) writer.flush().subscribe({ error: (e: unknown) => errors.push(e) });
+    const writer = checkpointerOf(store, () => at(5));
+    for (let i = 0; i < 2; i++) writer.write().subscribe({ error: (e: unknown) => errors.push(e) });
     expect(errors).to.deep.equal([error, error]);
   });
 
@@ -183,13 +188,8 @@ describe('CheckpointWriter', () => {
     it(`takes a store whose write gives ${kind}`, async () => {
       const seen: unknown[] = [];
       const store: CheckpointStore = { read: () => EMPTY, write: answer };
-      await new CheckpointWriter(
-        store,
-        shard,
-        () => at(5),
-        () => undefined,
-      )
-        .flush()
+      await checkpointerOf(store, () => at(5))
+        .write()
         .forEach((checkpoint) => seen.push(checkpoint));
       expect(seen).to.deep.equal([at(5)]);
     });
@@ -201,10 +201,10 @@ describe('CheckpointWriter', () => {
     state.onEvent = () => {
       state.onEvent = () => undefined;
       state.current = at(6);
-      writer.flush().subscribe();
+      writer.write().subscribe();
     };
     const seen: string[] = [];
-    writer.flush().subscribe({ next: ({ sequenceNumber }) => seen.push(sequenceNumber), complete: () => seen.push('|') });
+    writer.write().subscribe({ next: ({ sequenceNumber }) => seen.push(sequenceNumber), complete: () => seen.push('|') });
     done.complete();
 
     expect(asked).to.deep.equal(['5', '6']);
@@ -213,18 +213,18 @@ describe('CheckpointWriter', () => {
 
   it('stays with what is new while a write never ends', () => {
     const { writer, asked, state } = writerOver([NEVER]);
-    writer.flush().subscribe();
+    writer.write().subscribe();
     state.current = at(6);
-    writer.flush().subscribe();
-    expect(writer.isDue).to.equal(true);
+    writer.write().subscribe();
+    expect(writer.isDue()).to.equal(true);
     expect(asked).to.deep.equal(['5']);
   });
 
   it('is not held up by an error that nobody takes', () => {
     const { writer, asked } = writerOver([throwError(() => 'refused'), of(1)]);
-    writer.flush().subscribe({ error: () => undefined });
-    writer.flush().subscribe();
+    writer.write().subscribe({ error: () => undefined });
+    writer.write().subscribe();
     expect(asked).to.deep.equal(['5', '5']);
-    expect(writer.isDue).to.equal(false);
+    expect(writer.isDue()).to.equal(false);
   });
 });

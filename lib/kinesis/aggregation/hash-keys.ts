@@ -1,0 +1,78 @@
+import { md5 } from 'js-md5';
+import { InvalidConfigError } from '../../values/errors.js';
+import { compareSequenceNumbers } from '../../values/position.js';
+import type { HashKeyRange } from '../../values/shard-id.js';
+
+/** A part of the key space in the two forms in which keys come: as text, and as the bytes of an MD5. */
+export interface HashKeyLimits extends HashKeyRange {
+  readonly startingBytes: readonly number[];
+  readonly endingBytes: readonly number[];
+}
+
+/**
+ * Makes a range ready for comparing; `undefined` for the whole key space, in which every partition key lies.
+ *
+ * @throws InvalidConfigError
+ */
+export function hashKeyLimits({ startingHashKey, endingHashKey }: HashKeyRange): HashKeyLimits | undefined {
+  for (const key of [startingHashKey, endingHashKey]) assertHashKey(key);
+  if (compareSequenceNumbers(startingHashKey, endingHashKey) > 0)
+    throw new InvalidConfigError(`hashKeyRange: expected a start up to the end, got ${startingHashKey} to ${endingHashKey}`);
+  const isWhole = Number(startingHashKey) === 0 && compareSequenceNumbers(endingHashKey, LARGEST_HASH_KEY) === 0;
+  if (isWhole) return undefined;
+  return { startingHashKey, endingHashKey, startingBytes: bytesOf(startingHashKey), endingBytes: bytesOf(endingHashKey) };
+}
+
+/** Whether the shard with these limits is the one for a partition key: by the MD5 of its UTF-8, unsigned. */
+export function holdsPartitionKey({ startingBytes, endingBytes }: HashKeyLimits, partitionKey: string): boolean {
+  const hash = md5.array(ENCODER.encode(partitionKey));
+  return compareBytes(hash, startingBytes) >= 0 && compareBytes(hash, endingBytes) <= 0;
+}
+
+/** Whether an explicit hash key, as {@link readHashKey} gives it, is one of the key space and of these limits. */
+export function holdsHashKey(limits: HashKeyLimits | undefined, hashKey: string): boolean {
+  const { startingHashKey, endingHashKey } = limits ?? KEY_SPACE;
+  if (hashKey.startsWith('-')) return false;
+  return compareSequenceNumbers(hashKey, startingHashKey) >= 0 && compareSequenceNumbers(hashKey, endingHashKey) <= 0;
+}
+
+/**
+ * An explicit hash key as a number in plain digits, with `-` before one below 0; `undefined` when it is none.
+ *
+ * @remarks Reads what Java's BigInteger, hence KCL, reads: a sign, leading zeros, the decimal digits of any script of Unicode's first plane.
+ */
+export function readHashKey(text: string): string | undefined {
+  if (PLAIN_NUMBER.test(text)) return text;
+  const digits = /^[+-]?(\p{Nd}+)$/u.exec(text)?.[1];
+  if (digits === undefined || SURROGATE.test(digits)) return undefined;
+  const plain = digits.replace(/[^0-9]/g, plainDigit);
+  return text.startsWith('-') && /[1-9]/.test(plain) ? `-${plain}` : plain;
+}
+
+const LARGEST_HASH_KEY = '340282366920938463463374607431768211455';
+const KEY_SPACE: HashKeyRange = { startingHashKey: '0', endingHashKey: LARGEST_HASH_KEY };
+const ENCODER = /* @__PURE__ */ new TextEncoder();
+const PLAIN_NUMBER = /^[0-9]+$/;
+const SURROGATE = /[\ud800-\udfff]/;
+
+/** Unicode's digits stand in runs of ten, which in the first plane begin at a code that ends in 0 or in 6. */
+function plainDigit(digit: string): string {
+  const code = digit.charCodeAt(0);
+  const row = code & ~0xf;
+  return String(code - (/\p{Nd}/u.test(String.fromCharCode(row)) ? row : row + 6));
+}
+
+function assertHashKey(key: unknown): void {
+  const valid = typeof key === 'string' && PLAIN_NUMBER.test(key) && compareSequenceNumbers(key, LARGEST_HASH_KEY) <= 0;
+  if (!valid) throw new InvalidConfigError(`hashKeyRange: expected decimal numbers from 0 to 2^128 - 1, got ${String(key).slice(0, 40)}`);
+}
+
+function bytesOf(hashKey: string): number[] {
+  const hex = BigInt(hashKey).toString(16).padStart(32, '0');
+  return Array.from({ length: 16 }, (_, i) => parseInt(hex.slice(2 * i, 2 * i + 2), 16));
+}
+
+function compareBytes(a: readonly number[], b: readonly number[]): number {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
+  return 0;
+}

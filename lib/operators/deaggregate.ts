@@ -1,0 +1,100 @@
+import { defer, EMPTY, mergeMap, type OperatorFunction } from 'rxjs';
+import { assertFunction, assertKnownFields } from '../internal/validate.js';
+import { OUT_OF_RANGE_POLICIES, type AggregateConfig } from '../kinesis/aggregation/config.js';
+import { hashKeyLimits } from '../kinesis/aggregation/hash-keys.js';
+import { keptRecords } from '../kinesis/aggregation/kept-records.js';
+import { beginsLikeAggregate } from '../kinesis/aggregation/open-aggregate.js';
+import { InvalidConfigError } from '../values/errors.js';
+import type { KinesisRecord } from '../values/record.js';
+import type { HashKeyRange } from '../values/shard-id.js';
+
+/** How {@link deaggregate} opens aggregates. */
+export interface DeaggregateConfig extends AggregateConfig {
+  /**
+   * The hash keys of the shard that the records come from: user records outside are not its own, see `outOfRange`.
+   * @defaultValue the whole key space, in which every partition key lies
+   */
+  readonly hashKeyRange?: HashKeyRange;
+}
+
+/**
+ * Makes the aggregates of the Kinesis Producer Library the user records in them, for records that come from elsewhere than this package's
+ * sources (which open aggregates themselves): from Lambda events, from Firehose.
+ *
+ * @remarks
+ * Emits the user records of an aggregate at once and in order, with the stream, shard, sequence number and arrival time of the outer record,
+ * and with their index in it as sub-sequence number; any other record as it is. Keeps the order, also of records that arrive while those of
+ * an aggregate are being handed on: they wait. Has no timer and makes no request. The `data` of user records are views of the
+ * aggregate's.
+ *
+ * Loses nothing that is well-formed unless a `hashKeyRange` is given: then an aggregate with user records outside it is dropped, as KCL
+ * does, or what `outOfRange` says. What begins like an aggregate and cannot be opened is emitted as it is. `report` is told of both.
+ *
+ * User records are new objects: do not put it between a source of this package and `withSequenceRanges`, which would no longer
+ * know them.
+ *
+ * Errors: those of the source, and what `report` throws.
+ *
+ * @throws InvalidConfigError when called with a config that cannot work.
+ *
+ * @example
+ * ```ts
+ * const fromLambda = (event: KinesisLambdaEvent): KinesisRecord[] =>
+ *   event.Records.map(({ kinesis: { sequenceNumber, partitionKey, data } }) => ({
+ *     streamName: 'flights',
+ *     shardId: 'shardId-000000000000',
+ *     sequenceNumber,
+ *     subSequenceNumber: 0,
+ *     partitionKey,
+ *     data: Uint8Array.from(atob(data), (char) => char.charCodeAt(0)),
+ *   }));
+ * interface KinesisLambdaEvent {
+ *   Records: { kinesis: { sequenceNumber: string; partitionKey: string; data: string } }[];
+ * }
+ *
+ * const handler = (event: KinesisLambdaEvent) => lastValueFrom(from(fromLambda(event)).pipe(deaggregate(), toArray()));
+ * ```
+ */
+export function deaggregate(config: DeaggregateConfig = {}): OperatorFunction<KinesisRecord, KinesisRecord> {
+  assertConfig(config);
+  return (source) =>
+    defer(() => {
+      let waiting: KinesisRecord[] = [];
+      let isEmitting = false;
+
+      const emitWaiting = function* (): Generator<KinesisRecord, void> {
+        isEmitting = true;
+        while (waiting.length > 0) {
+          const batch = waiting;
+          waiting = [];
+          for (const record of batch) yield* userRecordsOf(record, config);
+        }
+        isEmitting = false;
+      };
+
+      return source.pipe(
+        mergeMap((record) => {
+          waiting.push(record);
+          return isEmitting ? EMPTY : emitWaiting();
+        }),
+      );
+    });
+}
+
+function userRecordsOf(record: KinesisRecord, { hashKeyRange, ...config }: DeaggregateConfig): readonly KinesisRecord[] {
+  const users = beginsLikeAggregate(record.data) ? keptRecords(record.sequenceNumber, record.data, hashKeyRange, config) : undefined;
+  if (!users) return [record];
+  return users.map(({ index, partitionKey, data, explicitHashKey }) => {
+    const user = { ...record, subSequenceNumber: index, partitionKey, data };
+    return explicitHashKey === undefined ? user : { ...user, explicitHashKey };
+  });
+}
+
+function assertConfig(config: DeaggregateConfig): void {
+  assertKnownFields(config, { hashKeyRange: true, outOfRange: true, report: true });
+  const { hashKeyRange, outOfRange, report } = config;
+  if (hashKeyRange !== undefined) hashKeyLimits(hashKeyRange);
+  if (outOfRange !== undefined && !OUT_OF_RANGE_POLICIES.includes(outOfRange))
+    throw new InvalidConfigError(`outOfRange: expected one of ${OUT_OF_RANGE_POLICIES.join(', ')}, got ${String(outOfRange)}`);
+  if (report !== undefined) assertFunction('report', report);
+}

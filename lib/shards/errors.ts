@@ -1,0 +1,60 @@
+import { guardFor, RxKinesisError } from '../values/errors.js';
+
+/** What of a shard was not done when `stop` ran out of time. */
+export interface OpenWork {
+  readonly shardId: string;
+  /** Blocks that are not settled. */
+  readonly blocks: number;
+  /** Records that are delivered and not settled. */
+  readonly records: number;
+  /** Whether a checkpoint is still to be written. */
+  readonly isDue: boolean;
+}
+
+/**
+ * `stop` fired and not everything was drained, written and released within `stopTimeoutMs`. What is open is read again after a restart.
+ * Not retriable.
+ */
+export class StopTimeoutError extends RxKinesisError {
+  readonly code = 'STOP_TIMEOUT';
+  readonly retriable = false;
+  readonly streamName: string;
+  readonly timeoutMs: number;
+  /** The shards that are still open. */
+  readonly open: readonly OpenWork[];
+
+  constructor(streamName: string, timeoutMs: number, open: readonly OpenWork[]) {
+    super(`${streamName}: not stopped within ${timeoutMs} ms, still open: ${open.map(openToString).join('; ')}`);
+    this.streamName = streamName;
+    this.timeoutMs = timeoutMs;
+    this.open = open;
+  }
+}
+
+/** Whether `error` is a {@link StopTimeoutError}. */
+export const isStopTimeout = /* @__PURE__ */ guardFor<StopTimeoutError>('STOP_TIMEOUT');
+
+function openToString({ shardId, blocks, records, isDue }: OpenWork): string {
+  return `${shardId} with ${blocks} blocks (${records} records) unsettled${isDue ? ', and a checkpoint to write' : ''}`;
+}
+
+/**
+ * While the stream was read, it was deleted and made again: its shards are others under the same names, and checkpoints of the former ones
+ * mean nothing for them. Delete the entries of the store, then start again. Not retriable.
+ */
+export class StreamRecreatedError extends RxKinesisError {
+  readonly code = 'STREAM_RECREATED';
+  readonly retriable = false;
+  readonly streamName: string;
+  /** The first shard that was seen to begin elsewhere than before. */
+  readonly shardId: string;
+
+  constructor(streamName: string, shardId: string) {
+    super(`${streamName}/${shardId}: the stream was deleted and made again; delete its checkpoints, then start again`);
+    this.streamName = streamName;
+    this.shardId = shardId;
+  }
+}
+
+/** Whether `error` is a {@link StreamRecreatedError}. */
+export const isStreamRecreated = /* @__PURE__ */ guardFor<StreamRecreatedError>('STREAM_RECREATED');

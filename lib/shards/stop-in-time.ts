@@ -1,0 +1,52 @@
+import { defer, map, merge, Subject, switchMap, takeUntil, tap, type Observable } from 'rxjs';
+import { delayOf } from '../internal/delay.js';
+import type { ResolvedShardConfig } from './config.js';
+import { StopTimeoutError } from './errors.js';
+import type { ShardLifecycle } from './shard-lifecycle.js';
+
+/** What {@link stopInTime} watches. */
+export interface StopInTimeOptions {
+  readonly config: ResolvedShardConfig;
+  /** Emits, once, when shards are to complete; replays to late subscribers. */
+  readonly stop$: Observable<unknown>;
+  /** The shards that are not released yet. */
+  readonly live: () => Iterable<ShardLifecycle>;
+}
+
+/**
+ * Passes on `released$`, which completes when all shards are released. After `stop` it tells what is open, and errors with a
+ * `StopTimeoutError` when something still is after `stopTimeoutMs`.
+ */
+export function stopInTime<T>(released$: Observable<T>, { config, stop$, live }: StopInTimeOptions): Observable<T> {
+  const { stream, stopTimeoutMs, scheduler, notify } = config;
+  const { streamName } = stream;
+  return defer(() => {
+    const done$ = new Subject<void>();
+    let stoppingSinceMs: number | undefined;
+
+    const noteStopping = (): void => {
+      const open = [...live()];
+      const records = open.reduce((sum, life) => sum + life.openWork.records, 0);
+      const bytes = open.reduce((sum, life) => sum + life.openBytes, 0);
+      stoppingSinceMs = scheduler.now();
+      notify({ type: 'stopping', streamName, shards: open.length, records, bytes });
+    };
+    const noteStopped = (): void => {
+      done$.next();
+      if (stoppingSinceMs !== undefined) notify({ type: 'stopped', streamName, tookMs: scheduler.now() - stoppingSinceMs });
+    };
+    const failLate = (): never => {
+      const open = [...live()].map((life) => life.openWork);
+      const error = new StopTimeoutError(streamName, stopTimeoutMs, open);
+      notify({ type: 'stopTimedOut', streamName, error });
+      throw error;
+    };
+    const deadline$ = stop$.pipe(
+      tap(noteStopping),
+      switchMap(() => delayOf(stopTimeoutMs, scheduler)),
+      map(failLate),
+      takeUntil(done$),
+    );
+    return merge(deadline$, released$.pipe(tap({ complete: noteStopped })));
+  });
+}

@@ -1,0 +1,45 @@
+import { expect } from 'chai';
+import { EMPTY, NEVER, of, take, throwError, type Observable, type SchedulerLike } from 'rxjs';
+import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import { BlockUnavailableError } from '../../lib/kinesis/errors.js';
+import { recoverFrom } from '../../lib/operators/recoverFrom.js';
+import { block, record } from '../../lib/testing/index.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
+import type { Block } from '../../lib/values/block.js';
+import type { KinesisRecord } from '../../lib/values/record.js';
+
+const lost = block(1, 2, 3);
+
+/** What becomes of a lost block when the user's own `read` gives this: its records, or the code of the error. */
+function outcome(given$: Observable<KinesisRecord>, scheduler: SchedulerLike, flush: () => void): string | undefined {
+  const failing$: Observable<Block> = throwError(() => new BlockUnavailableError(lost.ranges));
+  const config = { read: () => given$, retryTimeoutMs: 10, maxRecoveries: 1, scheduler };
+  let result: string | undefined;
+  failing$.pipe(recoverFrom(memoryCheckpoints(), config), take(1)).subscribe({
+    next: ({ records }) => (result = records.map(({ sequenceNumber }) => sequenceNumber).join()),
+    error: (error: unknown) => (result = (error as { readonly code: string }).code),
+  });
+  flush();
+  return result;
+}
+
+describe('recoverFrom, re-reading with the option read,', () => {
+  const records = (...numbers: readonly number[]) => of(...numbers.map((n) => record(n)));
+  const cases: Record<string, readonly [Observable<KinesisRecord>, string]> = {
+    'takes exactly the records of the block': [records(1, 2, 3), '1,2,3'],
+    'drops what is around them': [records(0, 1, 2, 3, 4), '1,2,3'],
+    'refuses a read that ends too early': [records(1, 2), 'RANGE_INCOMPLETE'],
+    'refuses a read of nothing': [EMPTY, 'RANGE_EXPIRED'],
+    'refuses a read with a hole': [records(1, 3), 'RANGE_INCOMPLETE'],
+    'refuses a read that begins too late': [records(2, 3), 'RANGE_EXPIRED'],
+    'gives up on one that hangs': [NEVER, 'RECOVERY_TIMEOUT'],
+  };
+  for (const [name, [given$, expected]] of Object.entries(cases)) {
+    it(
+      name,
+      marbles(({ scheduler, flush }) => {
+        expect(outcome(given$, scheduler, flush)).to.equal(expected);
+      }),
+    );
+  }
+});
