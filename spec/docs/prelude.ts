@@ -28,6 +28,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   ClassicLevel: 'classic-level',
   DynamoDBClient: '@aws-sdk/client-dynamodb',
   KinesisClient: '@aws-sdk/client-kinesis',
+  NodeHttpHandler: '@smithy/node-http-handler',
 };
 
 /** What is known of the names that fences use. */

@@ -60,6 +60,6 @@ function ignore(): void {
 }
 
 /** An error that the SDK knows for one of the connection, and tries again. */
-function cutOff(): WireError {
+export function cutOff(): WireError {
   return Object.assign(new WireError('the connection was closed within an answer'), { code: 'ECONNRESET' });
 }

@@ -1,7 +1,7 @@
 import { TextReader } from './bytes.js';
 import { decodeCborPage } from './cbor-page.js';
 import { encodeCborMap } from './cbor-writer.js';
-import { collectChunks } from './collect.js';
+import { collectChunks, cutOff } from './collect.js';
 import { decodeJsonPage } from './json-page.js';
 import type { PageRoom } from './page-body.js';
 import { PagePayloads, type PayloadPlacement } from './page-payloads.js';
@@ -111,6 +111,7 @@ export class WireCall {
     const { statusCode, headers, body } = response;
     const format = formatOf(headerOf(headers, 'content-type'));
     const chunks = await collectChunks(body, this.#context.config.streamCollector);
+    if (isShort(chunks, headers)) throw cutOff();
     this.#answer = { statusCode, format, isUnderstood: false };
     if (statusCode < 300) {
       this.#page = this.#decode(chunks, format, response);
@@ -136,4 +137,12 @@ export class WireCall {
       throw Object.assign(error as Error, { $metadata });
     }
   }
+}
+
+/** Whether a body has fewer bytes than its header says: an HTTP/2 stream whose session breaks may end as if all had come. */
+function isShort(chunks: readonly Uint8Array[], headers: SdkResponse['headers']): boolean {
+  // The length is that of the encoded body, which fetch decodes.
+  if (headerOf(headers, 'content-encoding') !== undefined) return false;
+  const length = Number(headerOf(headers, 'content-length') ?? 0);
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0) < length;
 }

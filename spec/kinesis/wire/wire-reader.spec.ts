@@ -219,6 +219,18 @@ for (const { version, sdk } of installedSdks) {
       expect(formats(answered), 'which says nothing of CBOR').to.deep.equal(['cbor']);
     });
 
+    it('gives an answer that is shorter than it says as a fault of the connection, though it seems to end', async () => {
+      const body = cborOf(page);
+      const short = (headers: Answer['headers']) => answering(() => ({ type: CBOR, body: body.subarray(0, 60), headers }));
+      const answered = short({ 'Content-Length': String(body.length) });
+      expect(await rejection(read(answered))).to.include({ code: 'ECONNRESET' });
+      expect(formats(answered)).to.deep.equal(['cbor']);
+
+      // Of a compressed body the length says nothing.
+      const compressed = answering(() => ({ ...inCbor, headers: { 'content-length': '999999', 'content-encoding': 'gzip' } }));
+      expect(await read(compressed)).to.deep.include(page);
+    });
+
     it('aborts the call that is unsubscribed', async () => {
       let signal: AbortSignal | undefined;
       const requestHandler = {
