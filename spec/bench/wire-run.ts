@@ -7,7 +7,7 @@ import type { WireConfig } from '../../lib/kinesis/wire/wire-config.js';
 import type { RunResult } from './run.js';
 
 /** What reads the pages of a run. */
-export type WireSubject = 'cbor' | 'cbor, copies' | 'cbor, views' | 'json' | 'sdk' | 'sdk, logger: {}';
+export type WireSubject = 'cbor' | 'cbor-copies' | 'cbor-views' | 'json' | 'sdk' | 'sdk-logger-off';
 
 /** One run, in a process of its own. */
 export interface WireRunOrder {
@@ -19,8 +19,8 @@ export interface WireRunOrder {
 
 const CONFIGS: Readonly<Partial<Record<WireSubject, WireConfig>>> = {
   cbor: { wire: 'cbor' },
-  'cbor, views': { wire: 'cbor', payloads: 'views' },
-  'cbor, copies': { wire: 'cbor', payloads: 'copies' },
+  'cbor-views': { wire: 'cbor', payloads: 'views' },
+  'cbor-copies': { wire: 'cbor', payloads: 'copies' },
   json: { wire: 'json' },
 };
 
@@ -30,7 +30,7 @@ const client = new KinesisClient({
   region: 'eu-central-1',
   credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
   requestHandler: new NodeHttpHandler(),
-  ...(order.subject === 'sdk, logger: {}' && { logger: {} as never }),
+  ...(order.subject === 'sdk-logger-off' && { logger: {} as never }),
 });
 const getRecords = getRecordsOf(order.subject);
 /** What the work makes of each record, so that no field goes unread. */
