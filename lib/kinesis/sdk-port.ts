@@ -46,19 +46,14 @@ function isPort(client: KinesisClientLike | KinesisPort): client is KinesisPort 
 /** Makes a port of a client, with the commands of its version of the SDK. */
 export function sdkPort(client: KinesisClientLike, config: SdkPortConfig, sdk: SdkCommands): KinesisPort {
   const send = <R>(command: object): Observable<R> => fromAbortable((abortSignal) => client.send(command, { abortSignal }) as Promise<R>);
-  const getRecords = getRecordsOf(client, config, sdk, send);
-  // `null` is what some emulators send where the service leaves a field out.
+  // As it was answered: what is missing is for whoever reads it to see.
   return {
-    listShards: (request) =>
-      send<ListShardsPage>(new sdk.ListShardsCommand(request)).pipe(
-        map((page) => ({ ...page, Shards: page.Shards ?? [], NextToken: page.NextToken ?? undefined })),
-      ),
+    listShards: (request) => send<ListShardsPage>(new sdk.ListShardsCommand(request)),
     getShardIterator: (request) =>
-      send<{ readonly ShardIterator: string }>(new sdk.GetShardIteratorCommand(request)).pipe(map((response) => response.ShardIterator)),
-    getRecords: (request) =>
-      getRecords(request).pipe(
-        map((page) => ({ ...page, Records: page.Records ?? [], NextShardIterator: page.NextShardIterator ?? undefined })),
+      send<{ readonly ShardIterator: string } | undefined>(new sdk.GetShardIteratorCommand(request)).pipe(
+        map((response) => response?.ShardIterator as string),
       ),
+    getRecords: getRecordsOf(client, config, sdk, send),
   };
 }
 

@@ -32,6 +32,7 @@ export class Ledger {
   #watermark: Position | undefined;
   #hasEnded = false;
   #isTracked = false;
+  #hasSettled = false;
 
   /** @param changed - called after anything settles or is claimed, so that a paused reader can look again. */
   constructor(changed: () => void = () => undefined) {
@@ -53,19 +54,27 @@ export class Ledger {
     return this.#deliveries.claimed;
   }
 
-  /** Records that are delivered and neither settled nor known to be dropped: what the credit counts. */
+  /**
+   * Records after the watermark that are delivered and not known to be dropped: what the credit counts, and what a crash repeats. Those that
+   * are settled behind an open block count too.
+   */
   get outstandingRecords(): number {
-    return this.#entries.openRecords + this.#deliveries.waitingRecords;
+    return this.#entries.heldRecords + this.#deliveries.waitingRecords;
   }
 
   /** The payload bytes of {@link outstandingRecords}. */
   get outstandingBytes(): number {
-    return this.#entries.openBytes + this.#deliveries.waitingBytes;
+    return this.#entries.heldBytes + this.#deliveries.waitingBytes;
   }
 
   /** Whether a block has ever been made of the shard's records. */
   get isTracked(): boolean {
     return this.#isTracked;
+  }
+
+  /** Whether a block has ever been settled: somebody does. */
+  get hasSettled(): boolean {
+    return this.#hasSettled;
   }
 
   /** Whether a block is being worked on. */
@@ -148,6 +157,7 @@ export class Ledger {
   /** Settles an entry, in any order; settling it again, or after it was dropped, does nothing. */
   settle(entry: LedgerEntry): void {
     if (entry.state !== 'open') return;
+    this.#hasSettled = true;
     this.#entries.close(entry, 'settled');
     this.#advance();
     this.#changed();

@@ -2,6 +2,7 @@ import {
   catchError,
   defer,
   EMPTY,
+  filter,
   finalize,
   from,
   ignoreElements,
@@ -31,10 +32,13 @@ import { shardReadError } from '../kinesis/shardReadError.js';
 import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
 import { StreamRecreatedError } from '../shards/errors.js';
 import type { Shard } from '../shards/shard.js';
+import { readStored } from '../shards/open-shard.js';
 import { ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
 import { ShardLease } from '../shards/shard-lease.js';
 import { ShardLifecycle, type ShardLifecycleOptions } from '../shards/shard-lifecycle.js';
 import { stopInTime } from '../shards/stop-in-time.js';
+import { isUnreachable } from '../values/errors.js';
+import { AT_TIMESTAMP, type InitialPosition } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 
 /** How {@link kinesisStream} reads a stream. */
@@ -111,9 +115,26 @@ class StreamReading {
       mergeMap((ready) => this.#lifeOf(ready)),
       tap({ complete: () => released$.next() }),
     );
-    const stopped$ = stopInTime(shards$, { config: this.#config, stop$: this.#stop$, live: () => this.#live });
+    // Asked once beside the shards, so that a store that cannot be reached is told before anybody subscribes a shard.
+    const asked$ = this.#changed$.pipe(
+      take(1),
+      mergeMap(() => this.#askStore()),
+      takeUntil(released$),
+    );
+    const stopped$ = stopInTime(shards$, { config: this.#config, stop$: this.#stop$, live: () => this.#live, hasDeadline: () => true });
     // The notifier first: one that emits at once means that nothing is read. What is held is renewed until all is released.
-    return merge(stopping$.pipe(ignoreElements()), this.#leases().pipe(takeUntil(released$)), stopped$);
+    return merge(stopping$.pipe(ignoreElements()), this.#leases().pipe(takeUntil(released$)), asked$, stopped$);
+  }
+
+  /** Errors when the store cannot be reached because of the set-up; other faults are left to those that use it. */
+  #askStore(): Observable<never> {
+    const [first] = this.#graph.unfinished();
+    if (!first) return EMPTY;
+    return readStored(this.#identityOf(first.shard), this.#config).pipe(
+      ignoreElements(),
+      catchError((error: unknown) => (isUnreachable(error) ? throwError(() => error) : EMPTY)),
+      takeUntil(this.#stop$),
+    );
   }
 
   #stop(value: unknown): void {
@@ -132,7 +153,8 @@ class StreamReading {
     // Through the scheduler, so that a long line of shards that are done already does not grow the stack.
     const woken$ = this.#wake$.pipe(observeOn(scheduler));
     const mayTake = isLeasing(store) ? (shardId: string) => this.#granted.get(shardId)?.isLost === false : undefined;
-    return merge(listed$, woken$).pipe(
+    // The wakes first: with a port and a store that answer at once a shard may be done within the listing.
+    return merge(woken$, listed$).pipe(
       // No more shards begin; those that have end by themselves, when their work is drained.
       // eslint-disable-next-line rxjs-x/no-unsafe-takeuntil
       takeUntil(this.#stop$),
@@ -178,14 +200,27 @@ class StreamReading {
       map(() => this.#graph.unfinished().map(({ shard, isReady }) => ({ ...this.#identityOf(shard), closed: shard.closed, isReady }))),
       takeUntil(this.#stop$),
     );
-    return store.leases(shards$).pipe(
-      tap((news) => {
+    return store.leases(shards$, initialPosition(this.#config.startFrom)).pipe(
+      mergeMap((news) => {
         if (news.type === 'ended') this.#endedElsewhere(news.shardId);
-        else this.#granted.set(news.shardId, new ShardLease(news.lease, store));
+        const given$ = news.type === 'granted' ? this.#grant(news.shardId, new ShardLease(news.lease, store)) : EMPTY;
         this.#wake();
+        return given$;
       }),
-      ignoreElements(),
       finalize(() => this.#releaseUnused()),
+    );
+  }
+
+  /** Keeps the lease for when the shard may be read. One that another worker asks for before that is handed over. */
+  #grant(shardId: string, lease: ShardLease): Observable<never> {
+    this.#granted.set(shardId, lease);
+    return lease.asked$.pipe(
+      filter(() => this.#granted.get(shardId) === lease),
+      mergeMap(() => {
+        this.#granted.delete(shardId);
+        const { streamName } = this.#config.stream;
+        return lease.release({ streamName, shardId, parentShardIds: [] }, this.#config);
+      }),
     );
   }
 
@@ -213,7 +248,8 @@ class StreamReading {
       firstSeenMs: this.#firstSeenMs,
       ...(lease && { lease }),
       insistsOnEnd: true,
-      stop$: this.#stop$,
+      // A shard that another worker asks for is drained, checkpointed and released, as at a stop.
+      stop$: lease ? merge(this.#stop$, lease.asked$) : this.#stop$,
       announce: (children) => this.#announce(children),
       released: (_, outcome) => {
         if (outcome) this.#graph.finish(shardId, outcome);
@@ -241,6 +277,11 @@ class StreamReading {
     const areKnown = this.#graph.announce(children.map(graphChild));
     if (!areKnown || children.length === 0) this.#relist$.next();
   }
+}
+
+/** What the row of a shard says that has neither a row nor a parent in view. */
+function initialPosition(startFrom: ResolvedShardConfig['startFrom']): InitialPosition {
+  return startFrom instanceof Date ? AT_TIMESTAMP : startFrom;
 }
 
 /** A listed shard, for the graph. */

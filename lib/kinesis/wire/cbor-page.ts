@@ -9,11 +9,11 @@ const RECORD = /* @__PURE__ */ keysOf('SequenceNumber', 'ApproximateArrivalTimes
 /** Reads a page of GetRecords from CBOR. @throws WireError when it is cut off or is no page */
 export function decodeCborPage(bytes: Uint8Array, payloads: PagePayloads): WirePage {
   const reader = new CborReader(bytes);
-  let Records: readonly WireRecord[] = [];
+  let Records: readonly WireRecord[] | undefined;
   let NextShardIterator: string | undefined;
   let MillisBehindLatest: number | undefined;
   let ChildShards: readonly PortChildShard[] | undefined;
-  for (let left = reader.map(); reader.more(left); left--) {
+  for (let left = reader.map() ?? 0; reader.more(left); left--) {
     switch (reader.key(PAGE)) {
       case 0:
         Records = readRecords(reader, payloads);
@@ -34,9 +34,11 @@ export function decodeCborPage(bytes: Uint8Array, payloads: PagePayloads): WireP
   return wirePage(Records, NextShardIterator, MillisBehindLatest, ChildShards);
 }
 
-function readRecords(reader: CborReader, payloads: PagePayloads): WireRecord[] {
+function readRecords(reader: CborReader, payloads: PagePayloads): WireRecord[] | undefined {
+  const count = reader.array();
+  if (count === undefined) return undefined;
   const records: WireRecord[] = [];
-  for (let left = reader.array(); reader.more(left); left--) records.push(readRecord(reader, payloads));
+  for (let left = count; reader.more(left); left--) records.push(readRecord(reader, payloads));
   return records;
 }
 
@@ -46,7 +48,7 @@ function readRecord(reader: CborReader, payloads: PagePayloads): WireRecord {
   let data: Uint8Array | undefined;
   let time: number | undefined;
   let encryptionType: string | undefined;
-  for (let left = reader.map(); reader.more(left); left--) {
+  for (let left = reader.map() ?? 0; reader.more(left); left--) {
     switch (reader.key(RECORD)) {
       case 0:
         sequenceNumber = reader.ascii();

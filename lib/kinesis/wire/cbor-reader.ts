@@ -44,13 +44,13 @@ export class CborReader {
     this.#text = new TextReader(bytes);
   }
 
-  /** Enters a map. Gives how many pairs it has: -1 when only a break will tell, 0 for `null`. */
-  map(): number {
+  /** Enters a map. Gives how many pairs it has: -1 when only a break will tell. */
+  map(): number | undefined {
     return this.#enter(MAP);
   }
 
   /** Enters an array. Gives how many items it has, as {@link map} does. */
-  array(): number {
+  array(): number | undefined {
     return this.#enter(ARRAY);
   }
 
@@ -126,11 +126,9 @@ export class CborReader {
     }
   }
 
-  #enter(expected: number): number {
+  #enter(expected: number): number | undefined {
     const type = this.#cursor.head();
-    if (type === expected) return this.#count();
-    this.#nothing(type);
-    return 0;
+    return type === expected ? this.#count() : this.#nothing(type);
   }
 
   #count(): number {

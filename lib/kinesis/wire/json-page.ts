@@ -22,8 +22,8 @@ function parse(json: string): unknown {
   }
 }
 
-function recordsOf(records: unknown, payloads: PagePayloads): WireRecord[] {
-  if (records === undefined || records === null) return [];
+function recordsOf(records: unknown, payloads: PagePayloads): WireRecord[] | undefined {
+  if (records === undefined || records === null) return undefined;
   if (!Array.isArray(records)) throw new WireError('records that are no array');
   return records.map((record: unknown) => recordOf(fieldsOf(record), payloads));
 }

@@ -6,20 +6,20 @@ export interface WireRecord extends PortRecord {
   readonly EncryptionType?: string;
 }
 
-/** A page as the SDK gives it, but for `$metadata`. */
-export interface WirePage extends GetRecordsPage {
-  readonly Records: readonly WireRecord[];
+/** A page as the SDK gives it, but for `$metadata`: what is missing is for whoever reads it to see. */
+export interface WirePage extends Omit<GetRecordsPage, 'Records'> {
+  readonly Records?: readonly WireRecord[];
 }
 
 /** Makes a page. What the answer leaves out, and what it has `null` for, is left out. */
 export function wirePage(
-  Records: readonly WireRecord[],
+  Records: readonly WireRecord[] | undefined,
   NextShardIterator: string | undefined,
   MillisBehindLatest: number | undefined,
   ChildShards: readonly PortChildShard[] | undefined,
 ): WirePage {
   return {
-    Records,
+    ...(Records && { Records }),
     ...(NextShardIterator !== undefined && { NextShardIterator }),
     ...(MillisBehindLatest !== undefined && { MillisBehindLatest }),
     ...(ChildShards && { ChildShards }),

@@ -20,7 +20,7 @@ function read(
   const bytes = cborOf({ Records }, style);
   const cuts = chunkBytes === Infinity ? [] : Array.from({ length: Math.ceil(bytes.length / chunkBytes) }, (_, i) => i * chunkBytes);
   const body = new PageRoom().join(chunksOf(bytes, cuts), placement === 'views');
-  const records = decodeCborPage(body.bytes, new PagePayloads(body, placement)).Records;
+  const records = decodeCborPage(body.bytes, new PagePayloads(body, placement)).Records!;
   expect(records.map(({ Data }) => Data)).to.deep.equal(Records.map(({ Data }) => Data));
   return records;
 }
@@ -65,7 +65,7 @@ describe('payloads', () => {
   it('in slabs lie in the chunks that came, where those are small', () => {
     const chunks = chunksOf(cborOf({ Records: [{ SequenceNumber: '1', Data: fill(100, 1), PartitionKey: 'k' }] }), []);
     const body = new PageRoom().join(chunks, false);
-    const [record] = decodeCborPage(body.bytes, new PagePayloads(body, 'slabs')).Records;
+    const [record] = decodeCborPage(body.bytes, new PagePayloads(body, 'slabs')).Records!;
     expect(record!.Data.buffer).to.equal(chunks[0]!.buffer);
   });
 
@@ -80,7 +80,7 @@ describe('payloads', () => {
       const decode = (i: number): readonly WireRecord[] => {
         const bytes = cborOf({ Records: small.map((length) => ({ SequenceNumber: '1', Data: fill(length, i), PartitionKey: 'k' })) });
         const body = room.join(chunksOf(bytes, [100, 70_000, 200_000]), placement === 'views');
-        return decodeCborPage(body.bytes, new PagePayloads(body, placement)).Records;
+        return decodeCborPage(body.bytes, new PagePayloads(body, placement)).Records!;
       };
       const first = decode(1);
       decode(2);

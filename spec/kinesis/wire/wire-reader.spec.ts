@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Subscription } from 'rxjs';
 import { firstValueFrom } from 'rxjs';
 import type { KinesisClientConfig } from '@aws-sdk/client-kinesis';
+import { rawErrorOf } from '../../../lib/internal/aws-fault.js';
 import { classify } from '../../../lib/kinesis/classify.js';
 import { sdkPort, type SdkPortConfig } from '../../../lib/kinesis/sdk-port.js';
 import type { KinesisEvent } from '../../../lib/monitoring/events.js';
@@ -186,8 +187,8 @@ for (const { version, sdk } of installedSdks) {
     for (const name of ['ExpiredIteratorException', 'com.amazonaws.kinesis#ExpiredIteratorException']) {
       it(`gives the SDK's own errors: ${name}`, async () => {
         const answered = answering(({ format }) => (format === 'cbor' ? cborError(name) : jsonError(name)));
-        const error = (await rejection(read(answered))) as Error;
-        const plain = (await rejection(read(answered, { wire: 'sdk' }))) as Error;
+        const error = rawErrorOf(await rejection(read(answered))) as Error;
+        const plain = rawErrorOf(await rejection(read(answered, { wire: 'sdk' }))) as Error;
         expect(error).to.be.instanceOf(sdk.ExpiredIteratorException);
         expect(error.constructor).to.equal(plain.constructor);
         for (const field of ['name', 'message', '$fault'] as const) expect(error).to.have.property(field, plain[field as 'name']);
