@@ -67,7 +67,9 @@ export interface KinesisStreamConfig extends ShardReadingConfig {
  *
  * @example
  * ```ts
- * kinesisStream({ client: new KinesisClient({}), streamName: 'flights', startFrom: 'TRIM_HORIZON', store, stop })
+ * const client = new KinesisClient({ requestHandler: new NodeHttpHandler() });
+ *
+ * kinesisStream({ client, streamName: 'flights', startFrom: 'TRIM_HORIZON', store, stop })
  *   .pipe(mergeShards((shard) => shard.pipe(bufferTime(200), withSequenceRanges(), concatMap(work), checkpointEvery(30_000))))
  *   .subscribe();
  * ```

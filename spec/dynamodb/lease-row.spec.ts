@@ -10,8 +10,7 @@ describe('A row of the lease table', () => {
     const lease = { leaseKey: 'shard', leaseCounter: 3, checkpoint, parentShardIds: [], shardStart: '5' };
     expect(newRow(lease)).to.deep.include({ shardStart: { S: '5' } });
     expect(readRow(newRow(lease), 'here')).to.include({ shardStart: '5' });
-    const { shardStart: _, ...ofKcl } = newRow(lease);
-    expect(readRow(ofKcl, 'here')).not.to.have.property('shardStart');
+    expect(readRow(newRow({ ...lease, shardStart: undefined }), 'here')).not.to.have.property('shardStart');
   });
 
   it('says so with each checkpoint, and otherwise leaves the attribute alone', () => {
