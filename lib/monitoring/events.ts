@@ -1,9 +1,15 @@
 import type { Position } from '../values/position.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
 
-/** Which shard an event is about. */
-export interface ShardEvent {
+/** What every event says. */
+export interface StreamEvent {
+  /** When it happened, in ms by the clock of `scheduler`. */
+  readonly at: number;
   readonly streamName: string;
+}
+
+/** Which shard an event is about. */
+export interface ShardEvent extends StreamEvent {
   readonly shardId: string;
 }
 
@@ -36,6 +42,7 @@ export interface ReadRetryEvent extends ShardEvent {
   readonly reason: 'throttling' | 'transient' | 'iterator';
   /** 1 for the first retry. */
   readonly attempt: number;
+  /** How long it waits before that, in ms. */
   readonly delayMs: number;
   readonly error: unknown;
 }
@@ -47,22 +54,21 @@ export interface StoreRetryEvent extends ShardEvent {
   readonly reason: 'throttling' | 'transient' | 'iterator';
   /** 1 for the first retry. */
   readonly attempt: number;
+  /** How long it waits before that, in ms. */
   readonly delayMs: number;
   readonly error: unknown;
 }
 
 /** The list of shards was read; `added` are those not seen before. */
-export interface ShardsDiscoveredEvent {
+export interface ShardsDiscoveredEvent extends StreamEvent {
   readonly type: 'shardsDiscovered';
-  readonly streamName: string;
   readonly added: readonly string[];
   readonly total: number;
 }
 
 /** The list of shards could not be read; the next discovery tries again. */
-export interface DiscoveryFailedEvent {
+export interface DiscoveryFailedEvent extends StreamEvent {
   readonly type: 'discoveryFailed';
-  readonly streamName: string;
   readonly error: unknown;
 }
 
@@ -87,9 +93,8 @@ export interface ShardReleasedEvent extends ShardEvent {
 }
 
 /** `stop` has fired: shards complete, pipelines drain. */
-export interface StoppingEvent {
+export interface StoppingEvent extends StreamEvent {
   readonly type: 'stopping';
-  readonly streamName: string;
   /** The shards that are being read. */
   readonly shards: number;
   /** Their records that are delivered and not settled. */
@@ -99,17 +104,15 @@ export interface StoppingEvent {
 }
 
 /** After `stop`, everything is drained, written and released. */
-export interface StoppedEvent {
+export interface StoppedEvent extends StreamEvent {
   readonly type: 'stopped';
-  readonly streamName: string;
   /** How long that took, in ms. */
   readonly tookMs: number;
 }
 
 /** After `stop`, not everything was drained, written and released in time. */
-export interface StopTimedOutEvent {
+export interface StopTimedOutEvent extends StreamEvent {
   readonly type: 'stopTimedOut';
-  readonly streamName: string;
   /** A `StopTimeoutError`, which names what is open. */
   readonly error: unknown;
 }
@@ -123,9 +126,53 @@ export interface ShardFailedEvent extends ShardEvent {
 /** A shard's pipeline failed and starts again. */
 export interface ShardRestartedEvent extends ShardEvent {
   readonly type: 'shardRestarted';
+  /** How many errors there were within `restart.resetAfterMs`, this one among them. */
   readonly attempt: number;
+  /** How long it waits before that, in ms. */
   readonly delayMs: number;
   readonly error: unknown;
+}
+
+/**
+ * A shard's pipeline completed before the shard's end and without `stop` (`take`, `catchError(() => EMPTY)`): the shard is released and is not
+ * read again in this subscription, nor are its children.
+ */
+export interface PipelineCompletedEvent extends ShardEvent {
+  readonly type: 'pipelineCompleted';
+  /** Records that are delivered and not settled. */
+  readonly records: number;
+}
+
+/** What is said of a lease. */
+export interface LeaseEvent extends ShardEvent {
+  /** Grows with every tenure of the shard. */
+  readonly fencingToken: string;
+}
+
+/** This worker holds the shard's lease now. */
+export interface LeaseGrantedEvent extends LeaseEvent {
+  readonly type: 'leaseGranted';
+}
+
+/** Another worker has taken the shard's lease. */
+export interface LeaseLostEvent extends LeaseEvent {
+  readonly type: 'leaseLost';
+}
+
+/** This worker has given up the shard's lease: another may take it at once. */
+export interface LeaseReleasedEvent extends LeaseEvent {
+  readonly type: 'leaseReleased';
+}
+
+/** A block has come to `checkpointEvery`: its part of this shard is settled. */
+export interface BlockSettledEvent extends ShardEvent {
+  readonly type: 'blockSettled';
+  /** Its records of this shard. */
+  readonly records: number;
+  /** Their payload bytes. */
+  readonly bytes: number;
+  /** How long ago Kinesis took the last of them, in ms; absent where Kinesis did not say when. */
+  readonly lagMs?: number;
 }
 
 /** A checkpoint is durable. */
@@ -148,17 +195,20 @@ export interface WatermarkHeldEvent extends ShardEvent {
   readonly heldMs: number;
 }
 
-/** What was lost is read again. */
-export interface RecoveryStartedEvent {
+/** A failure above `recoverFrom` is recovered from: what was lost of the shard is read again, then its reading resumes. */
+export interface RecoveryStartedEvent extends ShardEvent {
   readonly type: 'recoveryStarted';
+  /** What of the shard was lost: none where all had passed. */
   readonly ranges: readonly SequenceNumberRange[];
   readonly error: unknown;
 }
 
-/** What was lost has been emitted again. */
-export interface RecoveredEvent {
+/** What was lost of the shard has been emitted again. */
+export interface RecoveredEvent extends ShardEvent {
   readonly type: 'recovered';
+  /** How many ranges were read again. */
   readonly ranges: number;
+  /** How many records came of them. */
   readonly records: number;
 }
 
@@ -173,11 +223,16 @@ export interface GapEvent extends ShardEvent {
 
 /** Everything noteworthy, told apart by `type`. No event carries a payload or a partition key. */
 export type KinesisEvent =
+  | BlockSettledEvent
   | CheckpointFailedEvent
   | CheckpointWrittenEvent
   | DiscoveryFailedEvent
   | GapEvent
+  | LeaseGrantedEvent
+  | LeaseLostEvent
+  | LeaseReleasedEvent
   | PageReadEvent
+  | PipelineCompletedEvent
   | ReadRetryEvent
   | ReaderPausedEvent
   | RecoveredEvent
@@ -194,5 +249,10 @@ export type KinesisEvent =
   | StoreRetryEvent
   | WatermarkHeldEvent;
 
+type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
+
+/** An event as it is told, before it is known when. */
+export type UntimedEvent = WithoutTime<KinesisEvent>;
+
 /** Takes events. */
-export type EventSink = (event: KinesisEvent) => void;
+export type EventSink = (event: UntimedEvent) => void;

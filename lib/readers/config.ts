@@ -7,6 +7,7 @@ import { timedPort } from '../kinesis/timed-port.js';
 import { portOf, type KinesisClientLike } from '../kinesis/sdk-port.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
 import type { EventSink, KinesisEvent } from '../monitoring/events.js';
+import { eventSink } from '../monitoring/eventSink.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { GapPolicy, ReadContext } from './reader.js';
 
@@ -31,8 +32,11 @@ export interface KinesisConfig {
    * emits aggregates as they are. Ranges and checkpoints are to be read as they were made. @defaultValue true
    */
   readonly deaggregate?: boolean;
-  /** Takes a {@link KinesisEvent} for everything noteworthy. What it throws is ignored. */
-  readonly events?: Pick<Observer<KinesisEvent>, 'next'>;
+  /**
+   * Takes a {@link KinesisEvent} for everything noteworthy, or `'silent'`. What it throws or rejects with is ignored.
+   * @defaultValue what an operator must know is written with `console.warn`, at most once a minute for each kind and shard
+   */
+  readonly events?: Pick<Observer<KinesisEvent>, 'next'> | 'silent';
   /**
    * How long a call to Kinesis or to the store may take, in ms, before it counts as failed and is tried again. From 1 up; `Infinity`
    * for no limit. @defaultValue 30_000
@@ -68,11 +72,11 @@ export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
   assertMethod('budget', budget, 'acquire');
   assertMethod('scheduler', scheduler, 'now');
   assertFunction('random', random);
-  if (events) assertMethod('events', events, 'next');
   assertNumber('requestTimeoutMs', requestTimeoutMs, 1, true);
+  const notify = eventSink(events, scheduler);
   const port = timedPort(portOf(client), requestTimeoutMs, scheduler);
   const policy = retryPolicy(retry, scheduler, random);
-  return { port, retry: policy, budget, onGap, deaggregate, requestTimeoutMs, notify: sinkOf(events), scheduler, random };
+  return { port, retry: policy, budget, onGap, deaggregate, requestTimeoutMs, notify, scheduler, random };
 }
 
 /** The fields of a {@link KinesisConfig}. */
@@ -92,16 +96,4 @@ export const KINESIS_FIELDS: FieldsOf<KinesisConfig> = {
 export function readContext(config: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): ReadContext {
   const { port, budget, retry, scheduler, onGap, deaggregate, notify } = config;
   return { stream, shardId, port, budget, retry, scheduler, onGap, deaggregate, notify };
-}
-
-/** Hands events on; an observer that throws must not stop the reading. */
-function sinkOf(events: Pick<Observer<KinesisEvent>, 'next'> | undefined): EventSink {
-  if (!events) return () => undefined;
-  return (event) => {
-    try {
-      events.next(event);
-    } catch {
-      // The observer's own fault: reported to nobody, as documented.
-    }
-  };
 }

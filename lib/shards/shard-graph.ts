@@ -22,8 +22,8 @@ interface Node {
   shard: GraphShard;
   /** Whether it was there when the graph was first filled. */
   readonly initial: boolean;
-  /** `waiting` to be taken, `taken`, or how it came to its end. */
-  state: 'waiting' | 'taken' | Outcome;
+  /** `waiting` to be taken, `taken`, `left` before its end and for good, or how it came to its end. */
+  state: 'waiting' | 'taken' | 'left' | Outcome;
 }
 
 /** A shard that may be read now, and what its place in the graph says about where to begin. */
@@ -42,8 +42,8 @@ export interface ReadyShard {
  * The shards of a stream and how they descend from each other; says which may be read, parents before children.
  *
  * @remarks
- * Pure. A shard waits, is taken, and then either comes to its end (`finish`, here or elsewhere) or is given back (`release`) and
- * waits again. A parent that no listing shows is past the retention and holds nothing up. Finished shards are forgotten when they
+ * Pure. A shard waits, is taken, and then either comes to its end (`finish`, here or elsewhere), or is given back (`release`) and
+ * waits again, or is left for good (`leave`). A parent that no listing shows is past the retention and holds nothing up. Finished shards are forgotten when they
  * are no longer listed.
  */
 export class ShardGraph {
@@ -100,15 +100,21 @@ export class ShardGraph {
     if (node?.state === 'taken') node.state = 'waiting';
   }
 
+  /** A shard was left before its end: it is not taken again here, though others may read it to its end. */
+  leave(shardId: string): void {
+    const node = this.#nodes.get(shardId);
+    if (node?.state === 'taken') node.state = 'left';
+  }
+
   /** Whether a child of the shard is in view. */
   hasChildren(shardId: string): boolean {
     return [...this.#nodes.values()].some(({ shard }) => shard.parentShardIds.includes(shardId));
   }
 
-  /** The shards that are not done, and whether the parents of each are. */
+  /** The shards that are not done, and whether the parents of each are; one that was left is never ready. */
   unfinished(): { readonly shard: GraphShard; readonly isReady: boolean }[] {
     const nodes = [...this.#nodes.values()].filter((node) => !isDone(node));
-    return nodes.map((node) => ({ shard: node.shard, isReady: this.#parentsOf(node).every(isDone) }));
+    return nodes.map((node) => ({ shard: node.shard, isReady: node.state !== 'left' && this.#parentsOf(node).every(isDone) }));
   }
 
   /** How many shards are in view. */
@@ -131,5 +137,5 @@ export class ShardGraph {
 }
 
 function isDone({ state }: Node): boolean {
-  return state !== 'waiting' && state !== 'taken';
+  return state !== 'waiting' && state !== 'taken' && state !== 'left';
 }

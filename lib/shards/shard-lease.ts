@@ -1,8 +1,9 @@
-import { catchError, concat, defer, EMPTY, from, ignoreElements, of, type Observable, type Subscription } from 'rxjs';
+import { catchError, concat, defer, EMPTY, from, ignoreElements, of, tap, type Observable, type Subscription } from 'rxjs';
 import type { Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { retryWithBackOff } from '../internal/back-off.js';
 import { answeredWithin } from '../internal/request-timeout.js';
-import type { ShardIdentity } from '../values/shard-id.js';
+import type { EventSink } from '../monitoring/events.js';
+import type { ShardIdentity, ShardName } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
 
 /** This worker's lease of one shard, from its grant until it is lost or released. */
@@ -12,10 +13,14 @@ export class ShardLease {
   readonly #watch: Subscription;
   #isLost = false;
   #onLost: () => void = () => undefined;
+  readonly #tell: (type: 'leaseGranted' | 'leaseLost' | 'leaseReleased') => void;
 
-  constructor(lease: Lease, store: LeasingStore) {
-    this.fencingToken = lease.fencingToken;
+  constructor(lease: Lease, store: LeasingStore, { streamName, shardId }: ShardName, notify: EventSink) {
+    const { fencingToken } = lease;
+    this.fencingToken = fencingToken;
     this.#store = store;
+    this.#tell = (type) => notify({ type, streamName, shardId, fencingToken });
+    this.#tell('leaseGranted');
     this.#watch = from(lease.lost$).subscribe({ next: () => this.#lose(), error: () => undefined });
   }
 
@@ -32,7 +37,9 @@ export class ShardLease {
 
   /** Another worker holds it, as a refused write tells. */
   noteLost(): void {
+    if (this.#isLost) return;
     this.#isLost = true;
+    this.#tell('leaseLost');
   }
 
   /**
@@ -51,12 +58,13 @@ export class ShardLease {
         notify: (attempt) => notify({ type: 'storeRetry', streamName, shardId, reason: 'transient', ...attempt }),
       }),
       ignoreElements(),
+      tap({ complete: () => this.#tell('leaseReleased') }),
       catchError(() => EMPTY),
     );
   }
 
   #lose(): void {
-    this.#isLost = true;
+    this.noteLost();
     this.#onLost();
   }
 }

@@ -3,12 +3,10 @@ import {
   defer,
   EMPTY,
   finalize,
-  from,
   ignoreElements,
   map,
   merge,
   mergeMap,
-  NEVER,
   observeOn,
   repeat,
   ReplaySubject,
@@ -102,7 +100,7 @@ class StreamReading {
 
   /** Emits the shards; completes after `stop`, when all of them are released. */
   shards(): Observable<Shard> {
-    const stop$ = defer(() => from(this.#config.stop ?? NEVER)).pipe(take(1));
+    const stop$ = this.#config.stop$.pipe(take(1));
     const stopping$ = stop$.pipe(tap((value) => this.#stop(value)));
     const released$ = new Subject<void>();
     const shards$ = this.#readyShards().pipe(
@@ -179,7 +177,11 @@ class StreamReading {
     return store.leases(shards$).pipe(
       tap((news) => {
         if (news.type === 'ended') this.#endedElsewhere(news.shardId);
-        else this.#granted.set(news.shardId, new ShardLease(news.lease, store));
+        else
+          this.#granted.set(
+            news.shardId,
+            new ShardLease(news.lease, store, { ...this.#config.stream, shardId: news.shardId }, this.#config.notify),
+          );
         this.#wake();
       }),
       ignoreElements(),
@@ -214,7 +216,8 @@ class StreamReading {
       stop$: this.#stop$,
       announce: (children) => this.#announce(children),
       released: (_, outcome) => {
-        if (outcome) this.#graph.finish(shardId, outcome);
+        if (outcome === 'left') this.#graph.leave(shardId);
+        else if (outcome) this.#graph.finish(shardId, outcome);
         else this.#graph.release(shardId);
         this.#wake();
       },

@@ -60,8 +60,9 @@ export class CheckpointSchedule {
     const entries = entriesOf(ranges);
     if (entries.length === 0) ranges.ranges.forEach((range) => this.#settleByHand(range));
     for (const { shard, entry } of entries) {
-      shard.ledger.settle(entry);
+      const isNew = shard.ledger.settle(entry);
       this.#remember(shard);
+      if (isNew) this.#reportSettled(shard, entry);
     }
     this.#due$.next();
   }
@@ -110,7 +111,8 @@ export class CheckpointSchedule {
     const { store } = this.#options;
     if (!store) {
       throw new InvalidConfigError(
-        `${streamName}/${shardId}: a block that does not come from a shard (or of copied records) needs the option store`,
+        `${streamName}/${shardId}: a block of records that no shard knows. Were they copied ({ ...record }) before withSequenceRanges? ` +
+          'Pass on the records themselves. Made by hand, or by another version of rx-kinesis, it needs the option store',
       );
     }
     const key = shardKey(range);
@@ -126,6 +128,12 @@ export class CheckpointSchedule {
 
   #remember(shard: TrackedShard): void {
     if (!this.#shards.has(shard)) this.#shards.set(shard, { isWriting: false });
+  }
+
+  #reportSettled({ notify, identity: { streamName, shardId } }: TrackedShard, { records, bytes, runs }: LedgerEntry): void {
+    const arrivedMs = runs.at(-1)?.arrivedMs;
+    const lagMs = arrivedMs === undefined ? {} : { lagMs: Math.max(0, this.#options.retry.scheduler.now() - arrivedMs) };
+    notify({ type: 'blockSettled', streamName, shardId, records, bytes, ...lagMs });
   }
 
   #nextTick(): Observable<unknown> {

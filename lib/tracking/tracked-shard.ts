@@ -47,6 +47,9 @@ export class TrackedShard {
   #isStopping = false;
   #isDrained = false;
   #resumes = false;
+  /** Where the last subscription to the shard's records stands; `'read'`: it completed by itself. */
+  #reading: 'none' | 'active' | 'read' | 'cut' = 'none';
+  #isCutShort = false;
   /** How many supervised pipelines run. */
   #pipelines = 0;
 
@@ -114,6 +117,13 @@ export class TrackedShard {
     if (!this.#resumes) this.ledger.restart();
     this.#resumes = false;
     this.#isDrained = false;
+    this.#isCutShort = false;
+    this.#reading = 'active';
+  }
+
+  /** A subscription is over: it completed by itself, or it failed or was unsubscribed. */
+  endReading(completed: boolean): void {
+    this.#reading = completed ? 'read' : 'cut';
   }
 
   /** The next subscription resumes after the last delivered record: `recoverFrom` re-emits what was lost before. */
@@ -133,14 +143,30 @@ export class TrackedShard {
   }
 
   /**
-   * A pipeline is over. If it completed, nothing more will settle; and if it was given the shard to its end, what no block
-   * holds was dropped on purpose. Before the end it may have cut off what nobody has seen (`take`, `takeUntil`).
+   * A pipeline is over. If it completed, no more will be read; and nothing more will settle, unless it has left work to what follows it. If it
+   * was given the shard to its end, what no block holds was dropped on purpose. Before the end it may have cut off what nobody
+   * has seen (`take`, `takeUntil`).
    */
-  endPipeline(completed: boolean): void {
+  endPipeline({ completed, leavesWork }: { readonly completed: boolean; readonly leavesWork: boolean }): void {
     this.#pipelines--;
-    if (completed && this.ledger.hasEnded) this.ledger.dropUnclaimed();
-    if (completed) this.drain();
+    if (completed && !this.#isLost) this.#noteCutShort();
+    const isDone = completed && !leavesWork && !this.#isLost;
+    if (isDone && this.ledger.hasEnded) this.ledger.dropUnclaimed();
+    if (isDone) this.drain();
     else this.noteChange();
+  }
+
+  /** Whether its pipeline completed by itself, and has not read the shard to its end: nobody reads it on. */
+  get isCutShort(): boolean {
+    return this.#isCutShort;
+  }
+
+  #noteCutShort(): void {
+    const isRead = this.#reading === 'read' || this.#reading === 'active';
+    if (this.#pipelines > 0 || isRead || this.#isStopping) return;
+    this.#isCutShort = true;
+    const { streamName, shardId } = this.#identity;
+    this.notify({ type: 'pipelineCompleted', streamName, shardId, records: this.ledger.outstandingRecords });
   }
 
   /** Nothing more will settle. */
@@ -185,14 +211,15 @@ export class TrackedShard {
   }
 }
 
-const trackedShards = new WeakMap<object, TrackedShard>();
+/** What a shard carries, out of sight. Every copy of the package in a process finds it here. */
+const TRACKED: unique symbol = Symbol.for('rx-kinesis/1/tracked') as never;
 
 /** What tracks a shard that a source of this package made; `undefined` for one made by hand. */
 export function trackedShardOf(shard: object): TrackedShard | undefined {
-  return trackedShards.get(shard);
+  return (shard as { readonly [TRACKED]?: TrackedShard })[TRACKED];
 }
 
 /** Ties a shard, as operators are given it, to what tracks it. */
 export function bindTrackedShard(shard: object, tracked: TrackedShard): void {
-  trackedShards.set(shard, tracked);
+  Object.defineProperty(shard, TRACKED, { value: tracked });
 }

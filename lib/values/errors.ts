@@ -22,6 +22,52 @@ export abstract class RxKinesisError extends Error {
     super(message, options);
     this.name = new.target.name;
   }
+
+  /** For logs: name, message, code and ids, and of the cause what {@link faultOf} keeps. */
+  toJSON(): Fault {
+    const { message, cause } = this;
+    return { ...Object.fromEntries(Object.entries(this)), name: this.name, message, ...(cause !== undefined && { cause: faultOf(cause) }) };
+  }
+}
+
+/** What may be kept of an error. Errors of this package have fields of their own. */
+export interface Fault {
+  readonly name: string;
+  readonly message?: string;
+  readonly code?: string;
+  readonly httpStatusCode?: number;
+  readonly requestId?: string;
+  readonly cause?: Fault;
+}
+
+/**
+ * Reduces an error to what may be kept: of an error of this package all but its cause's words, of any other its name, its code, the service's
+ * status and request id, and the same of its cause. Messages of others may quote credentials, payloads or keys.
+ */
+export function faultOf(error: unknown, depth = 3): Fault {
+  if (isRxKinesisError(error)) return error.toJSON();
+  const { name, code, $metadata, cause } = (error ?? {}) as ForeignError;
+  const httpStatusCode = Number($metadata?.httpStatusCode);
+  const [word, requestId] = [idOf(code), idOf($metadata?.requestId)];
+  return {
+    name: idOf(name) ?? typeof error,
+    ...(word && { code: word }),
+    ...(httpStatusCode && { httpStatusCode }),
+    ...(requestId && { requestId }),
+    ...(cause !== undefined && depth > 0 && { cause: faultOf(cause, depth - 1) }),
+  };
+}
+
+interface ForeignError {
+  readonly name?: unknown;
+  readonly code?: unknown;
+  readonly cause?: unknown;
+  readonly $metadata?: { readonly httpStatusCode?: unknown; readonly requestId?: unknown };
+}
+
+/** A word that can be a name or an id, and no text. */
+function idOf(value: unknown): string | undefined {
+  return typeof value === 'string' && /^[\w.:#-]{1,100}$/.test(value) ? value : undefined;
 }
 
 /** Every `code` that an error of this package can have. */

@@ -84,7 +84,8 @@ describe('recoverFrom behind a shard', () => {
       const [started, ended, ...others] = events.filter(({ type }) => type.startsWith('recover'));
       expect(started).to.have.nested.property('ranges[0].fromSeqNumber', kinesis.values.c!.sequenceNumber);
       expect(started).to.have.property('error').that.satisfies(isShardReadError);
-      expect(ended).to.deep.equal({ type: 'recovered', ranges: 1, records: 1 });
+      const shard = { streamName: 'stream', shardId: 'shardId-000000000000' };
+      expect(ended).to.deep.equal({ at: 8, type: 'recovered', ...shard, ranges: 1, records: 1 });
       expect(others).to.deep.equal([]);
     }),
   );
@@ -171,7 +172,7 @@ describe('recoverFrom behind a shard', () => {
           single,
           withSequenceRanges(),
           delay(5),
-          recoverFrom(store),
+          recoverFrom(store, { initialDelayMs: 0 }),
           noting(scheduler, delivered),
           working({ b: 30, c: 30 }),
           checkpointEvery(10),
@@ -487,7 +488,7 @@ describe('recoverFrom behind a shard', () => {
           .pipe(
             bufferTime(4),
             withSequenceRanges(),
-            recoverFrom(store, { retryTimeoutMs: 20 }),
+            recoverFrom(store, { retryTimeoutMs: 20, initialDelayMs: 0 }),
             noting(scheduler, delivered),
             checkpointEvery(5),
           )
@@ -547,7 +548,7 @@ describe('recoverFrom behind a shard', () => {
           .pipe(
             bufferTime(4),
             withSequenceRanges(),
-            recoverFrom(store, { retryTimeoutMs: 20 }),
+            recoverFrom(store, { retryTimeoutMs: 20, initialDelayMs: 0 }),
             noting(scheduler, delivered),
             checkpointEvery(5),
           )

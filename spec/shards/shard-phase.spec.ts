@@ -15,6 +15,7 @@ const START = { type: 'TRIM_HORIZON' } as const;
 const READING: ShardFacts = {
   isLost: false,
   isStopping: false,
+  isCutShort: false,
   isOpening: false,
   start: START,
   subscription: 'active',
@@ -94,6 +95,7 @@ const TABLE: ReadonlyArray<[why: string, facts: Partial<ShardFacts>, phase: Retu
 const anyFacts: fc.Arbitrary<ShardFacts> = fc.record({
   isLost: fc.boolean(),
   isStopping: fc.boolean(),
+  isCutShort: fc.boolean(),
   isOpening: fc.boolean(),
   start: fc.constantFrom(undefined, START, 'done' as const, 'skipped' as const),
   subscription: fc.constantFrom<SubscriptionState>('none', 'active', 'complete', 'error', 'unsubscribe'),
@@ -128,7 +130,7 @@ describe('phaseOf', () => {
     fc.assert(
       fc.property(anyFacts, (facts) => {
         const phase = phaseOf(facts);
-        if (phase === 'stopped') expect(facts.isStopping).to.equal(true);
+        if (phase === 'stopped') expect(facts.isStopping || facts.isCutShort).to.equal(true);
         if (phase === 'ended') expect(facts.hasEnded || typeof facts.start === 'string').to.equal(true);
       }),
     );
@@ -137,7 +139,9 @@ describe('phaseOf', () => {
   it('goes on for a shard with unsettled work that its stream has not been asked to stop', () => {
     fc.assert(
       fc.property(anyFacts, (facts) => {
-        fc.pre(!facts.isLost && !facts.isStopping && facts.hasStore && !facts.isSettled && typeof facts.start !== 'string');
+        fc.pre(
+          !facts.isLost && !facts.isStopping && !facts.isCutShort && facts.hasStore && !facts.isSettled && typeof facts.start !== 'string',
+        );
         expect(isReleaseReason(phaseOf(facts))).to.equal(false);
       }),
     );

@@ -1,0 +1,32 @@
+import type { Observer, SchedulerLike } from 'rxjs';
+import { InvalidConfigError } from '../values/errors.js';
+import type { EventSink, KinesisEvent } from './events.js';
+import { warnings } from './warnings.js';
+
+/** Where events go: to an observer, to nobody, or (`undefined`) as {@link warnings} to the console. */
+export type EventsConfig = Pick<Observer<KinesisEvent>, 'next'> | 'silent' | undefined;
+
+/**
+ * Makes the sink that the package tells its events, which says when each happened. What the observer throws, or rejects with, is ignored:
+ * it must not stop the reading.
+ *
+ * @throws InvalidConfigError when `events` is none of those.
+ */
+export function eventSink(events: EventsConfig, scheduler: SchedulerLike): EventSink {
+  if (events === 'silent') return () => undefined;
+  if (events === undefined) return ignoringFaults(warnings(scheduler));
+  if (typeof (events as Partial<typeof events> | null)?.next !== 'function')
+    throw new InvalidConfigError("events: expected an observer (an object with next) or 'silent'");
+  return ignoringFaults((event) => events.next({ at: scheduler.now(), ...event } as KinesisEvent));
+}
+
+function ignoringFaults(sink: (event: Parameters<EventSink>[0]) => unknown): EventSink {
+  return (event) => {
+    try {
+      const result = sink(event) as Partial<PromiseLike<unknown>> | undefined;
+      if (typeof result?.then === 'function') result.then(undefined, () => undefined);
+    } catch {
+      // The observer's own fault: reported to nobody, as documented.
+    }
+  };
+}
