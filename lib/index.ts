@@ -53,14 +53,17 @@ export { memoryCheckpoints } from './checkpoints/memoryCheckpoints.js';
 export type * from './monitoring/events.js';
 
 // Errors
+export { rawErrorOf } from './internal/aws-fault.js';
 export {
   InvalidConfigError,
   InvalidValueError,
   isInvalidConfig,
   isInvalidValue,
   isRxKinesisError,
+  isUnreachable,
   RxKinesisError,
   type RxKinesisErrorCode,
+  UnreachableError,
 } from './values/errors.js';
 export { isStopTimeout, isStreamRecreated, StopTimeoutError, StreamRecreatedError, type OpenWork } from './shards/errors.js';
 export { isOutOfOrder, OutOfOrderError } from './ledger/errors.js';

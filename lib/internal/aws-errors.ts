@@ -80,12 +80,18 @@ const COMMON: FaultKinds = {
   ThrottlingException: 'throttling',
   TooManyRequestsException: 'throttling',
 
+  // What may pass by itself within the retries: a provider that fails once, credentials that are about to be renewed, a stream or table
+  // that is being made or changed.
+  CredentialsProviderError: 'transient',
+  ExpiredToken: 'transient',
+  ExpiredTokenException: 'transient',
+  RequestExpired: 'transient',
+  ResourceInUseException: 'transient',
+
   RequestTimeout: 'transient',
   RequestTimeoutException: 'transient',
 
   AccessDeniedException: 'fatal',
-  // Raised by the SDK itself, without a status.
-  CredentialsProviderError: 'fatal',
   IncompleteSignature: 'fatal',
   IncompleteSignatureException: 'fatal',
   InvalidClientTokenId: 'fatal',

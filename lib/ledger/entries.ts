@@ -36,34 +36,35 @@ export class Entries {
   /** Those before it are settled, and behind the watermark. */
   #head = 0;
   #open = 0;
-  #openRecords = 0;
-  #openBytes = 0;
+  #heldRecords = 0;
+  #heldBytes = 0;
 
   /** How many are open. */
   get open(): number {
     return this.#open;
   }
 
-  /** The records of the open ones. */
-  get openRecords(): number {
-    return this.#openRecords;
+  /** The records of the open ones, and of those that are settled behind an open one: what a crash would repeat. */
+  get heldRecords(): number {
+    return this.#heldRecords;
   }
 
-  /** The payload bytes of the open ones. */
-  get openBytes(): number {
-    return this.#openBytes;
+  /** The payload bytes of {@link heldRecords}. */
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
   /** Enters one behind all others. */
   add(entry: LedgerEntry): void {
     this.#entries.push(entry);
-    if (entry.state === 'open') this.#count(entry, 1);
+    this.#hold(entry, 1);
+    if (entry.state === 'open') this.#open++;
   }
 
   /** Closes an open one. */
   close(entry: LedgerEntry, state: 'settled' | 'dropped'): void {
     entry.state = state;
-    this.#count(entry, -1);
+    this.#open--;
   }
 
   /** Takes the settled ones off the front; gives the end of the last of them, if there was one. */
@@ -72,6 +73,7 @@ export class Entries {
     let entry = this.#entries[this.#head];
     while (entry?.state === 'settled') {
       end = entry.end;
+      this.#hold(entry, -1);
       entry = this.#entries[++this.#head];
     }
     // Half of the array is done with: dropping it now moves each entry at most once on average.
@@ -111,16 +113,16 @@ export class Entries {
     for (const entry of this.openEntries()) this.close(entry, 'dropped');
     this.#entries = [];
     this.#head = 0;
+    this.#heldRecords = this.#heldBytes = 0;
   }
 
   #waiting(): LedgerEntry[] {
     return this.#entries.slice(this.#head);
   }
 
-  #count({ records, bytes }: LedgerEntry, sign: 1 | -1): void {
-    this.#open += sign;
-    this.#openRecords += sign * records;
-    this.#openBytes += sign * bytes;
+  #hold({ records, bytes }: LedgerEntry, sign: 1 | -1): void {
+    this.#heldRecords += sign * records;
+    this.#heldBytes += sign * bytes;
   }
 }
 

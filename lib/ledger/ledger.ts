@@ -53,14 +53,17 @@ export class Ledger {
     return this.#deliveries.claimed;
   }
 
-  /** Records that are delivered and neither settled nor known to be dropped: what the credit counts. */
+  /**
+   * Records after the watermark that are delivered and not known to be dropped: what the credit counts, and what a crash repeats. Those that
+   * are settled behind an open block count too.
+   */
   get outstandingRecords(): number {
-    return this.#entries.openRecords + this.#deliveries.waitingRecords;
+    return this.#entries.heldRecords + this.#deliveries.waitingRecords;
   }
 
   /** The payload bytes of {@link outstandingRecords}. */
   get outstandingBytes(): number {
-    return this.#entries.openBytes + this.#deliveries.waitingBytes;
+    return this.#entries.heldBytes + this.#deliveries.waitingBytes;
   }
 
   /** Whether a block has ever been made of the shard's records. */

@@ -1,9 +1,10 @@
 import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
+import { FirstContact } from '../internal/first-contact.js';
 import { assertFunction, assertMethod, assertNumber, type FieldsOf } from '../internal/validate.js';
 import type { KinesisPort } from '../kinesis/port.js';
 import { readBudget, type ReadBudget } from '../kinesis/read-budget.js';
 import { retryPolicy, type RetryConfig, type RetryPolicy } from '../kinesis/retry.js';
-import { timedPort } from '../kinesis/timed-port.js';
+import { watchedPort } from '../kinesis/watched-port.js';
 import { portOf, type KinesisClientLike } from '../kinesis/sdk-port.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
 import type { EventSink, KinesisEvent } from '../monitoring/events.js';
@@ -56,6 +57,8 @@ export interface ResolvedKinesisConfig {
   readonly onGap: GapPolicy;
   readonly deaggregate: boolean;
   readonly requestTimeoutMs: number;
+  /** Whether the store has answered yet. */
+  readonly storeContact: FirstContact;
   readonly notify: EventSink;
   readonly scheduler: SchedulerLike;
   readonly random: () => number;
@@ -74,9 +77,10 @@ export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
   assertFunction('random', random);
   assertNumber('requestTimeoutMs', requestTimeoutMs, 1, true);
   const notify = eventSink(events, scheduler);
-  const port = timedPort(portOf(client), requestTimeoutMs, scheduler);
+  const port = watchedPort(portOf(client), { requestTimeoutMs, scheduler, contact: new FirstContact('Kinesis', scheduler) });
+  const storeContact = new FirstContact('the store', scheduler);
   const policy = retryPolicy(retry, scheduler, random);
-  return { port, retry: policy, budget, onGap, deaggregate, requestTimeoutMs, notify, scheduler, random };
+  return { port, retry: policy, budget, onGap, deaggregate, requestTimeoutMs, storeContact, notify, scheduler, random };
 }
 
 /** The fields of a {@link KinesisConfig}. */

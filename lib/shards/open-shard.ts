@@ -84,6 +84,7 @@ export function readStored(identity: ShardIdentity, config: ResolvedShardConfig)
   const { streamName, shardId } = identity;
   if (!store) return of(undefined);
   return readCheckpoint(store, identity, config).pipe(
+    config.storeContact.watch(),
     retryFaults(retry, (notice) => notify({ type: 'storeRetry', streamName, shardId, ...notice })),
   );
 }

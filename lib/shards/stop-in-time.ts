@@ -25,11 +25,8 @@ export function stopInTime<T>(released$: Observable<T>, { config, stop$, live }:
     let stoppingSinceMs: number | undefined;
 
     const noteStopping = (): void => {
-      const open = [...live()];
-      const records = open.reduce((sum, life) => sum + life.openWork.records, 0);
-      const bytes = open.reduce((sum, life) => sum + life.openBytes, 0);
       stoppingSinceMs = scheduler.now();
-      notify({ type: 'stopping', streamName, shards: open.length, records, bytes });
+      notify({ type: 'stopping', streamName, ...inFlight([...live()]) });
     };
     const noteStopped = (): void => {
       done$.next();
@@ -49,4 +46,9 @@ export function stopInTime<T>(released$: Observable<T>, { config, stop$, live }:
     );
     return merge(deadline$, released$.pipe(tap({ complete: noteStopped })));
   });
+}
+
+function inFlight(open: readonly ShardLifecycle[]): { shards: number; records: number; bytes: number } {
+  const sum = (numberOf: (life: ShardLifecycle) => number): number => open.reduce((total, life) => total + numberOf(life), 0);
+  return { shards: open.length, records: sum((life) => life.openWork.records), bytes: sum((life) => life.openBytes) };
 }

@@ -29,10 +29,12 @@ import { shardReadError } from '../kinesis/shardReadError.js';
 import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
 import { StreamRecreatedError } from '../shards/errors.js';
 import type { Shard } from '../shards/shard.js';
+import { readStored } from '../shards/open-shard.js';
 import { ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
 import { ShardLease } from '../shards/shard-lease.js';
 import { ShardLifecycle, type ShardLifecycleOptions } from '../shards/shard-lifecycle.js';
 import { stopInTime } from '../shards/stop-in-time.js';
+import { isUnreachable } from '../values/errors.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 
 /** How {@link kinesisStream} reads a stream. */
@@ -107,9 +109,26 @@ class StreamReading {
       mergeMap((ready) => this.#lifeOf(ready)),
       tap({ complete: () => released$.next() }),
     );
+    // Asked once beside the shards, so that a store that cannot be reached is told before anybody subscribes a shard.
+    const asked$ = this.#changed$.pipe(
+      take(1),
+      mergeMap(() => this.#askStore()),
+      takeUntil(released$),
+    );
     const stopped$ = stopInTime(shards$, { config: this.#config, stop$: this.#stop$, live: () => this.#live });
     // The notifier first: one that emits at once means that nothing is read. What is held is renewed until all is released.
-    return merge(stopping$.pipe(ignoreElements()), this.#leases().pipe(takeUntil(released$)), stopped$);
+    return merge(stopping$.pipe(ignoreElements()), this.#leases().pipe(takeUntil(released$)), asked$, stopped$);
+  }
+
+  /** Errors when the store cannot be reached because of the set-up; other faults are left to those that use it. */
+  #askStore(): Observable<never> {
+    const [first] = this.#graph.unfinished();
+    if (!first) return EMPTY;
+    return readStored(this.#identityOf(first.shard), this.#config).pipe(
+      ignoreElements(),
+      catchError((error: unknown) => (isUnreachable(error) ? throwError(() => error) : EMPTY)),
+      takeUntil(this.#stop$),
+    );
   }
 
   #stop(value: unknown): void {
@@ -128,7 +147,8 @@ class StreamReading {
     // Through the scheduler, so that a long line of shards that are done already does not grow the stack.
     const woken$ = this.#wake$.pipe(observeOn(scheduler));
     const mayTake = isLeasing(store) ? (shardId: string) => this.#granted.get(shardId)?.isLost === false : undefined;
-    return merge(listed$, woken$).pipe(
+    // The wakes first: with a port and a store that answer at once a shard may be done within the listing.
+    return merge(woken$, listed$).pipe(
       // No more shards begin; those that have end by themselves, when their work is drained.
       // eslint-disable-next-line rxjs-x/no-unsafe-takeuntil
       takeUntil(this.#stop$),

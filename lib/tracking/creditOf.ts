@@ -25,14 +25,14 @@ export const UNCLAIMED_WAIT_MS = 1_000;
  * Emits once, when the shard's reader may read another page: of how many records at most.
  *
  * @remarks
- * A tenth of the limit is worth a read, less is waited for a second longer: else a slow consumer would be read for one record at a
+ * Half of the limit is worth a read, less is waited for a second longer: else a slow consumer would be read for one record at a
  * time. While a block is open, its settling will bring credit, and the reader waits for that however long. With no block open,
  * what is in flight are records on their way into one, or dropped by a filter: they are waited for a second, then they no longer
  * count.
  */
 export function creditOf(tracked: TrackedShard, limits: CreditLimits, scheduler: SchedulerLike): Observable<number> {
   const { ledger } = tracked;
-  const worthARead = Math.ceil(limits.maxInFlightRecords / 10);
+  const worthARead = Math.max(1, Math.floor(limits.maxInFlightRecords / 2));
   const credit = (): number => creditIn(ledger, limits);
   // Not in the middle of the settling that brought the credit, but after it.
   const granted$ = delayOf(0, scheduler);

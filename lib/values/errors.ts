@@ -84,7 +84,8 @@ export type RxKinesisErrorCode =
   | 'RECOVERY_TIMEOUT'
   | 'SHARD_READ'
   | 'STOP_TIMEOUT'
-  | 'STREAM_RECREATED';
+  | 'STREAM_RECREATED'
+  | 'UNREACHABLE';
 
 /** Whether `error` comes from this package, whichever copy of it. */
 export function isRxKinesisError(error: unknown): error is RxKinesisError {
@@ -113,3 +114,22 @@ export class InvalidValueError extends RxKinesisError {
 
 /** Whether `error` is an {@link InvalidValueError}. */
 export const isInvalidValue = /* @__PURE__ */ guardFor<InvalidValueError>('INVALID_VALUE');
+
+/**
+ * At the start, Kinesis or the store could not be reached, and not because of a passing fault: no region, an unknown host, nobody listening,
+ * another protocol. The message says what to do. Not retriable.
+ */
+export class UnreachableError extends RxKinesisError {
+  readonly code = 'UNREACHABLE';
+  readonly retriable = false;
+  /** `Kinesis` or `the store`. */
+  readonly service: string;
+
+  constructor(service: string, advice: string, cause: unknown) {
+    super(`${service} cannot be reached: ${advice}`, { cause });
+    this.service = service;
+  }
+}
+
+/** Whether `error` is an {@link UnreachableError}. */
+export const isUnreachable = /* @__PURE__ */ guardFor<UnreachableError>('UNREACHABLE');

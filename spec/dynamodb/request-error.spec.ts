@@ -28,7 +28,7 @@ const DOCUMENTED: readonly (readonly [code: string, status: number, retriable: b
   ['ProvisionedThroughputExceededException', 400, true],
   ['ReplicatedWriteConflictException', 400, true],
   ['RequestLimitExceeded', 400, true],
-  ['ResourceInUseException', 400, false],
+  ['ResourceInUseException', 400, true],
   ['ResourceNotFoundException', 400, false],
   ['ThrottlingException', 400, true],
   ['TransactionConflictException', 400, true],

@@ -82,10 +82,12 @@ describe('faultKind', () => {
     expect(faultKind(fault('SomethingNewException', { $metadata: { httpStatusCode: 404 } }), NONE)).to.equal('fatal');
   });
 
-  it('takes a client without credentials for fatal, which has no status', async () => {
+  it('takes a client that gets no credentials for passing: its provider may fail once', async () => {
     const credentials = () => Promise.reject(fault('CredentialsProviderError'));
     const client = new KinesisClient({ ...answering(refusal('unused', 500)), credentials });
-    expect(faultKind(await errorOf(client.send(new GetRecordsCommand({ ShardIterator: 'i' }))), NONE)).to.equal('fatal');
+    expect(faultKind(await errorOf(client.send(new GetRecordsCommand({ ShardIterator: 'i' }))), NONE)).to.equal('transient');
+    for (const name of ['ExpiredToken', 'ExpiredTokenException', 'RequestExpired'])
+      expect(faultKind(fault(name, { $fault: 'client', $metadata: { httpStatusCode: 400 } }), NONE)).to.equal('transient');
   });
 
   it("believes the mark of the service's model", () => {

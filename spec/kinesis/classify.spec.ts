@@ -34,7 +34,7 @@ const DOCUMENTED: readonly (readonly [code: string, status: number, says: string
   ['KMSThrottlingException', 400, 'denied due to request throttling', 'throttling'],
   ['LimitExceededException', 400, 'too many concurrent requests: try again later', 'throttling'],
   ['ProvisionedThroughputExceededException', 400, 'the request rate for the stream is too high', 'throttling'],
-  ['ResourceInUseException', 400, 'the resource is not available for this operation', 'fatal'],
+  ['ResourceInUseException', 400, 'the resource is not available for this operation', 'transient'],
   ['ResourceNotFoundException', 400, 'the resource could not be found', 'fatal'],
   ['ValidationException', 400, 'fails to satisfy the constraints', 'fatal'],
   ['IncompleteSignature', 400, 'the signature does not conform', 'fatal'],

@@ -19,14 +19,18 @@ function entriesWith(...all: ReadonlyArray<LedgerEntry>): Entries {
 }
 
 describe('Entries', () => {
-  it('counts the open ones', () => {
+  it('counts the open ones, and what they hold: those behind an open one too', () => {
     const [a, b] = [entryOf(1, 3), entryOf(4)];
     const entries = entriesWith(a, b, { ...entryOf(5), state: 'settled' });
-    expect([entries.open, entries.openRecords, entries.openBytes]).to.deep.equal([2, 4, 40]);
+    expect([entries.open, entries.heldRecords, entries.heldBytes]).to.deep.equal([2, 5, 50]);
     expect(entries.openEntries()).to.deep.equal([a, b]);
 
     entries.close(a, 'settled');
-    expect([entries.open, entries.openRecords, entries.openBytes, a.state]).to.deep.equal([1, 1, 10, 'settled']);
+    entries.takeSettledPrefix();
+    expect([entries.open, entries.heldRecords, entries.heldBytes, a.state]).to.deep.equal([1, 2, 20, 'settled']);
+    entries.close(b, 'settled');
+    entries.takeSettledPrefix();
+    expect([entries.open, entries.heldRecords, entries.heldBytes]).to.deep.equal([0, 0, 0]);
   });
 
   it('gives the end of the settled prefix once', () => {
@@ -70,7 +74,7 @@ describe('Entries', () => {
     entries.drop();
 
     expect([a.state, b.state]).to.deep.equal(['dropped', 'settled']);
-    expect([entries.open, entries.openRecords, entries.openBytes]).to.deep.equal([0, 0, 0]);
+    expect([entries.open, entries.heldRecords, entries.heldBytes]).to.deep.equal([0, 0, 0]);
     expect([entries.openEntries(), entries.settledBehindOpen(), entries.holding()]).to.deep.equal([[], [], undefined]);
   });
 

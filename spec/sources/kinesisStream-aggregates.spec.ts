@@ -65,7 +65,7 @@ function workOn(
   const note = (block: Block): void => void done.push(...block.records.map(textOf));
   const pipeline = (shard: Shard): Observable<Block> =>
     blocks(shard).pipe(withSequenceRanges(), recoverFrom(store), concatMap(work), tap(note), checkpointEvery(1));
-  const subscription = kinesisStream(fastReading(kinesis, { store, discoveryIntervalMs: Infinity }))
+  const subscription = kinesisStream(fastReading(kinesis, { store, discoveryIntervalMs: Infinity, requestTimeoutMs: Infinity }))
     .pipe(mergeShards(pipeline, { restart: { initialDelayMs: 1 } }))
     .subscribe();
   return { done, subscription };

@@ -86,7 +86,7 @@ describe('the credit of a shard', () => {
       );
       flush();
       expect(delivered()).to.equal(500);
-      expect(most.records).to.equal(25);
+      expect(most.records).to.be.within(13, 25);
       expect(finished(store)).to.be.true;
     }),
   );

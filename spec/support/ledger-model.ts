@@ -90,9 +90,14 @@ export class LedgerModel {
     return this.totalBytes;
   }
 
-  /** Those that use credit. */
+  /** Those that use credit: what is settled behind an open block would be repeated after a crash, so it counts too. */
   get outstanding(): ModelRecord[] {
-    return this.inView.filter(({ state, isWrittenOff }) => state === 'open' || (state === 'waiting' && !isWrittenOff));
+    const firstOpen = this.records.findIndex(({ state }) => state === 'open');
+    const isHeld = (record: ModelRecord): boolean => firstOpen >= 0 && this.records.indexOf(record) > firstOpen;
+    return this.inView.filter((record) => {
+      if (record.state === 'settled') return isHeld(record);
+      return record.state === 'open' || (record.state === 'waiting' && !record.isWrittenOff);
+    });
   }
 
   get waiting(): ModelRecord[] {

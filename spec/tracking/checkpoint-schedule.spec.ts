@@ -61,7 +61,7 @@ describe('CheckpointSchedule', () => {
       const schedule = scheduleTo(undefined);
       for (const { ranges } of [{ ranges: b.ranges }, { ranges: b.ranges }]) schedule.settle(ranges);
       expect(account.ledger.watermark).to.equal(undefined);
-      expect(account.ledger.outstandingRecords).to.equal(1);
+      expect(account.ledger.openEntries()).to.have.length(1);
       schedule.settle(a.ranges);
       expect(account.ledger.watermark).to.deep.equal({ sequenceNumber: '2', subSequenceNumber: 0 });
     });

@@ -1,0 +1,42 @@
+import { catchError, defer, tap, throwError, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
+import { UnreachableError } from '../values/errors.js';
+import { setUpFaultOf } from './set-up-fault.js';
+
+/**
+ * Until a service has answered once, a fault of the set-up is told within seconds and with what to do about it, in place of being retried
+ * as a passing one. From the first answer on, all faults are passed on as they are.
+ */
+export class FirstContact {
+  readonly #service: string;
+  readonly #scheduler: SchedulerLike;
+  #hasAnswered = false;
+  #firstTryMs: number | undefined;
+
+  /** @param service - how the message names it. */
+  constructor(service: string, scheduler: SchedulerLike) {
+    this.#service = service;
+    this.#scheduler = scheduler;
+  }
+
+  /** Watches a call; it errors with an `UnreachableError`, not retriable, when the set-up is at fault. */
+  watch<T>(): MonoTypeOperatorFunction<T> {
+    return (call$) =>
+      defer(() => {
+        this.#firstTryMs ??= this.#scheduler.now();
+        return call$.pipe(
+          tap(() => (this.#hasAnswered = true)),
+          catchError((error: unknown) => throwError(() => this.#judge(error))),
+        );
+      });
+  }
+
+  #judge(error: unknown): unknown {
+    const fault = this.#hasAnswered ? undefined : setUpFaultOf(error);
+    if (!fault) return error;
+    const triedMs = Math.abs(this.#scheduler.now() - this.#firstTryMs!);
+    return fault.isLasting || triedMs >= PATIENCE_MS ? new UnreachableError(this.#service, fault.advice, error) : error;
+  }
+}
+
+/** How long a service that is not up yet is waited for. */
+const PATIENCE_MS = 5_000;

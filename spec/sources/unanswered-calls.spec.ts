@@ -1,0 +1,195 @@
+import { expect } from 'chai';
+import { bufferTime, concatMap, map, NEVER, of, tap, timer, type Observable } from 'rxjs';
+import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
+import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { mergeShards } from '../../lib/operators/mergeShards.js';
+import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
+import { isStopTimeout, type StopTimeoutError } from '../../lib/shards/errors.js';
+import type { Shard } from '../../lib/shards/shard.js';
+import { kinesisShard } from '../../lib/sources/kinesisShard.js';
+import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
+import { fakeKinesis, marbles, type FakeKinesis } from '../../lib/testing/index.js';
+import { toShardId } from '../../lib/testing/shard-name.js';
+import { fastReading, textsOf } from '../support/fast-reading.js';
+import { recordingStore } from '../support/recording-store.js';
+import { timelineOf } from '../support/timeline.js';
+
+const work = (shard: Shard): Observable<string> =>
+  shard.pipe(
+    bufferTime(5),
+    withSequenceRanges(),
+    checkpointEvery(10),
+    map(({ records }) => textsOf(records)),
+  );
+
+/** The calls of a store, of which the first ones of a kind are never answered. */
+function deafStore(deaf: Partial<Record<'read' | 'write', number>>): CheckpointStore {
+  const inner = memoryCheckpoints();
+  const left = { read: 0, write: 0, ...deaf };
+  return {
+    read: (shard) => (left.read-- > 0 ? NEVER : inner.read(shard)),
+    write: (checkpoint, shard) => (left.write-- > 0 ? NEVER : inner.write(checkpoint, shard)),
+  };
+}
+
+function followed(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig>, pipeline = work, unsubscribeMs?: number) {
+  const events: KinesisEvent[] = [];
+  const next = (event: KinesisEvent): void => void events.push(event);
+  let error: unknown;
+  const stream$ = kinesisStream(fastReading(kinesis, { events: { next }, ...config })).pipe(
+    mergeShards(pipeline),
+    tap({ error: (e: unknown) => (error = e) }),
+  );
+  const timeline = timelineOf(stream$, unsubscribeMs);
+  return { timeline, events, types: () => events.map(({ type }) => type), error: () => error };
+}
+
+describe('a call that is never answered', () => {
+  for (const method of ['listShards', 'getShardIterator', 'getRecords'] as const) {
+    it(
+      `is made again after requestTimeoutMs, and told of (${method})`,
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'ab^' }, faults: [{ method, answer: 'never', times: 1 }] });
+        const { timeline, types } = followed(kinesis, {}, work, 60_000);
+        flush();
+        const [ms, text] = timeline[0]!.split(' ');
+        expect(text).to.equal('ab');
+        expect(Number(ms)).to.be.within(30_000, 30_200);
+        expect(types()).to.include(method === 'listShards' ? 'discoveryFailed' : 'readRetry');
+        expect(kinesis.callsOf(method)[0]).to.include({ aborted: true });
+      }),
+    );
+  }
+
+  for (const call of ['read', 'write'] as const) {
+    it(
+      `is made again after requestTimeoutMs, and told of (${call} of the store)`,
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'ab^' } });
+        const store = deafStore({ [call]: 2 });
+        const { timeline, events } = followed(kinesis, { store, requestTimeoutMs: 1_000 }, work, 20_000);
+        flush();
+        expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['ab']);
+        const told = events.filter(({ type }) => type === (call === 'read' ? 'storeRetry' : 'checkpointFailed'));
+        expect(told).to.have.length(2);
+        expect(String((told[0] as { readonly error?: unknown }).error)).to.include('no answer within 1000 ms');
+        expect(events.filter(({ type }) => type === 'checkpointWritten')).to.have.length(1);
+      }),
+    );
+  }
+
+  it(
+    'is waited for however long with the limit Infinity',
+    marbles(({ flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a^' }, faults: [{ method: 'getRecords', answer: 'never' }] });
+      const { types } = followed(kinesis, { requestTimeoutMs: Infinity }, work, 600_000);
+      flush();
+      expect(types()).not.to.include('readRetry');
+    }),
+  );
+});
+
+describe('stop', () => {
+  it(
+    'tells what is in flight when it fires, and how long it took when all is done',
+    marbles(({ flush }) => {
+      const { timeline, events } = followed(
+        fakeKinesis({ shards: { 0: 'abc^', 1: 'd^' } }),
+        { store: memoryCheckpoints(), stop: timer(6) },
+        (shard) =>
+          shard.pipe(
+            bufferTime(5),
+            withSequenceRanges(),
+            concatMap((block) => timer(100).pipe(map(() => block))),
+            checkpointEvery(10),
+            map(() => 'done'),
+          ),
+      );
+      flush();
+      expect(timeline.at(-1)).to.match(/complete$/);
+      const phases = events.filter(({ type }) => type === 'stopping' || type === 'stopped');
+      expect(phases[0]).to.deep.include({ type: 'stopping', streamName: 'stream', shards: 2, records: 4, bytes: 4 });
+      expect(phases[1]).to.deep.include({ type: 'stopped', streamName: 'stream' });
+      expect((phases[1] as { readonly tookMs: number }).tookMs).to.be.within(95, 120);
+    }),
+  );
+
+  for (const [what, pipeline, store] of [
+    [
+      'work',
+      (shard: Shard) =>
+        shard.pipe(
+          bufferTime(5),
+          withSequenceRanges(),
+          concatMap(() => NEVER as Observable<string>),
+        ),
+      memoryCheckpoints(),
+    ],
+    ['a write', work, deafStore({ write: 1_000 })],
+  ] as const) {
+    it(
+      `does not wait for ever while ${what} hangs: it errors after stopTimeoutMs and names what is open`,
+      marbles(({ flush }) => {
+        const { timeline, error, types } = followed(fakeKinesis({ shards: { 0: 'abc^', 1: '' } }), { store, stop: timer(50) }, pipeline);
+        flush();
+        expect(timeline.at(-1)).to.match(/^25050 error/);
+        expect(error()).to.satisfy(isStopTimeout);
+        const { open, message } = error() as StopTimeoutError;
+        expect(open.map(({ shardId }) => shardId)).to.deep.equal([toShardId(0)]);
+        expect(open[0]).to.include(what === 'work' ? { blocks: 1, records: 3 } : { blocks: 0, isDue: true });
+        expect(message).to.include(toShardId(0)).and.include('25000 ms');
+        expect(types()).to.include('stopTimedOut').and.not.include('stopped');
+      }),
+    );
+  }
+
+  it(
+    'passes on the error of a last checkpoint that fails, after the others are drained, and restarts nothing',
+    marbles(({ flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a^', 1: 'b^' } });
+      const good = recordingStore();
+      const store: CheckpointStore = {
+        read: (shard) => good.read(shard),
+        write: (checkpoint, shard) => {
+          if (shard.shardId === toShardId(0)) throw new Error('down');
+          return good.write(checkpoint, shard);
+        },
+      };
+      const slow = (shard: Shard): Observable<string> =>
+        shard.pipe(
+          bufferTime(5),
+          withSequenceRanges(),
+          concatMap((block) => (block.ranges.ranges[0]!.shardId === toShardId(1) ? timer(5_000).pipe(map(() => block)) : of(block))),
+          checkpointEvery(60_000, { maxRetries: 2 }),
+          map(() => 'done'),
+        );
+      const { timeline, error, types } = followed(kinesis, { store, stop: timer(50) }, slow);
+      flush();
+      expect(timeline.at(-1)).to.match(/ error/);
+      expect(error()).to.include({ code: 'CHECKPOINT', shardId: toShardId(0) });
+      expect(types()).to.include('shardFailed').and.not.include('shardRestarted');
+      // The other shard was drained and its checkpoint written.
+      expect(good.kept.map((line) => line.split(' ')[1])).to.deep.equal(['2']);
+    }),
+  );
+
+  it(
+    'of a kinesisShard is told in the same way, also when its work hangs',
+    marbles(({ flush }) => {
+      const types: string[] = [];
+      const next = ({ type }: KinesisEvent): void => void types.push(type);
+      const config = fastReading(fakeKinesis({ shards: { 0: 'a^' } }), { events: { next }, stop: timer(50) });
+      kinesisShard({ ...config, shardId: toShardId(0) })
+        .pipe(
+          bufferTime(5),
+          withSequenceRanges(),
+          concatMap(() => NEVER),
+        )
+        .subscribe();
+      flush();
+      expect(types.filter((type) => type.startsWith('stop'))).to.deep.equal(['stopping', 'stopTimedOut']);
+    }),
+  );
+});
