@@ -39,7 +39,7 @@ export type {
 // Operators
 export { withSequenceRanges } from './operators/withSequenceRanges.js';
 export { checkpointEvery, type CheckpointEveryConfig } from './operators/checkpointEvery.js';
-export { recoverFrom, type RecoverFromConfig } from './operators/recoverFrom.js';
+export { recoverFrom, type Recovered, type RecoverFromConfig } from './operators/recoverFrom.js';
 export { mergeShards, type MergeShardsConfig, type RestartConfig } from './operators/mergeShards.js';
 export { deaggregate, type DeaggregateConfig } from './operators/deaggregate.js';
 export type { AggregateConfig, AggregateProblem, OutOfRangePolicy } from './kinesis/aggregation/config.js';
@@ -51,6 +51,7 @@ export { memoryCheckpoints } from './checkpoints/memoryCheckpoints.js';
 
 // Monitoring
 export type * from './monitoring/events.js';
+export { logEvents, type EventLogger, type LogEventsConfig } from './monitoring/logEvents.js';
 
 // Errors
 export { rawErrorOf } from './internal/aws-fault.js';
@@ -62,6 +63,7 @@ export {
   isRxKinesisError,
   isUnreachable,
   RxKinesisError,
+  type Fault,
   type RxKinesisErrorCode,
   UnreachableError,
 } from './values/errors.js';

@@ -43,8 +43,8 @@ export interface ReadyShard {
  *
  * @remarks
  * Pure. A shard waits, is taken, and then either comes to its end (`finish`, here or elsewhere), or is given back (`release`) and
- * waits again, or is left for good (`leave`). A parent that no listing shows is past the retention and holds nothing up. Finished shards are forgotten when they
- * are no longer listed.
+ * waits again, or is left for good (`leave`). A parent that no listing shows is past the retention and holds nothing up. Shards that are finished or left are forgotten when
+ * they are no longer listed.
  */
 export class ShardGraph {
   readonly #nodes = new Map<string, Node>();
@@ -60,7 +60,7 @@ export class ShardGraph {
     }
     this.#listed = true;
     const ids = new Set(shards.map((shard) => shard.shardId));
-    for (const [id, node] of this.#nodes) if (isDone(node) && !ids.has(id)) this.#nodes.delete(id);
+    for (const [id, node] of this.#nodes) if ((isDone(node) || node.state === 'left') && !ids.has(id)) this.#nodes.delete(id);
     return added;
   }
 

@@ -31,6 +31,7 @@ const READING: ShardFacts = {
 
 const WORK = { isSettled: false, hasOpenEntries: true } as const;
 const STOPPING = { isStopping: true } as const;
+const CUT_SHORT = { isCutShort: true, subscription: 'unsubscribe' } as const;
 const ENDED = { hasEnded: true, subscription: 'complete' } as const;
 
 /** The truth table: what differs from {@link READING}, and what follows. */
@@ -41,6 +42,12 @@ const TABLE: ReadonlyArray<[why: string, facts: Partial<ShardFacts>, phase: Retu
   ['its reading failed and nobody subscribes it again yet', { subscription: 'error' }, 'reading'],
   ['its subscriber is gone', { subscription: 'unsubscribe', ...WORK }, 'reading'],
   ['it completed without an end (`take`)', { subscription: 'complete' }, 'reading'],
+
+  ['its pipeline was cut short, and all is settled', { ...CUT_SHORT }, 'stopped'],
+  ['its pipeline was cut short, and it says that nothing more will settle', { ...CUT_SHORT, ...WORK, isDrained: true }, 'stopped'],
+  ['its pipeline was cut short, and the work behind it goes on', { ...CUT_SHORT, ...WORK }, 'draining'],
+  ['its pipeline was cut short, and recoverFrom is about to subscribe again', { ...CUT_SHORT, resumes: true }, 'draining'],
+  ['its pipeline was cut short, and another runs', { ...CUT_SHORT, isSupervised: true }, 'draining'],
 
   ['nobody has opened it', { start: undefined, subscription: 'none' }, 'waiting'],
   ['opening failed', { start: undefined, subscription: 'error' }, 'waiting'],
