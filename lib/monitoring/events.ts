@@ -171,8 +171,8 @@ export interface BlockSettledEvent extends ShardEvent {
   readonly records: number;
   /** Their payload bytes. */
   readonly bytes: number;
-  /** How long ago Kinesis took the last of them, in ms; absent where Kinesis did not say when. */
-  readonly lagMs?: number;
+  /** How long ago Kinesis took the last of them, in ms; `undefined` where Kinesis did not say when. */
+  readonly lagMs?: number | undefined;
 }
 
 /** A checkpoint is durable. */

@@ -1,6 +1,6 @@
 import type { Observer } from 'rxjs';
 import { assertFunction, assertKnownFields, assertMethod } from '../internal/validate.js';
-import { InvalidConfigError } from '../values/errors.js';
+import { InvalidConfigError, type Fault } from '../values/errors.js';
 import { messageOf } from './event-message.js';
 import type { KinesisEvent } from './events.js';
 import { levelOf, type EventLevel } from './levels.js';
@@ -65,8 +65,13 @@ function write(logger: EventLogger, level: EventLevel, args: readonly unknown[])
   return logger[level]?.(...args);
 }
 
-function fieldsOf(event: KinesisEvent): Readonly<Record<string, unknown>> {
+function fieldsOf(event: KinesisEvent): object {
   const { type, ...fields } = event;
   const error = shownError(event);
-  return { event: type, ...fields, ...(error && { error }) };
+  return { event: type, ...fields, ...(error && { error: withoutNothings(error) }) };
+}
+
+function withoutNothings(fault: Fault): object {
+  const fields = Object.entries({ ...fault, cause: fault.cause && withoutNothings(fault.cause) });
+  return Object.fromEntries(fields.filter(([, value]) => value !== undefined));
 }

@@ -12,7 +12,7 @@ import type { UntimedEvent } from './events.js';
 export function shownError(event: UntimedEvent): Fault | undefined {
   if (!('error' in event)) return undefined;
   const { error, type } = event;
-  const fault = faultOf(error);
+  const fault = faultOf(error) ?? { name: 'undefined' };
   const isOfPipeline = type === 'shardRestarted' || type === 'shardFailed' || type === 'recoveryStarted';
   if (!isOfPipeline || isRxKinesisError(error) || isOfService(error) || fault.name === 'SyntaxError') return fault;
   const message = error instanceof Object ? (error as { readonly message?: unknown }).message : error;

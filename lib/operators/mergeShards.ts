@@ -139,6 +139,10 @@ function asShard(shard: Shard): Shard {
   throw misplaced('mergeShards: expected a shard', shard, 'put it behind kinesisStream');
 }
 
+function noteCutShort({ notify, identity: { streamName, shardId }, ledger }: TrackedShard): void {
+  notify({ type: 'pipelineCompleted', streamName, shardId, records: ledger.outstandingRecords });
+}
+
 function noteFailed(shard: Shard, error: unknown): void {
   const { streamName, shardId } = shard;
   trackedShardOf(shard)?.notify({ type: 'shardFailed', streamName, shardId, error });
@@ -179,7 +183,11 @@ function supervised<T>(tracked: TrackedShard | undefined): MonoTypeOperatorFunct
       return concat(
         watched$.pipe(onEnd((kind) => kind !== 'complete' && end(false))),
         // Only now is the shard unsubscribed, if the pipeline was what completed first.
-        defer(() => (end(true), EMPTY)),
+        defer(() => {
+          end(true);
+          if (tracked.isCutShort) noteCutShort(tracked);
+          return EMPTY;
+        }),
       );
     });
 }

@@ -111,8 +111,8 @@ export class CheckpointSchedule {
     const { store } = this.#options;
     if (!store) {
       throw new InvalidConfigError(
-        `${streamName}/${shardId}: a block of records that no shard knows. Were they copied ({ ...record }) before withSequenceRanges? ` +
-          'Pass on the records themselves. Made by hand, or by another version of rx-kinesis, it needs the option store',
+        `${streamName}/${shardId}: the records of a block are copied ({ ...record }): pass on the records themselves to withSequenceRanges. ` +
+          'Made by hand, or by another version of rx-kinesis, they need the option store',
       );
     }
     const key = shardKey(range);
@@ -132,8 +132,8 @@ export class CheckpointSchedule {
 
   #reportSettled({ notify, identity: { streamName, shardId } }: TrackedShard, { records, bytes, runs }: LedgerEntry): void {
     const arrivedMs = runs.at(-1)?.arrivedMs;
-    const lagMs = arrivedMs === undefined ? {} : { lagMs: Math.max(0, this.#options.retry.scheduler.now() - arrivedMs) };
-    notify({ type: 'blockSettled', streamName, shardId, records, bytes, ...lagMs });
+    const lagMs = arrivedMs && Math.max(0, this.#options.retry.scheduler.now() - arrivedMs);
+    notify({ type: 'blockSettled', streamName, shardId, records, bytes, lagMs });
   }
 
   #nextTick(): Observable<unknown> {

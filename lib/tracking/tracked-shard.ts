@@ -47,8 +47,8 @@ export class TrackedShard {
   #isStopping = false;
   #isDrained = false;
   #resumes = false;
-  /** Where the last subscription to the shard's records stands; `'read'`: it completed by itself. */
-  #reading: 'none' | 'active' | 'read' | 'cut' = 'none';
+  /** Whether a subscription to the shard's records lasts, or the last one completed by itself. */
+  #isRead = false;
   #isCutShort = false;
   /** How many supervised pipelines run. */
   #pipelines = 0;
@@ -118,12 +118,12 @@ export class TrackedShard {
     this.#resumes = false;
     this.#isDrained = false;
     this.#isCutShort = false;
-    this.#reading = 'active';
+    this.#isRead = true;
   }
 
   /** A subscription is over: it completed by itself, or it failed or was unsubscribed. */
   endReading(completed: boolean): void {
-    this.#reading = completed ? 'read' : 'cut';
+    this.#isRead = completed;
   }
 
   /** The next subscription resumes after the last delivered record: `recoverFrom` re-emits what was lost before. */
@@ -149,7 +149,7 @@ export class TrackedShard {
    */
   endPipeline({ completed, leavesWork }: { readonly completed: boolean; readonly leavesWork: boolean }): void {
     this.#pipelines--;
-    if (completed && !this.#isLost) this.#noteCutShort();
+    if (completed) this.#isCutShort = this.#pipelines === 0 && !this.#isRead && !this.#isStopping && !this.#isLost;
     const isDone = completed && !leavesWork && !this.#isLost;
     if (isDone && this.ledger.hasEnded) this.ledger.dropUnclaimed();
     if (isDone) this.drain();
@@ -159,14 +159,6 @@ export class TrackedShard {
   /** Whether its pipeline completed by itself, and has not read the shard to its end: nobody reads it on. */
   get isCutShort(): boolean {
     return this.#isCutShort;
-  }
-
-  #noteCutShort(): void {
-    const isRead = this.#reading === 'read' || this.#reading === 'active';
-    if (this.#pipelines > 0 || isRead || this.#isStopping) return;
-    this.#isCutShort = true;
-    const { streamName, shardId } = this.#identity;
-    this.notify({ type: 'pipelineCompleted', streamName, shardId, records: this.ledger.outstandingRecords });
   }
 
   /** Nothing more will settle. */

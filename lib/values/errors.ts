@@ -25,36 +25,34 @@ export abstract class RxKinesisError extends Error {
 
   /** For logs: name, message, code and ids, and of the cause what {@link faultOf} keeps. */
   toJSON(): Fault {
-    const { message, cause } = this;
-    return { ...Object.fromEntries(Object.entries(this)), name: this.name, message, ...(cause !== undefined && { cause: faultOf(cause) }) };
+    return { ...this, message: this.message, cause: faultOf(this.cause) };
   }
 }
 
 /** What may be kept of an error. Errors of this package have fields of their own. */
 export interface Fault {
   readonly name: string;
-  readonly message?: string;
-  readonly code?: string;
-  readonly httpStatusCode?: number;
-  readonly requestId?: string;
-  readonly cause?: Fault;
+  readonly message?: string | undefined;
+  readonly code?: string | undefined;
+  readonly httpStatusCode?: number | undefined;
+  readonly requestId?: string | undefined;
+  readonly cause?: Fault | undefined;
 }
 
 /**
  * Reduces an error to what may be kept: of an error of this package all but its cause's words, of any other its name, its code, the service's
  * status and request id, and the same of its cause. Messages of others may quote credentials, payloads or keys.
  */
-export function faultOf(error: unknown, depth = 3): Fault {
+export function faultOf(error: unknown, depth = 3): Fault | undefined {
   if (isRxKinesisError(error)) return error.toJSON();
+  if (error === undefined || depth < 0) return undefined;
   const { name, code, $metadata, cause } = (error ?? {}) as ForeignError;
-  const httpStatusCode = Number($metadata?.httpStatusCode);
-  const [word, requestId] = [idOf(code), idOf($metadata?.requestId)];
   return {
-    name: idOf(name) ?? typeof error,
-    ...(word && { code: word }),
-    ...(httpStatusCode && { httpStatusCode }),
-    ...(requestId && { requestId }),
-    ...(cause !== undefined && depth > 0 && { cause: faultOf(cause, depth - 1) }),
+    name: wordOf(name) ?? typeof error,
+    code: wordOf(code),
+    httpStatusCode: Number($metadata?.httpStatusCode) || undefined,
+    requestId: wordOf($metadata?.requestId),
+    cause: faultOf(cause, depth - 1),
   };
 }
 
@@ -65,8 +63,8 @@ interface ForeignError {
   readonly $metadata?: { readonly httpStatusCode?: unknown; readonly requestId?: unknown };
 }
 
-/** A word that can be a name or an id, and no text. */
-function idOf(value: unknown): string | undefined {
+/** What can be a name or an id, and is no text. */
+function wordOf(value: unknown): string | undefined {
   return typeof value === 'string' && /^[\w.:#-]{1,100}$/.test(value) ? value : undefined;
 }
 

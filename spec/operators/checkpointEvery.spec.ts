@@ -376,8 +376,8 @@ describe('checkpointEvery', () => {
         const source = cold('  -a-b-|', values);
         const subs = '         ^!    ';
         const message =
-          'stream/shardId-000000000000: a block of records that no shard knows. Were they copied ({ ...record }) before withSequenceRanges? ' +
-          'Pass on the records themselves. Made by hand, or by another version of rx-kinesis, it needs the option store';
+          'stream/shardId-000000000000: the records of a block are copied ({ ...record }): pass on the records themselves to withSequenceRanges. ' +
+          'Made by hand, or by another version of rx-kinesis, they need the option store';
         expectObservable(source.pipe(checkpointEvery(5))).toBe('-#', {}, new InvalidConfigError(message));
         expectSubscriptions(source.subscriptions).toBe(subs);
       }),

@@ -106,7 +106,7 @@ describe('an operator that is given what it cannot work with says at the first v
           .pipe(mergeShards((shard) => shard.pipe(copy as never, bufferTime(5), withSequenceRanges(), checkpointEvery(10))))
           .subscribe({ error: (error: unknown) => errors.push(error, scheduler.now()) });
         flush();
-        expect((errors[0] as Error).message).to.match(/^stream\/shardId-000000000000: .* copied .* needs the option store$/);
+        expect((errors[0] as Error).message).to.match(/^stream\/shardId-000000000000: .* copied .* need the option store$/);
         expect(errors[1]).to.be.below(100);
       }),
     );

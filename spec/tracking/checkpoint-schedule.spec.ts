@@ -97,7 +97,7 @@ describe('CheckpointSchedule', () => {
 
     it('needs a store', () => {
       expect(() => scheduleTo(undefined).settle(block(1).ranges))
-        .to.throw(/stream\/shardId-000000000000: .* needs the option store/)
+        .to.throw(/stream\/shardId-000000000000: .* need the option store/)
         .that.satisfies(isInvalidConfig);
     });
 
