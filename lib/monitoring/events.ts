@@ -59,10 +59,12 @@ export interface StoreRetryEvent extends ShardEvent {
   readonly error: unknown;
 }
 
-/** The list of shards was read; `added` are those not seen before. */
+/** The list of shards was read. */
 export interface ShardsDiscoveredEvent extends StreamEvent {
   readonly type: 'shardsDiscovered';
+  /** The ids of the shards not seen before. */
   readonly added: readonly string[];
+  /** How many shards are in view. */
   readonly total: number;
 }
 
@@ -88,7 +90,7 @@ export interface ShardEndReachedEvent extends ShardEvent {
 /** A shard's life here is over. */
 export interface ShardReleasedEvent extends ShardEvent {
   readonly type: 'shardReleased';
-  /** `ended`: read to its end and settled; `stopped`: `stop` fired and its work is drained; `lost`: another worker has it. */
+  /** `ended`: read to its end and settled; `stopped`: `stop` fired, or its pipeline completed early, and its work is drained; `lost`: another worker has it. */
   readonly reason: 'ended' | 'stopped' | 'lost';
 }
 

@@ -1,0 +1,24 @@
+import { expect } from 'chai';
+import { eventsTable } from './events-table.js';
+import { read } from './fences.js';
+
+describe('docs/guide/events.md', () => {
+  it('has a row for each event, with what the code says of it', function () {
+    this.timeout(30_000);
+    const rows = read('docs/guide/events.md')
+      .split('\n')
+      .filter((line) => line.startsWith('| event ') || line.startsWith('| `') || line.startsWith('|---'));
+    expect(rows).to.deep.equal(eventsTable());
+  });
+
+  it('has a field with a sentence for each that the code has', function () {
+    this.timeout(30_000);
+    const untold = eventsTable()
+      .slice(2)
+      .flatMap((row) => row.split('|').at(-2)!.trim().split('<br>'))
+      .filter((field) => field !== '' && !field.includes('. '))
+      .map((field) => field.split('`')[1]);
+    // What their names say alone.
+    expect(new Set(untold)).to.deep.equal(new Set(['error', 'parentShardIds']));
+  });
+});
