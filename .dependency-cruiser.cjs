@@ -9,7 +9,7 @@ const mayImport = {
   monitoring: ['values', 'internal'],
   checkpoints: ['values', 'internal'],
   kinesis: ['values', 'internal', 'monitoring'],
-  readers: ['values', 'internal', 'monitoring', 'kinesis'],
+  readers: ['values', 'internal', 'monitoring', 'checkpoints', 'kinesis'],
   tracking: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers'],
   recovery: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking'],
   shards: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking'],

@@ -1,12 +1,8 @@
 // Values
 export type { KinesisRecord } from './values/record.js';
 export { comparePositions, type Position } from './values/position.js';
-export {
-  mergeAdjacentRanges,
-  SequenceNumberRanges,
-  type SequenceNumberRange,
-  type SequenceNumberRangesJson,
-} from './values/sequence-range.js';
+export { mergeAdjacentRanges, type RangeToRead, type SequenceNumberRange, type SequenceNumberRangesJson } from './values/sequence-range.js';
+export { SequenceNumberRanges } from './values/ranges-json.js';
 export { blockId, makeBlock, type Block } from './values/block.js';
 
 // Sources

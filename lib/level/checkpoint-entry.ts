@@ -1,6 +1,7 @@
 import { assertCheckpoint } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import { InvalidValueError } from '../values/errors.js';
+import { wholeRangesFromJson } from '../values/ranges-json.js';
 import { sameShard, SequenceNumberRanges, type SequenceNumberRangesJson } from '../values/sequence-range.js';
 import { shardKey, type ShardName } from '../values/shard-id.js';
 
@@ -63,7 +64,7 @@ function checkpointOf(entry: Partial<CheckpointEntry>, shard: ShardName): Checkp
 }
 
 function rangesOf(json: unknown, shard: ShardName): SequenceNumberRanges['ranges'] {
-  const { ranges } = SequenceNumberRanges.fromJSON(json);
+  const { ranges } = wholeRangesFromJson(json);
   const foreign = ranges.find((range) => !sameShard(range, { ...range, ...shard }));
   if (foreign) throw new InvalidValueError(`settledBeyond holds a range of ${foreign.streamName}/${foreign.shardId}`);
   return ranges;

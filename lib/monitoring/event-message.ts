@@ -10,40 +10,30 @@ export function messageOf(event: UntimedEvent): string {
 }
 
 function whatHappened(event: UntimedEvent): string {
-  switch (event.type) {
-    case 'checkpointFailed':
-      return `the checkpoint ${positionToString(event)} could not be written and is tried again`;
-    case 'discoveryFailed':
-      return 'the shards could not be listed, which is tried again';
-    case 'gap':
-      return `records are missing: Kinesis no longer holds those from ${positionToString(event.from)} on${untilOf(event)}`;
-    case 'pipelineCompleted':
-      return (
-        "the pipeline completed before the shard's end and without stop (take, catchError(() => EMPTY)?): " +
-        `the shard is not read on, nor are its children; ${event.records} records are not settled`
-      );
-    case 'readRetry':
-      return retryOf(event, 'Kinesis');
-    case 'storeRetry':
-      return retryOf(event, 'the store');
-    case 'readerPaused':
-      return `reading has paused for ${event.pausedMs} ms, since ${event.records} records (${event.bytes} bytes) are not settled: is the work slow, or checkpointEvery missing?`;
-    case 'recoveryStarted':
-      return `what was lost (${event.ranges.length} ranges) is read again after a failure`;
-    case 'shardFailed':
-      return 'the pipeline failed for good';
-    case 'shardReleased':
-      return event.reason === 'lost' ? 'another worker has taken the shard' : `shard released (${event.reason})`;
-    case 'shardRestarted':
-      return `the pipeline failed and restarts in ${event.delayMs} ms (restart ${event.attempt})`;
-    case 'stopTimedOut':
-      return 'stop ran out of time';
-    case 'watermarkHeld':
-      return `the checkpoint is held by a block that was dropped or whose work hangs, for ${event.heldMs} ms: ${event.ranges.map(rangeToString).join(', ')}`;
-    default:
-      return event.type.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-  }
+  const tell = SENTENCES[event.type] as ((event: UntimedEvent) => string) | undefined;
+  return tell ? tell(event) : event.type.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
+
+/** What is not said by the name of its type alone. */
+const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<UntimedEvent, { type: Type }>) => string } = {
+  checkpointFailed: (event) => `the checkpoint ${positionToString(event)} could not be written and is tried again`,
+  discoveryFailed: () => 'the shards could not be listed, which is tried again',
+  gap: (event) => `records are missing: Kinesis no longer holds those from ${positionToString(event.from)} on${untilOf(event)}`,
+  pipelineCompleted: ({ records }) =>
+    "the pipeline completed before the shard's end and without stop (take, catchError(() => EMPTY)?): " +
+    `the shard is not read on, nor are its children; ${records} records are not settled`,
+  readRetry: (event) => retryOf(event, 'Kinesis'),
+  readerPaused: ({ pausedMs, records, bytes }) =>
+    `reading has paused for ${pausedMs} ms, since ${records} records (${bytes} bytes) are not settled: is the work slow, or checkpointEvery missing?`,
+  recoveryStarted: ({ ranges }) => `what was lost (${ranges.length} ranges) is read again after a failure`,
+  shardFailed: () => 'the pipeline failed for good',
+  shardReleased: ({ reason }) => (reason === 'lost' ? 'another worker has taken the shard' : `shard released (${reason})`),
+  shardRestarted: ({ delayMs, attempt }) => `the pipeline failed and restarts in ${delayMs} ms (restart ${attempt})`,
+  stopTimedOut: () => 'stop ran out of time',
+  storeRetry: (event) => retryOf(event, 'the store'),
+  watermarkHeld: ({ heldMs, ranges }) =>
+    `the checkpoint is held by a block that was dropped or whose work hangs, for ${heldMs} ms: ${ranges.map(rangeToString).join(', ')}`,
+};
 
 function untilOf({ firstAvailable }: Extract<UntimedEvent, { type: 'gap' }>): string {
   return firstAvailable ? `; the next that is there is ${positionToString(firstAvailable)}` : '';

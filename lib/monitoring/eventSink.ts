@@ -17,7 +17,7 @@ export function eventSink(events: EventsConfig, scheduler: SchedulerLike): Event
   if (events === undefined) return ignoringFaults(warnings(scheduler));
   if (typeof (events as Partial<typeof events> | null)?.next !== 'function')
     throw new InvalidConfigError("events: expected an observer (an object with next) or 'silent'");
-  return ignoringFaults((event) => events.next({ at: scheduler.now(), ...event } as KinesisEvent));
+  return ignoringFaults((event) => events.next({ at: scheduler.now(), ...event }));
 }
 
 function ignoringFaults(sink: (event: Parameters<EventSink>[0]) => unknown): EventSink {

@@ -1,5 +1,5 @@
 import type { Observer } from 'rxjs';
-import { assertFunction, assertKnownFields, assertMethod } from '../internal/validate.js';
+import { assertKnownFields, assertMethod } from '../internal/validate.js';
 import { InvalidConfigError, type Fault } from '../values/errors.js';
 import { messageOf } from './event-message.js';
 import type { KinesisEvent } from './events.js';
@@ -46,7 +46,8 @@ export interface LogEventsConfig {
  */
 export function logEvents(logger: EventLogger, config: LogEventsConfig = {}): Pick<Observer<KinesisEvent>, 'next'> {
   for (const method of ['error', 'warn'] as const) assertMethod('logger', logger, method);
-  if (typeof logger.info !== 'function') assertFunction('logger.info or logger.log', logger.log);
+  if (typeof logger.info !== 'function' && typeof logger.log !== 'function')
+    throw new InvalidConfigError('logger: expected a method info, or log');
   assertKnownFields(config, { fieldsFirst: true });
   const { fieldsFirst = typeof logger.log !== 'function' } = config;
   if (typeof fieldsFirst !== 'boolean') throw new InvalidConfigError(`fieldsFirst: expected true or false, got ${typeof fieldsFirst}`);

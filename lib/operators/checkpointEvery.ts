@@ -17,7 +17,7 @@ import { CheckpointSchedule } from '../tracking/checkpoint-schedule.js';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { assertInteger, assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
-import { hasRanges, isRecord, misplaced } from '../tracking/misplaced.js';
+import { isRanges, isRecord, misplaced } from '../tracking/misplaced.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 
 /** How {@link checkpointEvery} writes. */
@@ -98,8 +98,9 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
     });
 }
 
-function rangesOf(block: { readonly ranges: SequenceNumberRanges }): SequenceNumberRanges {
-  if (hasRanges(block)) return block.ranges;
+function rangesOf(block: { readonly ranges: SequenceNumberRanges } | undefined): SequenceNumberRanges {
+  const ranges = block?.ranges;
+  if (isRanges(ranges)) return ranges;
   const isTooEarly = Array.isArray(block) || isRecord(block);
   const advice = isTooEarly ? 'put withSequenceRanges before it, and pass on each block by itself' : 'return the block from your work';
   throw misplaced('checkpointEvery: expected a block, or an object with its ranges', block, advice);

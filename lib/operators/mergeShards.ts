@@ -134,8 +134,7 @@ function pipelineOf<O extends ObservableInput<unknown>>(pipeline: O): O {
 }
 
 function asShard(shard: Shard): Shard {
-  const { subscribe, leaseLost$ } = (shard ?? {}) as Partial<Shard>;
-  if (typeof subscribe === 'function' && leaseLost$) return shard;
+  if (isObservableInput(shard) && isObservableInput(shard.leaseLost$)) return shard;
   throw misplaced('mergeShards: expected a shard', shard, 'put it behind kinesisStream');
 }
 

@@ -159,6 +159,11 @@ export class ShardLifecycle {
     };
   }
 
+  /** Whether somebody says when the work is done: a supervised pipeline, or who settles the blocks. */
+  get isAccounted(): boolean {
+    return this.#tracked.isSupervised || this.#tracked.ledger.hasSettled;
+  }
+
   /** The payload bytes that are delivered and not settled. */
   get openBytes(): number {
     return this.#tracked.ledger.outstandingBytes;

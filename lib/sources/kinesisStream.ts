@@ -115,7 +115,7 @@ class StreamReading {
       mergeMap(() => this.#askStore()),
       takeUntil(released$),
     );
-    const stopped$ = stopInTime(shards$, { config: this.#config, stop$: this.#stop$, live: () => this.#live });
+    const stopped$ = stopInTime(shards$, { config: this.#config, stop$: this.#stop$, live: () => this.#live, hasDeadline: () => true });
     // The notifier first: one that emits at once means that nothing is read. What is held is renewed until all is released.
     return merge(stopping$.pipe(ignoreElements()), this.#leases().pipe(takeUntil(released$)), asked$, stopped$);
   }

@@ -14,7 +14,12 @@ export function misplaced(expected: string, value: unknown, advice: string): Inv
 
 /** Whether it is a block, or what is left of one. */
 export function hasRanges(value: unknown): value is { readonly ranges: SequenceNumberRanges } {
-  return Array.isArray((value as { readonly ranges?: Partial<SequenceNumberRanges> } | null | undefined)?.ranges?.ranges);
+  return isRanges((value as { readonly ranges?: unknown } | null | undefined)?.ranges);
+}
+
+/** Whether it is the ranges of a block. */
+export function isRanges(value: unknown): value is SequenceNumberRanges {
+  return Array.isArray((value as Partial<SequenceNumberRanges> | null | undefined)?.ranges);
 }
 
 /** Whether it is a record, of a source or made by hand. */

@@ -63,6 +63,29 @@ describe('RangeIncompleteError', () => {
   });
 });
 
+describe('RangeIncompleteError of a range without a count', () => {
+  it('says that its last record was not found', () => {
+    const range = { ...rangeOf(7, 8, 1), recordCount: undefined };
+    expect(new RangeIncompleteError(range, 2).message).to.equal('stream/shardId-000000000000[7..8]: found 2 records, and not its last');
+  });
+});
+
+describe('An error that names many ranges', () => {
+  const ranges = Array.from({ length: 10_000 }, (_, i) => rangeOf(i, i, 1));
+  const errors = {
+    RangeExpiredError: new RangeExpiredError({ ...shard, from: at(7) }, ranges),
+    RecoveryTimeoutError: new RecoveryTimeoutError(ranges, 1),
+    BlockUnavailableError: new BlockUnavailableError(new SequenceNumberRanges(ranges)),
+  };
+  for (const [name, error] of Object.entries(errors)) {
+    it(`has a message of a line, and all of them in a field: ${name}`, () => {
+      expect(error.message).to.match(/ and 9997 more/);
+      expect(error.message.length).to.be.below(300);
+      expect('missing' in error ? error.missing : error.ranges.ranges).to.have.length(10_000);
+    });
+  }
+});
+
 describe('RecoveryTimeoutError', () => {
   it('can be tried again', () => {
     const missing = [rangeOf(7, 8, 2)];

@@ -102,6 +102,10 @@ describe('levelCheckpoints', () => {
       'at a place to begin': JSON.stringify({ ...valid, sequenceNumber: 'LATEST' }),
       'with a negative sub-sequence number': JSON.stringify({ ...valid, subSequenceNumber: -1 }),
       'with malformed ranges': JSON.stringify({ ...valid, settledBeyond: { version: 9, ranges: [] } }),
+      'with a range that leaves its count out': JSON.stringify({
+        ...valid,
+        settledBeyond: { version: 1, ranges: [{ ...range, ...shard, recordCount: undefined }] },
+      }),
       'with ranges of another shard': JSON.stringify({ ...valid, settledBeyond: { version: 1, ranges: [range] } }),
     };
 

@@ -68,7 +68,7 @@ describe('logEvents', () => {
     const { logger, calls } = loggerWith('error', 'warn', 'info');
     const cause = Object.assign(new Error('CANARY'), { name: 'InternalFailure', code: 'ECONNRESET', $metadata: { requestId: 'r-1' } });
     const error = new ShardReadError('reading failed', { streamName: 'flights', shardId: 'shardId-000000000000', retriable: true, cause });
-    logEvents(logger).next({ ...restart, error } as KinesisEvent);
+    logEvents(logger).next({ ...restart, error });
     expect(JSON.stringify(calls)).not.to.include('CANARY');
     expect((calls[0]![1] as { error: object }).error).to.deep.include({
       code: 'SHARD_READ',
@@ -81,7 +81,7 @@ describe('logEvents', () => {
   it('gives back what the logger gives, so that a promise that rejects is caught', () => {
     const result = {};
     const observer = logEvents({ error: () => result, warn: () => result, info: () => result });
-    expect((observer.next as (event: KinesisEvent) => unknown)(restart)).to.equal(result);
+    expect(observer.next(restart)).to.equal(result);
   });
 
   const NO_LOGGERS: Readonly<Record<string, unknown>> = {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { Observable } from 'rxjs';
 import {
   bufferCount,
   bufferTime,
@@ -9,7 +10,6 @@ import {
   ignoreElements,
   map,
   mergeMap,
-  Observable,
   of,
   take,
   throwError,

@@ -178,7 +178,7 @@ describe('recoverFrom and the store of the shard', () => {
     marbles(({ flush, scheduler }) => {
       const timesMs: number[] = [];
       const failing$ = defer(() => (timesMs.push(scheduler.now()), throwError(() => new Error('always'))));
-      const source$ = merge(failing$) as Observable<Block>;
+      const source$: Observable<Block> = failing$;
       source$
         .pipe(recoverFrom(undefined, { maxRecoveries: 5, maxDelayMs: 700, random: () => 0.999_999 }))
         .subscribe({ error: () => undefined });
