@@ -4,9 +4,14 @@ import { faultToString, oneLine, shownError } from './shown-error.js';
 
 /** An event in one line for people: what happened, where, and what to look at. */
 export function messageOf(event: UntimedEvent): string {
-  const place = 'shardId' in event ? `${event.streamName}/${event.shardId}` : event.streamName;
   const fault = shownError(event);
-  return oneLine(`${place}: ${whatHappened(event)}${fault ? `: ${faultToString(fault)}` : ''}`);
+  return oneLine(`${placeOf(event)}: ${whatHappened(event)}${fault ? `: ${faultToString(fault)}` : ''}`);
+}
+
+/** Where an event belongs: its stream or its worker, and its shard or its block, as far as it says. */
+export function placeOf(event: UntimedEvent): string {
+  const { streamName, workerId, shardId, blockId } = event as Partial<Record<'blockId' | 'shardId' | 'streamName' | 'workerId', string>>;
+  return [streamName ?? workerId, shardId ?? blockId].filter((name) => name !== undefined).join('/') || 'all shards';
 }
 
 function whatHappened(event: UntimedEvent): string {
@@ -16,9 +21,16 @@ function whatHappened(event: UntimedEvent): string {
 
 /** What is not said by the name of its type alone. */
 const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<UntimedEvent, { type: Type }>) => string } = {
+  allLeasesLost: () => 'this worker has lost every lease that it held; it goes on trying',
+  blockStoreFailed: ({ action }) => `a store of blocks failed: ${action}`,
   checkpointFailed: (event) => `the checkpoint ${positionToString(event)} could not be written and is tried again`,
   discoveryFailed: () => 'the shards could not be listed, which is tried again',
   gap: (event) => `records are missing: Kinesis no longer holds those from ${positionToString(event.from)} on${untilOf(event)}`,
+  hashKeysUncovered: ({ holes }) => `no lease is there for some hash keys (${holes.length} gaps): their records are read by nobody`,
+  leaseLost: ({ reason, heldMs }) => `the lease is lost after ${heldMs} ms (${reason})`,
+  leaseRenewedLate: ({ sinceMs }) => `the lease was renewed late, after ${sinceMs} ms: is the table slow, or this process busy?`,
+  leaseRequestFailed: ({ action, attempt }) => `a request to the lease table failed and is made again (${action}, try ${attempt})`,
+  leaseUnreadable: () => 'the row of the lease cannot be read, so nobody works on the shard',
   pipelineCompleted: ({ records }) =>
     "the pipeline completed before the shard's end and without stop (take, catchError(() => EMPTY)?): " +
     `the shard is not read on, nor are its children; ${records} records are not settled`,

@@ -1,10 +1,10 @@
 import type { Position } from '../values/position.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
+import type { LeaseEvent } from './lease-events.js';
+import type { TimedEvent } from './timed-event.js';
 
-/** What every event says. */
-export interface StreamEvent {
-  /** When it happened, in ms by the clock of `scheduler`. */
-  readonly at: number;
+/** What every event of a source says. */
+export interface StreamEvent extends TimedEvent {
   readonly streamName: string;
 }
 
@@ -145,27 +145,6 @@ export interface PipelineCompletedEvent extends ShardEvent {
   readonly records: number;
 }
 
-/** What is said of a lease. */
-export interface LeaseEvent extends ShardEvent {
-  /** Grows with every tenure of the shard. */
-  readonly fencingToken: string;
-}
-
-/** This worker holds the shard's lease now. */
-export interface LeaseGrantedEvent extends LeaseEvent {
-  readonly type: 'leaseGranted';
-}
-
-/** Another worker has taken the shard's lease. */
-export interface LeaseLostEvent extends LeaseEvent {
-  readonly type: 'leaseLost';
-}
-
-/** This worker has given up the shard's lease: another may take it at once. */
-export interface LeaseReleasedEvent extends LeaseEvent {
-  readonly type: 'leaseReleased';
-}
-
 /** A block has come to `checkpointEvery`: its part of this shard is settled. */
 export interface BlockSettledEvent extends ShardEvent {
   readonly type: 'blockSettled';
@@ -223,16 +202,24 @@ export interface GapEvent extends ShardEvent {
   readonly firstAvailable?: Position;
 }
 
+/** A block store did not do what it was asked; another copy, or Kinesis, may stand in for it. */
+export interface BlockStoreFailedEvent extends TimedEvent {
+  readonly type: 'blockStoreFailed';
+  readonly action: 'put' | 'get' | 'delete' | 'list';
+  /** The block, unless it was about all of them. */
+  readonly blockId?: string;
+  readonly error: unknown;
+}
+
 /** Everything noteworthy, told apart by `type`. No event carries a payload or a partition key. */
 export type KinesisEvent =
   | BlockSettledEvent
+  | BlockStoreFailedEvent
   | CheckpointFailedEvent
   | CheckpointWrittenEvent
   | DiscoveryFailedEvent
   | GapEvent
-  | LeaseGrantedEvent
-  | LeaseLostEvent
-  | LeaseReleasedEvent
+  | LeaseEvent
   | PageReadEvent
   | PipelineCompletedEvent
   | ReadRetryEvent
@@ -251,7 +238,8 @@ export type KinesisEvent =
   | StoreRetryEvent
   | WatermarkHeldEvent;
 
-type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
+/** Events as they are told, before it is known when. */
+export type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
 
 /** An event as it is told, before it is known when. */
 export type UntimedEvent = WithoutTime<KinesisEvent>;

@@ -30,7 +30,7 @@ export interface LogEventsConfig {
  * Makes an observer for the option `events` that writes each event to a logger: a message for people, and the event's fields.
  *
  * @remarks
- * Levels: `error` for `shardFailed`, `stopTimedOut` and `gap`; `warn` for what is not as it should be, such as `shardRestarted`, `readRetry`
+ * Levels: `error` for what is lost or over, such as `shardFailed` and `gap`; `warn` for what is not as it should be, such as `shardRestarted`, `readRetry`
  * and `checkpointFailed`; `info` for the steps in a shard's life; `debug` for everyday events such as `pageRead` and
  * `blockSettled`. The table in the guide "Events" has all of them.
  *

@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import { messageOf } from './event-message.js';
+import { messageOf, placeOf } from './event-message.js';
 import type { EventSink } from './events.js';
 import { levelOf } from './levels.js';
 
@@ -24,7 +24,7 @@ export function warnings(scheduler: SchedulerLike, write: (line: string) => void
     const level = levelOf(event);
     if (level !== 'warn' && level !== 'error') return;
     const nowMs = scheduler.now();
-    const key = JSON.stringify([event.type, event.streamName, 'shardId' in event ? event.shardId : '']);
+    const key = `${event.type} ${event.type === 'blockStoreFailed' ? event.action : placeOf(event)}`;
     const last = written.get(key);
     // A clock that is set back keeps nothing quiet.
     if (last && nowMs >= last.atMs && nowMs - last.atMs < QUIET_MS) {

@@ -122,10 +122,18 @@ export class ShardGraph {
     return this.#childIds.has(shardId);
   }
 
-  /** The shards that are not done, and whether the parents of each are; one that was left is never ready. */
+  /** All shards in view, and whether the parents of each are done; one that was left is never ready. */
+  inView(): { readonly shard: GraphShard; readonly isReady: boolean }[] {
+    return [...this.#nodes.values()].map((node) => ({
+      shard: node.shard,
+      isReady: node.state !== 'left' && this.#parentsOf(node).every(isDone),
+    }));
+  }
+
+  /** The shards that are not done, and whether the parents of each are. */
   unfinished(): { readonly shard: GraphShard; readonly isReady: boolean }[] {
     const nodes = [...this.#nodes.values()].filter((node) => !isDone(node));
-    return nodes.map((node) => ({ shard: node.shard, isReady: node.state !== 'left' && this.#parentsOf(node).every(isDone) }));
+    return nodes.map((node) => ({ shard: node.shard, isReady: this.#parentsOf(node).every(isDone) }));
   }
 
   /** How many shards are in view. */

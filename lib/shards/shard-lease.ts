@@ -1,27 +1,27 @@
-import { catchError, concat, defer, EMPTY, from, ignoreElements, of, tap, type Observable, type Subscription } from 'rxjs';
+import { catchError, concat, defer, EMPTY, from, ignoreElements, NEVER, of, ReplaySubject, type Observable, type Subscription } from 'rxjs';
 import type { Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { retryWithBackOff } from '../internal/back-off.js';
 import { answeredWithin } from '../internal/request-timeout.js';
-import type { EventSink } from '../monitoring/events.js';
-import type { ShardIdentity, ShardName } from '../values/shard-id.js';
+import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
 
 /** This worker's lease of one shard, from its grant until it is lost or released. */
 export class ShardLease {
   readonly fencingToken: string;
+  /** Emits when another worker asks for the shard; replays to late subscribers. */
+  readonly asked$: Observable<unknown>;
   readonly #store: LeasingStore;
   readonly #watch: Subscription;
   #isLost = false;
   #onLost: () => void = () => undefined;
-  readonly #tell: (type: 'leaseGranted' | 'leaseLost' | 'leaseReleased') => void;
 
-  constructor(lease: Lease, store: LeasingStore, { streamName, shardId }: ShardName, notify: EventSink) {
-    const { fencingToken } = lease;
-    this.fencingToken = fencingToken;
+  constructor(lease: Lease, store: LeasingStore) {
+    this.fencingToken = lease.fencingToken;
     this.#store = store;
-    this.#tell = (type) => notify({ type, streamName, shardId, fencingToken });
-    this.#tell('leaseGranted');
+    const asked$ = new ReplaySubject<unknown>(1);
+    this.asked$ = asked$;
     this.#watch = from(lease.lost$).subscribe({ next: () => this.#lose(), error: () => undefined });
+    this.#watch.add(from(lease.asked$ ?? NEVER).subscribe({ next: (value) => asked$.next(value), error: () => undefined }));
   }
 
   /** Whether another worker holds it now. */
@@ -37,9 +37,7 @@ export class ShardLease {
 
   /** Another worker holds it, as a refused write tells. */
   noteLost(): void {
-    if (this.#isLost) return;
     this.#isLost = true;
-    this.#tell('leaseLost');
   }
 
   /**
@@ -58,13 +56,12 @@ export class ShardLease {
         notify: (attempt) => notify({ type: 'storeRetry', streamName, shardId, reason: 'transient', ...attempt }),
       }),
       ignoreElements(),
-      tap({ complete: () => this.#tell('leaseReleased') }),
       catchError(() => EMPTY),
     );
   }
 
   #lose(): void {
-    this.noteLost();
+    this.#isLost = true;
     this.#onLost();
   }
 }

@@ -70,6 +70,7 @@ function wordOf(value: unknown): string | undefined {
 
 /** Every `code` that an error of this package can have. */
 export type RxKinesisErrorCode =
+  | 'BLOCK_STORE'
   | 'BLOCK_UNAVAILABLE'
   | 'CHECKPOINT'
   | 'FOREIGN_CHECKPOINT'

@@ -10,11 +10,12 @@ const COMMON = ['at', 'streamName', 'shardId', 'type'];
 export function eventsTable(): string[] {
   const program = ts.createProgram([FILE], { noEmit: true, types: [], skipLibCheck: true, strict: true, module: ts.ModuleKind.NodeNext });
   const checker = program.getTypeChecker();
-  const source = program.getSourceFile(FILE)!;
-  const interfaces = new Map(source.statements.filter(ts.isInterfaceDeclaration).map((node) => [node.name.text, node]));
-  const union = source.statements.filter(ts.isTypeAliasDeclaration).find(({ name }) => name.text === 'KinesisEvent')!;
-  const names = (union.type as ts.UnionTypeNode).types.map((type) => type.getText(source));
-  const rows = names.map((name) => rowOf(interfaces.get(name)!, checker));
+  const union = program
+    .getSourceFile(FILE)!
+    .statements.filter(ts.isTypeAliasDeclaration)
+    .find(({ name }) => name.text === 'KinesisEvent')!;
+  const events = checker.getTypeAtLocation(union.name) as ts.UnionType;
+  const rows = events.types.map((type) => rowOf(type.symbol.declarations![0] as ts.InterfaceDeclaration, checker));
   return ['| event | level | when | fields |', '|---|---|---|---|', ...rows.sort()];
 }
 
@@ -30,7 +31,8 @@ function rowOf(node: ts.InterfaceDeclaration, checker: ts.TypeChecker): string {
     )
     .slice(1, -1);
   const fields = properties.filter(({ name }) => !COMMON.includes(name)).map((property) => fieldOf(property, node, checker));
-  const place = properties.some(({ name }) => name === 'shardId') ? '' : ' (of the stream)';
+  const has = (field: string): boolean => properties.some(({ name }) => name === field);
+  const place = has('shardId') ? '' : has('streamName') ? ' (of the stream)' : '';
   return `| \`${type}\`${place} | ${LEVELS[type as keyof typeof LEVELS]} | ${docOf(symbol, checker)} | ${fields.join('<br>')} |`;
 }
 

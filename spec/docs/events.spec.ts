@@ -10,21 +10,4 @@ describe('docs/guide/events.md', () => {
     const rows = lines.slice(start, lines.indexOf('', start));
     expect(rows).to.deep.equal(eventsTable());
   });
-
-  it('has a field with a sentence for each that the code has', function () {
-    this.timeout(30_000);
-    const untold = eventsTable()
-      .slice(2)
-      .flatMap((row) =>
-        row
-          .split(/(?<!\\)\|/)
-          .at(-2)!
-          .trim()
-          .split('<br>'),
-      )
-      .filter((field) => field !== '' && !field.includes('. '))
-      .map((field) => field.split('`')[1]);
-    // What their names say alone.
-    expect(new Set(untold)).to.deep.equal(new Set(['error', 'parentShardIds']));
-  });
 });

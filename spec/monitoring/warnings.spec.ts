@@ -17,6 +17,7 @@ import type { Block } from '../../lib/values/block.js';
 import { fastReading } from '../support/fast-reading.js';
 
 const shard = { streamName: 'flights', shardId: 'shardId-000000000000' };
+const lease = { workerId: 'flights-1', shardId: shard.shardId };
 const range = { ...shard, fromSeqNumber: '1', toSeqNumber: '2', fromSubSeqNumber: 0, toSubSeqNumber: 0, recordCount: 2 };
 const position = { sequenceNumber: '7', subSequenceNumber: 0 };
 const error = new InvalidValueError('malformed');
@@ -31,9 +32,20 @@ const EVENTS: ReadonlyArray<readonly [UntimedEvent, RegExp | undefined]> = [
     { type: 'gap', ...shard, from: position, firstAvailable: { ...position, sequenceNumber: '9' } },
     /no longer holds those from 7 on.* is 9/,
   ],
-  [{ type: 'leaseGranted', ...shard, fencingToken: '1' }, undefined],
-  [{ type: 'leaseLost', ...shard, fencingToken: '1' }, undefined],
-  [{ type: 'leaseReleased', ...shard, fencingToken: '1' }, undefined],
+  [{ type: 'allLeasesLost', workerId: 'flights-1' }, /flights-1: this worker has lost every lease/],
+  [{ type: 'blockStoreFailed', action: 'put', blockId: 'flights-7', error }, /flights-7: a store of blocks failed: put: .*malformed/],
+  [{ type: 'hashKeysUncovered', holes: [] }, /^rx-kinesis: all shards: .* read by nobody/],
+  [{ type: 'leaseAsked', ...lease, nextOwner: 'other' }, undefined],
+  [
+    { type: 'leaseLost', ...lease, reason: 'expired', heldMs: 7 },
+    /flights-1\/shardId-000000000000: the lease is lost after 7 ms \(expired\)/,
+  ],
+  [{ type: 'leaseReleased', ...lease, heldMs: 7 }, undefined],
+  [{ type: 'leaseRenewedLate', ...lease, sinceMs: 7 }, /renewed late, after 7 ms/],
+  [{ type: 'leaseRequestFailed', ...lease, action: 'take', attempt: 2, error }, /\(take, try 2\): .*malformed/],
+  [{ type: 'leaseRequested', ...lease, owner: 'other' }, undefined],
+  [{ type: 'leaseTaken', ...lease, from: 'free', idleMs: 0, fencingToken: '1' }, undefined],
+  [{ type: 'leaseUnreadable', shardId: 'flights-row', error }, /flights-row: the row of the lease cannot be read/],
   [{ type: 'pageRead', ...shard, records: 0, bytes: 0, millisBehindLatest: 0 }, undefined],
   [{ type: 'pipelineCompleted', ...shard, records: 3 }, /completed before the shard's end .* 3 records are not settled/],
   [{ type: 'readRetry', ...shard, reason: 'throttling', attempt: 2, delayMs: 5, error }, /Kinesis was throttled .* 5 ms \(retry 2\)/],
@@ -82,7 +94,7 @@ describe('warnings', () => {
         expect(lines).to.have.length(1);
         expect(lines[0])
           .to.match(line)
-          .and.to.match(/^rx-kinesis: flights/)
+          .and.to.match(/^rx-kinesis: (flights|all shards)/)
           .and.not.to.match(/[\n\r]/);
       }
     });

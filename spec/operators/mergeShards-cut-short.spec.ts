@@ -81,11 +81,8 @@ describe("mergeShards with a pipeline that completes before the shard's end", ()
         const { starts, typesOf } = run(kinesis, project, { store });
         timer(2_000).subscribe(() => expect(store.held.size).to.equal(0));
         flush();
-        expect(typesOf('pipelineCompleted', 'leaseGranted', 'leaseReleased', 'leaseLost')).to.deep.equal([
-          'leaseGranted',
-          'pipelineCompleted',
-          'leaseReleased',
-        ]);
+        expect(typesOf('pipelineCompleted', 'shardReleased')).to.deep.equal(['pipelineCompleted', 'shardReleased stopped']);
+        expect(store.log.map((line) => line.split(' ')[1]).filter((verb) => verb !== 'write')).to.deep.equal(['take', 'release']);
         expect(starts).to.have.length(1);
       }),
     );

@@ -191,7 +191,7 @@ describe('ShardGraph', () => {
     expect(ready(graph)).to.deep.equal(['a']);
     graph.leave('a');
     expect(ready(graph)).to.deep.equal([]);
-    expect(graph.unfinished().map(({ shard: { shardId }, isReady }) => [shardId, isReady])).to.deep.equal([
+    expect(graph.inView().map(({ shard: { shardId }, isReady }) => [shardId, isReady])).to.deep.equal([
       ['a', false],
       ['a1', false],
     ]);
