@@ -38,7 +38,7 @@ export type {
 // Operators
 export { withSequenceRanges } from './operators/withSequenceRanges.js';
 export { checkpointEvery, type CheckpointEveryConfig } from './operators/checkpointEvery.js';
-export { recoverFrom, type RecoverFromConfig } from './operators/recoverFrom.js';
+export { recoverFrom, type Recovered, type RecoverFromConfig } from './operators/recoverFrom.js';
 export { mergeShards, type MergeShardsConfig, type RestartConfig } from './operators/mergeShards.js';
 export { deaggregate, type DeaggregateConfig } from './operators/deaggregate.js';
 export type { AggregateConfig, AggregateProblem, OutOfRangePolicy } from './kinesis/aggregation/config.js';
@@ -60,6 +60,7 @@ export type { StorageLevel } from './blocks/storage-level.js';
 
 // Monitoring
 export type * from './monitoring/events.js';
+export { logEvents, type EventLogger, type LogEventsConfig } from './monitoring/logEvents.js';
 export type * from './monitoring/lease-events.js';
 
 // Errors
@@ -72,6 +73,7 @@ export {
   isRxKinesisError,
   isUnreachable,
   RxKinesisError,
+  type Fault,
   type RxKinesisErrorCode,
   UnreachableError,
 } from './values/errors.js';

@@ -1,6 +1,7 @@
 import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
 import { assertInteger, assertKnownFields, assertMethod, type FieldsOf } from '../internal/validate.js';
 import type { KinesisEvent } from '../monitoring/events.js';
+import { eventSink } from '../monitoring/eventSink.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { BLOCK_STORE_CALLS, type BlockStore } from './block-store.js';
 import { boundedStore, type BoundedStore } from './bounded-store.js';
@@ -18,8 +19,11 @@ export interface BlockStoreConfig {
   readonly replicas?: readonly BlockStore[];
   /** How long a call to a tier may go without an answer before it counts as failed, in ms. From 1 up. @defaultValue 30_000 */
   readonly requestTimeoutMs?: number;
-  /** Takes an event for everything that a tier did not do. What it throws is ignored. */
-  readonly events?: Pick<Observer<KinesisEvent>, 'next'>;
+  /**
+   * Takes an event for everything that a tier did not do, or `'silent'`. What it throws or rejects with is ignored.
+   * @defaultValue it is written with `console.warn`, at most once a minute
+   */
+  readonly events?: Pick<Observer<KinesisEvent>, 'next'> | 'silent';
   /** Every timer. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
@@ -55,8 +59,7 @@ export function blockStore(level: StorageLevel, config: BlockStoreConfig = {}): 
   const traits = traitsOf(level);
   const { local, replicas } = resolveTiers(level, traits, config);
   const bounded = (store: BlockStore): BoundedStore => boundedStore(store, { requestTimeoutMs, scheduler });
-  const notify = (event: KinesisEvent): void => tell(events, event);
-  return new TieredBlocks(local.map(bounded), replicas.map(bounded), traits.copies, notify);
+  return new TieredBlocks(local.map(bounded), replicas.map(bounded), traits.copies, eventSink(events, scheduler));
 }
 
 interface Tiers {
@@ -67,9 +70,8 @@ interface Tiers {
 
 /** Checks the parts against what the level needs: none may be missing, and none would be ignored. */
 function resolveTiers(level: StorageLevel, traits: StorageLevelTraits, config: BlockStoreConfig): Tiers {
-  const { disk, replicas = [], requestTimeoutMs = 30_000, events } = config;
+  const { disk, replicas = [], requestTimeoutMs = 30_000 } = config;
   assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
-  if (events) assertMethod('events', events, 'next');
   if (!traits.memory && config.memory) throw new InvalidConfigError(`memory: ${level} keeps nothing in memory`);
   if (!traits.disk && disk) throw new InvalidConfigError(`disk: ${level} keeps nothing on disk`);
   if (traits.disk && !disk) throw new InvalidConfigError(`disk: ${level} needs a store for it, such as levelBlocks(db)`);
@@ -96,11 +98,3 @@ const BLOCK_STORE_FIELDS: FieldsOf<BlockStoreConfig> = {
 
 /** What a timer can hold. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
-function tell(events: BlockStoreConfig['events'], event: KinesisEvent): void {
-  try {
-    events?.next(event);
-  } catch {
-    // The observer's own fault: reported to nobody, as documented.
-  }
-}

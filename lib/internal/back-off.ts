@@ -9,6 +9,7 @@ import {
   type Observable,
   type SchedulerLike,
 } from 'rxjs';
+import { countWithin } from './countWithin.js';
 import { delayOf, fullJitter } from './delay.js';
 
 /** How often, and after what delays, to try again: exponential back-off with full jitter. */
@@ -19,7 +20,7 @@ export interface BackOff {
   readonly initialDelayMs: number;
   /** The bound of every delay. */
   readonly maxDelayMs: number;
-  /** After so long without an error the retries are counted from 1 again. @defaultValue Infinity */
+  /** Errors are counted within a window of so long, which slides. @defaultValue Infinity */
   readonly resetAfterMs?: number;
   readonly scheduler: SchedulerLike;
   readonly random: () => number;
@@ -27,7 +28,7 @@ export interface BackOff {
 
 /** One retry that is about to be made. */
 export interface RetryAttempt {
-  /** From 1 up. */
+  /** From 1 up: how many errors there were within `resetAfterMs`. */
   readonly attempt: number;
   readonly delayMs: number;
   readonly error: unknown;
@@ -57,13 +58,10 @@ export function retryWithBackOff<T>(config: RetryWithBackOffConfig): MonoTypeOpe
 
   return (source) =>
     defer(() => {
-      let attempt = 0;
-      let lastErrorMs = -Infinity;
+      const countErrors = countWithin(resetAfterMs, scheduler);
 
       const backOff = (error: unknown): Observable<unknown> => {
-        const now = scheduler.now();
-        attempt = now - lastErrorMs > resetAfterMs ? 1 : attempt + 1;
-        lastErrorMs = now;
+        const attempt = countErrors();
         const decision = attempt <= maxRetries && shouldRetry(error, attempt);
         if (!decision) return throwError(() => error);
         const delayMs = decision === 'at once' ? 0 : fullJitter(attempt, initialDelayMs, maxDelayMs, random);

@@ -1,5 +1,7 @@
 import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
 import { assertFunction, assertInteger, assertMethod, assertNumber, type FieldsOf } from '../internal/validate.js';
+import type { WithoutTime } from '../monitoring/events.js';
+import { eventSink } from '../monitoring/eventSink.js';
 import type { LeaseEvent } from '../monitoring/lease-events.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { fairAssignment } from './fairAssignment.js';
@@ -29,8 +31,11 @@ export interface LeaseConfig {
   readonly requestTimeoutMs?: number;
   /** Whether to delete the rows of shards that are done and whose children are under way, as KCL does. @defaultValue true */
   readonly cleanUp?: boolean;
-  /** Takes what happens to leases. What it throws is ignored. */
-  readonly events?: Pick<Observer<LeaseEvent>, 'next'>;
+  /**
+   * Takes what happens to leases, or `'silent'`. What it throws or rejects with is ignored.
+   * @defaultValue what an operator must know is written with `console.warn`, at most once a minute for each kind and shard
+   */
+  readonly events?: Pick<Observer<LeaseEvent>, 'next'> | 'silent';
   /** Every timer and clock. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
   /** A number from 0 up to 1. @defaultValue Math.random */
@@ -40,7 +45,7 @@ export interface LeaseConfig {
 /** A {@link LeaseConfig} checked, with its defaults. */
 export interface ResolvedLeaseConfig extends Required<Omit<LeaseConfig, 'events' | 'lookIntervalMs'>> {
   readonly lookIntervalMs: number | undefined;
-  readonly notify: (event: LeaseEvent) => void;
+  readonly notify: (event: WithoutTime<LeaseEvent>) => void;
 }
 
 /** The fields of a {@link LeaseConfig}. */
@@ -73,22 +78,10 @@ export function resolveLeaseConfig(config: LeaseConfig): ResolvedLeaseConfig {
   assertFunction('assignment', assignment);
   assertFunction('random', random);
   assertMethod('scheduler', scheduler, 'now');
-  if (events) assertMethod('events', events, 'next');
   const shares = { workerId, failoverTimeMs, maxLeases, assignment, lookIntervalMs, handOverTimeoutMs, requestTimeoutMs };
-  return { ...shares, cleanUp, scheduler, random, notify: sinkOf(events) };
+  return { ...shares, cleanUp, scheduler, random, notify: eventSink(events, scheduler) };
 }
 
 function expect(holds: boolean, expectation: string, got: unknown): void {
   if (!holds) throw new InvalidConfigError(`expected ${expectation}, got ${JSON.stringify(got) ?? 'undefined'}`);
-}
-
-/** Hands events on; an observer that throws must not stop the renewals. */
-function sinkOf(events: LeaseConfig['events']): ResolvedLeaseConfig['notify'] {
-  return (event) => {
-    try {
-      events?.next(event);
-    } catch {
-      // The observer's own fault: reported to nobody, as documented.
-    }
-  };
 }

@@ -10,6 +10,8 @@ export interface Run {
   readonly bytes: number;
   /** The bytes delivered up to its last record. */
   readonly bytesThrough: number;
+  /** When Kinesis took its last record, in ms, where that is known. */
+  readonly arrivedMs?: number | undefined;
 }
 
 /** The part of one block that lies in one shard. */

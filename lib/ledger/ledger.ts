@@ -154,13 +154,14 @@ export class Ledger {
     return entry;
   }
 
-  /** Settles an entry, in any order; settling it again, or after it was dropped, does nothing. */
-  settle(entry: LedgerEntry): void {
-    if (entry.state !== 'open') return;
+  /** Settles an entry, in any order; settling it again, or after it was dropped, does nothing. Returns whether it settled. */
+  settle(entry: LedgerEntry): boolean {
+    if (entry.state !== 'open') return false;
     this.#hasSettled = true;
     this.#entries.close(entry, 'settled');
     this.#advance();
     this.#changed();
+    return true;
   }
 
   /** Moves the watermark to the end of work that was never entered here, if that is beyond it. */

@@ -1,10 +1,15 @@
 import type { Position } from '../values/position.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
 import type { LeaseEvent } from './lease-events.js';
+import type { TimedEvent } from './timed-event.js';
+
+/** What every event of a source says. */
+export interface StreamEvent extends TimedEvent {
+  readonly streamName: string;
+}
 
 /** Which shard an event is about. */
-export interface ShardEvent {
-  readonly streamName: string;
+export interface ShardEvent extends StreamEvent {
   readonly shardId: string;
 }
 
@@ -37,6 +42,7 @@ export interface ReadRetryEvent extends ShardEvent {
   readonly reason: 'throttling' | 'transient' | 'iterator';
   /** 1 for the first retry. */
   readonly attempt: number;
+  /** How long it waits before that, in ms. */
   readonly delayMs: number;
   readonly error: unknown;
 }
@@ -45,7 +51,7 @@ export interface ReadRetryEvent extends ShardEvent {
  * Pages of records are read as JSON, though CBOR was asked for: the service, or what stands between, does not take it. Once a
  * client.
  */
-export interface WireFallbackEvent {
+export interface WireFallbackEvent extends TimedEvent {
   readonly type: 'wireFallback';
   /**
    * `content-type`: CBOR was answered in JSON; `refused`: with an error that says so; `not-understood`: with what is neither a
@@ -58,7 +64,7 @@ export interface WireFallbackEvent {
 }
 
 /** The client is one that takes several times as long for each page as it needs to. Once a client. */
-export interface SlowClientEvent {
+export interface SlowClientEvent extends TimedEvent {
   readonly type: 'slowClient';
   /** What to give it, and what that saves. */
   readonly advice: string;
@@ -71,22 +77,23 @@ export interface StoreRetryEvent extends ShardEvent {
   readonly reason: 'throttling' | 'transient' | 'iterator';
   /** 1 for the first retry. */
   readonly attempt: number;
+  /** How long it waits before that, in ms. */
   readonly delayMs: number;
   readonly error: unknown;
 }
 
-/** The list of shards was read; `added` are those not seen before. */
-export interface ShardsDiscoveredEvent {
+/** The list of shards was read. */
+export interface ShardsDiscoveredEvent extends StreamEvent {
   readonly type: 'shardsDiscovered';
-  readonly streamName: string;
+  /** The ids of the shards not seen before. */
   readonly added: readonly string[];
+  /** How many shards are in view. */
   readonly total: number;
 }
 
 /** The list of shards could not be read; the next discovery tries again. */
-export interface DiscoveryFailedEvent {
+export interface DiscoveryFailedEvent extends StreamEvent {
   readonly type: 'discoveryFailed';
-  readonly streamName: string;
   readonly error: unknown;
 }
 
@@ -106,14 +113,13 @@ export interface ShardEndReachedEvent extends ShardEvent {
 /** A shard's life here is over. */
 export interface ShardReleasedEvent extends ShardEvent {
   readonly type: 'shardReleased';
-  /** `ended`: read to its end and settled; `stopped`: `stop` fired and its work is drained; `lost`: another worker has it. */
+  /** `ended`: read to its end and settled; `stopped`: `stop` fired, or its pipeline completed early, and its work is drained; `lost`: another worker has it. */
   readonly reason: 'ended' | 'stopped' | 'lost';
 }
 
 /** `stop` has fired: shards complete, pipelines drain. */
-export interface StoppingEvent {
+export interface StoppingEvent extends StreamEvent {
   readonly type: 'stopping';
-  readonly streamName: string;
   /** The shards that are being read. */
   readonly shards: number;
   /** Their records that are delivered and not settled. */
@@ -123,17 +129,15 @@ export interface StoppingEvent {
 }
 
 /** After `stop`, everything is drained, written and released. */
-export interface StoppedEvent {
+export interface StoppedEvent extends StreamEvent {
   readonly type: 'stopped';
-  readonly streamName: string;
   /** How long that took, in ms. */
   readonly tookMs: number;
 }
 
 /** After `stop`, not everything was drained, written and released in time. */
-export interface StopTimedOutEvent {
+export interface StopTimedOutEvent extends StreamEvent {
   readonly type: 'stopTimedOut';
-  readonly streamName: string;
   /** A `StopTimeoutError`, which names what is open. */
   readonly error: unknown;
 }
@@ -147,9 +151,32 @@ export interface ShardFailedEvent extends ShardEvent {
 /** A shard's pipeline failed and starts again. */
 export interface ShardRestartedEvent extends ShardEvent {
   readonly type: 'shardRestarted';
+  /** How many errors there were within `restart.resetAfterMs`, this one among them. */
   readonly attempt: number;
+  /** How long it waits before that, in ms. */
   readonly delayMs: number;
   readonly error: unknown;
+}
+
+/**
+ * A shard's pipeline completed before the shard's end and without `stop` (`take`, `catchError(() => EMPTY)`): the shard is released and is not
+ * read again in this subscription, nor are its children.
+ */
+export interface PipelineCompletedEvent extends ShardEvent {
+  readonly type: 'pipelineCompleted';
+  /** Records that are delivered and not settled. */
+  readonly records: number;
+}
+
+/** A block has come to `checkpointEvery`: its part of this shard is settled. */
+export interface BlockSettledEvent extends ShardEvent {
+  readonly type: 'blockSettled';
+  /** Its records of this shard. */
+  readonly records: number;
+  /** Their payload bytes. */
+  readonly bytes: number;
+  /** How long ago Kinesis took the last of them, in ms; `undefined` where Kinesis did not say when. */
+  readonly lagMs?: number | undefined;
 }
 
 /** A checkpoint is durable. */
@@ -172,17 +199,20 @@ export interface WatermarkHeldEvent extends ShardEvent {
   readonly heldMs: number;
 }
 
-/** What was lost is read again. */
-export interface RecoveryStartedEvent {
+/** A failure above `recoverFrom` is recovered from: what was lost of the shard is read again, then its reading resumes. */
+export interface RecoveryStartedEvent extends ShardEvent {
   readonly type: 'recoveryStarted';
+  /** What of the shard was lost: none where all had passed. */
   readonly ranges: readonly SequenceNumberRange[];
   readonly error: unknown;
 }
 
-/** What was lost has been emitted again. */
-export interface RecoveredEvent {
+/** What was lost of the shard has been emitted again. */
+export interface RecoveredEvent extends ShardEvent {
   readonly type: 'recovered';
+  /** How many ranges were read again. */
   readonly ranges: number;
+  /** How many records came of them. */
   readonly records: number;
 }
 
@@ -196,7 +226,7 @@ export interface GapEvent extends ShardEvent {
 }
 
 /** A block store did not do what it was asked; another copy, or Kinesis, may stand in for it. */
-export interface BlockStoreFailedEvent {
+export interface BlockStoreFailedEvent extends TimedEvent {
   readonly type: 'blockStoreFailed';
   readonly action: 'put' | 'get' | 'delete' | 'list';
   /** The block, unless it was about all of them. */
@@ -206,6 +236,7 @@ export interface BlockStoreFailedEvent {
 
 /** Everything noteworthy, told apart by `type`. No event carries a payload or a partition key. */
 export type KinesisEvent =
+  | BlockSettledEvent
   | BlockStoreFailedEvent
   | CheckpointFailedEvent
   | CheckpointWrittenEvent
@@ -213,6 +244,7 @@ export type KinesisEvent =
   | GapEvent
   | LeaseEvent
   | PageReadEvent
+  | PipelineCompletedEvent
   | ReadRetryEvent
   | ReaderPausedEvent
   | RecoveredEvent
@@ -231,5 +263,11 @@ export type KinesisEvent =
   | WatermarkHeldEvent
   | WireFallbackEvent;
 
+/** Events as they are told, before it is known when. */
+export type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
+
+/** An event as it is told, before it is known when. */
+export type UntimedEvent = WithoutTime<KinesisEvent>;
+
 /** Takes events. */
-export type EventSink = (event: KinesisEvent) => void;
+export type EventSink = (event: UntimedEvent) => void;

@@ -1,6 +1,7 @@
 import type { HashKeyRange } from '../values/shard-id.js';
+import type { TimedEvent } from './timed-event.js';
 
-interface LeaseEventOf {
+interface LeaseEventOf extends TimedEvent {
   readonly shardId: string;
   /** This worker. */
   readonly workerId: string;
@@ -57,13 +58,13 @@ export interface LeaseReleasedEvent extends LeaseEventOf {
 }
 
 /** This worker has lost every lease that it held. It goes on trying. */
-export interface AllLeasesLostEvent {
+export interface AllLeasesLostEvent extends TimedEvent {
   readonly type: 'allLeasesLost';
   readonly workerId: string;
 }
 
 /** A request to the lease table failed; it is made again. */
-export interface LeaseRequestFailedEvent {
+export interface LeaseRequestFailedEvent extends TimedEvent {
   readonly type: 'leaseRequestFailed';
   readonly workerId: string;
   readonly action: 'look' | 'keep' | 'renew' | 'take' | 'release' | 'publish' | 'withdraw';
@@ -74,14 +75,14 @@ export interface LeaseRequestFailedEvent {
 }
 
 /** A row of the lease table cannot be read, so nobody works on its shard. */
-export interface LeaseUnreadableEvent {
+export interface LeaseUnreadableEvent extends TimedEvent {
   readonly type: 'leaseUnreadable';
   readonly shardId: string;
   readonly error: unknown;
 }
 
 /** Hash keys for which no lease is there, at the third look in a row: records that hash to them are read by nobody. */
-export interface HashKeysUncoveredEvent {
+export interface HashKeysUncoveredEvent extends TimedEvent {
   readonly type: 'hashKeysUncovered';
   readonly holes: readonly HashKeyRange[];
 }

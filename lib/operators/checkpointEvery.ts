@@ -17,6 +17,7 @@ import { CheckpointSchedule } from '../tracking/checkpoint-schedule.js';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { assertInteger, assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
+import { isRanges, isRecord, misplaced } from '../tracking/misplaced.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 
 /** How {@link checkpointEvery} writes. */
@@ -47,7 +48,7 @@ export interface CheckpointEveryConfig {
  * subscription, and only while there is something to write.
  *
  * Errors: the source's; `CheckpointError` (or what the store errors with, if it is of this package) when the last write fails
- * after all retries; `InvalidConfigError` for a block made by hand without the option `store`. A lost lease is no error: the
+ * after all retries; `InvalidConfigError` for what is no block, and for one made by hand without the option `store`. A lost lease is no error: the
  * shard's checkpoints end.
  *
  * @param intervalMs - the time between two writes of a shard, in ms. From 1 up; `Infinity` writes at the end only.
@@ -86,7 +87,7 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
         );
 
       // 1. A block that passes is settled in the ledgers of its shards, which moves their watermarks.
-      const blocks$ = source.pipe(tap({ next: ({ ranges }) => schedule.settle(ranges), complete }));
+      const blocks$ = source.pipe(tap({ next: (block) => schedule.settle(rangesOf(block)), complete }));
       // 2. Beside that, the watermarks that moved are written at each tick, until the source ends.
       const ticks$ = schedule.writeAtTicks().pipe(takeUntil(sourceEnded$));
       // 3. When the source ends, a last write is awaited; an unsubscription only begins it. The ticks come first, so that they
@@ -95,6 +96,14 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
         tap({ unsubscribe: () => schedule.startLast() }),
       );
     });
+}
+
+function rangesOf(block: { readonly ranges: SequenceNumberRanges } | undefined): SequenceNumberRanges {
+  const ranges = block?.ranges;
+  if (isRanges(ranges)) return ranges;
+  const isTooEarly = Array.isArray(block) || isRecord(block);
+  const advice = isTooEarly ? 'put withSequenceRanges before it, and pass on each block by itself' : 'return the block from your work';
+  throw misplaced('checkpointEvery: expected a block, or an object with its ranges', block, advice);
 }
 
 /** The fields of a {@link CheckpointEveryConfig}. */

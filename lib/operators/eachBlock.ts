@@ -1,14 +1,11 @@
 import {
   concatMap,
-  defer,
-  fromEvent,
   ignoreElements,
   map,
   merge,
   mergeMap,
   NEVER,
   Observable,
-  of,
   Subject,
   take,
   takeUntil,
@@ -16,6 +13,7 @@ import {
   type MonoTypeOperatorFunction,
 } from 'rxjs';
 import { eachValueFrom } from 'rxjs-for-await';
+import { abortedBy, isAbortSignal } from '../internal/notifierOf.js';
 import { assertKnownFields } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
@@ -56,8 +54,7 @@ export function eachBlock<T extends { readonly ranges: SequenceNumberRanges }>(
 ): AsyncIterable<T> {
   assertKnownFields(config, { ...CHECKPOINTING_FIELDS, intervalMs: true, signal: true });
   const { intervalMs = 30_000, signal, ...checkpointing } = config;
-  if (signal !== undefined && typeof signal.addEventListener !== 'function')
-    throw new InvalidConfigError('signal: expected an AbortSignal');
+  if (signal !== undefined && !isAbortSignal(signal)) throw new InvalidConfigError('signal: expected an AbortSignal');
   const settle = checkpointEvery<T>(intervalMs, checkpointing);
   return { [Symbol.asyncIterator]: () => iterate(blocks$, settle, signal) };
 }
@@ -100,8 +97,5 @@ async function* oneAtATime<T>(values: AsyncIterableIterator<T>, asked$: Subject<
 
 /** Errors with the signal's reason when it is aborted. */
 function abortOf(signal: AbortSignal | undefined): Observable<never> {
-  if (!signal) return NEVER;
-  return defer(() => (signal.aborted ? of(0) : fromEvent(signal, 'abort'))).pipe(
-    mergeMap(() => throwError(() => signal.reason as unknown)),
-  );
+  return signal ? abortedBy(signal).pipe(mergeMap(() => throwError(() => signal.reason as unknown))) : NEVER;
 }

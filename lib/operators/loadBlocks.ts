@@ -182,17 +182,18 @@ function lookUp(handle: StoredBlock, { store, tracked }: Loading): Observable<Fo
 
 function restoreLost(lost: readonly Found[], { store, tracked, retryTimeoutMs }: Loading): Observable<Block> {
   return defer(() => {
-    const { notify } = tracked;
+    const { notify, identity } = tracked;
+    const { streamName, shardId } = identity;
     const [{ handle, error: cause }] = lost as [Found];
     const blocks = lost.map(({ handle: { ranges } }) => ranges);
     const error = new BlockUnavailableError(handle.ranges, cause);
     let records = 0;
-    notify({ type: 'recoveryStarted', ranges: blocks.flatMap(({ ranges }) => ranges), error });
+    notify({ type: 'recoveryStarted', streamName, shardId, ranges: blocks.flatMap(({ ranges }) => ranges), error });
     return restoreBlocks(blocks, tracked, { retryTimeoutMs }).pipe(
       concatMap((block) => concat(putBack(block, store, tracked), of(block))),
       tap({
         next: (block) => void (records += block.records.length),
-        complete: () => notify({ type: 'recovered', ranges: blocks.flatMap(({ ranges }) => ranges).length, records }),
+        complete: () => notify({ type: 'recovered', streamName, shardId, ranges: blocks.flatMap(({ ranges }) => ranges).length, records }),
       }),
     );
   });

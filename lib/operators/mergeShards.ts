@@ -22,9 +22,11 @@ import {
 } from 'rxjs';
 import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
 import { onEnd } from '../internal/on-end.js';
-import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
+import { isObservableInput } from '../internal/notifierOf.js';
+import { assertFunction, assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { isOutOfOrder } from '../ledger/errors.js';
-import { isRxKinesisError } from '../values/errors.js';
+import { misplaced } from '../tracking/misplaced.js';
+import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
 import type { Shard } from '../shards/shard.js';
 import { isDelivered, isUnsettled } from '../tracking/isUnsettled.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
@@ -37,7 +39,7 @@ export interface RestartConfig {
   readonly initialDelayMs?: number;
   /** The bound of every delay, in ms. From 0 up. @defaultValue 60_000 */
   readonly maxDelayMs?: number;
-  /** After so long without an error a shard has all its restarts again, in ms. From 0 up. @defaultValue 600_000 */
+  /** The window in which restarts are counted, in ms; it slides. From 0 up. @defaultValue 600_000 */
   readonly resetAfterMs?: number;
 }
 
@@ -58,8 +60,9 @@ export interface MergeShardsConfig {
  *
  * @remarks
  * A shard's error does not end the others: its pipeline is made anew by `project` and starts again at its watermark, so what was
- * in flight comes again; restarts back off, and when they are used up, or after records out of order, the error goes on and
- * ends all. A lost lease
+ * in flight comes again; restarts back off, and when they are used up, or at once after an error that is not `retriable`, the error goes on
+ * and ends all. A pipeline that completes before the shard's end and without `stop` gives the shard up, with the event
+ * `pipelineCompleted`. A lost lease
  * unsubscribes the shard's pipeline at once and is no error. The children of a shard start when its *pipeline* has
  * completed, not only when its blocks are settled. Values come as they come; order holds within a shard. Buffers shards,
  * not values.
@@ -78,6 +81,7 @@ export function mergeShards<O extends ObservableInput<unknown>>(
   project: (shard: Shard) => O,
   config: MergeShardsConfig = {},
 ): OperatorFunction<Shard, ObservedValueOf<O>> {
+  assertFunction('project', project);
   assertKnownFields(config, { concurrency: true, restart: true, scheduler: true, random: true });
   const { concurrency = Infinity, restart = {}, scheduler = asyncScheduler, random = Math.random } = config;
   assertKnownFields(restart, { maxRestarts: true, initialDelayMs: true, maxDelayMs: true, resetAfterMs: true }, 'restart');
@@ -87,11 +91,12 @@ export function mergeShards<O extends ObservableInput<unknown>>(
   assertNumber('restart.initialDelayMs', initialDelayMs, 0);
   assertNumber('restart.maxDelayMs', maxDelayMs, 0);
   assertNumber('restart.resetAfterMs', resetAfterMs, 0, true);
+  assertFunction('random', random);
 
   const policy = { maxRetries: maxRestarts, initialDelayMs, maxDelayMs, resetAfterMs, scheduler, random };
 
   const run = (shard: Shard): Observable<ObservedValueOf<O>> =>
-    defer(() => from(project(shard)) as Observable<ObservedValueOf<O>>).pipe(
+    defer(() => from(pipelineOf(project(shard))) as Observable<ObservedValueOf<O>>).pipe(
       restarting(shard, policy),
       tap({ error: (error: unknown) => noteFailed(shard, error) }),
       takeUntil(shard.leaseLost$),
@@ -112,13 +117,29 @@ export function mergeShards<O extends ObservableInput<unknown>>(
       };
       const merged$ = shards$.pipe(
         // Those that waited for their turn may complete at once, as after `stop`: each from a loop, not from within the one before.
-        mergeMap((shard) => run(shard).pipe(catchError(keepWhileStopping(shard)), subscribeOn(queueScheduler)), concurrency),
+        mergeMap((shard) => run(asShard(shard)).pipe(catchError(keepWhileStopping(shard)), subscribeOn(queueScheduler)), concurrency),
       );
       return concat(
         merged$,
         defer(() => (failure ? throwError(() => failure?.error) : EMPTY)),
       );
     });
+}
+
+/** What RxJS would only call a TypeError is refused by name: no restart mends it. */
+function pipelineOf<O extends ObservableInput<unknown>>(pipeline: O): O {
+  if (!isObservableInput(pipeline))
+    throw new InvalidConfigError(`mergeShards: expected project to return the shard's pipeline, got ${typeof pipeline}`);
+  return pipeline;
+}
+
+function asShard(shard: Shard): Shard {
+  if (isObservableInput(shard) && isObservableInput(shard.leaseLost$)) return shard;
+  throw misplaced('mergeShards: expected a shard', shard, 'put it behind kinesisStream');
+}
+
+function noteCutShort({ notify, identity: { streamName, shardId }, ledger }: TrackedShard): void {
+  notify({ type: 'pipelineCompleted', streamName, shardId, records: ledger.outstandingRecords });
 }
 
 function noteFailed(shard: Shard, error: unknown): void {
@@ -161,12 +182,15 @@ function supervised<T>(tracked: TrackedShard | undefined): MonoTypeOperatorFunct
         leavesRecords ||= isDelivered(value);
       };
       tracked.beginPipeline();
-      return pipeline$.pipe(
-        tap(note),
-        onEnd((kind) => {
-          const completed = kind === 'complete' && !tracked.isLost;
-          tracked.endPipeline(completed && !leavesWork);
-          if (completed && !leavesRecords) tracked.dropUnclaimed();
+      const watched$ = pipeline$.pipe(tap(note));
+      const end = (completed: boolean): void => tracked.endPipeline({ completed, leavesWork, leavesRecords });
+      return concat(
+        watched$.pipe(onEnd((kind) => kind !== 'complete' && end(false))),
+        // Only now is the shard unsubscribed, if the pipeline was what completed first.
+        defer(() => {
+          end(true);
+          if (tracked.isCutShort) noteCutShort(tracked);
+          return EMPTY;
         }),
       );
     });

@@ -1,6 +1,6 @@
 import { defer, filter, map, tap, type OperatorFunction } from 'rxjs';
 import type { Ledger } from '../ledger/ledger.js';
-import { entriesOf, openBlock } from '../tracking/tracked-block.js';
+import { entriesOf, notRecords, openBlock } from '../tracking/tracked-block.js';
 import type { Block } from '../values/block.js';
 import type { KinesisRecord } from '../values/record.js';
 
@@ -15,6 +15,8 @@ import type { KinesisRecord } from '../values/record.js';
  * Keep the order of records before this operator: a record that comes twice or after a later one is an `OutOfOrderError`.
  *
  * Buffers nothing and has no timer.
+ *
+ * Errors: those of the source; `OutOfOrderError`; `InvalidConfigError` at the first value that is no array of records.
  *
  * @example
  * ```ts
@@ -39,7 +41,10 @@ export function withSequenceRanges(): OperatorFunction<readonly KinesisRecord[],
       const dropUnclaimed = (): void => ledgers.forEach((ledger) => ledger.hasEnded && ledger.dropUnclaimed());
 
       return source.pipe(
-        filter((records) => records.length > 0),
+        filter((records) => {
+          if (!Array.isArray(records)) throw notRecords(records);
+          return records.length > 0;
+        }),
         map((records) => openBlock(records)),
         tap({ next: remember, complete: dropUnclaimed }),
       );

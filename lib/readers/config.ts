@@ -9,6 +9,7 @@ import { portOf, type KinesisClientLike } from '../kinesis/sdk-port.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
 import { resolveWire, type WireConfig } from '../kinesis/wire/wire-config.js';
 import type { EventSink, KinesisEvent } from '../monitoring/events.js';
+import { eventSink } from '../monitoring/eventSink.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { GapPolicy, ReadContext } from './reader.js';
 
@@ -33,8 +34,11 @@ export interface KinesisConfig extends WireConfig {
    * emits aggregates as they are. Ranges and checkpoints are to be read as they were made. @defaultValue true
    */
   readonly deaggregate?: boolean;
-  /** Takes a {@link KinesisEvent} for everything noteworthy. What it throws is ignored. */
-  readonly events?: Pick<Observer<KinesisEvent>, 'next'>;
+  /**
+   * Takes a {@link KinesisEvent} for everything noteworthy, or `'silent'`. What it throws or rejects with is ignored.
+   * @defaultValue what an operator must know is written with `console.warn`, at most once a minute for each kind and shard
+   */
+  readonly events?: Pick<Observer<KinesisEvent>, 'next'> | 'silent';
   /**
    * How long a call to Kinesis or to the store may take, in ms, before it counts as failed and is tried again. From 1 up; `Infinity`
    * for no limit. @defaultValue 30_000
@@ -72,9 +76,8 @@ export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
   assertMethod('budget', budget, 'acquire');
   assertMethod('scheduler', scheduler, 'now');
   assertFunction('random', random);
-  if (events) assertMethod('events', events, 'next');
   assertNumber('requestTimeoutMs', requestTimeoutMs, 1, true);
-  const notify = sinkOf(events);
+  const notify = eventSink(events, scheduler);
   const contact = new FirstContact('Kinesis', scheduler);
   const port = watchedPort(portOf(client, { ...resolveWire(config), notify }), { requestTimeoutMs, scheduler, contact });
   const storeContact = new FirstContact('the store', scheduler);
@@ -101,16 +104,4 @@ export const KINESIS_FIELDS: FieldsOf<KinesisConfig> = {
 export function readContext(config: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): ReadContext {
   const { port, budget, retry, scheduler, onGap, deaggregate, notify } = config;
   return { stream, shardId, port, budget, retry, scheduler, onGap, deaggregate, notify };
-}
-
-/** Hands events on; an observer that throws must not stop the reading. */
-function sinkOf(events: Pick<Observer<KinesisEvent>, 'next'> | undefined): EventSink {
-  if (!events) return () => undefined;
-  return (event) => {
-    try {
-      events.next(event);
-    } catch {
-      // The observer's own fault: reported to nobody, as documented.
-    }
-  };
 }

@@ -167,7 +167,7 @@ class ShardRangesReading {
     this.#progress.jumped(stretch.behindMs);
   }
 
-  #retried({ reason, error }: ReadRetryEvent): void {
+  #retried({ reason, error }: Pick<ReadRetryEvent, 'error' | 'reason'>): void {
     this.#lastFault = error;
     if (reason !== 'iterator') return;
     this.#stretches.forget(this.#cursor.place.start);

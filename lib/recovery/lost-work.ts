@@ -2,6 +2,7 @@ import type { Block } from '../values/block.js';
 import { barePosition } from '../values/position.js';
 import type { KinesisRecord } from '../values/record.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
+import { hasRanges, isRecord, misplaced } from '../tracking/misplaced.js';
 import { TrackedRecord, type Delivery } from '../tracking/tracked-record.js';
 import type { DeliveryPoint, UnclaimedRun } from '../ledger/deliveries.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
@@ -40,13 +41,20 @@ export class LostWork {
   /** Blocks that an error named as lost, until they have come again. */
   readonly #named = new Set<SequenceNumberRanges>();
 
+  readonly #assertUsable: (shard: TrackedShard) => void;
+
+  /** @param assertUsable - called with each shard that is new here; throws if there is something wrong with it. */
+  constructor(assertUsable: (shard: TrackedShard) => void = () => undefined) {
+    this.#assertUsable = assertUsable;
+  }
+
   /** A block or a record passes. */
   notePassed(value: Block | KinesisRecord): void {
-    if ('ranges' in value) this.#notePassedBlock(value.ranges);
-    else {
+    if (hasRanges(value)) this.#notePassedBlock(value.ranges);
+    else if (isRecord(value)) {
       const delivery = TrackedRecord.deliveryOf(value);
       if (delivery) this.#notePassedRecord(value, delivery);
-    }
+    } else throw misplaced('recoverFrom: expected a block or a record', value, 'put it behind withSequenceRanges');
   }
 
   /** An error names a block as lost. */
@@ -99,7 +107,10 @@ export class LostWork {
 
   /** A shard that is new is the occasion to let go of those that are finished. */
   #note(shard: TrackedShard, passed: DeliveryPoint | 'blocks'): void {
-    if (!this.#seen.has(shard)) this.#forgetFinished();
+    if (!this.#seen.has(shard)) {
+      this.#assertUsable(shard);
+      this.#forgetFinished();
+    }
     this.#seen.set(shard, passed);
   }
 

@@ -1,18 +1,18 @@
-import { concat, concatMap, defer, EMPTY, from, tap, type Observable } from 'rxjs';
+import { concat, concatMap, defer, EMPTY, from, merge, tap, type Observable } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
-import type { KinesisEvent } from '../monitoring/events.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import type { Block } from '../values/block.js';
 import type { KinesisRecord } from '../values/record.js';
-import type { SequenceNumberRanges } from '../values/sequence-range.js';
+import type { SequenceNumberRange, SequenceNumberRanges } from '../values/sequence-range.js';
+import { shardKey, type ShardName } from '../values/shard-id.js';
 import { rangeOfLost, RecordRestorer } from './lost-records.js';
 import type { LostRecords, LostWork } from './lost-work.js';
-import { restoreBlock, type RestoreBlockOptions } from './restore-block.js';
+import { byShard, restoreBlock, type RestoreBlockOptions } from './restore-block.js';
 
 /** How lost work is re-read. */
 export interface RecoveryOptions extends RestoreBlockOptions {
   /** Where the progress of the shards is kept. @defaultValue each shard's own store */
-  readonly store?: CheckpointStore;
+  readonly store?: CheckpointStore | undefined;
 }
 
 /** Re-reads lost blocks and records and enters the result in the ledger like any other. */
@@ -33,9 +33,14 @@ export class Recovery {
     const { blocks, records, shards } = this.#lost.find();
     this.#resuming = shards;
     for (const shard of this.#resuming) shard.resumeAfterDelivered();
-    const ranges = [...blocks.flatMap((block) => block.ranges), ...records.map(rangeOfLost)];
-    this.#notify({ type: 'recoveryStarted', ranges, error });
+    const lost = byShard(rangesOf(blocks, records));
+    this.#tell(lost, ({ streamName, shardId }, ranges, { notify }) =>
+      notify({ type: 'recoveryStarted', streamName, shardId, ranges, error }),
+    );
   }
+
+  /** Emits when a shard that is recovered is to stop: nothing more is to be waited for. */
+  readonly stopping$ = defer(() => merge(...this.#resuming.map((shard) => shard.stopping$)));
 
   /** The pipeline is over: a later subscription to one of the shards does not belong to it. */
   cancel(): void {
@@ -47,16 +52,21 @@ export class Recovery {
     return defer(() => {
       if (!this.#isUnderWay) return EMPTY;
       const { blocks, records: lostRecords } = this.#lost.find();
-      let records = 0;
+      const lost = byShard(rangesOf(blocks, lostRecords));
+      const emitted = new Map<string, number>();
+      const count = (record: KinesisRecord): void => void emitted.set(shardKey(record), (emitted.get(shardKey(record)) ?? 0) + 1);
       return concat(
         from(blocks).pipe(concatMap((ranges) => this.#restoreBlock(ranges))),
         from(lostRecords).pipe(concatMap((lost) => this.#restoreRecords(lost))),
       ).pipe(
         tap({
-          next: (value) => void (records += 'records' in value ? value.records.length : 1),
+          next: (value) => ('records' in value ? value.records : [value]).forEach(count),
           complete: () => {
             this.#isUnderWay = false;
-            this.#notify({ type: 'recovered', ranges: blocks.length + lostRecords.length, records });
+            this.#tell(lost, (shard, { length: ranges }, { notify }) => {
+              const { streamName, shardId } = shard;
+              notify({ type: 'recovered', streamName, shardId, ranges, records: emitted.get(shardKey(shard)) ?? 0 });
+            });
           },
         }),
       );
@@ -81,7 +91,22 @@ export class Recovery {
       );
   }
 
-  #notify(event: KinesisEvent): void {
-    this.#resuming[0]?.notify(event);
+  /** Tells each shard that resumes, and of the ranges of shards that are not of this process the first of those. */
+  #tell(
+    lost: ReadonlyMap<string, readonly SequenceNumberRange[]>,
+    tell: (shard: ShardName, ranges: readonly SequenceNumberRange[], sink: TrackedShard) => void,
+  ): void {
+    const [first] = this.#resuming;
+    const foreign = new Map(lost);
+    for (const shard of this.#resuming) {
+      const key = shardKey(shard.identity);
+      tell(shard.identity, lost.get(key) ?? [], shard);
+      foreign.delete(key);
+    }
+    if (first) for (const ranges of foreign.values()) tell(ranges[0]!, ranges, first);
   }
+}
+
+function rangesOf(blocks: readonly SequenceNumberRanges[], records: readonly LostRecords[]): SequenceNumberRange[] {
+  return [...blocks.flatMap((block) => block.ranges), ...records.map(rangeOfLost)];
 }

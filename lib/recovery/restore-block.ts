@@ -38,7 +38,8 @@ export function restoreBlock(lost: SequenceNumberRanges, options: RestoreBlockOp
   );
 }
 
-function byShard(ranges: readonly SequenceNumberRange[]): Map<string, SequenceNumberRange[]> {
+/** Ranges by the keys of their shards, in order. */
+export function byShard(ranges: readonly SequenceNumberRange[]): Map<string, SequenceNumberRange[]> {
   const shards = new Map<string, SequenceNumberRange[]>();
   for (const range of ranges) {
     const own = shards.get(shardKey(range));

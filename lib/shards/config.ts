@@ -1,5 +1,6 @@
-import type { ObservableInput } from 'rxjs';
+import type { Observable, ObservableInput } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
+import { notifierOf } from '../internal/notifierOf.js';
 import { assertFunction, assertInteger, assertNumber, type FieldsOf } from '../internal/validate.js';
 import { resolveStream, type ResolvedStream, type StreamConfig } from '../kinesis/stream-id.js';
 import type { CreditLimits } from '../ledger/credit.js';
@@ -22,8 +23,11 @@ export interface ShardReadingConfig extends KinesisConfig, StreamConfig {
   readonly store?: CheckpointStore;
   /** How shards are read. @defaultValue polling() */
   readonly reader?: Reader;
-  /** A notifier: when it emits, shards complete, pipelines drain, and what was read is settled and checkpointed. */
-  readonly stop?: ObservableInput<unknown>;
+  /**
+   * A notifier, or an `AbortSignal`: when it emits (or is aborted, also before), shards complete, pipelines drain, and what was read is settled
+   * and checkpointed.
+   */
+  readonly stop?: ObservableInput<unknown> | AbortSignal;
   /**
    * How long draining, the last writes and the releases may take after `stop`, in ms; then the stream errors with a `StopTimeoutError`
    * that names what is open. Above 0; `Infinity` for no limit. @defaultValue 25_000 (Kubernetes kills 30 s after SIGTERM)
@@ -41,7 +45,7 @@ export interface ResolvedShardConfig extends ResolvedKinesisConfig {
   readonly startFrom: StartPosition;
   readonly store: CheckpointStore | undefined;
   readonly reader: Reader;
-  readonly stop: ObservableInput<unknown> | undefined;
+  readonly stop$: Observable<unknown>;
   readonly stopTimeoutMs: number;
   readonly limits: CreditLimits;
 }
@@ -62,7 +66,16 @@ export function resolveShardConfig(config: ShardReadingConfig): ResolvedShardCon
     throw new InvalidConfigError('store: expected a CheckpointStore with read and write');
   }
   const limits = { maxInFlightRecords, maxInFlightBytes };
-  return { ...resolveKinesis(config), stream: resolveStream(config), startFrom, store, reader, stop, stopTimeoutMs, limits };
+  return {
+    ...resolveKinesis(config),
+    stream: resolveStream(config),
+    startFrom,
+    store,
+    reader,
+    stop$: notifierOf('stop', stop),
+    stopTimeoutMs,
+    limits,
+  };
 }
 
 /** The fields of a {@link ShardReadingConfig}. */

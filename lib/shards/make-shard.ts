@@ -51,6 +51,7 @@ function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
   let isSubscribed = false;
   const over = (state: EndKind): void => {
     isSubscribed = false;
+    tracked.endReading(state === 'complete');
     subscribed(state);
   };
   return defer(() => {

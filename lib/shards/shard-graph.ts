@@ -24,8 +24,8 @@ interface Node {
   shard: GraphShard;
   /** Whether it was there when the graph was first filled. */
   readonly initial: boolean;
-  /** `waiting` to be taken, `taken`, or how it came to its end. */
-  state: 'waiting' | 'taken' | Outcome;
+  /** `waiting` to be taken, `taken`, `left` before its end and for good, or how it came to its end. */
+  state: 'waiting' | 'taken' | 'left' | Outcome;
 }
 
 /** A shard that may be read now, and what its place in the graph says about where to begin. */
@@ -44,9 +44,9 @@ export interface ReadyShard {
  * The shards of a stream and how they descend from each other; says which may be read, parents before children.
  *
  * @remarks
- * Pure. A shard waits, is taken, and then either comes to its end (`finish`, here or elsewhere) or is given back (`release`) and
- * waits again. A parent that no listing shows is past the retention and holds nothing up. Finished shards are forgotten when they
- * are no longer listed.
+ * Pure. A shard waits, is taken, and then either comes to its end (`finish`, here or elsewhere), or is given back (`release`) and
+ * waits again, or is left for good (`leave`). A parent that no listing shows is past the retention and holds nothing up. Shards that are
+ * finished or left are forgotten when they are no longer listed.
  */
 export class ShardGraph {
   readonly #nodes = new Map<string, Node>();
@@ -71,7 +71,7 @@ export class ShardGraph {
     }
     this.#listed = true;
     const ids = new Set(shards.map((shard) => shard.shardId));
-    for (const [id, node] of this.#nodes) if (isDone(node) && !ids.has(id)) this.#forget(node);
+    for (const [id, node] of this.#nodes) if ((isDone(node) || node.state === 'left') && !ids.has(id)) this.#forget(node);
     return added;
   }
 
@@ -111,14 +111,23 @@ export class ShardGraph {
     if (node?.state === 'taken') this.#setState(node, 'waiting');
   }
 
+  /** A shard was left before its end: it is not taken again here, though others may read it to its end. */
+  leave(shardId: string): void {
+    const node = this.#nodes.get(shardId);
+    if (node?.state === 'taken') this.#setState(node, 'left');
+  }
+
   /** Whether a child of the shard is in view. */
   hasChildren(shardId: string): boolean {
     return this.#childIds.has(shardId);
   }
 
-  /** All shards in view, and whether the parents of each are done. */
+  /** All shards in view, and whether the parents of each are done; one that was left is never ready. */
   inView(): { readonly shard: GraphShard; readonly isReady: boolean }[] {
-    return [...this.#nodes.values()].map((node) => ({ shard: node.shard, isReady: this.#parentsOf(node).every(isDone) }));
+    return [...this.#nodes.values()].map((node) => ({
+      shard: node.shard,
+      isReady: node.state !== 'left' && this.#parentsOf(node).every(isDone),
+    }));
   }
 
   /** The shards that are not done, and whether the parents of each are. */
@@ -149,9 +158,11 @@ export class ShardGraph {
     this.#lookAt(node);
   }
 
-  #forget({ shard }: Node): void {
+  #forget({ shard, state }: Node): void {
     this.#nodes.delete(shard.shardId);
     this.#leaveChild(shard);
+    // What is out of view holds nothing up.
+    if (state === 'left') this.#lookAtChildrenOf(shard.shardId);
   }
 
   #setState(node: Node, state: Node['state']): void {
@@ -199,5 +210,5 @@ export class ShardGraph {
 }
 
 function isDone({ state }: Node): boolean {
-  return state !== 'waiting' && state !== 'taken';
+  return state !== 'waiting' && state !== 'taken' && state !== 'left';
 }

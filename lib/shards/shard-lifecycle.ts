@@ -59,8 +59,8 @@ export interface ShardLifecycleOptions {
   readonly stop$: Observable<unknown>;
   /** Called when the shard's end is read, with what it became. */
   readonly announce?: (children: readonly PortChildShard[]) => void;
-  /** Called when the shard is released; with an outcome, its children may start. */
-  readonly released?: (reason: ReleaseReason, outcome: Outcome | undefined) => void;
+  /** Called when the shard is released; with an outcome its children may start, but not if it is `'left'` for good by its pipeline. */
+  readonly released?: (reason: ReleaseReason, outcome: Outcome | 'left' | undefined) => void;
   /** Whether the children wait for SHARD_END, so that it is written however long that takes. */
   readonly insistsOnEnd: boolean;
   /** Called when a subscription to the shard begins or ends. */
@@ -175,11 +175,11 @@ export class ShardLifecycle {
   }
 
   get #facts(): ShardFacts {
-    const { ledger, unreleased, isLost, resumes, isSupervised, isDrained, isSettled, checkpointer } = this.#tracked;
+    const { ledger, unreleased, isLost, resumes, isSupervised, isDrained, isCutShort, isSettled, checkpointer } = this.#tracked;
     const { hasEnded, isTracked } = ledger;
     const hasOpenEntries = ledger.hasOpenEntries || unreleased.areInWork;
     return {
-      ...{ isLost, resumes, isSupervised, isDrained, hasEnded, isSettled, isTracked, hasOpenEntries },
+      ...{ isLost, resumes, isSupervised, isDrained, isCutShort, hasEnded, isSettled, isTracked, hasOpenEntries },
       isStopping: this.#tracked.isStopping,
       isOpening: this.#isOpening,
       start: this.#opened?.start,
@@ -291,7 +291,7 @@ export class ShardLifecycle {
     this.#tracked.close();
     config.budget.forget(budgetKey({ stream: config.stream, shardId }));
     if (typeof this.#opened?.start === 'object') config.notify({ type: 'shardReleased', streamName, shardId, reason });
-    released?.(reason, outcomeOf(reason, this.#opened));
+    released?.(reason, outcomeOf(reason, this.#opened) ?? (reason === 'stopped' && this.#tracked.isCutShort ? 'left' : undefined));
     return EMPTY;
   }
 

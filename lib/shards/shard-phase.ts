@@ -2,7 +2,7 @@ import type { EndKind } from '../internal/on-end.js';
 import type { Outcome } from './shard-graph.js';
 import type { Opened } from './open-shard.js';
 
-/** Why a shard is released: read to its end and settled, stopped and drained, or taken by another worker. */
+/** Why a shard is released: read to its end and settled, stopped (or cut short) and drained, or taken by another worker. */
 export type ReleaseReason = 'ended' | 'stopped' | 'lost';
 
 /** Where a shard is in its life, up to its release. See the diagram in `shard-lifecycle.ts`. */
@@ -17,6 +17,8 @@ export interface ShardFacts {
   readonly isLost: boolean;
   /** Whether `stop` has fired. */
   readonly isStopping: boolean;
+  /** Whether the shard's pipeline completed before the shard's end and without `stop`: nobody reads it on. */
+  readonly isCutShort: boolean;
   /** Whether the store is being asked where the shard stands. */
   readonly isOpening: boolean;
   /** Where the shard begins, or that there is nothing to read; `undefined` as long as it could not be opened. */
@@ -46,10 +48,11 @@ export interface ShardFacts {
  * @remarks Asked after every change of a fact. The spec of this file is its truth table.
  */
 export function phaseOf(facts: ShardFacts): ShardPhase | ReleaseReason {
-  const { isLost, isStopping, isOpening, start, hasEnded } = facts;
+  const { isLost, isStopping, isCutShort, isOpening, start, hasEnded } = facts;
   if (isLost) return 'lost';
   if (isNothingToRead(start) || isFinished(facts) || isUnaccounted(facts)) return 'ended';
   if (isStopping) return isIdle(facts) ? 'stopped' : 'draining';
+  if (isCutShort) return isWorkDone(facts) ? 'stopped' : 'draining';
   if (hasEnded) return 'draining';
   if (start) return 'reading';
   return isOpening ? 'opening' : 'waiting';
@@ -61,11 +64,12 @@ export function isReleaseReason(phase: ShardPhase | ReleaseReason): phase is Rel
 }
 
 /**
- * Whether, while stopping, all blocks are settled and not all records came into one: a filter behind the shard may have dropped
+ * Whether, while stopping or cut short, all blocks are settled and not all records came into one: a filter behind the shard may have dropped
  * them. They are waited for a while, then the shard counts as stopped.
  */
-export function waitsForUnclaimed({ isStopping, subscription, resumes, isSupervised, hasOpenEntries }: ShardFacts): boolean {
-  return isStopping && subscription === 'complete' && !resumes && !isSupervised && !hasOpenEntries;
+export function waitsForUnclaimed({ isStopping, isCutShort, subscription, resumes, isSupervised, hasOpenEntries }: ShardFacts): boolean {
+  const readsNoMore = (isStopping && subscription === 'complete') || isCutShort;
+  return readsNoMore && !resumes && !isSupervised && !hasOpenEntries;
 }
 
 /** What the children of a released shard are told; nothing unless it has come to its end. */
@@ -95,4 +99,9 @@ function isUnaccounted({ hasEnded, isTracked, isSupervised, hasStore }: ShardFac
 function isIdle({ subscription, resumes, isSupervised, isDrained, isSettled, isTracked }: ShardFacts): boolean {
   if (subscription === 'active' || resumes || isSupervised) return false;
   return subscription !== 'complete' || isDrained || isSettled || !isTracked;
+}
+
+/** Whether what a pipeline that was cut short has left to others is settled. */
+function isWorkDone({ resumes, isSupervised, isDrained, isSettled }: ShardFacts): boolean {
+  return !resumes && !isSupervised && (isDrained || isSettled);
 }

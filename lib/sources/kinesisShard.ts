@@ -1,4 +1,4 @@
-import { defer, from, NEVER, ReplaySubject, share, take, type Observable, type Subscription } from 'rxjs';
+import { ReplaySubject, share, take, type Observable, type Subscription } from 'rxjs';
 import { assertKnownFields } from '../internal/validate.js';
 import { resolveShardConfig, SHARD_READING_FIELDS, type ShardReadingConfig } from '../shards/config.js';
 import type { Shard } from '../shards/shard.js';
@@ -39,10 +39,7 @@ export function kinesisShard(config: KinesisShardConfig): Shard {
   const { shardId, parentShardIds = [], hashKeyRange } = config;
   if (typeof shardId !== 'string' || shardId === '') throw new InvalidConfigError('shardId: expected a non-empty string');
   // Replays to a subscription after a failure: a `stop` in between must not be missed.
-  const stop$ = defer(() => from(resolved.stop ?? NEVER)).pipe(
-    take(1),
-    share({ connector: () => new ReplaySubject<unknown>(1), resetOnComplete: false }),
-  );
+  const stop$ = resolved.stop$.pipe(take(1), share({ connector: () => new ReplaySubject<unknown>(1), resetOnComplete: false }));
   /** What follows the shard's life, from a subscription until the shard is released or unsubscribed. */
   let life: Subscription | undefined;
   const subscribed = (state: SubscriptionState): void => {

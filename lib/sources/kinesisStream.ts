@@ -4,12 +4,10 @@ import {
   EMPTY,
   filter,
   finalize,
-  from,
   ignoreElements,
   map,
   merge,
   mergeMap,
-  NEVER,
   observeOn,
   repeat,
   ReplaySubject,
@@ -108,7 +106,7 @@ class StreamReading {
 
   /** Emits the shards; completes after `stop`, when all of them are released. */
   shards(): Observable<Shard> {
-    const stop$ = defer(() => from(this.#config.stop ?? NEVER)).pipe(take(1));
+    const stop$ = this.#config.stop$.pipe(take(1));
     const stopping$ = stop$.pipe(tap((value) => this.#stop(value)));
     const released$ = new Subject<void>();
     const shards$ = this.#readyShards().pipe(
@@ -252,7 +250,8 @@ class StreamReading {
       stop$: lease ? merge(this.#stop$, lease.asked$) : this.#stop$,
       announce: (children) => this.#announce(children),
       released: (_, outcome) => {
-        if (outcome) this.#graph.finish(shardId, outcome);
+        if (outcome === 'left') this.#graph.leave(shardId);
+        else if (outcome) this.#graph.finish(shardId, outcome);
         else this.#graph.release(shardId);
         this.#wake();
       },

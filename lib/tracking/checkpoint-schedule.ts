@@ -76,8 +76,9 @@ export class CheckpointSchedule {
     const entries = entriesOf(ranges);
     if (entries.length === 0) ranges.ranges.forEach((range) => this.#settleByHand(range));
     for (const { shard, entry } of entries) {
-      shard.ledger.settle(entry);
+      const isNew = shard.ledger.settle(entry);
       this.#remember(shard);
+      if (isNew) this.#reportSettled(shard, entry);
     }
     this.#due$.next();
   }
@@ -130,7 +131,8 @@ export class CheckpointSchedule {
     const { store } = this.#options;
     if (!store) {
       throw new InvalidConfigError(
-        `${streamName}/${shardId}: a block that does not come from a shard (or of copied records) needs the option store`,
+        `${streamName}/${shardId}: the records of a block are copied ({ ...record }): pass on the records themselves to withSequenceRanges. ` +
+          'Made by hand, or by another version of rx-kinesis, they need the option store',
       );
     }
     const key = shardKey(range);
@@ -149,6 +151,12 @@ export class CheckpointSchedule {
     this.#shards.set(shard, { isWriting: false });
     // What a checkpoint says of stored blocks changes without anything being settled.
     this.#listening.add(shard.releases$.pipe(map(() => undefined)).subscribe(this.#due$));
+  }
+
+  #reportSettled({ notify, identity: { streamName, shardId } }: TrackedShard, { records, bytes, runs }: LedgerEntry): void {
+    const arrivedMs = runs.at(-1)?.arrivedMs;
+    const lagMs = arrivedMs && Math.max(0, this.#options.retry.scheduler.now() - arrivedMs);
+    notify({ type: 'blockSettled', streamName, shardId, records, bytes, lagMs });
   }
 
   #nextTick(): Observable<unknown> {

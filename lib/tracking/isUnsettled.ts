@@ -1,5 +1,5 @@
 import type { KinesisRecord } from '../values/record.js';
-import type { SequenceNumberRanges } from '../values/sequence-range.js';
+import { hasRanges } from './misplaced.js';
 import { entriesOf } from './tracked-block.js';
 import { TrackedRecord } from './tracked-record.js';
 
@@ -8,8 +8,7 @@ export function isUnsettled(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(isUnsettled);
   if (typeof value !== 'object' || value === null) return false;
   if (isDelivered(value)) return true;
-  const { ranges } = value as { readonly ranges?: SequenceNumberRanges };
-  return typeof ranges === 'object' && entriesOf(ranges).some(({ entry }) => entry.state === 'open');
+  return hasRanges(value) && entriesOf(value.ranges).some(({ entry }) => entry.state === 'open');
 }
 
 /** Whether a value is a delivered record, or an array with one: it may come into a block later. */

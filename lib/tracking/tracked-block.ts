@@ -1,7 +1,9 @@
 import type { LedgerEntry, Run } from '../ledger/entries.js';
 import { makeBlock, type Block } from '../values/block.js';
+import type { InvalidConfigError } from '../values/errors.js';
 import type { KinesisRecord } from '../values/record.js';
 import { endOf, SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
+import { hasRanges, isRecord, misplaced } from './misplaced.js';
 import { TrackedRecord } from './tracked-record.js';
 import type { TrackedShard } from './tracked-shard.js';
 
@@ -11,25 +13,29 @@ export interface TrackedEntry {
   readonly entry: LedgerEntry;
 }
 
-/** The entries of each block that is out, by its ranges: one entry a shard, and one look-up a block and not a record. */
-const entriesByRanges = new WeakMap<SequenceNumberRanges, readonly TrackedEntry[]>();
+/** What a block's ranges carry, out of sight: one entry a shard. Every copy of the package in a process finds them here. */
+const ENTRIES: unique symbol = Symbol.for('rx-kinesis/1/entries') as never;
 
 /** The entries of the block with this instance of ranges; none for a block made by hand. */
 export function entriesOf(ranges: SequenceNumberRanges): readonly TrackedEntry[] {
-  return entriesByRanges.get(ranges) ?? [];
+  return (ranges as { readonly [ENTRIES]?: readonly TrackedEntry[] })[ENTRIES] ?? [];
+}
+
+function enter(ranges: SequenceNumberRanges, entries: readonly TrackedEntry[]): void {
+  Object.defineProperty(ranges, ENTRIES, { value: entries });
 }
 
 /** Gives the entries of a block that was lost to the block that replaces it. */
 export function replaceBlock(lost: SequenceNumberRanges, replacement: SequenceNumberRanges): void {
   const entries = entriesOf(lost);
   for (const { entry } of entries) entry.key = replacement;
-  entriesByRanges.set(replacement, entries);
+  enter(replacement, entries);
 }
 
 /** Ties the ranges of a block that an earlier process settled to its shard: it settles no more, and is no block made by hand. */
 export function bindSettledBlock(ranges: SequenceNumberRanges, shard: TrackedShard): void {
   const end = endOf(ranges.ranges.at(-1)!);
-  entriesByRanges.set(ranges, [{ shard, entry: { key: ranges, runs: [], end, records: 0, bytes: 0, state: 'settled' } }]);
+  enter(ranges, [{ shard, entry: { key: ranges, runs: [], end, records: 0, bytes: 0, state: 'settled' } }]);
 }
 
 /**
@@ -39,13 +45,13 @@ export function bindSettledBlock(ranges: SequenceNumberRanges, shard: TrackedSha
  * A run ends where the shard changes and where the reading had a record that is not here (dropped by a filter): a range
  * names exactly the records that the block holds.
  *
- * @throws OutOfOrderError when a record comes twice or after a later one.
+ * @throws OutOfOrderError when a record comes twice or after a later one; InvalidConfigError for what are no records.
  */
 export function openBlock(records: readonly KinesisRecord[], recovered = false): Block {
   const runs = cutIntoRuns(records);
   const ranges = new SequenceNumberRanges(runs.map((run) => run.range));
   const entries = openEntries(ranges, runs);
-  if (entries.length > 0) entriesByRanges.set(ranges, entries);
+  if (entries.length > 0) enter(ranges, entries);
   return makeBlock(records, ranges, recovered);
 }
 
@@ -58,7 +64,7 @@ function cutIntoRuns(records: readonly KinesisRecord[]): TrackedRun[] {
   const runs: TrackedRun[] = [];
   let start = 0;
   for (let i = 1; i <= records.length; i++) {
-    if (i < records.length && TrackedRecord.follows(records[i - 1]!, records[i]!)) continue;
+    if (i < records.length && TrackedRecord.follows(records[i - 1]!, records[i])) continue;
     runs.push(runOf(records[start]!, records[i - 1]!, i - start));
     start = i;
   }
@@ -66,6 +72,7 @@ function cutIntoRuns(records: readonly KinesisRecord[]): TrackedRun[] {
 }
 
 function runOf(first: KinesisRecord, last: KinesisRecord, recordCount: number): TrackedRun {
+  for (const record of [first, last]) if (!isRecord(record)) throw notRecords([record]);
   const range: SequenceNumberRange = {
     streamName: first.streamName,
     shardId: first.shardId,
@@ -75,11 +82,12 @@ function runOf(first: KinesisRecord, last: KinesisRecord, recordCount: number): 
     toSubSeqNumber: last.subSequenceNumber,
     recordCount,
   };
+  const arrivedMs = last.approximateArrivalTimestamp?.getTime();
   const from = TrackedRecord.deliveryOf(first);
   const to = TrackedRecord.deliveryOf(last);
   if (!from || !to) return { range, shard: undefined, firstOrdinal: 0, lastOrdinal: 0, bytes: 0, bytesThrough: 0 };
   const bytes = to.bytesThrough - from.bytesThrough + first.data.byteLength;
-  return { range, shard: from.shard, firstOrdinal: from.ordinal, lastOrdinal: to.ordinal, bytes, bytesThrough: to.bytesThrough };
+  return { range, shard: from.shard, firstOrdinal: from.ordinal, lastOrdinal: to.ordinal, bytes, bytesThrough: to.bytesThrough, arrivedMs };
 }
 
 function openEntries(ranges: SequenceNumberRanges, runs: readonly TrackedRun[]): TrackedEntry[] {
@@ -91,4 +99,11 @@ function openEntries(ranges: SequenceNumberRanges, runs: readonly TrackedRun[]):
     else byShard.set(run.shard, [run]);
   }
   return [...byShard].map(([shard, own]) => ({ shard, entry: shard.ledger.open(ranges, own) }));
+}
+
+/** `withSequenceRanges` was given something else than an array of records. */
+export function notRecords(value: unknown): InvalidConfigError {
+  const isBlock = hasRanges(Array.isArray(value) ? value[0] : value);
+  const advice = Array.isArray(value) ? 'parse records behind it, not before' : 'put bufferTime before it';
+  return misplaced('withSequenceRanges: expected an array of records', value, isBlock ? 'is it there twice?' : advice);
 }

@@ -9,12 +9,18 @@ export interface Delivery {
   readonly bytesThrough: number;
 }
 
+/** Every copy of the package in a process knows the records of the others by these, as far as their places mean the same: version 1. */
+const SHARD: unique symbol = Symbol.for('rx-kinesis/1/shard') as never;
+const ORDINAL: unique symbol = Symbol.for('rx-kinesis/1/ordinal') as never;
+const BYTES_THROUGH: unique symbol = Symbol.for('rx-kinesis/1/bytesThrough') as never;
+
 /**
  * A record that a source delivered: a plain {@link KinesisRecord} to look at, that also knows its shard and its place there.
  *
  * @remarks
- * Both are in private fields: they cost no WeakMap entry a record, and equality and JSON do not see them. A copy
- * (`{ ...record }`) does not have them, and is treated like a record made by hand.
+ * Both are in private fields, read through accessors of the prototype: they cost no WeakMap entry a record, equality and JSON do not see
+ * them, and another copy of the package can read them. A copy of a record (`{ ...record }`) does not have them, and is
+ * treated like a record made by hand.
  */
 export class TrackedRecord implements KinesisRecord {
   readonly streamName: string;
@@ -43,14 +49,29 @@ export class TrackedRecord implements KinesisRecord {
     this.#bytesThrough = bytesThrough;
   }
 
+  get [SHARD](): TrackedShard {
+    return this.#shard;
+  }
+
+  get [ORDINAL](): number {
+    return this.#ordinal;
+  }
+
+  get [BYTES_THROUGH](): number {
+    return this.#bytesThrough;
+  }
+
   /** Where `record` stands in its shard; `undefined` for a record made by hand. */
   static deliveryOf(record: KinesisRecord): Delivery | undefined {
-    return #shard in record ? { shard: record.#shard, ordinal: record.#ordinal, bytesThrough: record.#bytesThrough } : undefined;
+    const { [SHARD]: shard, [ORDINAL]: ordinal, [BYTES_THROUGH]: bytesThrough } = record as TrackedRecord;
+    return (shard as TrackedShard | undefined) && { shard, ordinal, bytesThrough };
   }
 
   /** Whether nothing was read between `a` and `b`; of records made by hand, whether they are of one shard. */
-  static follows(a: KinesisRecord, b: KinesisRecord): boolean {
-    if (#shard in a) return #shard in b && a.#shard === b.#shard && a.#ordinal + 1 === b.#ordinal;
-    return !(#shard in b) && a.shardId === b.shardId && a.streamName === b.streamName;
+  static follows(a: KinesisRecord, b: KinesisRecord | undefined): boolean {
+    const shard = (a as Partial<TrackedRecord>)[SHARD];
+    if (shard !== (b as Partial<TrackedRecord> | undefined)?.[SHARD]) return false;
+    if (shard) return (a as TrackedRecord)[ORDINAL] + 1 === (b as TrackedRecord)[ORDINAL];
+    return a.shardId === b?.shardId && a.streamName === b.streamName;
   }
 }

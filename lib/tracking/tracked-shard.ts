@@ -21,6 +21,13 @@ export interface TrackedShardOptions extends Partial<StoreCallLimits> {
   readonly readStored?: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
 }
 
+/** How a pipeline ended: `leavesWork` if what is not settled has left it, `leavesRecords` if there were records among that. */
+export interface PipelineEnd {
+  readonly completed: boolean;
+  readonly leavesWork: boolean;
+  readonly leavesRecords: boolean;
+}
+
 /**
  * One shard in the tracked section of this process: what its source and the operators after it share.
  *
@@ -58,6 +65,9 @@ export class TrackedShard {
   #isDrained = false;
   #isPipelineDone = false;
   #resumes = false;
+  /** Whether a subscription to the shard's records lasts, or the last one completed by itself. */
+  #isRead = false;
+  #isCutShort = false;
   /** How many supervised pipelines run. */
   #pipelines = 0;
 
@@ -147,6 +157,13 @@ export class TrackedShard {
     this.#resumes = false;
     this.#isDrained = false;
     this.#isPipelineDone = false;
+    this.#isCutShort = false;
+    this.#isRead = true;
+  }
+
+  /** A subscription is over: it completed by itself, or it failed or was unsubscribed. */
+  endReading(completed: boolean): void {
+    this.#isRead = completed;
   }
 
   /** The next subscription resumes after the last delivered record: `recoverFrom` re-emits what was lost before. */
@@ -166,19 +183,22 @@ export class TrackedShard {
   }
 
   /**
-   * No more blocks will be made of what has been delivered. If that was the shard to its end, what no block holds was dropped on
-   * purpose. Before the end a pipeline may have cut off what nobody has seen (`take`, `takeUntil`).
+   * A pipeline is over. If it completed, no more will be read; nothing more will settle, unless it has left work to what follows it; and
+   * no more blocks will be made, unless it has left records. Then, if it was given the shard to its end, what no block holds was
+   * dropped on purpose. Before the end it may have cut off what nobody has seen (`take`, `takeUntil`).
    */
-  dropUnclaimed(): void {
-    if (this.ledger.hasEnded) this.ledger.dropUnclaimed();
+  endPipeline({ completed, leavesWork, leavesRecords }: PipelineEnd): void {
+    this.#pipelines--;
+    if (completed) this.#isCutShort = this.#pipelines === 0 && !this.#isRead && !this.#isStopping && !this.#isLost;
+    const isComplete = completed && !this.#isLost;
+    if (isComplete && !leavesRecords && this.ledger.hasEnded) this.ledger.dropUnclaimed();
+    this.#isPipelineDone = isComplete && !leavesWork;
+    this.noteChange();
   }
 
-  /** A pipeline is over. If it completed, nothing more will settle, and nothing more comes into a block. */
-  endPipeline(completed: boolean): void {
-    this.#pipelines--;
-    if (completed) this.dropUnclaimed();
-    this.#isPipelineDone = completed;
-    this.noteChange();
+  /** Whether its pipeline completed by itself, and has not read the shard to its end: nobody reads it on. */
+  get isCutShort(): boolean {
+    return this.#isCutShort;
   }
 
   /** Nothing more will settle. */
@@ -230,14 +250,15 @@ export class TrackedShard {
   }
 }
 
-const trackedShards = new WeakMap<object, TrackedShard>();
+/** What a shard carries, out of sight. Every copy of the package in a process finds it here. */
+const TRACKED: unique symbol = Symbol.for('rx-kinesis/1/tracked') as never;
 
 /** What tracks a shard that a source of this package made; `undefined` for one made by hand. */
 export function trackedShardOf(shard: object): TrackedShard | undefined {
-  return trackedShards.get(shard);
+  return (shard as { readonly [TRACKED]?: TrackedShard })[TRACKED];
 }
 
 /** Ties a shard, as operators are given it, to what tracks it. */
 export function bindTrackedShard(shard: object, tracked: TrackedShard): void {
-  trackedShards.set(shard, tracked);
+  Object.defineProperty(shard, TRACKED, { value: tracked });
 }

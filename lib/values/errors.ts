@@ -22,6 +22,50 @@ export abstract class RxKinesisError extends Error {
     super(message, options);
     this.name = new.target.name;
   }
+
+  /** For logs: name, message, code and ids, and of the cause what {@link faultOf} keeps. */
+  toJSON(): Fault {
+    return { ...this, message: this.message, cause: faultOf(this.cause) };
+  }
+}
+
+/** What may be kept of an error. Errors of this package have fields of their own. */
+export interface Fault {
+  readonly name: string;
+  readonly message?: string | undefined;
+  readonly code?: string | undefined;
+  readonly httpStatusCode?: number | undefined;
+  readonly requestId?: string | undefined;
+  readonly cause?: Fault | undefined;
+}
+
+/**
+ * Reduces an error to what may be kept: of an error of this package all but its cause's words, of any other its name, its code, the service's
+ * status and request id, and the same of its cause. Messages of others may quote credentials, payloads or keys.
+ */
+export function faultOf(error: unknown, depth = 3): Fault | undefined {
+  if (isRxKinesisError(error)) return error.toJSON();
+  if (error === undefined || depth < 0) return undefined;
+  const { name, code, $metadata, cause } = (error ?? {}) as ForeignError;
+  return {
+    name: wordOf(name) ?? typeof error,
+    code: wordOf(code),
+    httpStatusCode: Number($metadata?.httpStatusCode) || undefined,
+    requestId: wordOf($metadata?.requestId),
+    cause: faultOf(cause, depth - 1),
+  };
+}
+
+interface ForeignError {
+  readonly name?: unknown;
+  readonly code?: unknown;
+  readonly cause?: unknown;
+  readonly $metadata?: { readonly httpStatusCode?: unknown; readonly requestId?: unknown };
+}
+
+/** What can be a name or an id, and is no text. */
+function wordOf(value: unknown): string | undefined {
+  return typeof value === 'string' && /^[\w.:#-]{1,100}$/.test(value) ? value : undefined;
 }
 
 /** Every `code` that an error of this package can have. */

@@ -2,7 +2,7 @@ import { GetRecordsCommand, GetShardIteratorCommand, KinesisClient, ListShardsCo
 import { firstValueFrom } from 'rxjs';
 import { sdkPort } from '../../lib/kinesis/sdk-port.js';
 import { resolveWire, type WireConfig } from '../../lib/kinesis/wire/wire-config.js';
-import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import type { UntimedEvent } from '../../lib/monitoring/events.js';
 
 /** What a page in the browser finds out. */
 export interface BrowserReport {
@@ -10,7 +10,7 @@ export interface BrowserReport {
   readonly byDefault: string;
   /** How many pages each config has read as the SDK reads them. */
   readonly same: Readonly<Record<string, number>>;
-  readonly events: readonly KinesisEvent[];
+  readonly events: readonly UntimedEvent[];
   readonly fault?: string;
 }
 
@@ -27,7 +27,7 @@ async function report(): Promise<BrowserReport> {
   const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
   const client = new KinesisClient({ endpoint: location.origin, region: 'us-east-1', credentials });
   const same: Record<string, number> = {};
-  const events: KinesisEvent[] = [];
+  const events: UntimedEvent[] = [];
   const byDefault = resolveWire({}).wire;
   try {
     for (const config of CONFIGS) {

@@ -204,13 +204,13 @@ describe('demo', () => {
   });
 
   it('adds up what workers report', () => {
-    const shard = { streamName: 'flights', shardId: 'shardId-000000000000' };
+    const shard = { at: 0, streamName: 'flights', shardId: 'shardId-000000000000' };
     const tally = [
       { type: 'checkpointWritten', ...shard, sequenceNumber: '1', subSequenceNumber: 0 },
-      { type: 'recoveryStarted', ranges: [rangeOf(7, 9, 2)], error: undefined },
-      { type: 'recovered', ranges: 2, records: 30 },
+      { type: 'recoveryStarted', ...shard, ranges: [rangeOf(7, 9, 2)], error: undefined },
+      { type: 'recovered', ...shard, ranges: 2, records: 30 },
       { type: 'readRetry', ...shard, reason: 'throttling', attempt: 1, delayMs: 10, error: undefined },
-      { type: 'recovered', ranges: 1, records: 12 },
+      { type: 'recovered', ...shard, ranges: 1, records: 12 },
       { type: 'shardRestarted', ...shard, attempt: 1, delayMs: 10, error: undefined },
       { type: 'shardEndReached', ...shard },
     ] as const;

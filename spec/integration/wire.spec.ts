@@ -2,7 +2,7 @@ import { CreateStreamCommand, GetShardIteratorCommand, PutRecordsCommand, type K
 import { FetchHttpHandler } from '@smithy/fetch-http-handler';
 import { expect } from 'chai';
 import { firstValueFrom, lastValueFrom } from 'rxjs';
-import type { GetRecordsPage, KinesisEvent } from '../../lib/index.js';
+import type { GetRecordsPage, UntimedEvent } from '../../lib/index.js';
 import { listShards } from '../../lib/kinesis/listShards.js';
 import { portOf } from '../../lib/kinesis/sdk-port.js';
 import type { ResolvedWireConfig } from '../../lib/kinesis/wire/wire-config.js';
@@ -23,7 +23,7 @@ for (const kind of kinesisKinds) {
     this.timeout(30_000);
     let kinesis: KinesisService;
     let client: KinesisClient;
-    let events: KinesisEvent[];
+    let events: UntimedEvent[];
 
     before(async () => {
       kinesis = await kind.start();

@@ -88,11 +88,11 @@ describe('retryWithBackOff', () => {
   );
 
   it(
-    'counts from 1 again after resetAfterMs without an error, and not before',
+    'counts the errors of the last resetAfterMs only',
     marbles(({ scheduler, cold, flush }) => {
       const attempts: number[] = [];
       // The time from one error to the next is the delay before it and this.
-      const spansMs = [0, 20, 21, 0];
+      const spansMs = [0, 19, 1, 18, 20, 0, 0];
       const source = defer(() => concat(timer(spansMs.shift()!, scheduler), cold('#')));
       const config = policy(scheduler, {
         initialDelayMs: 0,
@@ -102,7 +102,8 @@ describe('retryWithBackOff', () => {
       });
       source.pipe(retryWithBackOff(config)).subscribe({ error: () => undefined });
       flush();
-      expect(attempts.slice(0, 4)).to.deep.equal([1, 2, 1, 2]);
+      // At 0, 19, 20, 38, and three times at 58 ms.
+      expect(attempts.slice(0, 7)).to.deep.equal([1, 2, 2, 3, 1, 2, 3]);
     }),
   );
 

@@ -376,7 +376,8 @@ describe('checkpointEvery', () => {
         const source = cold('  -a-b-|', values);
         const subs = '         ^!    ';
         const message =
-          'stream/shardId-000000000000: a block that does not come from a shard (or of copied records) needs the option store';
+          'stream/shardId-000000000000: the records of a block are copied ({ ...record }): pass on the records themselves to withSequenceRanges. ' +
+          'Made by hand, or by another version of rx-kinesis, they need the option store';
         expectObservable(source.pipe(checkpointEvery(5))).toBe('-#', {}, new InvalidConfigError(message));
         expectSubscriptions(source.subscriptions).toBe(subs);
       }),

@@ -41,7 +41,8 @@ describe('recoverFrom behind a shard, when records are lost on their way into a 
       const [started, ended, ...others] = events.filter(({ type }) => type.startsWith('recover'));
       expect(started).to.have.nested.property('ranges[0].fromSeqNumber', kinesis.values.c!.sequenceNumber);
       expect(started).to.have.property('error').that.satisfies(isShardReadError);
-      expect(ended).to.deep.equal({ type: 'recovered', ranges: 1, records: 1 });
+      const shard = { streamName: 'stream', shardId: 'shardId-000000000000' };
+      expect(ended).to.deep.equal({ at: 8, type: 'recovered', ...shard, ranges: 1, records: 1 });
       expect(others).to.deep.equal([]);
     }),
   );

@@ -54,7 +54,7 @@ describe('recoverFrom', () => {
       const subs = ['        ^--!      ', '   ---^--!   ', '   ------^--!'];
       const expected = '     -a--a--a-#';
 
-      expectObservable(source.pipe(recoverFrom(store, { maxRecoveries: 2 }))).toBe(expected, values, user);
+      expectObservable(source.pipe(recoverFrom(store, { maxRecoveries: 2, initialDelayMs: 0 }))).toBe(expected, values, user);
       expectSubscriptions(source.subscriptions).toBe(subs);
     }),
   );
@@ -80,8 +80,15 @@ describe('recoverFrom', () => {
       const strict = '       5ms a 9ms a 9ms a 4ms #';
       const loose = '        5ms a 9ms a 9ms a 9ms a 9ms a -';
 
-      expectObservable(source.pipe(recoverFrom(store, { maxRecoveries: 2, resetAfterMs: 21 }))).toBe(strict, values, user);
-      expectObservable(source.pipe(recoverFrom(store, { maxRecoveries: 2, resetAfterMs: 20 })), '^ 48ms !').toBe(loose, values);
+      expectObservable(source.pipe(recoverFrom(store, { maxRecoveries: 2, initialDelayMs: 0, resetAfterMs: 21 }))).toBe(
+        strict,
+        values,
+        user,
+      );
+      expectObservable(source.pipe(recoverFrom(store, { maxRecoveries: 2, initialDelayMs: 0, resetAfterMs: 20 })), '^ 48ms !').toBe(
+        loose,
+        values,
+      );
     }),
   );
 
@@ -215,8 +222,8 @@ describe('recoverFrom', () => {
       });
     }
 
-    it('no store', () => {
-      expect(() => recoverFrom(undefined as never))
+    it('what is no store', () => {
+      expect(() => recoverFrom({} as never))
         .to.throw(/store: expected a CheckpointStore/)
         .that.satisfies(isInvalidConfig);
     });

@@ -59,11 +59,21 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'isRecoveryTimeout',
     'isRxKinesisError',
     'isShardReadError',
+    'ForeignCheckpointError',
+    'StopTimeoutError',
+    'StreamRecreatedError',
+    'UnreachableError',
+    'isForeignCheckpoint',
+    'isStopTimeout',
+    'isStreamRecreated',
+    'isUnreachable',
+    'logEvents',
+    'rawErrorOf',
   ],
-  'rx-kinesis/dynamodb': ['leaseTable'],
+  'rx-kinesis/dynamodb': ['fairAssignment', 'kclAssignment', 'leaseTable'],
   'rx-kinesis/level': ['levelBlocks', 'levelCheckpoints'],
   'rx-kinesis/s3': ['s3Blocks'],
-  'rx-kinesis/testing': ['aggregate', 'block', 'fakeKinesis', 'marbles', 'record'],
+  'rx-kinesis/testing': ['aggregate', 'block', 'fakeKinesis', 'fakeLeases', 'marbles', 'record'],
 };
 
 /** The same entry points in lib/. Loading them all also makes the coverage count files that no other spec reaches. */

@@ -8,7 +8,7 @@ import type { GapPolicy, ReadContext, ReadStart } from '../../lib/readers/reader
 import { ShardCursor } from '../../lib/readers/shard-cursor.js';
 import { shardReadError } from '../../lib/kinesis/shardReadError.js';
 import { fakeKinesis, marbles, type FakeKinesis, type FakeScript, type TrimmedReads } from '../../lib/testing/index.js';
-import type { KinesisEvent, ReadRetryEvent } from '../../lib/monitoring/events.js';
+import type { ReadRetryEvent, UntimedEvent } from '../../lib/monitoring/events.js';
 import { pagesFrom, pageText, readContext } from '../support/read-context.js';
 
 const STREAM = { StreamName: 'stream' };
@@ -38,7 +38,7 @@ function iterators(kinesis: FakeKinesis): string[] {
 }
 
 /** The retries that were told of, and nothing else was. */
-function retriesIn(events: readonly KinesisEvent[]): ReadRetryEvent[] {
+function retriesIn(events: readonly UntimedEvent[]): Omit<ReadRetryEvent, 'at'>[] {
   const retries = events.filter((event) => event.type === 'readRetry');
   expect(retries).to.have.length(events.length);
   return retries;

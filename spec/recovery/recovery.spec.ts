@@ -285,10 +285,10 @@ describe('Recovery', () => {
     for (const event of events) if (event.type !== 'pageRead') seen.push(event);
     const range = { ...PLACE, fromSeqNumber: '2', toSeqNumber: '3', fromSubSeqNumber: 0, toSubSeqNumber: 0, recordCount: 2 };
     expect(seen).to.deep.equal([
-      { type: 'recoveryStarted', ranges: [range], error: 'first' },
-      { type: 'recovered', ranges: 1, records: 2 },
-      { type: 'recoveryStarted', ranges: [], error: 'second' },
-      { type: 'recovered', ranges: 0, records: 0 },
+      { type: 'recoveryStarted', ...PLACE, ranges: [range], error: 'first' },
+      { type: 'recovered', ...PLACE, ranges: 1, records: 2 },
+      { type: 'recoveryStarted', ...PLACE, ranges: [], error: 'second' },
+      { type: 'recovered', ...PLACE, ranges: 0, records: 0 },
     ]);
     expect(account.resumes).to.equal(true);
   });

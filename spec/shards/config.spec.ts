@@ -18,7 +18,7 @@ describe('the config of a source', () => {
       random: Math.random,
       stream: { streamName: 'flights', id: { StreamName: 'flights' } },
       store: undefined,
-      stop: undefined,
+      stop$: NEVER,
       limits: { maxInFlightRecords: 10_000, maxInFlightBytes: 16_777_216 },
     });
     expect(reading.port).to.have.all.keys('listShards', 'getShardIterator', 'getRecords');
@@ -34,7 +34,7 @@ describe('the config of a source', () => {
   });
 
   it('takes what it is given', () => {
-    const given = { store: memoryCheckpoints(), stop: NEVER, reader: () => NEVER, onGap: () => 'continue' as const, random: () => 0 };
+    const given = { store: memoryCheckpoints(), reader: () => NEVER, onGap: () => 'continue' as const, random: () => 0 };
     const startFrom = new Date(7);
     expect(resolveShardConfig({ ...config, ...given, startFrom })).to.include({ ...given, startFrom });
   });

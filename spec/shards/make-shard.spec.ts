@@ -4,7 +4,7 @@ import { TrackedShard, trackedShardOf } from '../../lib/tracking/tracked-shard.j
 import { isShardReadError } from '../../lib/kinesis/errors.js';
 import type { PortChildShard } from '../../lib/kinesis/port.js';
 import { entriesOf } from '../../lib/tracking/tracked-block.js';
-import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import type { UntimedEvent } from '../../lib/monitoring/events.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { resolveShardConfig } from '../../lib/shards/config.js';
 import { makeShard, type MakeShardOptions } from '../../lib/shards/make-shard.js';
@@ -35,7 +35,7 @@ function shardWith(
   reader: Reader,
   { stop$ = NEVER, ...options }: Partial<MakeShardOptions> & { readonly stop$?: Observable<unknown> } = {},
 ) {
-  const events: KinesisEvent[] = [];
+  const events: UntimedEvent[] = [];
   const ends: SubscriptionState[] = [];
   const children: Array<readonly PortChildShard[]> = [];
   const tracked = new TrackedShard({ identity: { ...identityOf(0, [7]) }, notify: (event) => void events.push(event) });
@@ -43,7 +43,7 @@ function shardWith(
   const config = {
     ...resolveShardConfig(fastReading(fakeKinesis({ shards: {} }))),
     reader,
-    notify: (event: KinesisEvent) => void events.push(event),
+    notify: (event: UntimedEvent) => void events.push(event),
   };
   const shard = makeShard({
     config,

@@ -186,6 +186,27 @@ describe('ShardGraph', () => {
     expect([graph.size, ready(graph)]).to.deep.equal([1, ['a']]);
   });
 
+  it('does not give again a shard that was left, nor its children, and never says that it is ready', () => {
+    const graph = graphOf(shard('a'), shard('a1', 'a'));
+    expect(ready(graph)).to.deep.equal(['a']);
+    graph.leave('a');
+    expect(ready(graph)).to.deep.equal([]);
+    expect(graph.inView().map(({ shard: { shardId }, isReady }) => [shardId, isReady])).to.deep.equal([
+      ['a', false],
+      ['a1', false],
+    ]);
+    graph.finish('a', 'resumed');
+    expect(ready(graph)).to.deep.equal(['a1']);
+  });
+
+  it('forgets a shard that was left when it is no longer listed: its children say what became of it', () => {
+    const graph = graphOf(shard('a'), shard('a1', 'a'));
+    ready(graph);
+    graph.leave('a');
+    graph.list([shard('a1', 'a')]);
+    expect(graph.takeReady().map(({ unlistedParentIds }) => unlistedParentIds)).to.deep.equal([['a']]);
+  });
+
   describe('refuses a listing', () => {
     for (const [what, shards] of [
       ['that makes a shard its own parent', [shard('b'), shard('a', 'a')]],

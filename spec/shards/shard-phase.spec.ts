@@ -15,6 +15,7 @@ const START = { type: 'TRIM_HORIZON' } as const;
 const READING: ShardFacts = {
   isLost: false,
   isStopping: false,
+  isCutShort: false,
   isOpening: false,
   start: START,
   subscription: 'active',
@@ -30,6 +31,7 @@ const READING: ShardFacts = {
 
 const WORK = { isSettled: false, hasOpenEntries: true } as const;
 const STOPPING = { isStopping: true } as const;
+const CUT_SHORT = { isCutShort: true, subscription: 'unsubscribe' } as const;
 const ENDED = { hasEnded: true, subscription: 'complete' } as const;
 
 /** The truth table: what differs from {@link READING}, and what follows. */
@@ -40,6 +42,12 @@ const TABLE: ReadonlyArray<[why: string, facts: Partial<ShardFacts>, phase: Retu
   ['its reading failed and nobody subscribes it again yet', { subscription: 'error' }, 'reading'],
   ['its subscriber is gone', { subscription: 'unsubscribe', ...WORK }, 'reading'],
   ['it completed without an end (`take`)', { subscription: 'complete' }, 'reading'],
+
+  ['its pipeline was cut short, and all is settled', { ...CUT_SHORT }, 'stopped'],
+  ['its pipeline was cut short, and it says that nothing more will settle', { ...CUT_SHORT, ...WORK, isDrained: true }, 'stopped'],
+  ['its pipeline was cut short, and the work behind it goes on', { ...CUT_SHORT, ...WORK }, 'draining'],
+  ['its pipeline was cut short, and recoverFrom is about to subscribe again', { ...CUT_SHORT, resumes: true }, 'draining'],
+  ['its pipeline was cut short, and another runs', { ...CUT_SHORT, isSupervised: true }, 'draining'],
 
   ['nobody has opened it', { start: undefined, subscription: 'none' }, 'waiting'],
   ['opening failed', { start: undefined, subscription: 'error' }, 'waiting'],
@@ -94,6 +102,7 @@ const TABLE: ReadonlyArray<[why: string, facts: Partial<ShardFacts>, phase: Retu
 const anyFacts: fc.Arbitrary<ShardFacts> = fc.record({
   isLost: fc.boolean(),
   isStopping: fc.boolean(),
+  isCutShort: fc.boolean(),
   isOpening: fc.boolean(),
   start: fc.constantFrom(undefined, START, 'done' as const, 'skipped' as const),
   subscription: fc.constantFrom<SubscriptionState>('none', 'active', 'complete', 'error', 'unsubscribe'),
@@ -128,7 +137,7 @@ describe('phaseOf', () => {
     fc.assert(
       fc.property(anyFacts, (facts) => {
         const phase = phaseOf(facts);
-        if (phase === 'stopped') expect(facts.isStopping).to.equal(true);
+        if (phase === 'stopped') expect(facts.isStopping || facts.isCutShort).to.equal(true);
         if (phase === 'ended') expect(facts.hasEnded || typeof facts.start === 'string').to.equal(true);
       }),
     );
@@ -137,7 +146,9 @@ describe('phaseOf', () => {
   it('goes on for a shard with unsettled work that its stream has not been asked to stop', () => {
     fc.assert(
       fc.property(anyFacts, (facts) => {
-        fc.pre(!facts.isLost && !facts.isStopping && facts.hasStore && !facts.isSettled && typeof facts.start !== 'string');
+        fc.pre(
+          !facts.isLost && !facts.isStopping && !facts.isCutShort && facts.hasStore && !facts.isSettled && typeof facts.start !== 'string',
+        );
         expect(isReleaseReason(phaseOf(facts))).to.equal(false);
       }),
     );

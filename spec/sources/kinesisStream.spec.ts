@@ -216,8 +216,8 @@ describe('kinesisStream', () => {
         flush();
 
         expect(events.filter(({ type }) => type === 'shardsDiscovered')).to.deep.equal([
-          { type: 'shardsDiscovered', streamName: 'stream', added: ['shardId-000000000000', 'shardId-000000000001'], total: 2 },
-          { type: 'shardsDiscovered', streamName: 'stream', added: ['shardId-000000000002'], total: 3 },
+          { at: 1, type: 'shardsDiscovered', streamName: 'stream', added: ['shardId-000000000000', 'shardId-000000000001'], total: 2 },
+          { at: 12, type: 'shardsDiscovered', streamName: 'stream', added: ['shardId-000000000002'], total: 3 },
         ]);
       }),
     );

@@ -3,7 +3,7 @@ import { readCheckpoint } from '../../lib/checkpoints/store-calls.js';
 import type { Checkpoint } from '../../lib/checkpoints/checkpoint-store.js';
 import { TrackedShard, type TrackedShardOptions } from '../../lib/tracking/tracked-shard.js';
 import { entriesOf, openBlock } from '../../lib/tracking/tracked-block.js';
-import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import type { UntimedEvent } from '../../lib/monitoring/events.js';
 import { deliverPage } from '../../lib/tracking/deliverPage.js';
 import type { Block } from '../../lib/values/block.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
@@ -12,7 +12,7 @@ import { recordFields } from './record-fields.js';
 /** A shard without a source: records are delivered by number, one byte each. */
 export interface HandFedShard {
   readonly account: TrackedShard;
-  readonly events: KinesisEvent[];
+  readonly events: UntimedEvent[];
   /** Delivers a page of records. */
   deliver(...numbers: readonly number[]): readonly KinesisRecord[];
   /** Delivers a page of records and makes a block of it. */
@@ -21,7 +21,7 @@ export interface HandFedShard {
 
 /** Makes a {@link HandFedShard}. */
 export function handFedShard(opening: Partial<TrackedShardOptions> = {}, shardId = 'shardId-000000000000'): HandFedShard {
-  const events: KinesisEvent[] = [];
+  const events: UntimedEvent[] = [];
   const readStored = (store = opening.store): Observable<Checkpoint | undefined> =>
     store ? readCheckpoint(store, identity, { requestTimeoutMs: Infinity, scheduler: asyncScheduler }) : of(undefined);
   const identity = { streamName: 'stream', shardId, parentShardIds: [] };

@@ -4,11 +4,11 @@ import type { ReadContext, ShardPage } from '../../lib/readers/reader.js';
 import { retryPolicy } from '../../lib/kinesis/retry.js';
 import type { ShardCursor } from '../../lib/readers/shard-cursor.js';
 import type { FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
-import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import type { UntimedEvent } from '../../lib/monitoring/events.js';
 
 /** How to read the first shard of a fake: no budget, three retries at once, gaps fail. Events are kept. */
-export function readContext(kinesis: FakeKinesis, fields: Partial<ReadContext> = {}): ReadContext & { readonly events: KinesisEvent[] } {
-  const events: KinesisEvent[] = [];
+export function readContext(kinesis: FakeKinesis, fields: Partial<ReadContext> = {}): ReadContext & { readonly events: UntimedEvent[] } {
+  const events: UntimedEvent[] = [];
   return {
     stream: { streamName: 'stream', id: { StreamName: 'stream' } },
     shardId: 'shardId-000000000000',

@@ -97,7 +97,7 @@ describe('CheckpointSchedule', () => {
 
     it('needs a store', () => {
       expect(() => scheduleTo(undefined).settle(block(1).ranges))
-        .to.throw(/stream\/shardId-000000000000: .* needs the option store/)
+        .to.throw(/stream\/shardId-000000000000: .* need the option store/)
         .that.satisfies(isInvalidConfig);
     });
 
@@ -162,7 +162,7 @@ describe('CheckpointSchedule', () => {
 
         expect(store.asked).to.deep.equal(['10 1', latencyMs === 12 ? '30 1' : '20 1']);
         expect(store.kept).to.have.length(1);
-        expect(shard.events.map(({ type }) => type)).to.deep.equal(['pageRead', 'checkpointFailed', 'checkpointWritten']);
+        expect(shard.events.map(({ type }) => type)).to.deep.equal(['pageRead', 'blockSettled', 'checkpointFailed', 'checkpointWritten']);
       }),
     );
   }

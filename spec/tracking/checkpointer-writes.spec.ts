@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { asyncScheduler, EMPTY, NEVER, of, Subject, throwError, type Observable } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { Checkpointer } from '../../lib/tracking/checkpointer.js';
-import type { EventSink, KinesisEvent } from '../../lib/monitoring/events.js';
+import type { EventSink, UntimedEvent } from '../../lib/monitoring/events.js';
 import type { Position } from '../../lib/values/position.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { checkpointOf, shardNamed } from '../support/checkpoint-store-contract.js';
@@ -10,7 +10,7 @@ import type { ShardIdentity } from '../../lib/values/shard-id.js';
 
 const shard = shardNamed();
 const at = (sequenceNumber: number | string): Checkpoint => checkpointOf(shard, String(sequenceNumber));
-const shortOf = (event: KinesisEvent): string => `${event.type} ${'sequenceNumber' in event ? event.sequenceNumber : ''}`;
+const shortOf = (event: UntimedEvent): string => `${event.type} ${'sequenceNumber' in event ? event.sequenceNumber : ''}`;
 
 function checkpointerOf(store: CheckpointStore, progress: () => Position | undefined, notify: EventSink = () => undefined): Checkpointer {
   return new Checkpointer({
@@ -23,7 +23,7 @@ function checkpointerOf(store: CheckpointStore, progress: () => Position | undef
 /** A writer over a store whose writes are those given, one after the other. */
 function writerOver(writes: ReadonlyArray<Observable<unknown>>, written?: Checkpoint) {
   const asked: string[] = [];
-  const events: KinesisEvent[] = [];
+  const events: UntimedEvent[] = [];
   const state: { current: Checkpoint | undefined; onEvent: () => void } = { current: at(5), onEvent: () => undefined };
   const store: CheckpointStore = {
     read: () => EMPTY,
@@ -33,7 +33,7 @@ function writerOver(writes: ReadonlyArray<Observable<unknown>>, written?: Checkp
       return writes[asked.length - 1] ?? EMPTY;
     },
   };
-  const notify = (event: KinesisEvent): void => {
+  const notify = (event: UntimedEvent): void => {
     events.push(event);
     state.onEvent();
   };

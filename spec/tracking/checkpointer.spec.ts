@@ -81,7 +81,7 @@ describe('Checkpointer', () => {
       settle(a);
       expect(account.checkpointer.currentFor()).to.include({ sequenceNumber: '2' });
       expect(account.isSupervised).to.equal(true);
-      account.endPipeline(true);
+      account.endPipeline({ completed: true, leavesWork: false, leavesRecords: false });
       expect(account.checkpointer.currentFor()).to.deep.equal({ ...PLACE, sequenceNumber: 'SHARD_END', subSequenceNumber: 0 });
       expect([account.isFinished, account.isSupervised]).to.deep.equal([true, false]);
     });

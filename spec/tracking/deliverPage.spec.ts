@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { TrackedShard } from '../../lib/tracking/tracked-shard.js';
 import type { ShardPage } from '../../lib/readers/reader.js';
 import { openBlock } from '../../lib/tracking/tracked-block.js';
-import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import type { UntimedEvent } from '../../lib/monitoring/events.js';
 import { deliverPage } from '../../lib/tracking/deliverPage.js';
 import { recordFields } from '../support/record-fields.js';
 import { identityOf } from '../support/fast-reading.js';
@@ -16,8 +16,8 @@ function page(numbers: readonly number[], bytes = 2): ShardPage {
   return { records, bytes: records.length * bytes, millisBehindLatest: 17, ended: false, childShards: [] };
 }
 
-function accountWith(settledBeyond: ReadonlyArray<readonly [number, number]> = []): { account: TrackedShard; events: KinesisEvent[] } {
-  const events: KinesisEvent[] = [];
+function accountWith(settledBeyond: ReadonlyArray<readonly [number, number]> = []): { account: TrackedShard; events: UntimedEvent[] } {
+  const events: UntimedEvent[] = [];
   const account = new TrackedShard({ identity: identityOf(0), notify: (event) => void events.push(event) });
   const ranges = settledBeyond.map(([from, to]) => ({
     ...{ streamName: 'stream', shardId: identityOf(0).shardId, fromSeqNumber: String(from), toSeqNumber: String(to) },

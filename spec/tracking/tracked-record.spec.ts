@@ -34,18 +34,18 @@ describe('TrackedRecord', () => {
     const [next] = deliver(shard, [4]);
     const [a, b, c] = records;
 
-    expect(TrackedRecord.follows(a!, b!)).to.equal(true);
-    expect(TrackedRecord.follows(c!, next!)).to.equal(true);
-    expect(TrackedRecord.follows(a!, c!)).to.equal(false);
-    expect(TrackedRecord.follows(b!, a!)).to.equal(false);
-    expect(TrackedRecord.follows(a!, a!)).to.equal(false);
-    expect(TrackedRecord.follows(a!, ledgerWith(1, 2).records[1]!)).to.equal(false);
+    expect(TrackedRecord.follows(a!, b)).to.equal(true);
+    expect(TrackedRecord.follows(c!, next)).to.equal(true);
+    expect(TrackedRecord.follows(a!, c)).to.equal(false);
+    expect(TrackedRecord.follows(b!, a)).to.equal(false);
+    expect(TrackedRecord.follows(a!, a)).to.equal(false);
+    expect(TrackedRecord.follows(a!, ledgerWith(1, 2).records[1])).to.equal(false);
   });
 
   it('does not follow one made by hand, nor the other way round', () => {
     const { records } = ledgerWith(1);
     expect(TrackedRecord.follows(records[0]!, record(2))).to.equal(false);
-    expect(TrackedRecord.follows(record(0), records[0]!)).to.equal(false);
+    expect(TrackedRecord.follows(record(0), records[0])).to.equal(false);
   });
 
   it('follows, made by hand, one of its shard', () => {

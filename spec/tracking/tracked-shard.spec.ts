@@ -12,7 +12,7 @@ describe('TrackedShard', () => {
       deliver(2, 3);
       account.beginPipeline();
       account.ledger.end();
-      account.endPipeline(true);
+      account.endPipeline({ completed: true, leavesWork: false, leavesRecords: false });
       expect(account.isFinished).to.equal(true);
     });
 
@@ -21,7 +21,7 @@ describe('TrackedShard', () => {
       settle(block(1));
       deliver(2, 3);
       account.beginPipeline();
-      account.endPipeline(true);
+      account.endPipeline({ completed: true, leavesWork: false, leavesRecords: false });
       expect(account.checkpointer.currentFor()).to.include({ sequenceNumber: '1' });
     });
 
@@ -31,7 +31,7 @@ describe('TrackedShard', () => {
       deliver(2, 3);
       account.beginPipeline();
       account.ledger.end();
-      account.endPipeline(false);
+      account.endPipeline({ completed: false, leavesWork: false, leavesRecords: false });
       expect([account.isFinished, account.isDrained]).to.deep.equal([false, false]);
     });
 
@@ -40,7 +40,7 @@ describe('TrackedShard', () => {
       let changes = 0;
       account.changes$.subscribe(() => changes++);
       account.beginPipeline();
-      account.endPipeline(true);
+      account.endPipeline({ completed: true, leavesWork: false, leavesRecords: false });
       expect(account.isDrained).to.equal(true);
       expect(changes).to.equal(1);
     });

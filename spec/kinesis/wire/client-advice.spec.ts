@@ -5,7 +5,7 @@ import { createServer } from 'node:http2';
 import { firstValueFrom } from 'rxjs';
 import { sdkPort } from '../../../lib/kinesis/sdk-port.js';
 import { clientAdvice } from '../../../lib/kinesis/wire/client-advice.js';
-import type { KinesisEvent } from '../../../lib/monitoring/events.js';
+import type { UntimedEvent } from '../../../lib/monitoring/events.js';
 import { installedSdks, tellMissingSdks } from '../../support/kinesis-sdks.js';
 import { close, listen } from '../../support/kinesis-services.js';
 
@@ -46,8 +46,8 @@ describe('advice for a client', () => {
       before(async () => (endpoint = `http://127.0.0.1:${await listen(server as never)}`));
       after(() => close(server as never));
 
-      const eventsOf = async (config: object): Promise<KinesisEvent[]> => {
-        const events: KinesisEvent[] = [];
+      const eventsOf = async (config: object): Promise<UntimedEvent[]> => {
+        const events: UntimedEvent[] = [];
         const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
         const client = new sdk.KinesisClient({ endpoint, region: 'us-east-1', credentials, ...config });
         // Two sources that read with one client.

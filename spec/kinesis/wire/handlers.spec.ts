@@ -10,7 +10,7 @@ import { firstValueFrom } from 'rxjs';
 import { sdkPort } from '../../../lib/kinesis/sdk-port.js';
 import { CborReader } from '../../../lib/kinesis/wire/cbor-reader.js';
 import type { WirePage, WireRecord } from '../../../lib/kinesis/wire/wire-page.js';
-import type { KinesisEvent } from '../../../lib/monitoring/events.js';
+import type { UntimedEvent } from '../../../lib/monitoring/events.js';
 import { CBOR, JSON_TYPE } from '../../support/answering-client.js';
 import { close, listen } from '../../support/kinesis-services.js';
 import { anyPage, cborPageOf, jsonPageOf } from '../../support/wire-pages.js';
@@ -62,7 +62,7 @@ for (const [name, { http2, make }] of Object.entries(handlers)) {
     this.timeout(20_000);
     let server: Server;
     let client: KinesisClient;
-    let events: KinesisEvent[];
+    let events: UntimedEvent[];
 
     before(async () => {
       server = http2 ? createHttp2(serve) : createHttp1(serve);

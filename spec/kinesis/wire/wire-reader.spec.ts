@@ -5,7 +5,7 @@ import type { KinesisClientConfig } from '@aws-sdk/client-kinesis';
 import { rawErrorOf } from '../../../lib/internal/aws-fault.js';
 import { classify } from '../../../lib/kinesis/classify.js';
 import { sdkPort, type SdkPortConfig } from '../../../lib/kinesis/sdk-port.js';
-import type { KinesisEvent } from '../../../lib/monitoring/events.js';
+import type { UntimedEvent } from '../../../lib/monitoring/events.js';
 import { answeringClient, CBOR, JSON_TYPE, type Answer, type AnsweringClient, type SentRequest } from '../../support/answering-client.js';
 import { cborOf } from '../../support/cbor.js';
 import { installedSdks, tellMissingSdks } from '../../support/kinesis-sdks.js';
@@ -39,7 +39,7 @@ const rejection = (promise: Promise<unknown>): Promise<unknown> =>
 
 for (const { version, sdk } of installedSdks) {
   describe(`GetRecords over the wire, with the SDK ${version}`, () => {
-    let events: KinesisEvent[];
+    let events: UntimedEvent[];
     beforeEach(() => (events = []));
 
     const answering = (answer: Parameters<typeof answeringClient>[1], config?: KinesisClientConfig) => answeringClient(sdk, answer, config);

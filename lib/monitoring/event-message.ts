@@ -1,0 +1,58 @@
+import { positionToString, rangeToString } from '../values/sequence-range.js';
+import type { UntimedEvent } from './events.js';
+import { faultToString, oneLine, shownError } from './shown-error.js';
+
+/** An event in one line for people: what happened, where, and what to look at. */
+export function messageOf(event: UntimedEvent): string {
+  const fault = shownError(event);
+  return oneLine(`${placeOf(event)}: ${whatHappened(event)}${fault ? `: ${faultToString(fault)}` : ''}`);
+}
+
+/** Where an event belongs: its stream or its worker, and its shard or its block, as far as it says. */
+export function placeOf(event: UntimedEvent): string {
+  const { streamName, workerId, shardId, blockId } = event as Partial<Record<'blockId' | 'shardId' | 'streamName' | 'workerId', string>>;
+  return [streamName ?? workerId, shardId ?? blockId].filter((name) => name !== undefined).join('/') || 'all shards';
+}
+
+function whatHappened(event: UntimedEvent): string {
+  const tell = SENTENCES[event.type] as ((event: UntimedEvent) => string) | undefined;
+  return tell ? tell(event) : event.type.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+/** What is not said by the name of its type alone. */
+const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<UntimedEvent, { type: Type }>) => string } = {
+  allLeasesLost: () => 'this worker has lost every lease that it held; it goes on trying',
+  blockStoreFailed: ({ action }) => `a store of blocks failed: ${action}`,
+  checkpointFailed: (event) => `the checkpoint ${positionToString(event)} could not be written and is tried again`,
+  discoveryFailed: () => 'the shards could not be listed, which is tried again',
+  gap: (event) => `records are missing: Kinesis no longer holds those from ${positionToString(event.from)} on${untilOf(event)}`,
+  hashKeysUncovered: ({ holes }) => `no lease is there for some hash keys (${holes.length} gaps): their records are read by nobody`,
+  leaseLost: ({ reason, heldMs }) => `the lease is lost after ${heldMs} ms (${reason})`,
+  leaseRenewedLate: ({ sinceMs }) => `the lease was renewed late, after ${sinceMs} ms: is the table slow, or this process busy?`,
+  leaseRequestFailed: ({ action, attempt }) => `a request to the lease table failed and is made again (${action}, try ${attempt})`,
+  leaseUnreadable: () => 'the row of the lease cannot be read, so nobody works on the shard',
+  pipelineCompleted: ({ records }) =>
+    "the pipeline completed before the shard's end and without stop (take, catchError(() => EMPTY)?): " +
+    `the shard is not read on, nor are its children; ${records} records are not settled`,
+  readRetry: (event) => retryOf(event, 'Kinesis'),
+  readerPaused: ({ pausedMs, records, bytes }) =>
+    `reading has paused for ${pausedMs} ms, since ${records} records (${bytes} bytes) are not settled: is the work slow, or checkpointEvery missing?`,
+  recoveryStarted: ({ ranges }) => `what was lost (${ranges.length} ranges) is read again after a failure`,
+  shardFailed: () => 'the pipeline failed for good',
+  shardReleased: ({ reason }) => (reason === 'lost' ? 'another worker has taken the shard' : `shard released (${reason})`),
+  shardRestarted: ({ delayMs, attempt }) => `the pipeline failed and restarts in ${delayMs} ms (restart ${attempt})`,
+  slowClient: ({ advice }) => `the client is slow: ${advice}`,
+  stopTimedOut: () => 'stop ran out of time',
+  storeRetry: (event) => retryOf(event, 'the store'),
+  wireFallback: ({ reason }) => `pages are read as JSON, since CBOR is not taken (${reason})`,
+  watermarkHeld: ({ heldMs, ranges }) =>
+    `the checkpoint is held by a block that was dropped or whose work hangs, for ${heldMs} ms: ${ranges.map(rangeToString).join(', ')}`,
+};
+
+function untilOf({ firstAvailable }: Extract<UntimedEvent, { type: 'gap' }>): string {
+  return firstAvailable ? `; the next that is there is ${positionToString(firstAvailable)}` : '';
+}
+
+function retryOf({ reason, attempt, delayMs }: Extract<UntimedEvent, { type: 'readRetry' | 'storeRetry' }>, of: string): string {
+  return `a call to ${of} ${reason === 'throttling' ? 'was throttled' : 'failed'} and is made again in ${delayMs} ms (retry ${attempt})`;
+}

@@ -1,0 +1,58 @@
+import type { UntimedEvent } from './events.js';
+
+/** How much an event matters to whoever runs the program. */
+export type EventLevel = 'error' | 'warn' | 'info' | 'debug';
+
+/** `error`: lost, or over. `warn`: not as it should be. `info`: a step in a shard's life. `debug`: everyday work. */
+export const LEVELS: Readonly<Record<UntimedEvent['type'], EventLevel>> = {
+  allLeasesLost: 'error',
+  blockSettled: 'debug',
+  blockStoreFailed: 'warn',
+  checkpointFailed: 'warn',
+  checkpointWritten: 'debug',
+  discoveryFailed: 'warn',
+  gap: 'error',
+  hashKeysUncovered: 'error',
+  leaseAsked: 'info',
+  leaseLost: 'warn',
+  leaseReleased: 'info',
+  leaseRenewedLate: 'warn',
+  leaseRequestFailed: 'warn',
+  leaseRequested: 'info',
+  leaseTaken: 'info',
+  leaseUnreadable: 'error',
+  pageRead: 'debug',
+  pipelineCompleted: 'warn',
+  readRetry: 'warn',
+  readerPaused: 'warn',
+  recovered: 'info',
+  recoveryStarted: 'warn',
+  shardEndReached: 'info',
+  shardFailed: 'error',
+  shardReleased: 'info',
+  shardRestarted: 'warn',
+  shardStarted: 'info',
+  shardsDiscovered: 'info',
+  slowClient: 'warn',
+  stopTimedOut: 'error',
+  stopped: 'info',
+  stopping: 'info',
+  storeRetry: 'warn',
+  watermarkHeld: 'warn',
+  wireFallback: 'info',
+};
+
+/** The level of an event: that of its type, but for what is everyday or alarming in particular. */
+export function levelOf(event: UntimedEvent): EventLevel {
+  switch (event.type) {
+    // An iterator that was too old is replaced, and that is all.
+    case 'readRetry':
+      return event.reason === 'iterator' ? 'debug' : LEVELS.readRetry;
+    case 'shardReleased':
+      return event.reason === 'lost' ? 'warn' : LEVELS.shardReleased;
+    case 'shardsDiscovered':
+      return event.added.length === 0 ? 'debug' : LEVELS.shardsDiscovered;
+    default:
+      return LEVELS[event.type];
+  }
+}

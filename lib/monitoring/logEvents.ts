@@ -1,0 +1,78 @@
+import type { Observer } from 'rxjs';
+import { assertKnownFields, assertMethod } from '../internal/validate.js';
+import { InvalidConfigError, type Fault } from '../values/errors.js';
+import { messageOf } from './event-message.js';
+import type { KinesisEvent } from './events.js';
+import { levelOf, type EventLevel } from './levels.js';
+import { shownError } from './shown-error.js';
+
+/** What {@link logEvents} writes to: pino, Nest's `Logger`, winston, bunyan, `console`, or the like. */
+export interface EventLogger {
+  error(...args: readonly unknown[]): unknown;
+  warn(...args: readonly unknown[]): unknown;
+  /** For steps in the life of shards; `log` where there is none, as in Nest's. */
+  info?(...args: readonly unknown[]): unknown;
+  log?(...args: readonly unknown[]): unknown;
+  /** For everyday events, which are not written where there is none. */
+  debug?(...args: readonly unknown[]): unknown;
+}
+
+/** How {@link logEvents} writes. */
+export interface LogEventsConfig {
+  /**
+   * Whether the logger takes the fields before the message, as pino and bunyan do.
+   * @defaultValue whether it has no method `log`: pino and bunyan have none; Nest's, winston and `console` have one
+   */
+  readonly fieldsFirst?: boolean;
+}
+
+/**
+ * Makes an observer for the option `events` that writes each event to a logger: a message for people, and the event's fields.
+ *
+ * @remarks
+ * Levels: `error` for what is lost or over, such as `shardFailed` and `gap`; `warn` for what is not as it should be, such as `shardRestarted`, `readRetry`
+ * and `checkpointFailed`; `info` for the steps in a shard's life; `debug` for everyday events such as `pageRead` and
+ * `blockSettled`. The table in the guide "Events" has all of them.
+ *
+ * The fields are those of the event, with `event` for its type and `error` reduced to what is safe to keep: no credential, payload or key.
+ * Of the errors that your own pipeline throws the message is kept. Buffers nothing and limits nothing: choose by level in the logger.
+ *
+ * @throws InvalidConfigError when called with what is no logger.
+ *
+ * @example
+ * ```ts
+ * kinesisStream({ client, streamName: 'flights', startFrom: 'LATEST', store, stop, events: logEvents(console) });
+ * ```
+ */
+export function logEvents(logger: EventLogger, config: LogEventsConfig = {}): Pick<Observer<KinesisEvent>, 'next'> {
+  for (const method of ['error', 'warn'] as const) assertMethod('logger', logger, method);
+  if (typeof logger.info !== 'function' && typeof logger.log !== 'function')
+    throw new InvalidConfigError('logger: expected a method info, or log');
+  assertKnownFields(config, { fieldsFirst: true });
+  const { fieldsFirst = typeof logger.log !== 'function' } = config;
+  if (typeof fieldsFirst !== 'boolean') throw new InvalidConfigError(`fieldsFirst: expected true or false, got ${typeof fieldsFirst}`);
+
+  return {
+    // What the logger gives back goes on, so that a promise that rejects is not left to itself.
+    next: (event) => {
+      const args = [messageOf(event), fieldsOf(event)];
+      return write(logger, levelOf(event), fieldsFirst ? args.reverse() : args);
+    },
+  };
+}
+
+function write(logger: EventLogger, level: EventLevel, args: readonly unknown[]): unknown {
+  if (level === 'info' && typeof logger.info !== 'function') return logger.log?.(...args);
+  return logger[level]?.(...args);
+}
+
+function fieldsOf(event: KinesisEvent): object {
+  const { type, ...fields } = event;
+  const error = shownError(event);
+  return { event: type, ...fields, ...(error && { error: withoutNothings(error) }) };
+}
+
+function withoutNothings(fault: Fault): object {
+  const fields = Object.entries({ ...fault, cause: fault.cause && withoutNothings(fault.cause) });
+  return Object.fromEntries(fields.filter(([, value]) => value !== undefined));
+}

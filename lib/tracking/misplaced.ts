@@ -1,0 +1,29 @@
+import { InvalidConfigError } from '../values/errors.js';
+import type { KinesisRecord } from '../values/record.js';
+import type { SequenceNumberRanges } from '../values/sequence-range.js';
+
+/** An operator was given what it cannot work with: says what came, and what to change. */
+export function misplaced(expected: string, value: unknown, advice: string): InvalidConfigError {
+  const isArray = Array.isArray(value);
+  const item = (isArray ? value[0] : value) as { readonly subscribe?: unknown } | null | undefined;
+  const isShard = typeof item?.subscribe === 'function';
+  const kind = isShard ? 'a shard' : hasRanges(item) ? 'a block' : isRecord(item) ? 'a record' : item === null ? 'null' : typeof item;
+  const change = isShard ? 'is mergeShards missing?' : advice;
+  return new InvalidConfigError(`${expected}, got ${isArray ? 'an array with ' : ''}${kind}: ${change}`);
+}
+
+/** Whether it is a block, or what is left of one. */
+export function hasRanges(value: unknown): value is { readonly ranges: SequenceNumberRanges } {
+  return isRanges((value as { readonly ranges?: unknown } | null | undefined)?.ranges);
+}
+
+/** Whether it is the ranges of a block. */
+export function isRanges(value: unknown): value is SequenceNumberRanges {
+  return Array.isArray((value as Partial<SequenceNumberRanges> | null | undefined)?.ranges);
+}
+
+/** Whether it is a record, of a source or made by hand. */
+export function isRecord(value: unknown): value is KinesisRecord {
+  const { shardId, sequenceNumber, data } = (value ?? {}) as Partial<KinesisRecord>;
+  return typeof shardId === 'string' && typeof sequenceNumber === 'string' && data?.byteLength !== undefined;
+}

@@ -1,0 +1,157 @@
+import { expect } from 'chai';
+import { bufferCount, bufferTime, defer, map, mergeMap, NEVER, of, throwError, timer, toArray, type Observable } from 'rxjs';
+import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { mergeShards } from '../../lib/operators/mergeShards.js';
+import { recoverFrom } from '../../lib/operators/recoverFrom.js';
+import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
+import { kinesisStream } from '../../lib/sources/kinesisStream.js';
+import { block } from '../../lib/testing/block.js';
+import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
+import { record } from '../../lib/testing/record.js';
+import { isInvalidConfig } from '../../lib/values/errors.js';
+import { fastReading } from '../support/fast-reading.js';
+
+/** What the compiler would refuse, and JavaScript does not. */
+const js = (value: unknown): never => value as never;
+const shardLike = NEVER;
+
+/** The message that a pipeline fails with at the first value, which must be an InvalidConfigError. */
+function messageOf(result$: Observable<unknown>): string {
+  const ends: unknown[] = [];
+  result$.subscribe({ next: () => ends.push('next'), error: (error: unknown) => ends.push(error), complete: () => ends.push('complete') });
+  expect(ends).to.have.length(1);
+  expect(ends[0]).to.satisfy(isInvalidConfig);
+  return (ends[0] as Error).message;
+}
+
+describe('an operator that is given what it cannot work with says at the first value what to change', () => {
+  const tables: ReadonlyArray<
+    readonly [string, (value$: Observable<never>) => Observable<unknown>, ReadonlyArray<readonly [string, unknown, string]>]
+  > = [
+    [
+      'withSequenceRanges: expected an array of records',
+      (value$) => value$.pipe(withSequenceRanges()),
+      [
+        ['a record without bufferTime', record(1), 'got a record: put bufferTime before it'],
+        ['a block: it is there twice', block(1), 'got a block: is it there twice?'],
+        ['blocks: it is there twice, with a buffer between', [block(1)], 'got an array with a block: is it there twice?'],
+        ['a shard: mergeShards is forgotten', shardLike, 'got a shard: is mergeShards missing?'],
+        ['shards', [shardLike], 'got an array with a shard: is mergeShards missing?'],
+        ['parsed records', [{ flight: 7 }], 'got an array with object: parse records behind it, not before'],
+        ['parsed records behind others', [record(1), { flight: 7 }], 'got an array with object: parse records behind it, not before'],
+        ['texts', ['a'], 'got an array with string: parse records behind it, not before'],
+        ['texts behind records', [record(1), 'a'], 'got an array with string: parse records behind it, not before'],
+        ['nothings', [null], 'got an array with null: parse records behind it, not before'],
+        ['nothing', undefined, 'got undefined: put bufferTime before it'],
+      ],
+    ],
+    [
+      'checkpointEvery: expected a block, or an object with its ranges',
+      (value$) => value$.pipe(checkpointEvery(10, { store: memoryCheckpoints() })),
+      [
+        ['nothing', undefined, 'got undefined: return the block from your work'],
+        ['null', null, 'got null: return the block from your work'],
+        ['a number', 5, 'got number: return the block from your work'],
+        ['an object without ranges', { saved: 5 }, 'got object: return the block from your work'],
+        ['ranges that are none', { ranges: 5 }, 'got object: return the block from your work'],
+        ['a shard', shardLike, 'got a shard: is mergeShards missing?'],
+        ['a record', record(1), 'got a record: put withSequenceRanges before it, and pass on each block by itself'],
+        ['records', [record(1)], 'got an array with a record: put withSequenceRanges before it, and pass on each block by itself'],
+        ['blocks', [block(1)], 'got an array with a block: put withSequenceRanges before it, and pass on each block by itself'],
+      ],
+    ],
+    [
+      'recoverFrom: expected a block or a record',
+      (value$) => value$.pipe(recoverFrom()),
+      [
+        ['records', [record(1)], 'got an array with a record: put it behind withSequenceRanges'],
+        ['a shard', shardLike, 'got a shard: is mergeShards missing?'],
+        ['nothing', undefined, 'got undefined: put it behind withSequenceRanges'],
+      ],
+    ],
+    [
+      'mergeShards: expected a shard',
+      (value$) => value$.pipe(mergeShards((shard) => shard)),
+      [
+        ['a record', record(1), 'got a record: put it behind kinesisStream'],
+        ['nothing', undefined, 'got undefined: put it behind kinesisStream'],
+      ],
+    ],
+  ];
+  for (const [expected, run, cases] of tables) {
+    for (const [what, value, words] of cases) {
+      it(`${expected.split(':')[0]}, ${what}`, () => {
+        expect(messageOf(run(of(value) as unknown as Observable<never>))).to.equal(`${expected}, ${words}`);
+      });
+    }
+  }
+
+  it('withSequenceRanges still drops empty arrays', () => {
+    const seen: unknown[] = [];
+    of([], [record(1)], [])
+      .pipe(withSequenceRanges(), toArray())
+      .subscribe((blocks) => seen.push(blocks.length));
+    expect(seen).to.deep.equal([1]);
+  });
+
+  const copies = { copied: map((value: object) => ({ ...value })), revived: map((value: object) => structuredClone(value)) };
+  for (const [how, copy] of Object.entries(copies)) {
+    it(
+      `checkpointEvery, records ${how} before the block, in a pipeline: no restart hides it`,
+      marbles(({ flush, scheduler }) => {
+        const errors: unknown[] = [];
+        kinesisStream(fastReading(fakeKinesis({ shards: { 0: 'a^' } }), { store: memoryCheckpoints(), events: 'silent' }))
+          .pipe(mergeShards((shard) => shard.pipe(copy as never, bufferTime(5), withSequenceRanges(), checkpointEvery(10))))
+          .subscribe({ error: (error: unknown) => errors.push(error, scheduler.now()) });
+        flush();
+        expect((errors[0] as Error).message).to.match(/^stream\/shardId-000000000000: .* copied .* need the option store$/);
+        expect(errors[1]).to.be.below(100);
+      }),
+    );
+  }
+
+  it(
+    'mergeShards forgotten behind kinesisStream',
+    marbles(({ flush }) => {
+      const messages: string[] = [];
+      const note = { error: (error: Error) => messages.push(error.message) };
+      const stream = () => kinesisStream(fastReading(fakeKinesis({ shards: { 0: 'a^' } }), { events: 'silent' }));
+      stream()
+        .pipe(js(bufferCount(1)), js(withSequenceRanges()), js(checkpointEvery(10)))
+        .subscribe(note);
+      stream()
+        .pipe(js(checkpointEvery(10)))
+        .subscribe(note);
+      flush();
+      expect(messages).to.have.length(2);
+      for (const message of messages) expect(message).to.match(/is mergeShards missing\?$/);
+    }),
+  );
+
+  it(
+    'an error of the work itself is none of these, and is restarted',
+    marbles(({ flush }) => {
+      const types: string[] = [];
+      let runs = 0;
+      const subscription = kinesisStream(
+        fastReading(fakeKinesis({ shards: { 0: 'a|' } }), { events: { next: ({ type }) => void types.push(type) } }),
+      )
+        .pipe(
+          mergeShards((shard) =>
+            shard.pipe(
+              bufferTime(5),
+              withSequenceRanges(),
+              mergeMap((value) => defer(() => (runs++ === 0 ? throwError(() => new TypeError('work')) : of(value)))),
+              checkpointEvery(10),
+            ),
+          ),
+        )
+        .subscribe();
+      timer(5_000).subscribe(() => subscription.unsubscribe());
+      flush();
+      expect(types).to.include('shardRestarted').and.to.include('shardReleased');
+    }),
+  );
+});
