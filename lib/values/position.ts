@@ -1,4 +1,5 @@
 import { InvalidValueError } from './errors.js';
+import { shown } from './shown.js';
 
 /** A place in a shard: a sequence number, and within a KPL aggregate the index of the user record. */
 export interface Position {
@@ -58,14 +59,14 @@ export function assertPosition(position: Position, where: string): void {
   assertSequenceNumber(position.sequenceNumber, where);
   const sub: unknown = position.subSequenceNumber;
   if (!Number.isSafeInteger(sub) || (sub as number) < 0) {
-    throw new InvalidValueError(`${where}: expected a sub-sequence number from 0 up, got ${describe(sub)}`);
+    throw new InvalidValueError(`${where}: expected a sub-sequence number from 0 up, got ${shown(sub)}`);
   }
 }
 
 function assertSequenceNumber(sequenceNumber: unknown, where: string): void {
   const wellFormed = typeof sequenceNumber === 'string' && (SEQUENCE_NUMBER.test(sequenceNumber) || isSentinel(sequenceNumber));
   if (!wellFormed) {
-    throw new InvalidValueError(`${where}: expected a decimal sequence number, got ${describe(sequenceNumber)}`);
+    throw new InvalidValueError(`${where}: expected a decimal sequence number, got ${shown(sequenceNumber)}`);
   }
 }
 
@@ -100,8 +101,4 @@ function compareDigits(a: string, b: string): number {
 
 function withoutLeadingZeros(digits: string): string {
   return digits.charCodeAt(0) === 48 ? digits.replace(/^0+(?=\d)/, '') : digits;
-}
-
-function describe(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : String(value);
 }
