@@ -53,6 +53,7 @@ export { memoryCheckpoints } from './checkpoints/memoryCheckpoints.js';
 export type * from './monitoring/events.js';
 
 // Errors
+export { rawErrorOf } from './internal/aws-fault.js';
 export {
   InvalidConfigError,
   InvalidValueError,

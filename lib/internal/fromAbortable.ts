@@ -1,11 +1,13 @@
 import { Observable } from 'rxjs';
+import { reducedFault } from './aws-fault.js';
 
 /**
- * Turns a call that takes an `AbortSignal` and gives a Promise into a cold Observable of its one result.
+ * Turns a call of the AWS SDK, which takes an `AbortSignal` and gives a Promise, into a cold Observable of its one result.
  *
  * @remarks
  * Each subscription makes the call once. Unsubscribing before the Promise settles aborts the signal; what the Promise
- * then does is ignored, so an abort never shows as an unhandled rejection. A `call` that throws makes the Observable err.
+ * then does is ignored, so an abort never shows as an unhandled rejection. A `call` that throws makes the Observable error. What it
+ * errors with is reduced to what is safe to log, see {@link AwsFault}.
  *
  * @param call - made on subscription.
  */
@@ -26,7 +28,7 @@ export function fromAbortable<T>(call: (signal: AbortSignal) => Promise<T>): Obs
       },
       (error: unknown) => {
         settled = true;
-        subscriber.error(error);
+        subscriber.error(reducedFault(error));
       },
     );
   });

@@ -10,7 +10,7 @@ export function shardReadError(
 ): RxKinesisError {
   if (isRxKinesisError(error)) return error;
   const name = nameOf(error) || 'unknown error';
-  const message = HINTS[name] ?? `reading failed with ${name}`;
+  const message = Object.hasOwn(HINTS, name) ? HINTS[name]! : `reading failed with ${nameAndCode(error, name)}`;
   return new ShardReadError(message, { ...place, retriable: classify(error) !== 'fatal', cause: error });
 }
 
@@ -18,3 +18,9 @@ const HINTS: Readonly<Record<string, string>> = {
   ResourceNotFoundException: "no such stream or shard (ResourceNotFoundException): are the name and the client's region and account right?",
   AccessDeniedException: 'the credentials may not read this stream (AccessDeniedException)',
 };
+
+/** `Error` alone says nothing: a fault of a socket is known by its code. */
+function nameAndCode(error: unknown, name: string): string {
+  const code = (error as { readonly code?: unknown } | undefined | null)?.code;
+  return typeof code === 'string' && /^[\w-]{1,100}$/.test(code) ? `${name} (${code})` : name;
+}

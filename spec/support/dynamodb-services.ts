@@ -45,6 +45,8 @@ export async function startDynamoDBLocal(): Promise<DynamoDBService> {
     '-jar',
     'DynamoDBLocal.jar',
     '-inMemory',
+    // One database for all: else each access key and region has its own.
+    '-sharedDb',
     '-disableTelemetry',
     '-port',
     String(port),

@@ -36,8 +36,8 @@ export class TestStream {
   }
 
   /** Creates a stream and waits until it can be used. */
-  static async create(service: KinesisService, shards = 2): Promise<TestStream> {
-    const stream = new TestStream(service.client(), `stream-${streams++}`);
+  static async create(service: Pick<KinesisService, 'client'>, shards = 2, name = `stream-${streams++}`): Promise<TestStream> {
+    const stream = new TestStream(service.client(), name);
     await stream.#client.send(new CreateStreamCommand({ StreamName: stream.name, ShardCount: shards }));
     await stream.#active();
     return stream;
