@@ -1,8 +1,9 @@
-import { assertCheckpoint } from '../checkpoints/checkpoint-rules.js';
+import { assertCheckpoint, assertSettledBeyond } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
-import { InvalidValueError } from '../values/errors.js';
+import { InvalidValueError, isRxKinesisError } from '../values/errors.js';
 import { sameShard, SequenceNumberRanges, type SequenceNumberRangesJson } from '../values/sequence-range.js';
 import { shardKey, type ShardName } from '../values/shard-id.js';
+import { shown } from '../values/shown.js';
 
 /** What stands under a shard's key, as JSON. */
 interface CheckpointEntry {
@@ -41,7 +42,7 @@ export function readEntry(text: unknown, shard: ShardName): Checkpoint {
   try {
     return checkpointOf(parse(text), shard);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = isRxKinesisError(cause) ? cause.message : 'not readable';
     throw new InvalidValueError(`${shard.streamName}/${shard.shardId}: malformed entry under the key "${entryKey(shard)}": ${reason}`, {
       cause,
     });
@@ -49,7 +50,7 @@ export function readEntry(text: unknown, shard: ShardName): Checkpoint {
 }
 
 function checkpointOf(entry: Partial<CheckpointEntry>, shard: ShardName): Checkpoint {
-  if (entry.version !== ENTRY_VERSION) throw new InvalidValueError(`expected version ${ENTRY_VERSION}, got ${String(entry.version)}`);
+  if (entry.version !== ENTRY_VERSION) throw new InvalidValueError(`expected version ${ENTRY_VERSION}, got ${shown(entry.version)}`);
   const { streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond, shardStart } = entry as CheckpointEntry;
   const checkpoint: Checkpoint = {
     streamName,
@@ -59,13 +60,16 @@ function checkpointOf(entry: Partial<CheckpointEntry>, shard: ShardName): Checkp
     ...(shardStart !== undefined && { shardStart }),
   };
   assertCheckpoint(checkpoint, shard);
-  return settledBeyond === undefined ? checkpoint : { ...checkpoint, settledBeyond: rangesOf(settledBeyond, shard) };
+  if (settledBeyond === undefined) return checkpoint;
+  const whole = { ...checkpoint, settledBeyond: rangesOf(settledBeyond, shard) };
+  assertSettledBeyond(whole, shard);
+  return whole;
 }
 
 function rangesOf(json: unknown, shard: ShardName): SequenceNumberRanges['ranges'] {
   const { ranges } = SequenceNumberRanges.fromJSON(json);
   const foreign = ranges.find((range) => !sameShard(range, { ...range, ...shard }));
-  if (foreign) throw new InvalidValueError(`settledBeyond holds a range of ${foreign.streamName}/${foreign.shardId}`);
+  if (foreign) throw new InvalidValueError(`settledBeyond holds a range of ${shown(foreign.streamName)}/${shown(foreign.shardId)}`);
   return ranges;
 }
 

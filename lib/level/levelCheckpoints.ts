@@ -2,6 +2,7 @@ import { AsyncSubject, catchError, defer, from, map, of, switchMap, tap, throwEr
 import { assertCheckpoint, assertNotBackwards } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { CheckpointError } from '../checkpoints/errors.js';
+import { reducedFault, type AwsFault } from '../internal/aws-fault.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
 import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
 import { entryKey, readEntry, writeEntry } from './checkpoint-entry.js';
@@ -88,11 +89,13 @@ function storeError(action: string, cause: unknown, { streamName, shardId }: Sha
   if (isRxKinesisError(cause)) return cause;
   const code = codeOf(cause);
   const retriable = RETRIABLE_CODES.includes(code ?? '');
-  return new CheckpointError(`the level database could not ${action} the checkpoint: ${code ?? 'unknown error'}`, {
+  // A database's own text may quote what it holds.
+  const fault = reducedFault(cause);
+  return new CheckpointError(`the level database could not ${action} the checkpoint: ${(fault as AwsFault).code ?? 'unknown error'}`, {
     streamName,
     shardId,
     retriable,
-    cause,
+    cause: fault,
   });
 }
 
