@@ -34,7 +34,7 @@ export function readCheckpoint(
       assertSettledBeyond(checkpoint, shard);
       return checkpoint;
     }),
-    ownErrors('read', shard),
+    ownErrors('read', shard, (cause) => faultKind(cause, {}) !== 'fatal'),
   );
 }
 
@@ -59,12 +59,14 @@ function reduced<T>(): MonoTypeOperatorFunction<T> {
 }
 
 /** Makes what is no error of this package one: a reduced fault, or a call that took too long. */
-function ownErrors<T>(what: string, { streamName, shardId }: ShardName): MonoTypeOperatorFunction<T> {
+function ownErrors<T>(
+  what: string,
+  { streamName, shardId }: ShardName,
+  mayPass: (cause: unknown) => boolean = () => true,
+): MonoTypeOperatorFunction<T> {
   return catchError((cause: Error) => {
     if (isRxKinesisError(cause)) return throwError(() => cause);
-    const retriable = faultKind(cause, {}) !== 'fatal';
-    return throwError(
-      () => new CheckpointError(`the checkpoint could not be ${what}: ${cause.message}`, { streamName, shardId, retriable, cause }),
-    );
+    const message = `the checkpoint could not be ${what}: ${cause.message}`;
+    return throwError(() => new CheckpointError(message, { streamName, shardId, retriable: mayPass(cause), cause }));
   });
 }

@@ -13,7 +13,7 @@ import {
 import { assertCheckpoint } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
-import { assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
+import { assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { AT_TIMESTAMP, LATEST, TRIM_HORIZON } from '../values/position.js';
 import { ensureTable } from './ensureTable.js';
@@ -23,6 +23,7 @@ import type { InitialPosition } from './lease-row.js';
 import { Leases } from './leases.js';
 import { requestError } from './request-error.js';
 import type { ShardIdentity, ShardName } from '../values/shard-id.js';
+import { shown } from '../values/shown.js';
 
 /** What {@link leaseTable} needs. */
 export interface LeaseTableConfig {
@@ -143,11 +144,11 @@ const FIELDS: FieldsOf<LeaseTableConfig> = {
 };
 const INITIAL_POSITIONS: readonly unknown[] = [TRIM_HORIZON, LATEST, AT_TIMESTAMP];
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html */
-const TABLE_NAME = /^(?:[\w.-]{3,255}|arn:[\w:/.-]{1,1020})$/;
+const TABLE_NAME = /^(?:arn:aws[\w-]*:dynamodb:[\w-]+:\d{12}:table\/)?[\w.-]{3,255}$/;
 
-function assertConfig({ client, tableName, workerId, initialPosition, tablePollIntervalMs }: LeaseTableConfig): void {
+function assertConfig({ client, tableName, workerId, initialPosition, tablePollIntervalMs, scheduler }: LeaseTableConfig): void {
   const expect = (holds: boolean, expectation: string, got: unknown) => {
-    if (!holds) throw new InvalidConfigError(`leaseTable: expected ${expectation}, got ${JSON.stringify(got) ?? 'undefined'}`);
+    if (!holds) throw new InvalidConfigError(`leaseTable: expected ${expectation}, got ${shown(got)}`);
   };
   const { send } = (client ?? {}) as Partial<DynamoDBClientLike>;
   expect(typeof send === 'function', 'client to be a DynamoDBClient (an object with send)', typeof client);
@@ -155,5 +156,6 @@ function assertConfig({ client, tableName, workerId, initialPosition, tablePollI
   expect(workerId === undefined || (typeof workerId === 'string' && workerId !== ''), 'workerId to be a non-empty string', workerId);
   const isPosition = initialPosition === undefined || INITIAL_POSITIONS.includes(initialPosition);
   expect(isPosition, `initialPosition to be one of ${INITIAL_POSITIONS.join(', ')}`, initialPosition);
+  if (scheduler !== undefined) assertScheduler(scheduler);
   if (tablePollIntervalMs !== undefined) assertNumber('leaseTable: tablePollIntervalMs', tablePollIntervalMs, 0);
 }

@@ -22,7 +22,7 @@ import {
 } from 'rxjs';
 import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
 import { onEnd } from '../internal/on-end.js';
-import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertNumber, assertScheduler } from '../internal/validate.js';
 import { isOutOfOrder } from '../ledger/errors.js';
 import { isRxKinesisError } from '../values/errors.js';
 import type { Shard } from '../shards/shard.js';
@@ -80,6 +80,7 @@ export function mergeShards<O extends ObservableInput<unknown>>(
 ): OperatorFunction<Shard, ObservedValueOf<O>> {
   assertKnownFields(config, { concurrency: true, restart: true, scheduler: true, random: true });
   const { concurrency = Infinity, restart = {}, scheduler = asyncScheduler, random = Math.random } = config;
+  assertScheduler(scheduler);
   assertKnownFields(restart, { maxRestarts: true, initialDelayMs: true, maxDelayMs: true, resetAfterMs: true }, 'restart');
   const { maxRestarts = 10, initialDelayMs = 1_000, maxDelayMs = 60_000, resetAfterMs = 600_000 } = restart;
   if (concurrency !== Infinity) assertInteger('concurrency', concurrency, 1);

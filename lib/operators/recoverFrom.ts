@@ -18,7 +18,7 @@ import {
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { Recovery } from '../recovery/recovery.js';
 import { delayOf } from '../internal/delay.js';
-import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertNumber, assertScheduler } from '../internal/validate.js';
 import { isBlockUnavailable, RecoveryTimeoutError } from '../kinesis/errors.js';
 import { RangeScan } from '../readers/range-scan.js';
 import { LostWork } from '../recovery/lost-work.js';
@@ -111,6 +111,7 @@ function resolve(store: CheckpointStore, config: RecoverFromConfig) {
   const { maxRecoveries = 10, resetAfterMs = 60_000, retryTimeoutMs = 10_000, read, scheduler = asyncScheduler } = config;
   assertInteger('maxRecoveries', maxRecoveries, 0);
   assertNumber('resetAfterMs', resetAfterMs, 1);
+  assertScheduler(scheduler);
   assertNumber('retryTimeoutMs', retryTimeoutMs, 1);
   return { maxRecoveries, resetAfterMs, retryTimeoutMs, read, scheduler };
 }

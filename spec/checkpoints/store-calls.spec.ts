@@ -67,8 +67,9 @@ for (const [call, of, word] of [
       expect(rawErrorOf(caught)).to.equal(error);
     });
 
-    it('is not retriable when AWS says so by name', async () => {
-      expect(await errorOf(failing(Object.assign(new Error(), { name: 'AccessDeniedException' })))).to.include({ retriable: false });
+    it(`is ${call === 'read' ? 'not retriable when AWS says so by name' : 'retriable whatever it is, since a lost write costs most'}`, async () => {
+      const denied = Object.assign(new Error(), { name: 'AccessDeniedException' });
+      expect(await errorOf(failing(denied))).to.include({ retriable: call === 'write' });
       expect(await errorOf(failing(Object.assign(new Error(), { name: 'ThrottlingException' })))).to.include({ retriable: true });
     });
 
