@@ -7,7 +7,7 @@ import { isRxKinesisError } from '../values/errors.js';
 import { assertPosition } from '../values/position.js';
 import type { ShardIdentity, ShardName } from '../values/shard-id.js';
 import { assertSettledBeyond } from './checkpoint-rules.js';
-import type { Checkpoint, CheckpointStore } from './checkpoint-store.js';
+import type { Checkpoint, CheckpointStore, LeasingStore } from './checkpoint-store.js';
 import { CheckpointError } from './errors.js';
 
 /** How long a store may take to answer. */
@@ -34,7 +34,7 @@ export function readCheckpoint(
       assertSettledBeyond(checkpoint, shard);
       return checkpoint;
     }),
-    ownErrors('read', shard, (cause) => faultKind(cause, {}) !== 'fatal'),
+    ownErrors('the checkpoint could not be read', shard, (cause) => faultKind(cause, {}) !== 'fatal'),
   );
 }
 
@@ -49,7 +49,21 @@ export function writeCheckpoint(
   return concat(write$, of(0)).pipe(
     answeredWithin(requestTimeoutMs, 'the store', scheduler),
     ignoreElements(),
-    ownErrors('written', shard),
+    ownErrors('the checkpoint could not be written', shard),
+  );
+}
+
+/** Gives a shard's lease up; completes when that is done. Errors are those of this package. */
+export function releaseLease(
+  store: LeasingStore,
+  shard: ShardIdentity,
+  { requestTimeoutMs, scheduler }: StoreCallLimits,
+): Observable<never> {
+  const release$ = defer(() => from(store.release(shard))).pipe(reduced(), ignoreElements());
+  return concat(release$, of(0)).pipe(
+    answeredWithin(requestTimeoutMs, 'the store', scheduler),
+    ignoreElements(),
+    ownErrors('the lease could not be released', shard),
   );
 }
 
@@ -64,9 +78,9 @@ function ownErrors<T>(
   { streamName, shardId }: ShardName,
   mayPass: (cause: unknown) => boolean = () => true,
 ): MonoTypeOperatorFunction<T> {
-  return catchError((cause: Error) => {
+  return catchError((cause: unknown) => {
     if (isRxKinesisError(cause)) return throwError(() => cause);
-    const message = `the checkpoint could not be ${what}: ${cause.message}`;
-    return throwError(() => new CheckpointError(message, { streamName, shardId, retriable: mayPass(cause), cause }));
+    const { message } = cause as Error;
+    return throwError(() => new CheckpointError(`${what}: ${message}`, { streamName, shardId, retriable: mayPass(cause), cause }));
   });
 }
