@@ -1,5 +1,5 @@
 import { guardFor, RxKinesisError } from '../values/errors.js';
-import { positionToString, rangeToString, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
+import { positionToString, rangesToString, rangeToString, type RangeToRead } from '../values/sequence-range.js';
 import type { Position } from '../values/position.js';
 
 /** A shard, or the list of a stream's shards, could not be read. */
@@ -51,12 +51,11 @@ export class RangeExpiredError extends RxKinesisError {
   readonly code = 'RANGE_EXPIRED';
   readonly retriable = false;
   /** The ranges that are not all there; none where only a starting position was known. */
-  readonly missing: readonly SequenceNumberRange[];
+  readonly missing: readonly RangeToRead[];
   readonly gap: Gap;
 
-  constructor(gap: Gap, missing: readonly SequenceNumberRange[], cause?: unknown) {
-    const what =
-      missing.length > 0 ? missing.map(rangeToString).join(', ') : `${gap.streamName}/${gap.shardId} at ${positionToString(gap.from)}`;
+  constructor(gap: Gap, missing: readonly RangeToRead[], cause?: unknown) {
+    const what = missing.length > 0 ? rangesToString(missing) : `${gap.streamName}/${gap.shardId} at ${positionToString(gap.from)}`;
     const next = gap.firstAvailable ? `; the first record after it is ${positionToString(gap.firstAvailable)}` : '';
     super(`Kinesis no longer holds ${what}${next}`, { cause });
     this.missing = missing;
@@ -72,12 +71,15 @@ export class RangeIncompleteError extends RxKinesisError {
   readonly code = 'RANGE_INCOMPLETE';
   readonly retriable = false;
   /** The ranges that were not found as described. */
-  readonly missing: readonly SequenceNumberRange[];
-  /** How many records of the first of them were found. */
+  readonly missing: readonly RangeToRead[];
+  /** How many records of the first of them were found. There may be more: one above `recordCount` is enough to tell. */
   readonly found: number;
 
-  constructor(range: SequenceNumberRange, found: number) {
-    super(`${rangeToString(range)}: found ${found} of ${range.recordCount} records`);
+  constructor(range: RangeToRead, found: number) {
+    const { recordCount } = range;
+    super(
+      `${rangeToString(range)}: found ${recordCount === undefined ? `${found} records, and not its last` : `${found} of ${recordCount} records`}`,
+    );
     this.missing = [range];
     this.found = found;
   }
@@ -90,11 +92,11 @@ export const isRangeIncomplete = /* @__PURE__ */ guardFor<RangeIncompleteError>(
 export class RecoveryTimeoutError extends RxKinesisError {
   readonly code = 'RECOVERY_TIMEOUT';
   readonly retriable = true;
-  readonly missing: readonly SequenceNumberRange[];
+  readonly missing: readonly RangeToRead[];
   readonly timeoutMs: number;
 
-  constructor(missing: readonly SequenceNumberRange[], timeoutMs: number, cause?: unknown) {
-    super(`${missing.map(rangeToString).join(', ')}: no progress for ${timeoutMs} ms`, { cause });
+  constructor(missing: readonly RangeToRead[], timeoutMs: number, cause?: unknown) {
+    super(`${rangesToString(missing)}: no progress for ${timeoutMs} ms`, { cause });
     this.missing = missing;
     this.timeoutMs = timeoutMs;
   }
@@ -102,19 +104,3 @@ export class RecoveryTimeoutError extends RxKinesisError {
 
 /** Whether `error` is a {@link RecoveryTimeoutError}. */
 export const isRecoveryTimeout = /* @__PURE__ */ guardFor<RecoveryTimeoutError>('RECOVERY_TIMEOUT');
-
-/** A stored block is lost or corrupt; its ranges say what to read again. Retriable: `recoverFrom` does. */
-export class BlockUnavailableError extends RxKinesisError {
-  readonly code = 'BLOCK_UNAVAILABLE';
-  readonly retriable = true;
-  /** The ranges of the block. */
-  readonly ranges: SequenceNumberRanges;
-
-  constructor(ranges: SequenceNumberRanges, cause?: unknown) {
-    super(`block unavailable: ${ranges.toString()}`, { cause });
-    this.ranges = ranges;
-  }
-}
-
-/** Whether `error` is a {@link BlockUnavailableError}. */
-export const isBlockUnavailable = /* @__PURE__ */ guardFor<BlockUnavailableError>('BLOCK_UNAVAILABLE');

@@ -1,17 +1,93 @@
-import { defer, EMPTY, expand, map, reduce, type Observable } from 'rxjs';
-import type { KinesisPort, ListShardsPage, PortShard, StreamId } from './port.js';
+import { defer, map, repeat, takeLast, takeWhile, tap, type Observable } from 'rxjs';
+import { checkedListing } from './checked-answers.js';
+import { ShardReadError } from './errors.js';
+import { ownAncestor } from './own-ancestor.js';
+import type { KinesisPort, ListShardsPage, ListShardsRequest, PortShard, StreamId } from './port.js';
+import { streamNameOf } from './stream-id.js';
 
-/** Emits all shards of a stream, open and closed, as one array: every page of ListShards is followed. */
+/**
+ * Emits all shards of a stream, open and closed, as one array: every page of ListShards is followed.
+ *
+ * @remarks
+ * Errs with a retriable ShardReadError when a page is malformed, when the pages have no end, or when a shard descends from itself.
+ */
 export function listShards(port: KinesisPort, stream: StreamId): Observable<readonly PortShard[]> {
-  const next = ({ NextToken }: ListShardsPage): Observable<ListShardsPage> =>
-    NextToken === undefined ? EMPTY : port.listShards({ NextToken });
-  return defer(() => port.listShards(stream)).pipe(
-    expand(next),
-    reduce<ListShardsPage, PortShard[]>((shards, page) => [...shards, ...page.Shards], []),
-  );
+  return defer(() => {
+    const listing = new Listing(streamNameOf(stream));
+    let request: ListShardsRequest = stream;
+    return defer(() => port.listShards(request)).pipe(
+      map((answer) => listing.add(answer)),
+      tap((token) => void (token !== undefined && (request = { NextToken: token }))),
+      // A loop, and not expand, which grows the stack by each page of a port that answers at once.
+      repeat(),
+      takeWhile((token) => token !== undefined, true),
+      takeLast(1),
+      map(() => listing.shards()),
+    );
+  });
 }
 
 /** Emits one shard of a stream, or `undefined` when it is not listed (any more). */
 export function findShard(port: KinesisPort, stream: StreamId, shardId: string): Observable<PortShard | undefined> {
   return listShards(port, stream).pipe(map((shards) => shards.find((shard) => shard.ShardId === shardId)));
 }
+
+/**
+ * Emits whether a shard takes no more records: it is listed as closed, or not at all.
+ *
+ * @remarks A stream has at least one shard: that this one is gone is not believed of a listing without any, which is an error, retriable.
+ */
+export function isClosed(port: KinesisPort, stream: StreamId, shardId: string): Observable<boolean> {
+  return listShards(port, stream).pipe(
+    map((shards) => {
+      const place = { streamName: streamNameOf(stream), shardId };
+      if (shards.length === 0) throw new ShardReadError('ListShards names no shard at all', { ...place, retriable: true });
+      const shard = shards.find(({ ShardId }) => ShardId === shardId);
+      return !shard || shard.SequenceNumberRange.EndingSequenceNumber !== undefined;
+    }),
+  );
+}
+
+/** The pages of one listing. */
+class Listing {
+  readonly #streamName: string;
+  /** A shard that two pages name is as the later one says. */
+  readonly #shards = new Map<string, PortShard>();
+  readonly #tokens = new Set<string>();
+
+  constructor(streamName: string) {
+    this.#streamName = streamName;
+  }
+
+  /** Takes a page, and gives the token of the next one. */
+  add(answer: ListShardsPage): string | undefined {
+    const { Shards, NextToken } = checkedListing(answer, { streamName: this.#streamName });
+    for (const shard of Shards) this.#shards.set(shard.ShardId, shard);
+    if (NextToken === undefined) return undefined;
+    if (this.#tokens.has(NextToken)) this.#fail('ListShards gave the same NextToken twice');
+    this.#tokens.add(NextToken);
+    if (this.#tokens.size >= MAX_PAGES) this.#fail(`ListShards did not come to an end in ${MAX_PAGES} pages`);
+    return NextToken;
+  }
+
+  shards(): readonly PortShard[] {
+    const shards = [...this.#shards.values()];
+    const own = ownAncestor(new Map(shards.map((shard) => [shard.ShardId, parentsOf(shard)])));
+    if (own !== undefined) this.#fail(`ListShards names ${own} as an ancestor of itself`);
+    return shards;
+  }
+
+  #fail(message: string): never {
+    throw new ShardReadError(message, { streamName: this.#streamName, retriable: true });
+  }
+}
+
+function parentsOf({ ParentShardId, AdjacentParentShardId }: PortShard): string[] {
+  return [ParentShardId, AdjacentParentShardId].filter((id) => id !== undefined);
+}
+
+/**
+ * A page has 1 000 shards unless fewer are asked for (ListShards, MaxResults), and a stream some thousands, closed ones included,
+ * if it has as many as an account may have.
+ */
+const MAX_PAGES = 1_000;

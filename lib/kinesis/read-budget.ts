@@ -1,6 +1,7 @@
 import { concatMap, defer, of, type Observable, type SchedulerLike } from 'rxjs';
-import { delayOf } from '../internal/delay.js';
+import { delayOf, MAX_TIMER_MS } from '../internal/delay.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
+import { SteadyClock } from '../internal/steady-clock.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
 
 /**
@@ -56,36 +57,40 @@ export function readBudget(config: ReadBudgetConfig = {}): ReadBudget {
 class ShardBudget {
   readonly #spacingMs: number;
   readonly #msPerByte: number;
-  /** Beyond any honest wait, so that a clock set back does not stop the shard. */
-  readonly #longestWaitMs: number;
+  readonly #clock = new SteadyClock();
   /** When the next read may begin. */
-  #nextMs = -Infinity;
+  #nextMs = 0;
   /** When the bytes read so far are paid for. */
-  #paidMs = -Infinity;
+  #paidMs = 0;
 
   constructor(spacingMs: number, msPerByte: number) {
     this.#spacingMs = spacingMs;
     this.#msPerByte = msPerByte;
-    this.#longestWaitMs = 60_000 + spacingMs + MAX_PAGE_BYTES * msPerByte;
   }
 
   /** Emits when a read may begin. */
   whenDue(scheduler: SchedulerLike): Observable<unknown> {
-    const now = scheduler.now();
-    this.#nextMs = Math.min(this.#nextMs, now + this.#longestWaitMs);
-    this.#paidMs = Math.min(this.#paidMs, now + this.#longestWaitMs);
-    const waitMs = Math.max(this.#nextMs, this.#paidMs) - now;
-    // A read that is still going on may have given much by then: so look again.
-    if (waitMs > 0) return delayOf(waitMs, scheduler).pipe(concatMap(() => this.whenDue(scheduler)));
+    const now = this.#clock.now(scheduler);
+    const dueMs = Math.max(this.#nextMs, this.#paidMs);
+    if (dueMs > now) return this.#waitUntil(dueMs, now, scheduler);
     this.#nextMs = now + this.#spacingMs;
     return of(0);
   }
 
+  #waitUntil(dueMs: number, now: number, scheduler: SchedulerLike): Observable<unknown> {
+    const waitMs = Math.min(dueMs - now, MAX_TIMER_MS);
+    return delayOf(waitMs, scheduler).pipe(
+      concatMap(() => {
+        // The timer ran by its own measure: a clock that was set back meanwhile does not lengthen the wait.
+        this.#clock.advanceTo(now + waitMs, scheduler);
+        // A read that is still going on may have given much by then: so look again.
+        return this.whenDue(scheduler);
+      }),
+    );
+  }
+
   /** Says how much a read gave. */
   spend(bytes: number, scheduler: SchedulerLike): void {
-    this.#paidMs = Math.max(scheduler.now(), this.#paidMs) + bytes * this.#msPerByte;
+    this.#paidMs = Math.max(this.#clock.now(scheduler), this.#paidMs) + bytes * this.#msPerByte;
   }
 }
-
-/** GetRecords: at most 10 MiB a page. */
-const MAX_PAGE_BYTES = 10 * 1024 * 1024;

@@ -34,3 +34,8 @@ export function resolveStream({ streamName, streamARN }: StreamConfig): Resolved
   }
   return { streamName, id: { StreamName: streamName } };
 }
+
+/** The plain name of a stream, however it is named to the API. */
+export function streamNameOf({ StreamName, StreamARN }: StreamId): string {
+  return StreamName ?? StreamARN.slice(StreamARN.lastIndexOf('/') + 1);
+}

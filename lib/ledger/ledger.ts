@@ -32,6 +32,7 @@ export class Ledger {
   #watermark: Position | undefined;
   #hasEnded = false;
   #isTracked = false;
+  #hasSettled = false;
 
   /** @param changed - called after anything settles or is claimed, so that a paused reader can look again. */
   constructor(changed: () => void = () => undefined) {
@@ -69,6 +70,11 @@ export class Ledger {
   /** Whether a block has ever been made of the shard's records. */
   get isTracked(): boolean {
     return this.#isTracked;
+  }
+
+  /** Whether a block has ever been settled: somebody does. */
+  get hasSettled(): boolean {
+    return this.#hasSettled;
   }
 
   /** Whether a block is being worked on. */
@@ -151,6 +157,7 @@ export class Ledger {
   /** Settles an entry, in any order; settling it again, or after it was dropped, does nothing. */
   settle(entry: LedgerEntry): void {
     if (entry.state !== 'open') return;
+    this.#hasSettled = true;
     this.#entries.close(entry, 'settled');
     this.#advance();
     this.#changed();

@@ -1,5 +1,6 @@
 import type { Position } from '../values/position.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
+import type { LeaseEvent } from './lease-events.js';
 
 /** Which shard an event is about. */
 export interface ShardEvent {
@@ -171,12 +172,23 @@ export interface GapEvent extends ShardEvent {
   readonly firstAvailable?: Position;
 }
 
+/** A block store did not do what it was asked; another copy, or Kinesis, may stand in for it. */
+export interface BlockStoreFailedEvent {
+  readonly type: 'blockStoreFailed';
+  readonly action: 'put' | 'get' | 'delete' | 'list';
+  /** The block, unless it was about all of them. */
+  readonly blockId?: string;
+  readonly error: unknown;
+}
+
 /** Everything noteworthy, told apart by `type`. No event carries a payload or a partition key. */
 export type KinesisEvent =
+  | BlockStoreFailedEvent
   | CheckpointFailedEvent
   | CheckpointWrittenEvent
   | DiscoveryFailedEvent
   | GapEvent
+  | LeaseEvent
   | PageReadEvent
   | ReadRetryEvent
   | ReaderPausedEvent

@@ -42,7 +42,7 @@ export function polling(config: PollingConfig = {}): Reader {
       const remember = (page: ShardPage): ShardPage[] => [(last = page)];
       const pause = (): Observable<unknown> => {
         if (last?.ended) return EMPTY;
-        return delayOf(last && last.millisBehindLatest > 0 ? 0 : idleDelayMs, context.scheduler);
+        return delayOf(cursor.isBehind ? 0 : idleDelayMs, context.scheduler);
       };
 
       return credit.pipe(take(1), concatMap(nextPage), concatMap(remember), repeat({ delay: pause }));

@@ -1,96 +1,197 @@
 import { barePosition, comparePositions, type Position } from '../values/position.js';
-import { endOf, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
+import { endOf, startOf, type RangeToRead } from '../values/sequence-range.js';
 import { RangeExpiredError, RangeIncompleteError } from '../kinesis/errors.js';
 
-/** A range that the scan is inside of. */
-interface OpenRange {
-  readonly range: SequenceNumberRange;
-  found: number;
+/** What becomes of one range. */
+interface ScannedRange {
+  readonly range: RangeToRead;
+  readonly start: Position;
+  readonly end: Position;
+  state: 'ahead' | 'open' | 'behind';
+  /** How many records of all ranges had been picked when it was entered. */
+  pickedBefore: number;
   /** Whether a part that is missing has been passed over, so that the count cannot be right. */
-  partial: boolean;
+  isPartial: boolean;
+  /** Whether it has given more than its count. */
+  isRefused: boolean;
 }
 
 /**
  * Picks the records of some ranges of one shard out of its records in order, and checks that each range is all there.
  *
- * @remarks Pure. Ranges may overlap or be the same: a record is picked once, and counted for each range that it is in.
+ * @remarks
+ * Pure. Ranges may overlap or be the same: a record is picked once, and counted for each range that it is in. A record costs the same
+ * however many ranges it is in: while a range is open, every record picked is one of its own.
  */
 export class RangeScan {
-  readonly #ranges: readonly SequenceNumberRange[];
+  readonly #byStart: readonly ScannedRange[];
+  readonly #byEnd: readonly ScannedRange[];
   readonly #skipGap: (error: RangeExpiredError | RangeIncompleteError) => void;
-  #next = 0;
-  #open: OpenRange[] = [];
+  readonly #open = new Set<ScannedRange>();
+  #entered = 0;
+  #left = 0;
+  #picked = 0;
+  /** An estimate of the records in the ranges that are still ahead. */
+  #ahead: number;
+  #last: Position | undefined;
 
   /**
    * @param ranges - of one shard, in any order.
    * @param skipGap - told what is missing; throws unless the scan may go on without it.
    */
-  constructor(ranges: readonly SequenceNumberRange[], skipGap: (error: RangeExpiredError | RangeIncompleteError) => void) {
-    this.#ranges = [...ranges].sort((a, b) => comparePositions(startOf(a), startOf(b)));
+  constructor(ranges: readonly RangeToRead[], skipGap: (error: RangeExpiredError | RangeIncompleteError) => void) {
+    const scanned = ranges.map((range): ScannedRange => ({
+      range,
+      start: startOf(range),
+      end: endOf(range),
+      state: 'ahead',
+      pickedBefore: 0,
+      isPartial: false,
+      isRefused: false,
+    }));
+    this.#byStart = [...scanned].sort((a, b) => comparePositions(a.start, b.start));
+    this.#byEnd = scanned.sort((a, b) => comparePositions(a.end, b.end));
+    this.#ahead = ranges.reduce((sum, range) => sum + expectedOf(range), 0);
     this.#skipGap = skipGap;
   }
 
   /** Whether every range is behind. */
   get isDone(): boolean {
-    return this.#open.length === 0 && this.#next === this.#ranges.length;
+    return this.#left === this.#byEnd.length;
   }
 
   /** Whether the next record may lie in a range. */
   get isInside(): boolean {
-    return this.#open.length > 0;
+    return this.#open.size > 0;
+  }
+
+  /** The first range that is still ahead. */
+  get next(): RangeToRead | undefined {
+    return this.#byStart[this.#entered]?.range;
   }
 
   /** The ranges that are not behind yet. */
-  get pending(): SequenceNumberRange[] {
-    return [...this.#open.map((open) => open.range), ...this.#ranges.slice(this.#next)];
+  get pending(): RangeToRead[] {
+    return this.#byStart.filter(({ state }) => state !== 'behind').map(({ range }) => range);
   }
 
-  /** An upper bound of the records still to come. */
+  /** How many records are still to come, at least 1: an upper bound where the ranges have counts, else an estimate. */
   get remaining(): number {
-    const found = this.#open.reduce((sum, open) => sum + open.found, 0);
-    return Math.max(1, this.pending.reduce((sum, range) => sum + range.recordCount, 0) - found);
+    return Math.max(1, this.#ahead + this.#remainingOpen());
+  }
+
+  /** {@link remaining} of the ranges that are open, or of the first that is ahead. */
+  get nearest(): number {
+    return Math.max(1, this.isInside || !this.next ? this.#remainingOpen() : expectedOf(this.next));
   }
 
   /** Whether the record at `position`, the next of the shard, is in a range. */
   picks(position: Position): boolean {
     this.#enter(position);
-    let picked = false;
+    this.#leaveBefore(position);
+    const isPicked = this.isInside;
+    if (isPicked) this.#picked++;
+    this.#last = position;
+    this.#leaveAt(position);
+    return isPicked;
+  }
+
+  /**
+   * The page that the last records came on is over.
+   *
+   * @remarks
+   * A page never cuts an aggregate: the ranges that end with its last record end here. A range that has given more than its count is
+   * refused now, and not at its end, which may be a whole shard away.
+   */
+  endPage(): void {
+    if (this.#last) this.#leaveBefore({ ...this.#last, subSequenceNumber: Infinity });
     for (const open of this.#open) {
-      const order = comparePositions(position, endOf(open.range));
-      if (order <= 0) {
-        open.found++;
-        picked = true;
-      }
-      if (order >= 0) this.#leave(open, order === 0);
+      const { range } = open;
+      const found = this.#foundOf(open);
+      if (open.isRefused || found <= (range.recordCount ?? Infinity)) continue;
+      open.isRefused = true;
+      this.#skipGap(new RangeIncompleteError(range, found));
     }
-    this.#open = this.#open.filter((open) => comparePositions(position, endOf(open.range)) < 0);
-    return picked;
   }
 
   /** There are no more records: what is pending is missing. */
   end(): void {
-    for (const { range, found, partial } of this.#open) if (!partial) this.#skipGap(new RangeIncompleteError(range, found));
-    for (const range of this.#ranges.slice(this.#next)) this.#skipGap(expired(range));
-    this.#open = [];
-    this.#next = this.#ranges.length;
+    this.endPage();
+    for (const open of this.#open) this.#leave(open, false);
+    for (const { range } of this.#byStart.slice(this.#entered)) this.#skipGap(expired(range));
+    for (const scanned of this.#byStart) scanned.state = 'behind';
+    this.#entered = this.#left = this.#byStart.length;
+    this.#ahead = 0;
   }
 
   #enter(position: Position): void {
-    for (let range = this.#ranges[this.#next]; range; range = this.#ranges[this.#next]) {
-      const order = comparePositions(startOf(range), position);
+    for (let scanned = this.#byStart[this.#entered]; scanned; scanned = this.#byStart[this.#entered]) {
+      const { range, start } = scanned;
+      const order = comparePositions(start, position);
       if (order > 0) return;
-      if (order < 0) this.#skipGap(expired(range, position));
-      this.#open.push({ range, found: 0, partial: order < 0 });
-      this.#next++;
+      const isStartGone = order < 0 && !isWithin(position, range.fromSeqNumber, range.fromSubSeqNumber);
+      this.#entered++;
+      this.#ahead -= expectedOf(range);
+      this.#open.add(Object.assign(scanned, { state: 'open', pickedBefore: this.#picked, isPartial: isStartGone }));
+      if (isStartGone) this.#skipGap(expired(range, position));
     }
   }
 
-  #leave({ range, found, partial }: OpenRange, endSeen: boolean): void {
-    if (!partial && (!endSeen || found !== range.recordCount)) this.#skipGap(new RangeIncompleteError(range, found));
+  /** Leaves the ranges that end before `position`. All of them are entered: they begin before it, too. */
+  #leaveBefore(position: Position): void {
+    for (let scanned = this.#byEnd[this.#left]; scanned; scanned = this.#byEnd[this.#left]) {
+      if (comparePositions(scanned.end, position) >= 0) return;
+      this.#left++;
+      const { range } = scanned;
+      this.#leave(scanned, this.#last !== undefined && isWithin(this.#last, range.toSeqNumber, range.toSubSeqNumber));
+    }
+  }
+
+  #leaveAt(position: Position): void {
+    for (let scanned = this.#byEnd[this.#left]; scanned; scanned = this.#byEnd[this.#left]) {
+      if (comparePositions(scanned.end, position) !== 0) return;
+      this.#left++;
+      this.#leave(scanned, true);
+    }
+  }
+
+  #leave(scanned: ScannedRange, isEndSeen: boolean): void {
+    const { range, isPartial, isRefused } = scanned;
+    const found = this.#foundOf(scanned);
+    scanned.state = 'behind';
+    this.#open.delete(scanned);
+    if (!isPartial && !isRefused && (!isEndSeen || found !== (range.recordCount ?? found)))
+      this.#skipGap(new RangeIncompleteError(range, found));
+  }
+
+  #foundOf({ pickedBefore }: ScannedRange): number {
+    return this.#picked - pickedBefore;
+  }
+
+  #remainingOpen(): number {
+    let remaining = 0;
+    for (const open of this.#open) {
+      const found = this.#foundOf(open);
+      // Of a range without a count there may be as much again as has been found.
+      remaining += open.range.recordCount === undefined ? Math.max(found, EXPECTED) : Math.max(0, open.range.recordCount - found);
+    }
+    return remaining;
   }
 }
 
-function expired(range: SequenceNumberRange, firstAvailable?: Position): RangeExpiredError {
+/** How many records a range without a count is taken to hold, until it has given more. */
+const EXPECTED = 1_000;
+
+function expectedOf({ recordCount = EXPECTED }: RangeToRead): number {
+  return recordCount;
+}
+
+/** Whether `position` is that of these numbers; without a sub-sequence number any user record of the aggregate is. */
+function isWithin(position: Position, sequenceNumber: string, subSequenceNumber = position.subSequenceNumber): boolean {
+  return position.sequenceNumber === sequenceNumber && position.subSequenceNumber === subSequenceNumber;
+}
+
+function expired(range: RangeToRead, firstAvailable?: Position): RangeExpiredError {
   const { streamName, shardId } = range;
   const gap = { streamName, shardId, from: startOf(range) };
   return new RangeExpiredError(firstAvailable ? { ...gap, firstAvailable: barePosition(firstAvailable) } : gap, [range]);

@@ -40,8 +40,8 @@ export interface ShardPage {
   readonly records: readonly RecordFields[];
   /** The payload bytes that Kinesis sent for it. */
   readonly bytes: number;
-  /** How far behind the newest record the page ends, in ms. */
-  readonly millisBehindLatest: number;
+  /** How far behind the newest record the page ends, in ms, where the service says so. */
+  readonly millisBehindLatest: number | undefined;
   /** Whether the shard is closed and nothing follows. */
   readonly ended: boolean;
   /** On the last page, where the service says so: what the shard became. */

@@ -1,4 +1,5 @@
 import { map, type Observable } from 'rxjs';
+import { EmptyStretches } from './empty-stretches.js';
 import { readRanges } from './range-reader.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
 import type { RecordFields } from '../values/record.js';
@@ -11,10 +12,18 @@ export type Reread = (
   options: { readonly retryTimeoutMs: number },
 ) => Observable<readonly RecordFields[]>;
 
-/** Lets operators read parts of a shard again, with the client and within the budget of the source that read it first. */
+/**
+ * Lets operators read parts of a shard again, with the client and within the budget of the source that read it first.
+ *
+ * @remarks What fails goes on where it was when it is tried again: empty pages are not read twice.
+ */
 export function rereadWith(means: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): Reread {
+  const stretches = new EmptyStretches();
   return (ranges, { retryTimeoutMs }) =>
-    readRanges(ranges, () => readContext(means, stream, shardId), { retryTimeoutMs, concurrency: 1, maxRecordsPerPage: 10_000 }).pipe(
-      map((page) => page.records),
-    );
+    readRanges(
+      ranges,
+      () => readContext(means, stream, shardId),
+      { retryTimeoutMs, concurrency: 1, maxRecordsPerPage: 10_000 },
+      () => stretches,
+    ).pipe(map((page) => page.records));
 }

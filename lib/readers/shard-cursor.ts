@@ -1,12 +1,20 @@
-import { catchError, concatMap, defer, map, of, take, tap, type Observable } from 'rxjs';
+import { catchError, concatMap, defer, map, of, take, tap, throwError, type Observable } from 'rxjs';
+import { ForeignCheckpointError } from '../checkpoints/errors.js';
 import { nameOf } from '../internal/aws-errors.js';
+import { checkedIterator, checkedPage } from '../kinesis/checked-answers.js';
 import { classify } from '../kinesis/classify.js';
 import { ShardReadError } from '../kinesis/errors.js';
-import { findShard } from '../kinesis/listShards.js';
+import { findShard, isClosed } from '../kinesis/listShards.js';
 import type { GetRecordsPage, GetShardIteratorRequest } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
-import { PageContinuity } from './page-continuity.js';
+import { FOREIGN, PageContinuity, REOPEN } from './page-continuity.js';
 import { budgetKey, bytesOf, type ReadContext, type ReadStart, type ShardPage } from './reader.js';
+
+/** Where a {@link ShardCursor} stands. */
+export interface CursorPlace {
+  readonly start: ReadStart;
+  readonly iterator: string | undefined;
+}
 
 /**
  * Reads a shard with GetRecords: keeps the iterator, and opens a new one where reading stands when it has expired.
@@ -17,23 +25,37 @@ export class ShardCursor {
   readonly #context: ReadContext;
   readonly #continuity: PageContinuity;
   #iterator: string | undefined;
+  #isBehind = true;
 
   constructor(context: ReadContext, start: ReadStart) {
     this.#context = context;
     this.#continuity = new PageContinuity(context, start);
   }
 
-  /** Starts elsewhere: the next read opens a new iterator there. */
-  seek(start: ReadStart): void {
+  /** Where reading stands, and the iterator that reads on from there, if one is open. */
+  get place(): CursorPlace {
+    return { start: this.#continuity.start, iterator: this.#iterator };
+  }
+
+  /** Starts elsewhere: with an iterator that has come from there without a gap, else the next read opens a new one. */
+  seek(start: ReadStart, iterator?: string): void {
     this.#continuity.seek(start);
-    this.#iterator = undefined;
+    this.#iterator = iterator;
+  }
+
+  /**
+   * Whether more is there to be read at once, by the last page: it ended before the newest record, or was full, whatever it said of
+   * that. Some emulators say 0 or nothing on every page.
+   */
+  get isBehind(): boolean {
+    return this.#isBehind;
   }
 
   /** Reads one page of at most `limit` records, within the budget, trying faults that pass again. */
   read(limit: number): Observable<ShardPage> {
     const { retry, notify } = this.#context;
     return defer(() => (this.#iterator === undefined ? this.#open() : of(this.#iterator))).pipe(
-      concatMap((iterator) => (iterator === undefined ? of(NOTHING_LEFT) : this.#getRecords(iterator, limit))),
+      concatMap((iterator) => (iterator === GONE ? of(NOTHING_LEFT) : this.#getRecords(iterator, limit))),
       retryFaults(retry, (notice) => notify({ type: 'readRetry', ...this.#shard(), ...notice })),
     );
   }
@@ -45,81 +67,102 @@ export class ShardCursor {
     return budget.acquire(key, scheduler).pipe(
       take(1),
       concatMap(() => port.getRecords({ ShardIterator, Limit, ...(StreamARN && { StreamARN }) })),
-      tap({
-        error: (error: unknown) => {
-          if (classify(error) === 'iterator') this.#iterator = undefined;
-        },
-      }),
-      concatMap((page) => {
-        const bytes = bytesOf(page.Records);
-        budget.spend(key, bytes, scheduler);
+      tap({ error: (error: unknown) => void (classify(error) === 'iterator' && this.#forgetIterator()) }),
+      concatMap((answer) => {
+        const page = checkedPage(answer, this.#shard());
+        budget.spend(key, bytesOf(page.Records), scheduler);
         // Only once it is known whether the shard has ended does reading move on: a fault before that reads the page again.
-        return this.#hasEnded(page).pipe(map((ended) => this.#accept(page, bytes, ended)));
+        return this.#hasEnded(page).pipe(concatMap((ended) => this.#accept(page, Limit, ended)));
       }),
     );
   }
 
-  #accept(page: GetRecordsPage, bytes: number, ended: boolean): ShardPage {
-    this.#iterator = page.NextShardIterator;
-    const records = this.#continuity.accept(page, ended);
-    if (records === 'stuck') this.#iterator = undefined;
-    return {
-      records: records === 'stuck' ? [] : records,
+  #accept(page: GetRecordsPage, limit: number, ended: boolean): Observable<ShardPage> {
+    if (this.#continuity.goesBack(page)) {
+      this.#forgetIterator();
+      throw new ShardReadError('GetRecords gave records again that it had given', { ...this.#shard(), retriable: true });
+    }
+    const accepted = this.#continuity.accept(page, ended);
+    if (accepted === FOREIGN) return this.#foreign();
+    const isReopened = accepted === REOPEN;
+    const bytes = bytesOf(page.Records);
+    const { MillisBehindLatest: millisBehindLatest } = page;
+    const isFull = page.Records.length >= limit || bytes >= FULL_PAGE_BYTES;
+    this.#iterator = isReopened ? undefined : page.NextShardIterator;
+    this.#isBehind = isReopened || isFull || (millisBehindLatest ?? 0) > 0;
+    return of({
+      records: isReopened ? [] : accepted,
       bytes,
-      millisBehindLatest: page.MillisBehindLatest ?? 0,
-      ended,
-      childShards: page.ChildShards ?? [],
-    };
+      millisBehindLatest,
+      ended: ended && !isReopened,
+      childShards: (!isReopened && page.ChildShards) || [],
+    });
   }
 
-  /** An iterator that ends without naming children ends the shard only if the list of shards says that it is closed. */
-  #hasEnded({ NextShardIterator, ChildShards = [] }: GetRecordsPage): Observable<boolean> {
+  #forgetIterator(): void {
+    this.#iterator = undefined;
+    this.#continuity.expired();
+  }
+
+  /** An iterator that ends, and children with it or not, end the shard only if the list of shards says so too. */
+  #hasEnded({ NextShardIterator }: GetRecordsPage): Observable<boolean> {
     if (NextShardIterator !== undefined) return of(false);
-    if (ChildShards.length > 0) return of(true);
     const { port, stream, shardId } = this.#context;
-    return findShard(port, stream.id, shardId).pipe(
-      map((shard) => shard?.SequenceNumberRange.EndingSequenceNumber !== undefined || !shard),
-    );
+    return isClosed(port, stream.id, shardId);
   }
 
-  /** Emits an iterator, or `undefined` when the shard is gone with all its records. */
-  #open(): Observable<string | undefined> {
+  /** Emits an iterator, or that the shard is gone with all its records. */
+  #open(): Observable<string | typeof GONE> {
     const { port, stream, shardId } = this.#context;
     const request = { ...stream.id, ShardId: shardId, ...iteratorRequest(this.#continuity.start) } as GetShardIteratorRequest;
     return port.getShardIterator(request).pipe(
-      tap((iterator) => {
-        this.#iterator = iterator;
+      map((answer) => {
+        this.#iterator = checkedIterator(answer, this.#shard());
         this.#continuity.opened();
+        return this.#iterator;
       }),
       catchError((error: unknown) => this.#refused(error)),
     );
   }
 
-  /** GetShardIterator failed: tells a trimmed position from a future timestamp and from any other error. */
-  #refused(error: unknown): Observable<string | undefined> {
-    const { start, position, isStartGone } = this.#continuity;
+  /** GetShardIterator failed: tells a record that is not there from a future timestamp and from any other error. */
+  #refused(error: unknown): Observable<string | typeof GONE> {
+    const { start, position, looksAtOldest } = this.#continuity;
     const name = nameOf(error);
     if (start.type === 'AT_TIMESTAMP' && name === 'InvalidArgumentException') {
       const message = `the time ${start.timestamp.toISOString()} is not in the past for Kinesis`;
       throw new ShardReadError(message, { ...this.#shard(), retriable: true, cause: error });
     }
-    if (!position || isStartGone) throw error;
-    if (name === 'InvalidArgumentException') return this.#openAtHorizon();
+    if (!position || looksAtOldest) throw error;
+    if (name === 'InvalidArgumentException') return this.#openElsewhere();
     if (name !== 'ResourceNotFoundException') throw error;
     // Either the stream is unknown, and listing its shards says so, or only the record or its shard is gone.
     const { port, stream, shardId } = this.#context;
     return findShard(port, stream.id, shardId).pipe(
       concatMap((shard) => {
-        if (shard) return this.#openAtHorizon();
+        if (shard) return this.#openElsewhere();
         this.#continuity.skipGap(position, undefined, error);
-        return of(undefined);
+        return of(GONE);
       }),
     );
   }
 
-  #openAtHorizon(): Observable<string | undefined> {
-    this.#continuity.startIsGone();
-    return this.#open();
+  #openElsewhere(): Observable<string | typeof GONE> {
+    return this.#continuity.refused() === FOREIGN ? this.#foreign() : this.#open();
+  }
+
+  /** Errs, with where the shard begins: by the list of shards, or by its records for whoever may not list them. */
+  #foreign(): Observable<never> {
+    const { port, stream, shardId } = this.#context;
+    const { position, olderRecord } = this.#continuity;
+    return findShard(port, stream.id, shardId).pipe(
+      map((shard) => shard?.SequenceNumberRange.StartingSequenceNumber),
+      catchError((error: unknown) => (classify(error) === 'fatal' ? of(undefined) : throwError(() => error))),
+      map((shardStart = olderRecord!) => {
+        const reason = `its record ${olderRecord!} is there, and this number is none of its records`;
+        throw new ForeignCheckpointError({ ...this.#shard(), checkpoint: position!, shardStart, reason });
+      }),
+    );
   }
 
   #shard(): { streamName: string; shardId: string } {
@@ -127,8 +170,17 @@ export class ShardCursor {
   }
 }
 
+/** In place of an iterator: an answer without one is no sign that the shard is gone. */
+const GONE = Symbol('gone');
+
 /** The page of a shard that is gone: what it became, the listing knows. */
 const NOTHING_LEFT: ShardPage = { records: [], bytes: 0, millisBehindLatest: 0, ended: true, childShards: [] };
+
+/**
+ * GetRecords: at most 10 MiB a page, and a record has up to 10 MiB since 2025 (Quotas and limits, Kinesis Data Streams Developer
+ * Guide): from half of it the next record may be one that did not fit. One read too many costs less than the wait for these bytes.
+ */
+const FULL_PAGE_BYTES = 5 * 1024 * 1024;
 
 function iteratorRequest(start: ReadStart): object {
   if (start.type === 'TRIM_HORIZON') return { ShardIteratorType: 'TRIM_HORIZON' };

@@ -1,3 +1,5 @@
+import { ownAncestor } from '../kinesis/own-ancestor.js';
+import { InvalidValueError } from '../values/errors.js';
 import type { HashKeyRange } from '../values/shard-id.js';
 
 /** A shard as the graph knows it. */
@@ -48,19 +50,28 @@ export interface ReadyShard {
  */
 export class ShardGraph {
   readonly #nodes = new Map<string, Node>();
+  /** The shards in view that descend from each one, which itself need not be in view. */
+  readonly #childIds = new Map<string, Set<string>>();
+  /** Those that wait, and whose parents are done. */
+  readonly #ready = new Set<Node>();
   #listed = false;
 
-  /** Enters a full listing of the stream's shards; gives the ids that are new. */
+  /**
+   * Enters a full listing of the stream's shards; gives the ids that are new.
+   *
+   * @throws InvalidValueError when a shard would descend from itself, which no order of reading comes to; nothing is entered then.
+   */
   list(shards: readonly GraphShard[]): string[] {
+    this.#refuseCycles(shards);
     const added: string[] = [];
     for (const shard of shards) {
       const known = this.#nodes.get(shard.shardId);
-      if (known) known.shard = shard;
+      if (known) this.#update(known, shard);
       else added.push(this.#add(shard, !this.#listed));
     }
     this.#listed = true;
     const ids = new Set(shards.map((shard) => shard.shardId));
-    for (const [id, node] of this.#nodes) if (isDone(node) && !ids.has(id)) this.#nodes.delete(id);
+    for (const [id, node] of this.#nodes) if (isDone(node) && !ids.has(id)) this.#forget(node);
     return added;
   }
 
@@ -77,9 +88,9 @@ export class ShardGraph {
 
   /** Takes the shards that wait, whose parents are done, and that `mayTake` allows (default: all). */
   takeReady(mayTake: (shardId: string) => boolean = () => true): ReadyShard[] {
-    const ready = [...this.#nodes.values()].filter((node) => this.#isReady(node) && mayTake(node.shard.shardId));
+    const ready = [...this.#ready].filter((node) => mayTake(node.shard.shardId));
     return ready.map((node) => {
-      node.state = 'taken';
+      this.#setState(node, 'taken');
       const parents = this.#parentsOf(node).map((parent) => parent.state);
       const hasResumedParent = parents.includes('resumed');
       const hasReadParent = hasResumedParent || parents.includes('read');
@@ -91,18 +102,18 @@ export class ShardGraph {
   /** A shard is done, here or elsewhere: its children may be read. */
   finish(shardId: string, outcome: Outcome): void {
     const node = this.#nodes.get(shardId);
-    if (node) node.state = outcome;
+    if (node) this.#setState(node, outcome);
   }
 
   /** A shard was given up before its end: it waits to be taken again. */
   release(shardId: string): void {
     const node = this.#nodes.get(shardId);
-    if (node?.state === 'taken') node.state = 'waiting';
+    if (node?.state === 'taken') this.#setState(node, 'waiting');
   }
 
   /** Whether a child of the shard is in view. */
   hasChildren(shardId: string): boolean {
-    return [...this.#nodes.values()].some(({ shard }) => shard.parentShardIds.includes(shardId));
+    return this.#childIds.has(shardId);
   }
 
   /** The shards that are not done, and whether the parents of each are. */
@@ -117,16 +128,68 @@ export class ShardGraph {
   }
 
   #add(shard: GraphShard, initial: boolean): string {
-    this.#nodes.set(shard.shardId, { shard, initial, state: 'waiting' });
+    const node: Node = { shard, initial, state: 'waiting' };
+    this.#nodes.set(shard.shardId, node);
+    this.#enterChild(shard);
+    this.#lookAt(node);
+    this.#lookAtChildrenOf(shard.shardId);
     return shard.shardId;
   }
 
-  #isReady(node: Node): boolean {
-    return node.state === 'waiting' && this.#parentsOf(node).every(isDone);
+  /** A later listing knows more of a shard; of one that was named by its parent, also the other parent. */
+  #update(node: Node, shard: GraphShard): void {
+    this.#leaveChild(node.shard);
+    node.shard = shard;
+    this.#enterChild(shard);
+    this.#lookAt(node);
+  }
+
+  #forget({ shard }: Node): void {
+    this.#nodes.delete(shard.shardId);
+    this.#leaveChild(shard);
+  }
+
+  #setState(node: Node, state: Node['state']): void {
+    node.state = state;
+    this.#lookAt(node);
+    if (isDone(node)) this.#lookAtChildrenOf(node.shard.shardId);
+  }
+
+  #lookAt(node: Node): void {
+    if (node.state === 'waiting' && this.#parentsOf(node).every(isDone)) this.#ready.add(node);
+    else this.#ready.delete(node);
+  }
+
+  /** Only these, so that a line of many shards takes no look at all of them for each one that is done. */
+  #lookAtChildrenOf(shardId: string): void {
+    for (const id of this.#childIds.get(shardId) ?? []) {
+      const child = this.#nodes.get(id);
+      if (child) this.#lookAt(child);
+    }
+  }
+
+  #enterChild({ shardId, parentShardIds }: GraphShard): void {
+    for (const parent of parentShardIds) this.#childIds.set(parent, (this.#childIds.get(parent) ?? new Set()).add(shardId));
+  }
+
+  #leaveChild({ shardId, parentShardIds }: GraphShard): void {
+    for (const parent of parentShardIds) {
+      const siblings = this.#childIds.get(parent);
+      siblings?.delete(shardId);
+      if (siblings?.size === 0) this.#childIds.delete(parent);
+    }
   }
 
   #parentsOf(node: Node): Node[] {
     return node.shard.parentShardIds.flatMap((id) => this.#nodes.get(id) ?? []);
+  }
+
+  #refuseCycles(shards: readonly GraphShard[]): void {
+    const parentsOf = new Map<string, readonly string[]>();
+    for (const { shard } of this.#nodes.values()) parentsOf.set(shard.shardId, shard.parentShardIds);
+    for (const shard of shards) parentsOf.set(shard.shardId, shard.parentShardIds);
+    const own = ownAncestor(parentsOf);
+    if (own !== undefined) throw new InvalidValueError(`the list of shards: ${own} is an ancestor of itself`);
   }
 }
 

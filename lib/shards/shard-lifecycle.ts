@@ -159,6 +159,11 @@ export class ShardLifecycle {
     };
   }
 
+  /** Whether somebody says when the work is done: a supervised pipeline, or who settles the blocks. */
+  get isAccounted(): boolean {
+    return this.#tracked.isSupervised || this.#tracked.ledger.hasSettled;
+  }
+
   /** The payload bytes that are delivered and not settled. */
   get openBytes(): number {
     return this.#tracked.ledger.outstandingBytes;
@@ -170,8 +175,9 @@ export class ShardLifecycle {
   }
 
   get #facts(): ShardFacts {
-    const { ledger, isLost, resumes, isSupervised, isDrained, checkpointer } = this.#tracked;
-    const { hasEnded, isSettled, isTracked, hasOpenEntries } = ledger;
+    const { ledger, unreleased, isLost, resumes, isSupervised, isDrained, isSettled, checkpointer } = this.#tracked;
+    const { hasEnded, isTracked } = ledger;
+    const hasOpenEntries = ledger.hasOpenEntries || unreleased.areInWork;
     return {
       ...{ isLost, resumes, isSupervised, isDrained, hasEnded, isSettled, isTracked, hasOpenEntries },
       isStopping: this.#tracked.isStopping,
@@ -211,6 +217,7 @@ export class ShardLifecycle {
     const { streamName, shardId, parentShardIds } = identity;
     this.#opened = opened;
     if (checkpoint) this.#tracked.restore(checkpoint);
+    this.#tracked.noteOpened();
     if (typeof start === 'object')
       notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: checkpoint ?? startToString(start) });
   }

@@ -1,4 +1,4 @@
-import { defer, map, merge, Subject, switchMap, takeUntil, tap, type Observable } from 'rxjs';
+import { defer, EMPTY, map, merge, Subject, switchMap, takeUntil, tap, type Observable } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
 import type { ResolvedShardConfig } from './config.js';
 import { StopTimeoutError } from './errors.js';
@@ -11,13 +11,15 @@ export interface StopInTimeOptions {
   readonly stop$: Observable<unknown>;
   /** The shards that are not released yet. */
   readonly live: () => Iterable<ShardLifecycle>;
+  /** Whether the deadline counts. Without anybody who says when the work is done it would only hold up the end of the process. */
+  readonly hasDeadline: () => boolean;
 }
 
 /**
  * Passes on `released$`, which completes when all shards are released. After `stop` it tells what is open, and errors with a
  * `StopTimeoutError` when something still is after `stopTimeoutMs`.
  */
-export function stopInTime<T>(released$: Observable<T>, { config, stop$, live }: StopInTimeOptions): Observable<T> {
+export function stopInTime<T>(released$: Observable<T>, { config, stop$, live, hasDeadline }: StopInTimeOptions): Observable<T> {
   const { stream, stopTimeoutMs, scheduler, notify } = config;
   const { streamName } = stream;
   return defer(() => {
@@ -40,7 +42,7 @@ export function stopInTime<T>(released$: Observable<T>, { config, stop$, live }:
     };
     const deadline$ = stop$.pipe(
       tap(noteStopping),
-      switchMap(() => delayOf(stopTimeoutMs, scheduler)),
+      switchMap(() => (hasDeadline() ? delayOf(stopTimeoutMs, scheduler) : EMPTY)),
       map(failLate),
       takeUntil(done$),
     );

@@ -1,9 +1,11 @@
 import { concatMap, EMPTY, type Observable } from 'rxjs';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
+import { emptyStretches } from '../readers/empty-stretches.js';
 import { readRanges, type RangePage } from '../readers/range-reader.js';
 import { resolveStream, type ResolvedStream } from '../kinesis/stream-id.js';
 import { InvalidConfigError } from '../values/errors.js';
-import { assertRange, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
+import { assertRangeToRead } from '../values/assert-range.js';
+import type { RangeToRead, SequenceNumberRanges } from '../values/sequence-range.js';
 import { type KinesisRecord, recordOf } from '../values/record.js';
 import { KINESIS_FIELDS, type KinesisConfig, readContext, resolveKinesis } from '../readers/config.js';
 
@@ -11,7 +13,10 @@ import { KINESIS_FIELDS, type KinesisConfig, readContext, resolveKinesis } from 
 export interface KinesisRangesConfig extends KinesisConfig {
   /** The ARN of the stream, to read one of another account. @defaultValue the ranges' `streamName`, in the client's account */
   readonly streamARN?: string;
-  /** The longest time without progress, in ms; then the read is a `RecoveryTimeoutError`. Above 0. @defaultValue 10_000 */
+  /**
+   * The longest time without progress, in ms; then the read is a `RecoveryTimeoutError`. Progress is a page with a later record, or
+   * an empty one that is nearer to the newest record. Above 0. @defaultValue 10_000
+   */
   readonly retryTimeoutMs?: number;
   /** Records a page. 1 to 10 000 (GetRecords, Limit). @defaultValue 10_000 */
   readonly maxRecordsPerPage?: number;
@@ -23,14 +28,16 @@ export interface KinesisRangesConfig extends KinesisConfig {
  * Emits exactly the records of some ranges of one stream, then completes.
  *
  * @remarks
- * Each range is verified: its first record, its last record and its count. Nothing outside the ranges is emitted; a record in
- * two ranges comes once. Order holds within a shard; shards are read in parallel up to `concurrency`. Ranges near each other
- * are read in one pass. Everything happens within the `budget`: give it the live reader's to share what Kinesis allows.
- * Buffers no more than a page a shard. Unsubscribing aborts the requests.
+ * Each range is verified: its first record, its last record and its count, where it has one; what a range leaves out is not
+ * verified, see {@link RangeToRead}. Nothing outside the ranges is emitted; a record in two ranges comes once. Order holds within a
+ * shard; shards are read in parallel up to `concurrency`, the ranges of each in one pass, which jumps over what is more than a
+ * mebibyte. A retry emits everything again, but does not read again the empty pages that were read. Everything happens within the
+ * `budget`: give it the live reader's to share what Kinesis allows. Buffers no more than a page a shard. Unsubscribing aborts the
+ * requests.
  *
- * Errors: `RangeExpiredError` when Kinesis no longer holds a part (under `onGap: 'continue'` the rest is emitted, with a
- * `gap` event), `RangeIncompleteError` when ends and count do not fit together, `RecoveryTimeoutError` (retriable),
- * `ShardReadError`.
+ * Errors: `RangeExpiredError` when Kinesis no longer holds a part, or the newest record has been before it for three seconds (under
+ * `onGap: 'continue'` the rest is emitted, with a `gap` event), `RangeIncompleteError` when ends and count do not fit together, as
+ * soon as more is found than counted, `RecoveryTimeoutError` (retriable), `ShardReadError`.
  *
  * @throws InvalidValueError when called with a malformed range; InvalidConfigError with ranges of two streams, or a config that cannot work.
  *
@@ -42,11 +49,11 @@ export interface KinesisRangesConfig extends KinesisConfig {
  * @see {@link kinesisRange} for one range.
  */
 export function kinesisRanges(
-  ranges: SequenceNumberRanges | readonly SequenceNumberRange[],
+  ranges: SequenceNumberRanges<RangeToRead> | readonly RangeToRead[],
   config: KinesisRangesConfig,
 ): Observable<KinesisRecord> {
-  const list: readonly SequenceNumberRange[] = 'ranges' in ranges ? ranges.ranges : ranges;
-  list.forEach((range, i) => assertRange(range, `range ${i}`));
+  const list: readonly RangeToRead[] = 'ranges' in ranges ? ranges.ranges : ranges;
+  list.forEach((range, i) => assertRangeToRead(range, `range ${i}`));
   assertKnownFields(config, { ...KINESIS_FIELDS, streamARN: true, retryTimeoutMs: true, maxRecordsPerPage: true, concurrency: true });
   const { streamARN, retryTimeoutMs = 10_000, maxRecordsPerPage = 10_000, concurrency = 4 } = config;
   assertNumber('retryTimeoutMs', retryTimeoutMs, 1);
@@ -57,21 +64,22 @@ export function kinesisRanges(
   const stream = streamOf(list, streamARN);
   if (!stream) return EMPTY;
   const reading = { retryTimeoutMs, maxRecordsPerPage, concurrency };
-  return readRanges(list, (shardId) => readContext(means, stream, shardId), reading).pipe(concatMap(toRecords));
+  return readRanges(list, (shardId) => readContext(means, stream, shardId), reading, emptyStretches()).pipe(concatMap(toRecords));
 }
 
 /** Of an aggregate that is not taken apart, a part cannot be read. */
-function assertWhole({ fromSubSeqNumber, toSubSeqNumber }: SequenceNumberRange, i: number): void {
+function assertWhole({ fromSubSeqNumber = 0, toSubSeqNumber = 0 }: RangeToRead, i: number): void {
   if (fromSubSeqNumber === 0 && toSubSeqNumber === 0) return;
   const got = `range ${i} from sub-sequence number ${fromSubSeqNumber} to ${toSubSeqNumber}`;
   throw new InvalidConfigError(`deaggregate: expected true for ranges of user records, got false for ${got}`);
 }
 
 /** The one stream of the ranges; none when there are no ranges. */
-function streamOf([first, ...others]: readonly SequenceNumberRange[], streamARN: string | undefined): ResolvedStream | undefined {
+function streamOf(ranges: readonly RangeToRead[], streamARN: string | undefined): ResolvedStream | undefined {
+  const [first] = ranges;
   if (!first) return undefined;
   const stream = resolveStream(streamARN === undefined ? { streamName: first.streamName } : { streamARN });
-  const foreign = [first, ...others].find((range) => range.streamName !== stream.streamName);
+  const foreign = ranges.find((range) => range.streamName !== stream.streamName);
   if (foreign) throw new InvalidConfigError(`ranges: expected ranges of ${stream.streamName} only, got one of ${foreign.streamName}`);
   return stream;
 }

@@ -60,6 +60,11 @@ export function kinesisShard(config: KinesisShardConfig): Shard {
     stop$,
     subscribed,
   });
-  const follow = (): Observable<never> => stopInTime(lifecycle.untilReleased(), { config: resolved, stop$, live: () => [lifecycle] });
+  const follow = (): Observable<never> =>
+    stopInTime(lifecycle.untilReleased(), {
+      ...{ config: resolved, stop$ },
+      live: () => [lifecycle],
+      hasDeadline: () => lifecycle.isAccounted,
+    });
   return lifecycle.shard;
 }

@@ -2,6 +2,7 @@ import {
   catchError,
   defer,
   EMPTY,
+  filter,
   finalize,
   from,
   ignoreElements,
@@ -37,6 +38,7 @@ import { ShardLease } from '../shards/shard-lease.js';
 import { ShardLifecycle, type ShardLifecycleOptions } from '../shards/shard-lifecycle.js';
 import { stopInTime } from '../shards/stop-in-time.js';
 import { isUnreachable } from '../values/errors.js';
+import { AT_TIMESTAMP, type InitialPosition } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 
 /** How {@link kinesisStream} reads a stream. */
@@ -117,7 +119,7 @@ class StreamReading {
       mergeMap(() => this.#askStore()),
       takeUntil(released$),
     );
-    const stopped$ = stopInTime(shards$, { config: this.#config, stop$: this.#stop$, live: () => this.#live });
+    const stopped$ = stopInTime(shards$, { config: this.#config, stop$: this.#stop$, live: () => this.#live, hasDeadline: () => true });
     // The notifier first: one that emits at once means that nothing is read. What is held is renewed until all is released.
     return merge(stopping$.pipe(ignoreElements()), this.#leases().pipe(takeUntil(released$)), asked$, stopped$);
   }
@@ -196,14 +198,27 @@ class StreamReading {
       map(() => this.#graph.unfinished().map(({ shard, isReady }) => ({ ...this.#identityOf(shard), closed: shard.closed, isReady }))),
       takeUntil(this.#stop$),
     );
-    return store.leases(shards$).pipe(
-      tap((news) => {
+    return store.leases(shards$, initialPosition(this.#config.startFrom)).pipe(
+      mergeMap((news) => {
         if (news.type === 'ended') this.#endedElsewhere(news.shardId);
-        else this.#granted.set(news.shardId, new ShardLease(news.lease, store));
+        const given$ = news.type === 'granted' ? this.#grant(news.shardId, new ShardLease(news.lease, store)) : EMPTY;
         this.#wake();
+        return given$;
       }),
-      ignoreElements(),
       finalize(() => this.#releaseUnused()),
+    );
+  }
+
+  /** Keeps the lease for when the shard may be read. One that another worker asks for before that is handed over. */
+  #grant(shardId: string, lease: ShardLease): Observable<never> {
+    this.#granted.set(shardId, lease);
+    return lease.asked$.pipe(
+      filter(() => this.#granted.get(shardId) === lease),
+      mergeMap(() => {
+        this.#granted.delete(shardId);
+        const { streamName } = this.#config.stream;
+        return lease.release({ streamName, shardId, parentShardIds: [] }, this.#config);
+      }),
     );
   }
 
@@ -231,7 +246,8 @@ class StreamReading {
       firstSeenMs: this.#firstSeenMs,
       ...(lease && { lease }),
       insistsOnEnd: true,
-      stop$: this.#stop$,
+      // A shard that another worker asks for is drained, checkpointed and released, as at a stop.
+      stop$: lease ? merge(this.#stop$, lease.asked$) : this.#stop$,
       announce: (children) => this.#announce(children),
       released: (_, outcome) => {
         if (outcome) this.#graph.finish(shardId, outcome);
@@ -259,6 +275,11 @@ class StreamReading {
     const areKnown = this.#graph.announce(children.map(graphChild));
     if (!areKnown || children.length === 0) this.#relist$.next();
   }
+}
+
+/** What the row of a shard says that has neither a row nor a parent in view. */
+function initialPosition(startFrom: ResolvedShardConfig['startFrom']): InitialPosition {
+  return startFrom instanceof Date ? AT_TIMESTAMP : startFrom;
 }
 
 /** A listed shard, for the graph. */

@@ -6,7 +6,7 @@ import type { TrackedShard } from './tracked-shard.js';
 export function deliverPage(page: ShardPage, shard: TrackedShard): readonly TrackedRecord[] {
   const { settledBefore } = shard.checkpointer;
   const { streamName, shardId } = shard.identity;
-  const { records, bytes, millisBehindLatest } = page;
+  const { records, bytes, millisBehindLatest = 0 } = page;
   shard.notify({ type: 'pageRead', streamName, shardId, records: records.length, bytes, millisBehindLatest });
   const [first] = records;
   if (!first) return [];

@@ -18,6 +18,9 @@ export const AT_TIMESTAMP = 'AT_TIMESTAMP';
 /** The shard is closed and all of it is done. */
 export const SHARD_END = 'SHARD_END';
 
+/** Where a shard without a checkpoint begins: the word that its row says. */
+export type InitialPosition = typeof TRIM_HORIZON | typeof LATEST | typeof AT_TIMESTAMP;
+
 /**
  * Compares two positions as KCL does: `AT_TIMESTAMP < TRIM_HORIZON < LATEST`, then every number by its value, then
  * `SHARD_END`; equal sequence numbers by sub-sequence number.
@@ -47,6 +50,11 @@ export function compareSequenceNumbers(a: string, b: string): number {
 /** Whether `sequenceNumber` is one of KCL's four words and not a number. */
 export function isSentinel(sequenceNumber: string): boolean {
   return sequenceNumber in SENTINEL_RANKS;
+}
+
+/** Whether `value` is a decimal number as the API writes them, and no sentinel. */
+export function isSequenceNumber(value: unknown): value is string {
+  return typeof value === 'string' && SEQUENCE_NUMBER.test(value);
 }
 
 /**

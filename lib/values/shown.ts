@@ -2,5 +2,6 @@
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
   if ((typeof value === 'object' && value !== null) || typeof value === 'function') return typeof value;
-  return String(value);
+  const plain = value as bigint | boolean | number | symbol | null | undefined;
+  return String(plain);
 }

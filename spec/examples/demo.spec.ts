@@ -2,11 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { parseArguments } from '../../docs/examples/demo/arguments.js';
+import { parseArguments, USAGE } from '../../docs/examples/demo/arguments.js';
 import { meanDelay, readFlights, totalsOf, type Flight } from '../../docs/examples/demo/flights.js';
 import { HOLD_AT, INTERVENTIONS } from '../../docs/examples/demo/interventions.js';
-import { progressLine } from '../../docs/examples/demo/progress.js';
-import { FAIL_MS, isFailing, PASS_MS } from '../../docs/examples/demo/proxy.js';
+import { rangeOf } from '../support/ranges.js';
+import { numbersOf } from '../../docs/examples/demo/progress.js';
+import { FAILURES, Outage } from '../../docs/examples/demo/proxy.js';
 import { drawTable } from '../../docs/examples/demo/report.js';
 import { drawShardGraph, type ShardSummary } from '../../docs/examples/demo/shard-graph.js';
 import { FlightSink } from '../../docs/examples/demo/sink.js';
@@ -160,13 +161,40 @@ describe('demo', () => {
     });
   });
 
-  it('fails reads by turns, and only for a time', () => {
-    const failing = { fromMs: 1_000, untilMs: 1_000 + 2 * (PASS_MS + FAIL_MS) };
-    const at = (ms: number): boolean => isFailing(1_000 + ms, failing);
-    expect([at(-1), at(0), at(PASS_MS - 1)]).to.deep.equal([false, false, false]);
-    expect([at(PASS_MS), at(PASS_MS + FAIL_MS - 1)]).to.deep.equal([true, true]);
-    expect([at(PASS_MS + FAIL_MS), at(2 * PASS_MS + FAIL_MS)]).to.deep.equal([false, true]);
-    expect(at(2 * (PASS_MS + FAIL_MS) + PASS_MS)).to.equal(false);
+  describe('an outage', () => {
+    const iterator = 'AAAAAAAAAAE'.padEnd(60, 'x');
+    const ask = (of = iterator): Buffer => Buffer.from(JSON.stringify({ ShardIterator: of }));
+    const page = (next: string, ...records: object[]): Buffer => Buffer.from(JSON.stringify({ NextShardIterator: next, Records: records }));
+    const failures = (outage: Outage, of?: string): number => {
+      let count = 0;
+      while (outage.fails(ask(of))) count++;
+      return count;
+    };
+
+    it('fails the read that follows a page with records, more often than the reader tries', () => {
+      const outage = new Outage();
+      outage.begin();
+      outage.notePage(page(iterator, { PartitionKey: 'ATL' }));
+      expect([failures(outage, 'another'.padEnd(60, 'x')), failures(outage), failures(outage)]).to.deep.equal([0, FAILURES, 0]);
+    });
+
+    it('knows the iterator in CBOR too, where a length stands between its name and itself', () => {
+      const outage = new Outage();
+      outage.begin();
+      outage.notePage(Buffer.from(`\xbfgRecords\x81\xbflPartitionKeycATL\xffqNextShardIterator\x78\x3c${iterator}\xff`, 'latin1'));
+      expect(failures(outage)).to.equal(FAILURES);
+    });
+
+    it('fails nothing after an empty page, before it begins, and after its end', () => {
+      const outage = new Outage();
+      outage.notePage(page(iterator, { PartitionKey: 'ATL' }));
+      outage.begin();
+      outage.notePage(page(iterator));
+      expect(failures(outage)).to.equal(0);
+      outage.notePage(page(iterator, { PartitionKey: 'ATL' }));
+      outage.end();
+      expect(failures(outage)).to.equal(0);
+    });
   });
 
   it('intervenes while flights are produced, in order', () => {
@@ -179,20 +207,27 @@ describe('demo', () => {
     const shard = { streamName: 'flights', shardId: 'shardId-000000000000' };
     const tally = [
       { type: 'checkpointWritten', ...shard, sequenceNumber: '1', subSequenceNumber: 0 },
+      { type: 'recoveryStarted', ranges: [rangeOf(7, 9, 2)], error: undefined },
       { type: 'recovered', ranges: 2, records: 30 },
       { type: 'readRetry', ...shard, reason: 'throttling', attempt: 1, delayMs: 10, error: undefined },
       { type: 'recovered', ranges: 1, records: 12 },
       { type: 'shardRestarted', ...shard, attempt: 1, delayMs: 10, error: undefined },
       { type: 'shardEndReached', ...shard },
     ] as const;
-    const expected = { checkpoints: 1, recoveredRanges: 3, recoveredRecords: 42, retries: 1, restarts: 1 };
+    const lostRanges = ['shard 0: 2 records from …7 to …9'];
+    const expected = { checkpoints: 1, recoveredRanges: 3, recoveredRecords: 42, lostRanges, retries: 1, restarts: 1 };
     expect(tally.reduce(countEvent, EMPTY_TALLY)).to.deep.equal(expected);
   });
 
-  it('draws progress within the width of a terminal', () => {
-    const line = progressLine({ produced: 10_000, processed: 5_000, flights: 20_000, checkpoints: 12 });
-    expect(line).to.equal('▕███▒▒▒▒·······▏ produced 10 000, processed 5 000, checkpoints 12');
-    expect(progressLine({ produced: 200_000, processed: 200_000, flights: 200_000, checkpoints: 999 })).to.have.length.below(72);
+  it('tells progress within the width of a terminal, beside a bar', () => {
+    expect(numbersOf({ produced: 10_000, processed: 5_000, flights: 20_000, checkpoints: 12 })).to.equal(
+      'produced 10 000, processed 5 000, checkpoints 12',
+    );
+    expect(numbersOf({ produced: 200_000, processed: 200_000, flights: 200_000, checkpoints: 999 })).to.have.length.below(54);
+  });
+
+  it('explains itself within 80 columns', () => {
+    expect(Math.max(...USAGE.split('\n').map((line) => line.length))).to.be.at.most(80);
   });
 
   it('draws a table with numbers to the right', () => {

@@ -1,21 +1,31 @@
 import { expect } from 'chai';
+import { MemoryLevel } from 'memory-level';
 import { runInNewContext } from 'node:vm';
 import { NEVER } from 'rxjs';
 import { leaseTable } from '../../lib/dynamodb/index.js';
 import {
+  blockStore,
   checkpointEvery,
   deaggregate,
   eachBlock,
+  encodeBlock,
   kinesisRange,
   kinesisRanges,
   kinesisShard,
   kinesisStream,
+  loadBlocks,
+  memoryBlocks,
   memoryCheckpoints,
   mergeShards,
   polling,
   readBudget,
   recoverFrom,
+  releaseBlocks,
+  storeBlocks,
 } from '../../lib/index.js';
+import { levelBlocks } from '../../lib/level/index.js';
+import { s3Blocks } from '../../lib/s3/index.js';
+import { block } from '../../lib/testing/index.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
@@ -51,6 +61,14 @@ describe('a misspelt option is refused when the function is called', () => {
     'mergeShards, restart': () => mergeShards((shard) => shard, { restart: misspelt }),
     eachBlock: () => eachBlock(NEVER, misspelt),
     deaggregate: () => deaggregate(misspelt),
+    blockStore: () => blockStore('MEMORY_ONLY', misspelt),
+    memoryBlocks: () => memoryBlocks(misspelt),
+    encodeBlock: () => encodeBlock(block(1), misspelt),
+    levelBlocks: () => levelBlocks(new MemoryLevel(), misspelt),
+    s3Blocks: () => s3Blocks({ client: { send: () => Promise.reject(new Error()) }, bucket: 'b', ...misspelt }),
+    storeBlocks: () => storeBlocks(memoryBlocks(), { shard: kinesisShard({ ...reading, shardId: '0' }), ...misspelt }),
+    loadBlocks: () => loadBlocks(memoryBlocks(), { shard: kinesisShard({ ...reading, shardId: '0' }), ...misspelt }),
+    releaseBlocks: () => releaseBlocks(memoryBlocks(), misspelt),
     leaseTable: () => leaseTable({ ...leasing, ...misspelt }),
   };
   for (const [name, call] of Object.entries(calls)) {
@@ -83,10 +101,18 @@ describe('what is no config is refused when the function is called', () => {
     kinesisRange: (config) => kinesisRange(range, config),
     kinesisRanges: (config) => kinesisRanges([range], config),
     leaseTable,
+    s3Blocks,
+    storeBlocks: (config) => storeBlocks(memoryBlocks(), config),
+    loadBlocks: (config) => loadBlocks(memoryBlocks(), config),
   };
   const optional: Readonly<Record<string, (config: never) => unknown>> = {
     polling,
     readBudget,
+    blockStore: (config) => blockStore('MEMORY_ONLY', config),
+    memoryBlocks,
+    encodeBlock: (config) => encodeBlock(block(1), config),
+    levelBlocks: (config) => levelBlocks(new MemoryLevel(), config),
+    releaseBlocks: (config) => releaseBlocks(memoryBlocks(), config),
     checkpointEvery: (config) => checkpointEvery(1_000, config),
     recoverFrom: (config) => recoverFrom(memoryCheckpoints(), config),
     mergeShards: (config) => mergeShards((shard) => shard, config),
@@ -153,6 +179,7 @@ describe('a part of the wrong kind is refused when the function is called', () =
   }
 
   const clock = { now: () => 0 } as never;
+  const shard = kinesisShard({ ...reading, shardId: '0' });
   const calls: Readonly<Record<string, readonly [part: RegExp, call: () => unknown]>> = {
     'a clock for the scheduler of kinesisStream': [/scheduler\.schedule/, () => kinesisStream({ ...reading, scheduler: clock })],
     'a clock for the scheduler of checkpointEvery': [/scheduler\.schedule/, () => checkpointEvery(1_000, { scheduler: clock })],
@@ -162,6 +189,11 @@ describe('a part of the wrong kind is refused when the function is called', () =
     'a clock for the scheduler of recoverFrom': [/scheduler\.schedule/, () => recoverFrom(memoryCheckpoints(), { scheduler: clock })],
     'null for the scheduler of recoverFrom': [/scheduler\.now/, () => recoverFrom(memoryCheckpoints(), { scheduler: null as never })],
     'a clock for the scheduler of leaseTable': [/scheduler\.schedule/, () => leaseTable({ ...leasing, scheduler: clock })],
+    'a clock for the scheduler of storeBlocks': [/scheduler\.schedule/, () => storeBlocks(memoryBlocks(), { shard, scheduler: clock })],
+    'no function for the chance of storeBlocks': [/random/, () => storeBlocks(memoryBlocks(), { shard, random: 1 as never })],
+    'a clock for the scheduler of loadBlocks': [/scheduler\.schedule/, () => loadBlocks(memoryBlocks(), { shard, scheduler: clock })],
+    'a clock for the scheduler of releaseBlocks': [/scheduler\.schedule/, () => releaseBlocks(memoryBlocks(), { scheduler: clock })],
+    'a clock for the scheduler of blockStore': [/scheduler\.schedule/, () => blockStore('MEMORY_ONLY', { scheduler: clock })],
     'a number for a stream name': [/streamName/, () => kinesisStream({ ...reading, streamName: 5 as never })],
     'what looks like a stream name': [/streamName/, () => kinesisStream({ ...reading, streamName: ['flights'] as never })],
   };
@@ -198,8 +230,10 @@ describe('the message about a value that is refused is one short line', () => {
     intervalMs: (intervalMs) => checkpointEvery(intervalMs),
     outOfRange: (outOfRange) => deaggregate({ outOfRange }),
     startingHashKey: (startingHashKey) => deaggregate({ hashKeyRange: { startingHashKey, endingHashKey: '5' } }),
+    level: (level) => blockStore(level),
     tableName: (tableName) => leaseTable({ ...leasing, tableName }),
-    initialPosition: (initialPosition) => leaseTable({ ...leasing, initialPosition }),
+    workerId: (workerId) => leaseTable({ ...leasing, workerId: [workerId] as never }),
+    cleanUp: (cleanUp) => leaseTable({ ...leasing, cleanUp }),
     'a whole config': (config) => polling(config),
   };
   for (const [name, call] of Object.entries(calls)) {

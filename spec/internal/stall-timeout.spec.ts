@@ -1,3 +1,4 @@
+import { expect } from 'chai';
 import { map, take } from 'rxjs';
 import { StallTimeout } from '../../lib/internal/stall-timeout.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
@@ -23,4 +24,38 @@ describe('StallTimeout', () => {
       expectObservable(ranOut(paused)).toBe('1006ms (x|)');
     }),
   );
+
+  for (const [what, jumpMs] of [
+    ['back', -3_600_000],
+    ['forward', 3_600_000],
+  ] as const) {
+    it(`is the same, but for a tick, by a clock that is set ${what} before a pause`, () => {
+      const ranOutAtMs: number[] = [];
+      marbles(({ scheduler, flush }) => {
+        let offsetMs = 0;
+        const clock = Object.create(scheduler, { now: { value: () => scheduler.now() + offsetMs } }) as typeof scheduler;
+        const patience = new StallTimeout(10_000, clock);
+        scheduler.schedule(() => (offsetMs = jumpMs), 1_000);
+        scheduler.schedule(() => patience.pause(), 4_000);
+        scheduler.schedule(() => patience.resume(), 100_000);
+        patience
+          .ranOut()
+          .pipe(take(1))
+          .subscribe(() => ranOutAtMs.push(scheduler.now()));
+        flush();
+      })();
+      expect(ranOutAtMs).to.have.length(1);
+      expect(ranOutAtMs[0]).to.be.within(106_000 - 250, 106_000 + 250);
+    });
+  }
+
+  it('leaves no timer behind when it is unsubscribed', () => {
+    marbles(({ scheduler, flush }) => {
+      const patience = new StallTimeout(10_000, scheduler);
+      const subscription = patience.ranOut().subscribe();
+      scheduler.schedule(() => subscription.unsubscribe(), 1_100);
+      flush();
+      expect(scheduler.now()).to.be.below(1_500);
+    })();
+  });
 });

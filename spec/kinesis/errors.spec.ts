@@ -1,7 +1,5 @@
 import { expect } from 'chai';
 import {
-  BlockUnavailableError,
-  isBlockUnavailable,
   isRangeExpired,
   isRangeIncomplete,
   isRecoveryTimeout,
@@ -11,6 +9,7 @@ import {
   RecoveryTimeoutError,
   ShardReadError,
 } from '../../lib/kinesis/errors.js';
+import { BlockUnavailableError } from '../../lib/blocks/errors.js';
 import { SequenceNumberRanges } from '../../lib/values/sequence-range.js';
 import { rangeOf } from '../support/ranges.js';
 
@@ -63,6 +62,29 @@ describe('RangeIncompleteError', () => {
   });
 });
 
+describe('RangeIncompleteError of a range without a count', () => {
+  it('says that its last record was not found', () => {
+    const range = { ...rangeOf(7, 8, 1), recordCount: undefined };
+    expect(new RangeIncompleteError(range, 2).message).to.equal('stream/shardId-000000000000[7..8]: found 2 records, and not its last');
+  });
+});
+
+describe('An error that names many ranges', () => {
+  const ranges = Array.from({ length: 10_000 }, (_, i) => rangeOf(i, i, 1));
+  const errors = {
+    RangeExpiredError: new RangeExpiredError({ ...shard, from: at(7) }, ranges),
+    RecoveryTimeoutError: new RecoveryTimeoutError(ranges, 1),
+    BlockUnavailableError: new BlockUnavailableError(new SequenceNumberRanges(ranges)),
+  };
+  for (const [name, error] of Object.entries(errors)) {
+    it(`has a message of a line, and all of them in a field: ${name}`, () => {
+      expect(error.message).to.match(/ and 9997 more/);
+      expect(error.message.length).to.be.below(300);
+      expect('missing' in error ? error.missing : error.ranges.ranges).to.have.length(10_000);
+    });
+  }
+});
+
 describe('RecoveryTimeoutError', () => {
   it('can be tried again', () => {
     const missing = [rangeOf(7, 8, 2)];
@@ -71,16 +93,5 @@ describe('RecoveryTimeoutError', () => {
     expect(isRecoveryTimeout(error)).to.equal(true);
     expect(error).to.include({ code: 'RECOVERY_TIMEOUT', retriable: true, missing, timeoutMs: 10_000, cause });
     expect(error.message).to.equal('stream/shardId-000000000000[7..8 #2]: no progress for 10000 ms');
-  });
-});
-
-describe('BlockUnavailableError', () => {
-  it('carries the ranges to read again', () => {
-    const ranges = new SequenceNumberRanges([rangeOf(7, 8, 2)]);
-    const error = new BlockUnavailableError(ranges, cause);
-
-    expect(isBlockUnavailable(error)).to.equal(true);
-    expect(error).to.include({ code: 'BLOCK_UNAVAILABLE', retriable: true, ranges, cause });
-    expect(error.message).to.equal('block unavailable: stream/shardId-000000000000[7..8 #2]');
   });
 });

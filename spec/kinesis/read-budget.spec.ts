@@ -123,28 +123,65 @@ describe('readBudget', () => {
     }),
   );
 
-  for (const [what, bytes] of [
-    ['a read', 0],
-    ['bytes', 2 * MIB],
+  /** A scheduler whose clock is set by so many ms at 20 ms. */
+  function clockSetBy(scheduler: SchedulerLike, ms: number): SchedulerLike {
+    let offsetMs = 0;
+    scheduler.schedule(() => (offsetMs = ms), 20);
+    return { now: () => scheduler.now() + offsetMs, schedule: scheduler.schedule.bind(scheduler) };
+  }
+
+  const HOUR_MS = 3_600_000;
+  for (const [what, setByMs, bytes, times] of [
+    ['back, while a read waits for its turn', -40_000, 0, [0, 200, 400]],
+    ['back by an hour, while a read waits for bytes', -HOUR_MS, 2 * MIB, [0, 1010, 2020]],
+    ['forward, while a read waits for its turn', HOUR_MS, 0, [0, 200, 400]],
   ] as const) {
     it(
-      `does not stop a shard when the clock is set back after ${what}`,
+      `waits as long as without it when the clock is set ${what}`,
       marbles(({ scheduler, flush }) => {
-        let backMs = 0;
-        const clock: SchedulerLike = { now: () => scheduler.now() - backMs, schedule: scheduler.schedule.bind(scheduler) };
+        const clock = clockSetBy(scheduler, setByMs);
+        const seen: number[] = [];
+        reads(readBudget(), clock, 3, bytes).subscribe(() => seen.push(scheduler.now()));
+        flush();
+        expect(seen).to.deep.equal(times);
+      }),
+    );
+  }
+
+  for (const [what, setByMs, bytes, latestMs] of [
+    ['a read', -40_000, 0, 30 + 200],
+    ['a read', -HOUR_MS, 0, 30 + 200],
+    ['bytes', -HOUR_MS, 10 * MIB, 30 + 5_000],
+    ['a read', HOUR_MS, 0, 30],
+  ] as const) {
+    it(
+      `lets no read wait longer than the budget says when the clock is set by ${setByMs} ms between ${what} and the next`,
+      marbles(({ scheduler, flush }) => {
+        const clock = clockSetBy(scheduler, setByMs);
         const budget = readBudget();
         const times: number[] = [];
         const later = timer(30, scheduler).pipe(concatMap(() => reads(budget, clock, 2)));
         merge(reads(budget, clock, 1, bytes), later).subscribe(() => times.push(scheduler.now()));
-        scheduler.schedule(() => (backMs = 3_600_000), 20);
         flush();
-
         expect(times).to.have.length(3);
-        expect(times[1]).to.be.lessThan(70_000);
-        expect(times[2]! - times[1]!).to.be.lessThan(1_000);
+        expect(times[1]).to.be.at.most(latestMs);
+        expect(times[2]! - times[1]!).to.equal(200);
       }),
     );
   }
+
+  it(
+    'waits longer than a timer can hold where it has to',
+    marbles(
+      ({ scheduler, flush }) => {
+        const days = 40 * 24 * HOUR_MS;
+        const times = timesOf(scheduler, { a: reads(readBudget({ readsPerSecond: 1_000 / days }), scheduler, 2) });
+        flush();
+        expect(times).to.deep.equal(['a 0', `a ${days}`]);
+      },
+      { maxFrames: Infinity },
+    ),
+  );
 
   it(
     'gives the turn of one that does not want it any more to the next',

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { resolveStream, type StreamConfig } from '../../lib/kinesis/stream-id.js';
+import { resolveStream, streamNameOf, type StreamConfig } from '../../lib/kinesis/stream-id.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { thrownBy } from '../support/thrown-by.js';
 
@@ -38,4 +38,11 @@ describe('resolveStream', () => {
       expect(error).to.have.property('message').that.matches(message);
     });
   }
+});
+
+describe('streamNameOf', () => {
+  it('is the name, or the end of the ARN', () => {
+    expect(streamNameOf({ StreamName: 'flights' })).to.equal('flights');
+    expect(streamNameOf({ StreamARN: 'arn:aws:kinesis:eu-west-1:123456789012:stream/flights' })).to.equal('flights');
+  });
 });

@@ -23,7 +23,8 @@ import {
 } from 'rxjs';
 import { trackedShardOf } from '../../lib/tracking/tracked-shard.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
-import { BlockUnavailableError, isRangeExpired, isRecoveryTimeout, isShardReadError } from '../../lib/kinesis/errors.js';
+import { BlockUnavailableError } from '../../lib/blocks/errors.js';
+import { isRangeExpired, isRecoveryTimeout, isShardReadError } from '../../lib/kinesis/errors.js';
 import type { KinesisPort } from '../../lib/kinesis/port.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';

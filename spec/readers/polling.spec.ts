@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { defer, map, NEVER, of, Subject, type Observable } from 'rxjs';
+import { defer, map, NEVER, of, Subject, timer, type Observable } from 'rxjs';
+import type { GetRecordsPage } from '../../lib/kinesis/port.js';
 import { polling, type PollingConfig } from '../../lib/readers/polling.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import type { ReadContext, ReadStart } from '../../lib/readers/reader.js';
@@ -49,6 +50,58 @@ describe('polling', () => {
     }),
   );
 
+  describe('reads again at once after a full page, whatever it says of more:', () => {
+    /** What a service says of how far behind a page is that does not know, or does not say. */
+    const lags: Readonly<Record<string, Partial<GetRecordsPage>>> = {
+      'a lag of 0': { MillisBehindLatest: 0 },
+      'no lag': { MillisBehindLatest: undefined },
+    };
+    for (const [what, lag] of Object.entries(lags)) {
+      const saying = (kinesis: FakeKinesis): Partial<ReadContext> => ({
+        port: { ...kinesis, getRecords: (request) => kinesis.getRecords(request).pipe(map((page) => ({ ...page, ...lag }))) },
+      });
+
+      it(
+        `${what}, as many records as were asked for`,
+        marbles(({ expectObservable, flush }) => {
+          const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abcdefg)' } });
+          expectObservable(poll(kinesis, { maxRecordsPerPage: 3 }, of(10_000), saying(kinesis)), '^ 1500ms !').toBe('(xyz) 995ms v', {
+            x: 'abc',
+            y: 'def',
+            z: 'g',
+            v: '',
+          });
+          flush();
+          expect(readTimes(kinesis)).to.deep.equal([0, 0, 0, 1_000]);
+        }),
+      );
+
+      it(
+        `${what}, as many as there was credit for`,
+        marbles(({ flush }) => {
+          const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abc)' } });
+          const subscription = poll(kinesis, {}, of(1), saying(kinesis)).subscribe();
+          timer(500).subscribe(() => subscription.unsubscribe());
+          flush();
+          expect(readTimes(kinesis)).to.deep.equal([0, 0, 0, 0]);
+        }),
+      );
+
+      it(
+        `${what}, as many bytes as leave no room for another large record`,
+        marbles(({ flush }) => {
+          const data = new Uint8Array(6 * 2 ** 20);
+          const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abc)' }, values: { a: { data }, b: { data } } });
+          const subscription = poll(kinesis, {}, of(10_000), saying(kinesis)).subscribe();
+          timer(500).subscribe(() => subscription.unsubscribe());
+          flush();
+          // Two pages of 6 MiB, as Kinesis cuts them; of the second one cannot tell that nothing is left.
+          expect(readTimes(kinesis)).to.deep.equal([0, 0, 0]);
+        }),
+      );
+    }
+  });
+
   it(
     'pauses as long as it is told',
     marbles(({ expectObservable, flush }) => {
@@ -64,7 +117,8 @@ describe('polling', () => {
     marbles(({ expectObservable, flush }) => {
       const kinesis = fakeKinesis({ latencyMs: 10, shards: { 0: '(abc|)', 1: { parents: [0] } } });
       const pages = poll(kinesis, { maxRecordsPerPage: 1 }, of(10_000), { budget: readBudget() });
-      expectObservable(pages).toBe('20ms a 199ms b 199ms (c|)', { a: 'a', b: 'b', c: 'c|' });
+      // The last one once the list of shards says that the shard is closed.
+      expectObservable(pages).toBe('20ms a 199ms b 209ms (c|)', { a: 'a', b: 'b', c: 'c|' });
       flush();
       expect(readTimes(kinesis)).to.deep.equal([10, 210, 410]);
     }),

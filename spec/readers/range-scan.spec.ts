@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { isRangeExpired, isRangeIncomplete, type RangeExpiredError, type RangeIncompleteError } from '../../lib/kinesis/errors.js';
 import { RangeScan } from '../../lib/readers/range-scan.js';
 import { comparePositions, type Position } from '../../lib/values/position.js';
-import { endOf, rangeToString, startOf, type SequenceNumberRange } from '../../lib/values/sequence-range.js';
+import { endOf, rangeToString, startOf, type RangeToRead } from '../../lib/values/sequence-range.js';
 import { recordFields } from '../support/record-fields.js';
 import { rangeOf, type Place } from '../support/ranges.js';
 import { thrownBy } from '../support/thrown-by.js';
@@ -16,13 +16,13 @@ function at(place: Place): Position {
 }
 
 /** A scan that goes on over what is missing, and keeps it. */
-function lenient(...ranges: readonly SequenceNumberRange[]) {
+function lenient(...ranges: readonly RangeToRead[]) {
   const missing: Missing[] = [];
   return { scan: new RangeScan(ranges, (error) => void missing.push(error)), missing };
 }
 
 /** A scan that does not. */
-function strict(...ranges: readonly SequenceNumberRange[]): RangeScan {
+function strict(...ranges: readonly RangeToRead[]): RangeScan {
   return new RangeScan(ranges, (error) => {
     throw error;
   });
@@ -32,7 +32,7 @@ function picked(scan: RangeScan, places: readonly Place[]): Place[] {
   return places.filter((place) => scan.picks(at(place)));
 }
 
-function isIn(range: SequenceNumberRange, position: Position): boolean {
+function isIn(range: RangeToRead, position: Position): boolean {
   return comparePositions(startOf(range), position) <= 0 && comparePositions(position, endOf(range)) <= 0;
 }
 
@@ -128,7 +128,7 @@ describe('RangeScan', () => {
   });
 
   it('says that a range is incomplete when its count or its end is wrong', () => {
-    const cases: ReadonlyArray<readonly [range: SequenceNumberRange, places: readonly number[], found: number]> = [
+    const cases: ReadonlyArray<readonly [range: RangeToRead, places: readonly number[], found: number]> = [
       [rangeOf(3, 5, 4), [3, 4, 5], 3],
       [rangeOf(3, 5, 2), [3, 4, 5], 3],
       [rangeOf(3, 5, 2), [3, 4, 6], 2],
@@ -161,5 +161,91 @@ describe('RangeScan', () => {
       return scan.remaining;
     });
     expect(bounds).to.deep.equal([4, 3, 2, 2, 1, 1]);
+  });
+
+  it('names the first record that is there by its position, and keeps nothing else of it', () => {
+    const record = { ...at(4), partitionKey: 'secret', data: new Uint8Array(1) };
+    const error = thrownBy(() => strict(rangeOf(3, 5, 3)).picks(record)) as RangeExpiredError;
+    expect(error.gap.firstAvailable).to.deep.equal(at(4));
+  });
+
+  it('refuses a range at the end of the page on which it gives more than its count', () => {
+    const scan = strict(rangeOf(3, 99, 2));
+    expect(picked(scan, [3, 4])).to.deep.equal([3, 4]);
+    scan.endPage();
+    scan.picks(at(5));
+    expect(thrownBy(() => scan.endPage())).to.deep.include({ found: 3, missing: [rangeOf(3, 99, 2)] });
+  });
+
+  it('refuses it although a part before it is gone, and says so once', () => {
+    const { scan, missing } = lenient(rangeOf(3, 99, 2));
+    for (const place of [5, 6, 7, 8]) {
+      scan.picks(at(place));
+      scan.endPage();
+    }
+    scan.end();
+    expect(missing.map(({ code }) => code)).to.deep.equal(['RANGE_EXPIRED', 'RANGE_INCOMPLETE']);
+  });
+
+  it('counts for each of overlapping ranges what lies in it', () => {
+    const scan = strict(rangeOf(1, 9, 9), rangeOf(4, 6, 3), rangeOf(5, 12, 8), rangeOf(6, 6, 1));
+    const places = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+    expect(picked(scan, places)).to.deep.equal(places);
+    expect(scan.isDone).to.equal(true);
+  });
+
+  it('says which range is next, and how much of the nearest ones is left', () => {
+    const scan = strict(rangeOf(3, 5, 3), rangeOf(4, 9, 6), rangeOf(20, 21, 2));
+    expect([scan.next, scan.nearest]).to.deep.equal([rangeOf(3, 5, 3), 3]);
+    picked(scan, [3, 4]);
+    expect([scan.next, scan.nearest]).to.deep.equal([rangeOf(20, 21, 2), 1 + 5]);
+    picked(scan, [5, 6, 7, 8, 9]);
+    expect([scan.next, scan.nearest]).to.deep.equal([rangeOf(20, 21, 2), 2]);
+  });
+
+  describe('with a range that leaves out', () => {
+    const bare = (from: number, to: number): RangeToRead => {
+      const { streamName, shardId, fromSeqNumber, toSeqNumber } = rangeOf(from, to, 1);
+      return { streamName, shardId, fromSeqNumber, toSeqNumber };
+    };
+
+    it('its sub-sequence numbers, picks whole aggregates at both ends', () => {
+      const places = ['3.0', '3.1', '5.0', '9.0', '9.1', '10.0'];
+      const scan = strict(bare(3, 9));
+      expect(picked(scan, places)).to.deep.equal(places.slice(0, -1));
+      expect(scan.isDone).to.equal(true);
+    });
+
+    it('its sub-sequence numbers, is done at the end of the page that ends with it', () => {
+      const scan = strict(bare(3, 9));
+      picked(scan, ['3.0', '9.0', '9.1']);
+      expect(scan.isDone).to.equal(false);
+      scan.endPage();
+      expect(scan.isDone).to.equal(true);
+    });
+
+    it('where in its first aggregate it begins, takes the first user record that is there for the beginning', () => {
+      const scan = strict(bare(3, 9));
+      expect(picked(scan, ['3.2', '9.0'])).to.deep.equal(['3.2', '9.0']);
+    });
+
+    it('its count, is not counted', () => {
+      const { scan, missing } = lenient(bare(3, 9), bare(4, 7));
+      picked(scan, [3, 4, 5, 7, 9, 10]);
+      expect([missing, scan.isDone]).to.deep.equal([[], true]);
+    });
+
+    it('its count, is incomplete all the same without its last record', () => {
+      const { scan, missing } = lenient(bare(3, 9));
+      picked(scan, [3, 8, 10]);
+      expect(missing.map(({ message }) => message)).to.deep.equal(['stream/shardId-000000000000[3..9]: found 2 records, and not its last']);
+    });
+
+    it('its count, is taken to hold as many again as it has given', () => {
+      const scan = strict(bare(1, 100_000));
+      expect(scan.remaining).to.equal(1_000);
+      for (let place = 1; place <= 5_000; place++) scan.picks(at(place));
+      expect([scan.remaining, scan.nearest]).to.deep.equal([5_000, 5_000]);
+    });
   });
 });

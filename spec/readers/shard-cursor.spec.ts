@@ -1,5 +1,7 @@
 import { expect } from 'chai';
-import { catchError, concat, concatMap, defer, map, of, tap, timer, toArray, type Observable } from 'rxjs';
+import { catchError, concat, concatMap, defer, map, of, tap, throwError, timer, toArray, type Observable } from 'rxjs';
+import { isForeignCheckpoint } from '../../lib/checkpoints/errors.js';
+import type { KinesisPort } from '../../lib/kinesis/port.js';
 import { classify } from '../../lib/kinesis/classify.js';
 import { isRangeExpired, isShardReadError, type Gap } from '../../lib/kinesis/errors.js';
 import type { GapPolicy, ReadContext, ReadStart } from '../../lib/readers/reader.js';
@@ -9,6 +11,7 @@ import { fakeKinesis, marbles, type FakeKinesis, type FakeScript, type TrimmedRe
 import type { KinesisEvent, ReadRetryEvent } from '../../lib/monitoring/events.js';
 import { pagesFrom, pageText, readContext } from '../support/read-context.js';
 
+const STREAM = { StreamName: 'stream' };
 const HORIZON: ReadStart = { type: 'TRIM_HORIZON' };
 
 function at(sequenceNumber: number, subSequenceNumber = 0) {
@@ -47,6 +50,40 @@ function closed(script: Partial<FakeScript> = {}): FakeKinesis {
 }
 
 describe('ShardCursor', () => {
+  it(
+    'says where it stands, and continues elsewhere with an iterator that was open there',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abcde|)^' } });
+      const cursor = new ShardCursor(readContext(kinesis), HORIZON);
+      const other = new ShardCursor(readContext(kinesis), HORIZON);
+      const text$ = cursor.read(2).pipe(
+        tap(() => other.seek(cursor.place.start, cursor.place.iterator)),
+        concatMap((page) => other.read(2).pipe(map((next) => `${pageText(page)} ${pageText(next)}`))),
+      );
+      expectObservable(text$).toBe('(t|)', { t: 'ab cd' });
+      flush();
+      expect(cursor.place.start).to.deep.equal(after(2));
+      expect(iterators(kinesis)).to.deep.equal(['TRIM_HORIZON']);
+    }),
+  );
+
+  it(
+    'opens an iterator of its own where the one that it was given has expired',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abcde|)^' }, expireIteratorsAtMs: [5] });
+      const cursor = new ShardCursor(readContext(kinesis), HORIZON);
+      const text$ = cursor.read(2).pipe(
+        concatMap(() => timer(10)),
+        tap(() => cursor.seek(cursor.place.start, cursor.place.iterator)),
+        concatMap(() => cursor.read(2)),
+        map(pageText),
+      );
+      expectObservable(text$).toBe('10ms (t|)', { t: 'c' });
+      flush();
+      expect(iterators(kinesis)).to.deep.equal(['TRIM_HORIZON', 'AT_SEQUENCE_NUMBER 2']);
+    }),
+  );
+
   describe('begins', () => {
     const starts: Readonly<Record<string, readonly [start: ReadStart, iterator: string, text: string]>> = {
       'at the oldest record': [HORIZON, 'TRIM_HORIZON', 'abcde|'],
@@ -153,7 +190,7 @@ describe('ShardCursor', () => {
           .pipe(map((page) => [pageText(page), page.childShards.map(({ ShardId }) => ShardId.at(-1))]));
         expectObservable(children).toBe('(c|)', { c: ['a|', ['1', '2']] });
         flush();
-        expect(kinesis.callsOf('listShards')).to.deep.equal([]);
+        expect(kinesis.callsOf('listShards')).to.have.length(1);
       }),
     );
 
@@ -288,7 +325,7 @@ describe('ShardCursor', () => {
     const SHARD = { streamName: 'stream', shardId: 'shardId-000000000000' };
 
     const ways: Readonly<Record<TrimmedReads, readonly [gap: Gap, text: string, takesMs: number]>> = {
-      horizon: [{ ...SHARD, from: at(2), firstAvailable: at(4) }, 'de|', 10],
+      horizon: [{ ...SHARD, from: at(2), firstAvailable: at(4) }, 'de|', 11],
       InvalidArgumentException: [{ ...SHARD, from: at(2), firstAvailable: at(4) }, 'de|', 10],
       'empty-pages': [{ ...SHARD, from: at(2), firstAvailable: at(4) }, 'de|', 26],
       ResourceNotFoundException: [{ ...SHARD, from: at(2) }, '|', 10],
@@ -346,7 +383,7 @@ describe('ShardCursor', () => {
       marbles(({ expectObservable }) => {
         const script = { shards: { 0: '(abcde|)' }, expireIteratorsAtMs: [1], trims: [{ shard: 0, atMs: 1, through: 3 }] };
         const kinesis = fakeKinesis({ latencyMs: 0, ...script });
-        expectObservable(textFrom(HORIZON, kinesis, readContext(kinesis), 2)).toBe('-(t|)', { t: 'ab #RangeExpiredError' });
+        expectObservable(textFrom(HORIZON, kinesis, readContext(kinesis), 2)).toBe('2ms (t|)', { t: 'ab #RangeExpiredError' });
       }),
     );
 
@@ -371,7 +408,7 @@ describe('ShardCursor', () => {
       marbles(({ expectObservable, flush }) => {
         const kinesis = trimmed('horizon', { 0: '(abcde|)' }, 5);
         const context = readContext(kinesis, { onGap: 'continue' });
-        expectObservable(read(kinesis, context)).toBe('10ms (t|)', { t: '|' });
+        expectObservable(read(kinesis, context)).toBe('11ms (t|)', { t: '|' });
         flush();
         expect(context.events).to.deep.equal([{ type: 'gap', ...SHARD, from: at(2) }]);
       }),
@@ -383,6 +420,20 @@ describe('ShardCursor', () => {
         marbles(({ expectObservable, flush }) => {
           const kinesis = trimmed(reads, { 0: '(abc) 200ms d|' });
           const context = readContext(kinesis);
+          expectObservable(read(kinesis, context, after(3))).toBe('206ms (t|)', { t: 'd |' });
+          flush();
+          expect(context.events).to.deep.equal([]);
+        }),
+      );
+    }
+
+    for (const aheadMs of [20_000, -20_000, 3_600_000]) {
+      it(
+        `but none after the newest record was reached, by a clock that is ${aheadMs} ms ahead of the service's`,
+        marbles(({ scheduler, expectObservable, flush }) => {
+          const kinesis = trimmed('horizon', { 0: '(abc) 200ms d|' });
+          const clock = { now: () => scheduler.now() + aheadMs, schedule: scheduler.schedule.bind(scheduler) };
+          const context = readContext(kinesis, { scheduler: clock });
           expectObservable(read(kinesis, context, after(3))).toBe('206ms (t|)', { t: 'd |' });
           flush();
           expect(context.events).to.deep.equal([]);
@@ -408,10 +459,10 @@ describe('ShardCursor', () => {
       marbles(({ expectObservable, flush }) => {
         const kinesis = closed({ faults: [{ method: 'getShardIterator', error: 'ResourceNotFoundException' }] });
         const context = readContext(kinesis);
-        expectObservable(read(kinesis, context)).toBe('10ms (t|)', { t: 'cde|' });
+        expectObservable(read(kinesis, context)).toBe('11ms (t|)', { t: 'cde|' });
         flush();
         expect(context.events).to.deep.equal([]);
-        expect(iterators(kinesis)).to.deep.equal(['AT_SEQUENCE_NUMBER 2', 'TRIM_HORIZON']);
+        expect(iterators(kinesis)).to.deep.equal(['AT_SEQUENCE_NUMBER 2', 'TRIM_HORIZON', 'AT_SEQUENCE_NUMBER 2']);
       }),
     );
 
@@ -461,7 +512,7 @@ describe('ShardCursor', () => {
       'where the shard is listed no more',
       marbles(({ expectObservable }) => {
         const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(ab|)' }, childShards: false });
-        const port = { ...kinesis, listShards: () => of({ Shards: [] }) };
+        const port = { ...kinesis, listShards: () => fakeKinesis({ latencyMs: 0, shards: { 1: '' } }).listShards(STREAM) };
         expectObservable(textFrom(HORIZON, kinesis, readContext(kinesis, { port }))).toBe('(t|)', { t: 'ab|' });
       }),
     );
@@ -538,6 +589,195 @@ describe('ShardCursor', () => {
       }),
     );
   }
+
+  describe('takes a malformed answer for a fault that passes', () => {
+    for (const method of ['getShardIterator', 'getRecords', 'listShards'] as const) {
+      it(
+        `and asks again: ${method}`,
+        marbles(({ expectObservable, flush }) => {
+          const kinesis = closed({ childShards: false, faults: [{ method, answer: 'malformed', times: 2 }] });
+          const context = readContext(kinesis);
+          expectObservable(timer(9).pipe(concatMap(() => textFrom(after(2), kinesis, context)))).toBe('9ms (t|)', { t: 'cde|' });
+          flush();
+          expect(retriesIn(context.events).map(({ reason }) => reason)).to.deep.equal(['transient', 'transient']);
+        }),
+      );
+
+      it(
+        `which is an error when it stays, and no end of the shard: ${method}`,
+        marbles(({ flush }) => {
+          const kinesis = closed({ childShards: false, faults: [{ method, answer: 'malformed', untilMs: 99 }] });
+          const errors: unknown[] = [];
+          const pages: string[] = [];
+          timer(9)
+            .pipe(concatMap(() => pagesFrom(new ShardCursor(readContext(kinesis), after(2)))))
+            .subscribe({ next: (page) => pages.push(pageText(page)), error: (error: unknown) => errors.push(error) });
+          flush();
+          expect([pages, errors.length, isShardReadError(errors[0])]).to.deep.equal([[], 1, true]);
+          expect(errors[0]).to.include({ retriable: true, streamName: 'stream' });
+          expect(kinesis.callsOf(method)).to.have.length(4);
+        }),
+      );
+    }
+
+    it(
+      'although all calls are answered by a gateway that knows no better',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = closed({ faults: [{ answer: 'malformed', untilMs: 99 }] });
+        const context = readContext(kinesis, { onGap: 'continue' });
+        for (const start of [HORIZON, after(2)]) expectObservable(textFrom(start, kinesis, context)).toBe('(t|)', { t: '#ShardReadError' });
+        flush();
+        retriesIn(context.events);
+      }),
+    );
+
+    it(
+      'although the list of shards is empty when the iterator ends',
+      marbles(({ expectObservable }) => {
+        const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(ab|)', 1: { parents: [0] } } });
+        const port = { ...kinesis, listShards: () => of({ Shards: [] }) };
+        expectObservable(textFrom(HORIZON, kinesis, readContext(kinesis, { port }))).toBe('(t|)', { t: '#ShardReadError' });
+      }),
+    );
+
+    it(
+      'although children are named, where the list of shards shows it open',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(ab) 8ms c|', 1: { parents: [0], createdAtMs: 0 } } });
+        let pages = 0;
+        const ChildShards = [{ ShardId: 'other', ParentShards: ['x'], HashKeyRange: { StartingHashKey: '0', EndingHashKey: '9' } }];
+        const ending: typeof kinesis.getRecords = (request) =>
+          kinesis.getRecords(request).pipe(map((page) => (++pages === 1 ? { Records: page.Records, ChildShards } : page)));
+        expectObservable(textFrom(HORIZON, kinesis, readContext(kinesis, { port: { ...kinesis, getRecords: ending } }))).toBe('13ms (t|)', {
+          t: 'ab c |',
+        });
+        flush();
+        expect(kinesis.callsOf('listShards')).to.have.length(2);
+      }),
+    );
+  });
+
+  describe('refuses a start that was never a record of this shard', () => {
+    /** What a service does with a number that it does not know. */
+    const ways: Readonly<Record<string, (kinesis: FakeKinesis) => Partial<KinesisPort>>> = {
+      'and gives nothing for it': () => ({}),
+      'and gives no iterator for it': (kinesis) => ({
+        getShardIterator: (request) =>
+          request.ShardIteratorType === 'AT_SEQUENCE_NUMBER' ? throwError(() => invalidArgument()) : kinesis.getShardIterator(request),
+      }),
+      'and knows no such record': (kinesis) => ({
+        getShardIterator: (request) =>
+          request.ShardIteratorType === 'AT_SEQUENCE_NUMBER' ? throwError(() => notFound()) : kinesis.getShardIterator(request),
+      }),
+      'and begins with the oldest record': (kinesis) => ({
+        getShardIterator: (request) => kinesis.getShardIterator({ ...STREAM, ShardId: request.ShardId, ShardIteratorType: 'TRIM_HORIZON' }),
+      }),
+    };
+    const invalidArgument = () => Object.assign(new Error('no'), { name: 'InvalidArgumentException', $fault: 'client' });
+    const notFound = () => Object.assign(new Error('no'), { name: 'ResourceNotFoundException', $fault: 'client' });
+    const values = { a: { sequenceNumber: 20 }, b: { sequenceNumber: 30 }, c: { sequenceNumber: 40 } };
+
+    /** What reading after `start` comes to: the pages, and the error. */
+    function outcomeOf(kinesis: FakeKinesis, start: ReadStart, fields: Partial<ReadContext>, flush: () => void) {
+      const pages: string[] = [];
+      const errors: unknown[] = [];
+      const context = readContext(kinesis, fields);
+      timer(10)
+        .pipe(concatMap(() => pagesFrom(new ShardCursor(context, start))))
+        .subscribe({ next: (page) => pages.push(pageText(page)), error: (error: unknown) => errors.push(error) });
+      flush();
+      expect(context.events).to.deep.equal([]);
+      return { text: pages.join(''), error: errors[0] };
+    }
+
+    for (const [way, portOf] of Object.entries(ways)) {
+      for (const [what, number, shards] of [
+        ['above all numbers of an open shard', 99, '(abc)'],
+        ['above all numbers of a closed shard', 99, '(abc|)'],
+        ['between two of its numbers', 35, '(abc|)'],
+      ] as const) {
+        for (const onGap of ['fail', 'continue'] as const) {
+          it(
+            `${what}, ${way}: onGap '${onGap}'`,
+            marbles(({ flush }) => {
+              const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: shards }, values });
+              const port = { ...kinesis, ...portOf(kinesis) };
+              const { text, error } = outcomeOf(kinesis, after(number), { port, onGap }, flush);
+              expect([text, isForeignCheckpoint(error)]).to.deep.equal(['', true]);
+              expect(error).to.deep.include({ retriable: false, checkpoint: at(number), shardStart: '0', shardId: 'shardId-000000000000' });
+              expect(error)
+                .to.have.property('message')
+                .that.matches(new RegExp(`checkpoint ${number} is not of this shard, which begins at 0: its record 20 is there`));
+            }),
+          );
+        }
+      }
+    }
+
+    it(
+      'above all numbers, though new records come meanwhile',
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abc) 4ms d 4ms e 4ms f' }, values });
+        const { text, error } = outcomeOf(kinesis, after(60), {}, flush);
+        expect([text, isForeignCheckpoint(error)]).to.deep.equal(['', true]);
+      }),
+    );
+
+    it(
+      'of a shard whose first record comes only later',
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '^ 99ms a' }, values });
+        const { text, error } = outcomeOf(kinesis, after(50), {}, flush);
+        expect([text, isForeignCheckpoint(error)]).to.deep.equal(['', true]);
+      }),
+    );
+
+    it(
+      'and names the first record that is there to whoever may not list shards',
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abc)' }, values });
+        const port = { ...kinesis, listShards: () => throwError(() => Object.assign(new Error('no'), { name: 'AccessDeniedException' })) };
+        expect(outcomeOf(kinesis, after(99), { port }, flush).error).to.include({ code: 'FOREIGN_CHECKPOINT', shardStart: '20' });
+      }),
+    );
+
+    it(
+      'but not one that is there, which a service fails to find once, or gives late',
+      marbles(({ expectObservable, flush }) => {
+        const honest = fakeKinesis({ latencyMs: 0, shards: { 0: '(abc) 99ms |' }, values });
+        let pages = 0;
+        // At the newest record, it says for three pages; gives the oldest one; and says so for five pages more.
+        const getRecords: KinesisPort['getRecords'] = (request) =>
+          ++pages === 4 || pages > 9
+            ? honest.getRecords(request)
+            : of({ Records: [], MillisBehindLatest: 0, NextShardIterator: request.ShardIterator });
+        const port = { ...honest, getRecords };
+        expectObservable(timer(10).pipe(concatMap(() => textFrom(after(30), honest, readContext(honest, { port }))))).toBe('104ms (t|)', {
+          t: 'c |',
+        });
+        flush();
+        expect(iterators(honest)).to.deep.equal(['AT_SEQUENCE_NUMBER 30', 'TRIM_HORIZON', 'AT_SEQUENCE_NUMBER 30']);
+      }),
+    );
+  });
+
+  it(
+    'takes pages that go back for a fault, and opens anew where it stands',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abcde|)' } });
+      let first: string | undefined;
+      let calls = 0;
+      const getRecords: KinesisPort['getRecords'] = (request) =>
+        kinesis.getRecords(
+          ++calls === 3 ? { ...request, ShardIterator: (first ??= request.ShardIterator) } : ((first ??= request.ShardIterator), request),
+        );
+      const context = readContext(kinesis, { port: { ...kinesis, getRecords } });
+      expectObservable(textFrom(HORIZON, kinesis, context, 2)).toBe('2ms (t|)', { t: 'ab cd e|' });
+      flush();
+      expect(retriesIn(context.events)).to.have.length(1);
+      expect(iterators(kinesis)).to.deep.equal(['TRIM_HORIZON', 'AT_SEQUENCE_NUMBER 4']);
+    }),
+  );
 
   describe('unsubscribed', () => {
     for (const [method, unsubscribedMs, made] of [

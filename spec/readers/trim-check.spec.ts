@@ -1,74 +1,120 @@
 import { expect } from 'chai';
-import type { GetRecordsPage, PortRecord } from '../../lib/kinesis/port.js';
-import { TrimCheck } from '../../lib/readers/trim-check.js';
+import type { GetRecordsPage } from '../../lib/kinesis/port.js';
+import { TrimCheck, type TrimCheckOptions } from '../../lib/readers/trim-check.js';
 
-const OPENED_MS = 1_000;
-const place = { sequenceNumber: '10', subSequenceNumber: 3 };
+/** A page with these records; in its place a number that says how far behind it is without any, or `undefined` if it does not say. */
+type Page = readonly string[] | number | undefined;
 
-function recordAt(SequenceNumber: string, arrivedMs?: number): PortRecord {
-  const ApproximateArrivalTimestamp = arrivedMs === undefined ? undefined : new Date(arrivedMs);
-  return { SequenceNumber, PartitionKey: '', Data: new Uint8Array(), ApproximateArrivalTimestamp };
+function pageOf(page: Page): GetRecordsPage {
+  if (typeof page !== 'object') return { Records: [], NextShardIterator: 'next', ...(page !== undefined && { MillisBehindLatest: page }) };
+  return { Records: page.map((SequenceNumber) => ({ SequenceNumber, PartitionKey: '', Data: new Uint8Array() })) };
 }
 
-function emptyPage(MillisBehindLatest?: number): GetRecordsPage {
-  return { Records: [], MillisBehindLatest, NextShardIterator: 'next' };
+/** What is found on each of these pages after record 10; `'end'`: the shard ends with an empty page; `'expired'`: the iterator did. */
+function findings(pages: readonly (Page | 'end' | 'expired' | 'refused')[], options: Partial<TrimCheckOptions> = {}): unknown[] {
+  const check = new TrimCheck('10', { isProven: false, ...options });
+  return pages.flatMap((page) => {
+    if (page === 'expired') return (check.noteExpired(), []);
+    if (page === 'refused') return [check.refused()];
+    return [page === 'end' ? check.inspect(pageOf(0), true) : check.inspect(pageOf(page), false)];
+  });
 }
 
-function findingOf(...records: readonly PortRecord[]) {
-  return new TrimCheck(place, OPENED_MS).inspect({ Records: records }, false);
+/** The first finding on pages so far behind, and after how many. */
+function findingAfter(pages: readonly Page[], options?: Partial<TrimCheckOptions>): readonly [finding: unknown, pages: number] {
+  const all = findings(pages, options);
+  const index = all.findIndex((finding) => finding !== undefined);
+  return index === -1 ? [undefined, all.length] : [all[index], index + 1];
 }
 
-/** What is found on empty pages so far behind, as long as nothing is. */
-function findingAfter(behindMs: readonly number[]): readonly [finding: string | undefined, pages: number] {
-  const check = new TrimCheck(place, OPENED_MS);
-  for (const [i, ms] of behindMs.entries()) {
-    const finding = check.inspect(emptyPage(ms), false);
-    if (finding) return [finding, i + 1];
-  }
-  return [undefined, behindMs.length];
+function times<T>(count: number, value: (i: number) => T): T[] {
+  return Array.from({ length: count }, (_, i) => value(i));
 }
 
 describe('TrimCheck', () => {
-  it('finds the record itself, or one before it', () => {
-    expect(findingOf(recordAt('10', 0), recordAt('11', 0))).to.equal('intact');
-    expect(findingOf(recordAt('9', 0))).to.equal('intact');
+  it('finds the record itself, at once or late', () => {
+    expect(findings([['10', '11']])).to.deep.equal(['there']);
+    expect(findings([0, 5_000, ['10']])).to.deep.equal([undefined, undefined, 'there']);
+    expect(findings([['11'], ['10', '11']])).to.deep.equal(['look', 'there']);
   });
 
-  it('finds that another comes first', () => {
-    expect(findingOf(recordAt('11', OPENED_MS - 1))).to.equal('trimmed');
-    expect(findingOf(recordAt('100'))).to.equal('trimmed');
+  it('finds it trimmed when a later one comes, and is the oldest, too', () => {
+    expect(findings([['11'], ['11']])).to.deep.equal(['look', 'trimmed']);
+    expect(findings(['refused', ['100']])).to.deep.equal(['look', 'trimmed']);
+    expect(findings(['end', 'end'])).to.deep.equal(['look', 'trimmed']);
   });
 
-  it('takes one that arrived only afterwards for no proof', () => {
-    expect(findingOf(recordAt('11', OPENED_MS))).to.equal('intact');
+  it('finds nothing missing once the newest record was reached, whatever comes later and whenever that arrived', () => {
+    expect(findings([0, ['11'], ['11']])).to.deep.equal([undefined, 'look', 'there']);
+    expect(findings(['refused', 0, ['11']])).to.deep.equal(['look', undefined, 'there']);
+    expect(findings([0, 'end', 'end'])).to.deep.equal([undefined, 'look', 'there']);
   });
 
-  it('waits while there is none', () => {
-    const check = new TrimCheck(place, OPENED_MS);
-    expect(check.inspect(emptyPage(0), false)).to.equal(undefined);
-    expect(check.inspect(emptyPage(), false)).to.equal(undefined);
-    expect(check.inspect({ Records: [recordAt('11', 0)] }, false)).to.equal('trimmed');
+  it('does not know how long ago that was when the iterator has expired since', () => {
+    expect(findings([0, 'expired', ['11'], ['11']])).to.deep.equal([undefined, 'look', 'trimmed']);
   });
 
-  it('finds that it is gone when the shard ends without it', () => {
-    expect(new TrimCheck(place, OPENED_MS).inspect(emptyPage(), true)).to.equal('trimmed');
-    expect(new TrimCheck(place, OPENED_MS).inspect({ Records: [recordAt('10')] }, true)).to.equal('intact');
+  it('asks once more when an older one is there, and finds it foreign when it does not come again', () => {
+    for (const first of [[['9']], ['refused', ['9']], ['end', ['9']], [['11'], ['9']], [0, 0, 0, ['9']]] as const) {
+      for (const second of ['refused', 'end', ['9'], ['11']] as const) {
+        expect(findings([...first, second]).slice(-2), JSON.stringify([first, second])).to.deep.equal(['ask', 'foreign']);
+      }
+      expect(findings([...first, ['10']]).slice(-2)).to.deep.equal(['ask', 'there']);
+    }
   });
 
-  it('finds nothing missing when an idle shard is closed after its newest record was reached', () => {
-    const check = new TrimCheck(place, OPENED_MS);
-    expect(check.inspect(emptyPage(0), false)).to.equal(undefined);
-    expect(check.inspect(emptyPage(0), true)).to.equal('intact');
+  it('looks after three pages at the newest record, and refuses it after fifteen more', () => {
+    expect(findingAfter(times(50, () => 0))).to.deep.equal(['look', 3]);
+    expect(findingAfter([['9'], ...times(50, () => 0)].slice(1))).to.deep.equal(['look', 3]);
+    const all = findings([['9'], ...times(50, () => 0)]);
+    expect(all.indexOf('foreign')).to.equal(15);
+  });
+
+  it('waits at the oldest record for one to come, however long', () => {
+    const all = findings(['refused', ...times(500, () => 0), ['9']]);
+    expect(all.filter((finding) => finding !== undefined)).to.deep.equal(['look', 'ask']);
+  });
+
+  it('never takes for foreign what was read from this shard', () => {
+    expect(findings([['9']], { isProven: true })).to.deep.equal(['there']);
+    expect(findings(['refused', ['9']], { isProven: true })).to.deep.equal(['look', 'there']);
+    expect(findings([['11'], ['11']], { isProven: true })).to.deep.equal(['look', 'trimmed']);
   });
 
   it('finds an iterator stuck that comes no nearer', () => {
-    expect(findingAfter(Array.from({ length: 50 }, () => 86_400_000))).to.deep.equal(['stuck', 16]);
-    expect(findingAfter(Array.from({ length: 50 }, (_, i) => 86_400_000 + i))).to.deep.equal(['stuck', 16]);
+    expect(findingAfter(times(50, () => 86_400_000))).to.deep.equal(['look', 16]);
+    expect(findingAfter(times(50, (i) => 86_400_000 + i))).to.deep.equal(['look', 16]);
+    expect(findings(['refused', ...times(50, () => 86_400_000)]).indexOf('trimmed')).to.equal(16);
   });
 
-  it('is patient with one that comes nearer, or is there', () => {
-    expect(findingAfter(Array.from({ length: 500 }, (_, i) => 86_400_000 - i))).to.deep.equal([undefined, 500]);
-    expect(findingAfter(Array.from({ length: 500 }, () => 0))).to.deep.equal([undefined, 500]);
-    expect(findingAfter(Array.from({ length: 500 }, (_, i) => (i % 10 === 9 ? 4_000 - i : 5_000)))).to.deep.equal([undefined, 500]);
+  it('is patient with one that comes nearer', () => {
+    expect(findingAfter(times(500, (i) => 86_400_000 - i))).to.deep.equal([undefined, 500]);
+    expect(findingAfter(times(500, (i) => (i % 10 === 9 ? 4_000 - i : 5_000)))).to.deep.equal([undefined, 500]);
+  });
+
+  it('takes no lag for the newest record only after many pages, from a service that never tells', () => {
+    expect(findingAfter(times(50, () => undefined))).to.deep.equal(['look', 15]);
+    expect(findings(['refused', undefined, ['11']])).to.deep.equal(['look', undefined, 'trimmed']);
+    expect(findings(['refused', ...times(200, () => undefined), ['11']]).filter(Boolean)).to.deep.equal(['look', 'there']);
+  });
+
+  it('says what the first look says where others know what is to be there', () => {
+    const isLenient = true;
+    expect(findings([['11']], { isLenient })).to.deep.equal(['trimmed']);
+    expect(findings([0, ['11']], { isLenient })).to.deep.equal([undefined, 'there']);
+    expect(findings([['9']], { isLenient })).to.deep.equal(['there']);
+    expect(findings(['end'], { isLenient })).to.deep.equal(['trimmed']);
+    expect(
+      findingAfter(
+        times(50, () => 0),
+        { isLenient },
+      ),
+    ).to.deep.equal([undefined, 50]);
+    expect(
+      findingAfter(
+        times(50, () => 9),
+        { isLenient },
+      ),
+    ).to.deep.equal(['look', 16]);
   });
 });

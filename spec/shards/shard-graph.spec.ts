@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import { ShardGraph, type GraphShard } from '../../lib/shards/shard-graph.js';
+import { isInvalidValue } from '../../lib/values/errors.js';
+import { thrownBy } from '../support/thrown-by.js';
 
 function shard(shardId: string, ...parentShardIds: readonly string[]): GraphShard {
   return { shardId, parentShardIds, hashKeyRange: { startingHashKey: '0', endingHashKey: '9' }, closed: false };
@@ -182,5 +184,59 @@ describe('ShardGraph', () => {
     const graph = graphOf(shard('a'));
     graph.finish('z', 'read');
     expect([graph.size, ready(graph)]).to.deep.equal([1, ['a']]);
+  });
+
+  describe('refuses a listing', () => {
+    for (const [what, shards] of [
+      ['that makes a shard its own parent', [shard('b'), shard('a', 'a')]],
+      ['that makes a shard its own ancestor', [shard('c', 'b'), shard('b', 'a'), shard('a', 'c')]],
+      ['that makes an adjacent parent a descendant', [shard('a'), shard('b', 'a', 'c'), shard('c', 'b')]],
+    ] as const) {
+      it(what, () => {
+        const graph = graphOf(shard('z'));
+        const error = thrownBy(() => graph.list(shards));
+        expect(isInvalidValue(error)).to.equal(true);
+        expect(error)
+          .to.have.property('message')
+          .that.matches(/^the list of shards: [abc] is an ancestor of itself$/);
+        expect([graph.size, ready(graph)]).to.deep.equal([1, ['z']]);
+      });
+    }
+
+    it('that does so together with a shard that it leaves out', () => {
+      const graph = graphOf(shard('a', 'b'));
+      expect(isInvalidValue(thrownBy(() => graph.list([shard('b', 'a')])))).to.equal(true);
+      expect(ready(graph)).to.deep.equal(['a']);
+    });
+  });
+
+  it('does not give a child any more whose parent comes into view after it', () => {
+    const graph = graphOf(shard('ab', 'a', 'b'));
+    graph.list([shard('ab', 'a', 'b'), shard('b')]);
+    expect(ready(graph)).to.deep.equal(['b']);
+    graph.finish('b', 'read');
+    expect(ready(graph)).to.deep.equal(['ab']);
+  });
+
+  it('waits for the parent that a later listing names, and for no other', () => {
+    const graph = graphOf(shard('a'), shard('b'), shard('ab', 'a'));
+    graph.list([shard('a'), shard('b'), shard('ab', 'b')]);
+    graph.takeReady();
+    graph.finish('a', 'read');
+    expect([ready(graph), graph.hasChildren('a'), graph.hasChildren('b')]).to.deep.equal([[], false, true]);
+    graph.finish('b', 'read');
+    expect(ready(graph)).to.deep.equal(['ab']);
+  });
+
+  it('comes to the end of a line of 20 000 shards in a time that grows with it', function () {
+    this.timeout(10_000);
+    const count = 20_000;
+    const graph = graphOf(...Array.from({ length: count }, (_, i) => shard(`${i}`, ...(i > 0 ? [`${i - 1}`] : []))));
+    let taken = 0;
+    for (let ids = ready(graph); ids.length > 0; ids = ready(graph)) {
+      taken += ids.length;
+      for (const id of ids) graph.finish(id, 'read');
+    }
+    expect(taken).to.equal(count);
   });
 });

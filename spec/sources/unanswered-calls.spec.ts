@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bufferTime, concatMap, map, NEVER, of, tap, timer, type Observable } from 'rxjs';
+import { bufferCount, bufferTime, concatMap, map, NEVER, of, tap, timer, type Observable } from 'rxjs';
 import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
@@ -176,20 +176,28 @@ describe('stop', () => {
   );
 
   it(
-    'of a kinesisShard is told in the same way, also when its work hangs',
-    marbles(({ flush }) => {
+    'of a kinesisShard is told in the same way, also when its work hangs; where nobody settles nothing is waited for',
+    marbles(({ scheduler, flush }) => {
       const types: string[] = [];
       const next = ({ type }: KinesisEvent): void => void types.push(type);
-      const config = fastReading(fakeKinesis({ shards: { 0: 'a^' } }), { events: { next }, stop: timer(50) });
+      const config = fastReading(fakeKinesis({ shards: { 0: 'ab^' } }), { events: { next }, stop: timer(50) });
       kinesisShard({ ...config, shardId: toShardId(0) })
         .pipe(
-          bufferTime(5),
+          bufferCount(1),
           withSequenceRanges(),
-          concatMap(() => NEVER),
+          concatMap((block) => (block.id.includes('/1-1/') ? of(block) : NEVER)),
+          checkpointEvery(10),
         )
         .subscribe();
       flush();
       expect(types.filter((type) => type.startsWith('stop'))).to.deep.equal(['stopping', 'stopTimedOut']);
+
+      const before = scheduler.frame;
+      kinesisShard({ ...config, shardId: toShardId(0), stop: timer(50) })
+        .pipe(bufferCount(1), withSequenceRanges())
+        .subscribe();
+      flush();
+      expect(scheduler.frame - before).to.be.below(1_000);
     }),
   );
 });

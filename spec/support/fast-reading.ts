@@ -1,7 +1,7 @@
 import { polling } from '../../lib/readers/polling.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import type { KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
-import type { FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
+import type { KinesisPort } from '../../lib/kinesis/port.js';
 import { toShardId, type ShardName } from '../../lib/testing/shard-name.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
 
@@ -9,7 +9,7 @@ import type { KinesisRecord } from '../../lib/values/record.js';
 export const IDLE_MS = 9;
 
 /** Reads a fake stream from its beginning: no read budget, a read every 10 ms when caught up, no jitter. */
-export function fastReading(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {}): KinesisStreamConfig {
+export function fastReading(kinesis: KinesisPort, config: Partial<KinesisStreamConfig> = {}): KinesisStreamConfig {
   return {
     client: kinesis,
     streamName: 'stream',

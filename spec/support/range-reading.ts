@@ -1,9 +1,10 @@
-import { map, type Observable } from 'rxjs';
+import { catchError, concat, map, of, reduce, type Observable } from 'rxjs';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import { kinesisRange, type KinesisRangeConfig } from '../../lib/sources/kinesisRange.js';
 import { kinesisRanges, type KinesisRangesConfig } from '../../lib/sources/kinesisRanges.js';
 import type { FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { toShardId } from '../../lib/testing/shard-name.js';
+import { isRxKinesisError } from '../../lib/values/errors.js';
 import type { SequenceNumberRange } from '../../lib/values/sequence-range.js';
 import { textOf } from './fast-reading.js';
 
@@ -46,3 +47,12 @@ export function failureOf(source$: Observable<string>, flush: () => void): { err
 
 /** The values of a timeline, without their times. */
 export const letters = (timeline: readonly string[]): string => timeline.map((line) => line.split(' ')[1]).join('');
+
+/** The texts that a read emits, then ` complete` or a space and its error's code. */
+export function withEnd(source$: Observable<string>): Observable<string> {
+  const codeOf = (error: unknown): string => (isRxKinesisError(error) ? error.code : String(error));
+  return concat(source$, of(' complete')).pipe(
+    catchError((error: unknown) => of(` ${codeOf(error)}`)),
+    reduce((texts, text) => texts + text, ''),
+  );
+}

@@ -1,22 +1,23 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { isInvalidValue } from '../../lib/values/errors.js';
+import { comparePositions } from '../../lib/values/position.js';
 import {
-  assertRange,
   endOf,
   joinRanges,
   mergeAdjacentRanges,
   positionToString,
   rangeToString,
+  rangesToString,
   sameShard,
   SequenceNumberRanges,
   startOf,
   touch,
+  type RangeToRead,
 } from '../../lib/values/sequence-range.js';
 import { anyRange } from '../support/arbitraries.js';
 import { rangeOf } from '../support/ranges.js';
-import { thrownBy } from '../support/thrown-by.js';
 
+const bare: RangeToRead = { streamName: 'stream', shardId: 'shardId-000000000000', fromSeqNumber: '3', toSeqNumber: '9' };
 const shard1 = { shardId: 'shardId-000000000001' };
 
 describe('SequenceNumberRanges', () => {
@@ -37,67 +38,6 @@ describe('SequenceNumberRanges', () => {
 
     expect(String(ranges)).to.equal('stream/shardId-000000000000[1..9.2 #7], flights/shardId-000000000001[3.1..3 #1]');
     expect(String(new SequenceNumberRanges([]))).to.equal('');
-  });
-
-  it('comes back from JSON, as text or parsed', () => {
-    fc.assert(
-      fc.property(fc.array(anyRange, { maxLength: 5 }), (ranges) => {
-        const original = new SequenceNumberRanges(ranges);
-        const text = JSON.stringify(original);
-        for (const json of [text, JSON.parse(text) as unknown, original.toJSON()]) {
-          const read = SequenceNumberRanges.fromJSON(json);
-          expect(read).to.be.instanceOf(SequenceNumberRanges);
-          expect(read.ranges).to.deep.equal(ranges);
-        }
-      }),
-    );
-  });
-
-  it('has a versioned JSON that does not change', () => {
-    expect(JSON.stringify(new SequenceNumberRanges([rangeOf(1, '9.2', 7)]))).to.equal(
-      '{"version":1,"ranges":[{"streamName":"stream","shardId":"shardId-000000000000","fromSeqNumber":"1","toSeqNumber":"9",' +
-        '"fromSubSeqNumber":0,"toSubSeqNumber":2,"recordCount":7}]}',
-    );
-  });
-
-  it('reads nothing into the ranges that does not belong there', () => {
-    const json = { version: 1, ranges: [{ ...rangeOf(1, 2, 2), note: 'from elsewhere' }] };
-    expect(SequenceNumberRanges.fromJSON(json).ranges).to.deep.equal([rangeOf(1, 2, 2)]);
-  });
-
-  const malformed: Readonly<Record<string, readonly [json: unknown, message: RegExp]>> = {
-    'text that is no JSON': ['{"secret', /^sequence number ranges: expected JSON, got 8 characters that are not$/],
-    null: [null, /expected an object with version and ranges/],
-    'a number': ['7', /expected an object with version and ranges/],
-    'an unknown version': [{ version: 2, ranges: [] }, /expected version 1, got 2/],
-    'no version': [{ ranges: [] }, /expected version 1, got undefined/],
-    'ranges that are none': [{ version: 1, ranges: {} }, /expected ranges to be an array/],
-    'a range that is none': [{ version: 1, ranges: [rangeOf(1, 2, 2), null] }, /^sequence number range 1: expected a range, got object/],
-    'a range without a shard': [
-      { version: 1, ranges: [rangeOf(1, 2, 2, { shardId: '' })] },
-      /^sequence number range 0: expected shardId to be a non-empty string/,
-    ],
-    'a range without a stream': [
-      { version: 1, ranges: [{ ...rangeOf(1, 2, 2), streamName: undefined }] },
-      /^sequence number range 0: expected streamName/,
-    ],
-    'a number with a sign': [
-      { version: 1, ranges: [rangeOf(1, 2, 2), rangeOf(1, 2, 2), rangeOf('-1', 2, 2, shard1)] },
-      /^sequence number range 2 \(stream\/shardId-000000000001\): expected a decimal sequence number, got "-1"/,
-    ],
-  };
-  for (const [what, [json, message]] of Object.entries(malformed)) {
-    it(`refuses ${what}`, () => {
-      const error = thrownBy(() => SequenceNumberRanges.fromJSON(json));
-      expect(isInvalidValue(error)).to.equal(true);
-      expect(error).to.have.property('message').that.matches(message);
-    });
-  }
-
-  it('does not repeat text that it cannot read', () => {
-    expect(thrownBy(() => SequenceNumberRanges.fromJSON('{"password":"hunter2"')))
-      .to.have.property('message')
-      .that.does.not.include('hunter2');
   });
 
   it('merges what is certain to touch', () => {
@@ -136,6 +76,37 @@ describe('mergeAdjacentRanges', () => {
   });
 });
 
+describe('rangesToString', () => {
+  it('names three ranges at most', () => {
+    const ranges = [1, 2, 3, 4, 5].map((number) => rangeOf(number, number, 1));
+    expect(rangesToString(ranges.slice(0, 3))).to.equal(ranges.slice(0, 3).map(rangeToString).join(', '));
+    expect(rangesToString(ranges)).to.equal(`${ranges.slice(0, 3).map(rangeToString).join(', ')} and 2 more`);
+  });
+});
+
+describe('a range with open ends', () => {
+  it('begins with its first aggregate and ends behind all of its last', () => {
+    expect(startOf(bare)).to.deep.equal({ sequenceNumber: '3', subSequenceNumber: 0 });
+    expect(endOf(bare).sequenceNumber).to.equal('9');
+    expect(comparePositions(endOf(bare), { sequenceNumber: '9', subSequenceNumber: 1_000_000 })).to.be.above(0);
+    expect(comparePositions(endOf(bare), endOf(bare))).to.equal(0);
+  });
+
+  it('is not known to touch another', () => {
+    expect(touch(bare, { ...bare, fromSeqNumber: '9', toSeqNumber: '9' })).to.equal(false);
+    expect(touch({ ...bare, toSubSeqNumber: 0 }, { ...bare, fromSeqNumber: '9', fromSubSeqNumber: 1 })).to.equal(true);
+  });
+
+  it('has no count when it is joined to one without', () => {
+    const [a, b] = [rangeOf(1, '3.1', 4), { ...rangeOf('3.2', 9, 1), recordCount: undefined }];
+    expect(mergeAdjacentRanges<RangeToRead>([a, b])).to.deep.equal([{ ...rangeOf(1, 9, 1), recordCount: undefined }]);
+  });
+
+  it('adds nothing to the number of records that is known', () => {
+    expect(new SequenceNumberRanges<RangeToRead>([bare, rangeOf(1, 2, 2)]).recordCount).to.equal(2);
+  });
+});
+
 describe('the parts of a range', () => {
   it('are its ends', () => {
     expect(startOf(rangeOf('3.1', '9.2', 4))).to.deep.equal({ sequenceNumber: '3', subSequenceNumber: 1 });
@@ -162,38 +133,9 @@ describe('the parts of a range', () => {
     expect(touch(rangeOf('7.2', '7.3', 2), rangeOf('7.0', '7.1', 2))).to.equal(false);
   });
 
-  it('are printed, the sub-sequence number only where there is one', () => {
+  it('are printed, the sub-sequence number and the count only where there is one', () => {
     expect(rangeToString(rangeOf('3.1', 9, 4))).to.equal('stream/shardId-000000000000[3.1..9 #4]');
+    expect(rangeToString(bare)).to.equal('stream/shardId-000000000000[3..9]');
     expect(positionToString({ sequenceNumber: '7', subSequenceNumber: 0 })).to.equal('7');
   });
-});
-
-describe('assertRange', () => {
-  it('takes a range of one record', () => {
-    expect(() => assertRange(rangeOf(5, 5, 1), 'range')).not.to.throw();
-  });
-
-  it('takes well-formed ranges', () => {
-    fc.assert(fc.property(anyRange, (range) => assertRange(range, 'range')));
-  });
-
-  const malformed: Readonly<Record<string, readonly [range: ReturnType<typeof rangeOf>, message: RegExp]>> = {
-    'an end before the beginning': [rangeOf(10, 9, 2), /the range ends before it begins/],
-    'an end before the beginning of an aggregate': [rangeOf('9.2', '9.1', 2), /the range ends before it begins/],
-    'a sentinel at an end': [rangeOf('TRIM_HORIZON', 9, 2), /a range ends at records, not at TRIM_HORIZON/],
-    SHARD_END: [rangeOf(1, 'SHARD_END', 2), /a range ends at records, not at SHARD_END/],
-    'no records': [rangeOf(1, 2, 0), /expected recordCount to be a whole number from 1 up, got 0/],
-    'half a record': [rangeOf(1, 2, 1.5), /got 1.5/],
-    'a bad sub-sequence number': [rangeOf(1, 2, 2, { toSubSeqNumber: -1 }), /expected a sub-sequence number from 0 up, got -1/],
-  };
-  for (const [what, [range, message]] of Object.entries(malformed)) {
-    it(`refuses ${what}`, () => {
-      const error = thrownBy(() => assertRange(range, 'range 3'));
-      expect(isInvalidValue(error)).to.equal(true);
-      expect(error)
-        .to.have.property('message')
-        .that.matches(message)
-        .and.matches(/^range 3 \(stream\/shardId-000000000000\): /);
-    });
-  }
 });

@@ -6,13 +6,19 @@ export type DemoArguments = { readonly help: true } | { readonly help: false; re
 
 export const USAGE = `Usage: npm run demo -- [options]
 
-Streams real flights through rx-kinesis while workers are killed, shards are split and merged, and reads fail;
-then checks that every flight was processed, once and in order.
+Streams real flights through rx-kinesis while workers are killed, shards are
+split and merged, and reads fail; then checks that every flight was processed,
+once and in order, and that what was lost in a buffer came back.
 
 Options:
-  --records 20000   the 20 000 flights by airport, in about half a minute (default)
-  --records all     the 200 000 flights, by distance as their file names no airport, in about a minute
-  --help            this text`;
+  --records 20000   the 20 000 flights by airport, in about half a minute
+                    (default)
+  --records all     the 200 000 flights, by distance as their file names no
+                    airport, in about a minute
+  --help, -h        this text
+
+Exit code 0 when all is as it should be, 1 when not, 2 when the command line
+is not understood. NO_COLOR=1 turns colours off.`;
 
 /** @throws Error with a message for the user when `args` cannot be understood. */
 export function parseArguments(args: readonly string[]): DemoArguments {

@@ -85,7 +85,9 @@ async function examine(
   const shards = await summarizeShards(services, produced, applied);
   const { tally, takeovers } = workers;
   const { failed: failedReads } = services.proxy;
-  const passed = verdict.passed && end.isComplete && end.hasStopped;
+  // An outage that loses nothing shows nothing.
+  const hasRecovered = tally.recoveredRecords > 0;
+  const passed = verdict.passed && end.isComplete && end.hasStopped && hasRecovered;
   return { ...end, passed, flights, verdict, counts, totals, tally, failedReads, takeovers, shards };
 }
 

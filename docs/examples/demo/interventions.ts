@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { integer, seconds } from './format.js';
+import { counted, integer, seconds } from './format.js';
 import type { Production } from './production.js';
 import type { Services } from './services.js';
 import type { Workers } from './workers.js';
@@ -21,8 +21,9 @@ export interface Intervention {
 }
 
 const OUTAGE_MS = 6_000;
-/** On a busy machine an outage may find every buffer empty, and nothing has to be recovered: then there is another one. */
-const MOST_OUTAGES = 2;
+/** The outage lasts until records were lost in a buffer and came back, but not for ever. */
+const LONGEST_OUTAGE_MS = 30_000;
+const LOOK_EVERY_MS = 100;
 
 /** The ids that the emulator gives: `shardId-` and twelve digits. */
 const shardId = (number: number): string => `shardId-${String(number).padStart(12, '0')}`;
@@ -45,13 +46,16 @@ export const INTERVENTIONS: readonly Intervention[] = [
   },
   {
     at: 0.42,
-    announcement: `reads fail now and again for ${seconds(OUTAGE_MS)} (500, and throttled)`,
+    announcement: 'reads fail beyond their retries, while records are in a buffer',
     run: async ({ services: { proxy }, workers }) => {
-      for (let outages = 0; outages < MOST_OUTAGES && workers.tally.recoveredRanges === 0; outages++) {
-        proxy.failReads(OUTAGE_MS);
-        await sleep(OUTAGE_MS);
-      }
-      return `reads work again; ${integer(proxy.failed.errors + proxy.failed.throttled)} failed`;
+      const startedMs = performance.now();
+      const hasLasted = (ms: number): boolean => performance.now() - startedMs >= ms;
+      proxy.failReads();
+      while (!hasLasted(OUTAGE_MS) || (workers.tally.recoveredRecords === 0 && !hasLasted(LONGEST_OUTAGE_MS))) await sleep(LOOK_EVERY_MS);
+      proxy.passReads();
+      const { recoveredRanges, recoveredRecords } = workers.tally;
+      const failed = integer(proxy.failed.errors + proxy.failed.throttled);
+      return `reads pass again: ${failed} failed, ${counted(recoveredRecords, 'record')} of ${counted(recoveredRanges, 'range')} came back`;
     },
   },
   {

@@ -1,4 +1,4 @@
-import { clearLine, cursorTo } from 'node:readline';
+import { SingleBar } from 'cli-progress';
 import { integer, seconds } from './format.js';
 
 /** How things stand. */
@@ -10,12 +10,23 @@ export interface Progress {
   readonly checkpoints: number;
 }
 
-const BAR_WIDTH = 14;
+/** How often the bar moves on a terminal, and how often there is a line elsewhere, in ms. */
+const BAR_MS = 200;
+const LINE_MS = 1_000;
 
-/** Shows progress each second: on a terminal always in the same line, elsewhere line by line. */
+/** Shows progress from the first second on: a bar in one line on a terminal, line by line elsewhere. */
 export class ProgressDisplay {
   readonly #startedMs = performance.now();
   readonly #progress: () => Progress;
+  readonly #bar = new SingleBar({
+    format: '{time}  {bar}  {numbers}',
+    barsize: 14,
+    barCompleteChar: '█',
+    barIncompleteChar: '·',
+    hideCursor: true,
+    clearOnComplete: true,
+    linewrap: false,
+  });
   #timer: NodeJS.Timeout | undefined;
 
   constructor(progress: () => Progress) {
@@ -27,33 +38,32 @@ export class ProgressDisplay {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#draw(), 1_000);
+    if (isTerminal()) this.#startBar();
+    else this.#timer = setInterval(() => process.stdout.write(`${this.#time()}  ${numbersOf(this.#progress())}\n`), LINE_MS);
   }
 
   /** Tells what happens, in a line that stays. */
   readonly say = (text: string): void => {
-    this.#erase();
+    const wasRunning = isTerminal() && this.#timer !== undefined;
+    if (wasRunning) this.stop();
     process.stdout.write(`${this.#time()}  ${text}\n`);
-    if (process.stdout.isTTY && this.#timer) this.#draw();
+    if (wasRunning) this.#startBar();
   };
 
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.#erase();
+    if (isTerminal()) this.#bar.stop();
   }
 
-  #draw(): void {
-    this.#erase();
-    const line = `${this.#time()}  ${progressLine(this.#progress())}`;
-    // A line that wraps could not be erased.
-    process.stdout.write(process.stdout.isTTY ? line.slice(0, process.stdout.columns - 1) : `${line}\n`);
+  #startBar(): void {
+    const { processed, flights } = this.#progress();
+    this.#bar.start(flights, processed, this.#payload());
+    this.#timer = setInterval(() => this.#bar.update(this.#progress().processed, this.#payload()), BAR_MS);
   }
 
-  #erase(): void {
-    if (!process.stdout.isTTY) return;
-    cursorTo(process.stdout, 0);
-    clearLine(process.stdout, 0);
+  #payload(): { time: string; numbers: string } {
+    return { time: this.#time(), numbers: numbersOf(this.#progress()) };
   }
 
   #time(): string {
@@ -61,11 +71,11 @@ export class ProgressDisplay {
   }
 }
 
-/** A bar in which what is processed is full, what is produced only is hatched, and what is still to come is empty. */
-export function progressLine({ produced, processed, flights, checkpoints }: Progress): string {
-  const full = Math.floor((BAR_WIDTH * processed) / flights);
-  const hatched = Math.floor((BAR_WIDTH * Math.max(produced, processed)) / flights) - full;
-  const bar = '█'.repeat(full) + '▒'.repeat(hatched) + '·'.repeat(BAR_WIDTH - full - hatched);
-  const numbers = `produced ${integer(produced)}, processed ${integer(processed)}, checkpoints ${integer(checkpoints)}`;
-  return `▕${bar}▏ ${numbers}`;
+/** `produced 1 200, processed 1 000, checkpoints 3`. */
+export function numbersOf({ produced, processed, checkpoints }: Progress): string {
+  return `produced ${integer(produced)}, processed ${integer(processed)}, checkpoints ${integer(checkpoints)}`;
+}
+
+function isTerminal(): boolean {
+  return process.stdout.isTTY;
 }

@@ -1,5 +1,5 @@
 import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { close, listen } from './servers.js';
 
 /** Stands between the worker and Kinesis, and lets reads fail. */
@@ -7,31 +7,41 @@ export interface Proxy {
   readonly url: string;
   /** How many reads were answered with a 500, and how many were throttled. */
   readonly failed: { readonly errors: number; readonly throttled: number };
-  /** From now on for so long, reads pass for {@link PASS_MS}, then fail for {@link FAIL_MS}, and so on. */
-  failReads(forMs: number): void;
+  /**
+   * From now on, after each page with records the next read of that shard fails {@link FAILURES} times: more often than the worker's reader
+   * tries, and faster than its buffer fills, so that the records of the page are in the buffer when the reading errors.
+   */
+  failReads(): void;
+  /** From now on all reads pass. */
+  passReads(): void;
   close(): Promise<void>;
 }
 
-/** Long enough for a page to pass, so that there are records in the worker's buffers when reads begin to fail. */
-export const PASS_MS = 300;
-/** Longer than the worker's reader keeps trying. */
-export const FAIL_MS = 400;
+/** The worker's reader tries a read four times. */
+export const FAILURES = 12;
 
 /** Starts a proxy for the Kinesis at `target`. */
 export async function startProxy(target: string): Promise<Proxy> {
   const agent = new Agent({ keepAlive: true });
   const failed = { errors: 0, throttled: 0 };
-  let failing = { fromMs: 0, untilMs: 0 };
+  const outage = new Outage();
 
   const server = createServer((incoming, response) => {
     const isRead = incoming.headers['x-amz-target'] === 'Kinesis_20131202.GetRecords';
-    if (isRead && isFailing(performance.now(), failing)) refuse(incoming, response, failed);
-    else forward(incoming, response, target, agent);
+    void buffer(incoming)
+      .then(async (body) => {
+        if (isRead && outage.fails(body)) return refuse(response, failed);
+        const answer = await forward({ incoming, body, target, agent }, response);
+        if (isRead) outage.notePage(answer);
+      })
+      // A killed worker leaves requests behind, and an idle connection may be closed: the caller tries again.
+      .catch(() => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
   });
   return {
     url: await listen(server),
     failed,
-    failReads: (forMs) => void (failing = { fromMs: performance.now(), untilMs: performance.now() + forMs }),
+    failReads: () => outage.begin(),
+    passReads: () => outage.end(),
     close: async () => {
       await close(server);
       agent.destroy();
@@ -39,14 +49,45 @@ export async function startProxy(target: string): Promise<Proxy> {
   };
 }
 
-/** Whether a read at `nowMs` is to fail. */
-export function isFailing(nowMs: number, { fromMs, untilMs }: { readonly fromMs: number; readonly untilMs: number }): boolean {
-  return nowMs >= fromMs && nowMs < untilMs && (nowMs - fromMs) % (PASS_MS + FAIL_MS) >= PASS_MS;
+/** Which reads fail: those with the iterator that came with a page of records. */
+export class Outage {
+  readonly #failuresLeft = new Map<string, number>();
+  #isOn = false;
+
+  begin(): void {
+    this.#isOn = true;
+  }
+
+  end(): void {
+    this.#isOn = false;
+    this.#failuresLeft.clear();
+  }
+
+  /** Takes the answer of a read. */
+  notePage(answer: Buffer): void {
+    if (!this.#isOn) return;
+    const text = answer.toString('latin1');
+    const iterator = iteratorIn(text, 'NextShardIterator');
+    if (iterator !== undefined && text.includes('PartitionKey')) this.#failuresLeft.set(iterator, FAILURES);
+  }
+
+  /** Whether this read is to fail. */
+  fails(body: Buffer): boolean {
+    const iterator = iteratorIn(body.toString('latin1'), 'ShardIterator') ?? '';
+    const left = this.#failuresLeft.get(iterator) ?? 0;
+    if (left > 0) this.#failuresLeft.set(iterator, left - 1);
+    return left > 0;
+  }
+}
+
+/** The iterator in a request or an answer, whether it is JSON or CBOR: behind its name and a few bytes that say how long it is. */
+function iteratorIn(text: string, field: string): string | undefined {
+  const at = text.lastIndexOf(field);
+  return at < 0 ? undefined : /[A-Za-z0-9+/=]{40,}/.exec(text.slice(at + field.length))?.[0];
 }
 
 /** Answers as Kinesis does when it is ill and when it is asked too often, in turns. */
-function refuse(incoming: IncomingMessage, response: ServerResponse, failed: { errors: number; throttled: number }): void {
-  incoming.resume();
+function refuse(response: ServerResponse, failed: { errors: number; throttled: number }): void {
   const isThrottled = failed.errors > failed.throttled;
   if (isThrottled) failed.throttled++;
   else failed.errors++;
@@ -54,13 +95,25 @@ function refuse(incoming: IncomingMessage, response: ServerResponse, failed: { e
   response.end(JSON.stringify({ __type: isThrottled ? 'ProvisionedThroughputExceededException' : 'InternalFailure' }));
 }
 
-function forward(incoming: IncomingMessage, response: ServerResponse, target: string, agent: Agent): void {
+interface Forwarding {
+  readonly incoming: IncomingMessage;
+  readonly body: Buffer;
+  readonly target: string;
+  readonly agent: Agent;
+}
+
+/** Passes a request on, and its answer back; gives the answer's body. */
+function forward({ incoming, body, target, agent }: Forwarding, response: ServerResponse): Promise<Buffer> {
   const { method, url, headers } = incoming;
-  const outgoing = request(new URL(url ?? '/', target), { method, headers, agent }, (answer) => {
-    response.writeHead(answer.statusCode ?? 502, answer.headers);
-    pipeline(answer, response, () => undefined);
+  return new Promise((resolve, reject) => {
+    const outgoing = request(new URL(url ?? '/', target), { method, headers, agent }, (answer) => {
+      buffer(answer).then((answered) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        response.end(answered);
+        resolve(answered);
+      }, reject);
+    });
+    outgoing.on('error', reject);
+    outgoing.end(body);
   });
-  // A killed worker leaves requests behind, and an idle connection may be closed: the caller tries again.
-  outgoing.on('error', () => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
-  pipeline(incoming, outgoing, () => undefined);
 }

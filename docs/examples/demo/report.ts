@@ -4,6 +4,8 @@ import type { Proxy } from './proxy.js';
 import { drawShardGraph, type ShardSummary } from './shard-graph.js';
 import type { SinkCounts } from './sink-database.js';
 import type { Tally } from './tally.js';
+import Table from 'cli-table3';
+import { styleText } from 'node:util';
 import type { Verdict } from './verification.js';
 import type { Takeover } from './workers.js';
 
@@ -33,7 +35,7 @@ const WORST = 5;
 
 /** The report: the table, the shard graph and the worst groups. */
 export function report(findings: Findings): string {
-  const { flights, shards, passed, elapsedMs } = findings;
+  const { flights, shards, passed, elapsedMs, tally } = findings;
   const { groupName } = flights;
   return [
     drawTable(summary(findings)),
@@ -41,8 +43,17 @@ export function report(findings: Findings): string {
     drawShardGraph(shards),
     `The ${WORST} worst ${groupName}s (of those with ${MIN_FLIGHTS} flights or more): mean delay in minutes`,
     drawTable(worstGroups(findings)),
-    `${passed ? 'PASSED' : 'FAILED'} in ${seconds(elapsedMs)}`,
+    `Lost in a buffer and read again from Kinesis, ${tally.lostRanges.length === 0 ? 'nothing' : 'the first ranges'}:`,
+    ...(tally.lostRanges.length > 0 ? [tally.lostRanges.map((range) => `  ${range}`).join('\n')] : []),
+    coloured(passed ? 'green' : 'red', `${passed ? 'PASSED' : 'FAILED'} in ${seconds(elapsedMs)}${reasonOf(findings)}`),
   ].join('\n\n');
+}
+
+/** Why the demo failed where the counts do not show it. */
+function reasonOf({ tally, hasStopped, isComplete }: Findings): string {
+  if (!isComplete) return ': not everything was processed';
+  if (!hasStopped) return ': the worker did not stop';
+  return tally.recoveredRecords === 0 ? ': nothing was lost in a buffer, so recovery was not seen' : '';
 }
 
 function summary({ flights, verdict, counts, tally, failedReads, takeovers }: Findings): Rows {
@@ -100,16 +111,21 @@ function minutes(mean: number): string {
 
 /** Draws rows with a frame; the first row is the heading, and columns of numbers are set to the right. */
 export function drawTable([heading = [], ...rows]: Rows): string {
-  const widths = heading.map((_, column) => Math.max(...[heading, ...rows].map((row) => (row[column] ?? '').length)));
   const isNumeric = heading.map((_, column) => rows.every((row) => /^[-\d. ]*( s)?$/.test(row[column] ?? '')));
-  const drawRow = (row: readonly string[]): string => {
-    const cells = widths.map((width, column) => {
-      const cell = row[column] ?? '';
-      return isNumeric[column] ? cell.padStart(width) : cell.padEnd(width);
-    });
-    return `│ ${cells.join(' │ ')} │`;
-  };
-  const rule = (left: string, cross: string, right: string): string =>
-    left + widths.map((width) => '─'.repeat(width + 2)).join(cross) + right;
-  return [rule('┌', '┬', '┐'), drawRow(heading), rule('├', '┼', '┤'), ...rows.map(drawRow), rule('└', '┴', '┘')].join('\n');
+  const table = new Table({
+    head: [...heading],
+    colAligns: isNumeric.map((numeric) => (numeric ? 'right' : 'left')),
+    style: { head: hasColour() ? ['bold'] : [], border: hasColour() ? ['grey'] : [], compact: true },
+  });
+  table.push(...rows.map((row) => [...row]));
+  return table.toString();
+}
+
+/** On a terminal, unless NO_COLOR says otherwise (https://no-color.org). */
+function hasColour(): boolean {
+  return process.stdout.isTTY && !process.env.NO_COLOR;
+}
+
+function coloured(colour: 'green' | 'red', text: string): string {
+  return hasColour() ? styleText(colour, text) : text;
 }

@@ -6,8 +6,11 @@ import { toShardId, type ShardName } from '../shard-name.js';
 export interface FakeFault {
   /** The error's `name`, such as `ProvisionedThroughputExceededException`, or the error itself. */
   readonly error?: Error | string;
-  /** Instead of an error: no answer ever (`never`), or a page without records although there are some (`empty`; only GetRecords). */
-  readonly answer?: 'empty' | 'never';
+  /**
+   * Instead of an error: no answer ever (`never`), one that lacks all that it should hold (`malformed`), or a page without records
+   * although there are some (`empty`; only GetRecords).
+   */
+  readonly answer?: 'empty' | 'malformed' | 'never';
   /** How long the call takes, in ms. With neither `error` nor `answer` the call is only slow. @defaultValue as every call */
   readonly latencyMs?: number;
   /** The method that it strikes. @defaultValue every method */

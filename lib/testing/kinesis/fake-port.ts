@@ -51,11 +51,16 @@ function call<R>({ calls, faults, scheduler, script, now }: FakePortParts, detai
       map(() => {
         end({ aborted: false, error: outcome.error?.name });
         if (outcome.error) throw outcome.error;
-        return outcome.value as R;
+        return fault?.answer === 'malformed' ? malformed<R>(details.method) : (outcome.value as R);
       }),
       finalize(() => end({ aborted: true })),
     );
   });
+}
+
+/** What a gateway answers that knows no better: nothing at all, as if all were well. */
+function malformed<R>(method: CallDetails['method']): R {
+  return (method === 'getShardIterator' ? undefined : {}) as R;
 }
 
 function attempt<R>(make: () => R, scripted: Error | undefined): { readonly value?: R; readonly error?: Error } {

@@ -104,6 +104,16 @@ describe('faults of fakeKinesis', () => {
   );
 
   it(
+    'leave out of an answer all that it should hold',
+    marbles(({ expectObservable }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'abc' }, faults: [{ answer: 'malformed', untilMs: 9 }] });
+      const request = { StreamName: 'stream', ShardId: 'shardId-000000000000', ShardIteratorType: 'TRIM_HORIZON' } as const;
+      expectObservable(kinesis.getShardIterator(request)).toBe('-(a|)', { a: undefined });
+      expectObservable(kinesis.listShards({ StreamName: 'stream' })).toBe('-(a|)', { a: {} });
+    }),
+  );
+
+  it(
     'give empty pages although there are records',
     marbles(({ expectObservable, flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: '(abc|)' }, faults: [{ answer: 'empty', times: 3 }] });
