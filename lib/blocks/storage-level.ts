@@ -34,6 +34,6 @@ const LEVELS: Readonly<Record<StorageLevel, StorageLevelTraits>> = {
 
 /** @throws InvalidConfigError for a level that does not exist. */
 export function traitsOf(level: StorageLevel): StorageLevelTraits {
-  if (Object.hasOwn(LEVELS, level)) return LEVELS[level];
+  if (typeof level === 'string' && Object.hasOwn(LEVELS, level)) return LEVELS[level];
   throw new InvalidConfigError(`level: expected one of ${Object.keys(LEVELS).join(', ')}, got ${shown(level)}`);
 }
