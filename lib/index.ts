@@ -19,6 +19,9 @@ export { readBudget, type ReadBudget, type ReadBudgetConfig } from './kinesis/re
 export type { RetryConfig, RetryPolicy } from './kinesis/retry.js';
 export type { ResolvedStream, StreamConfig } from './kinesis/stream-id.js';
 export type { KinesisClientLike } from './kinesis/sdk-port.js';
+export type { PayloadPlacement } from './kinesis/wire/page-payloads.js';
+export type { WireConfig } from './kinesis/wire/wire-config.js';
+export type { WireFormat } from './kinesis/wire/wire-format.js';
 export type {
   GetRecordsPage,
   GetRecordsRequest,

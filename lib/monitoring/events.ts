@@ -41,6 +41,29 @@ export interface ReadRetryEvent extends ShardEvent {
   readonly error: unknown;
 }
 
+/**
+ * Pages of records are read as JSON, though CBOR was asked for: the service, or what stands between, does not take it. Once a
+ * client.
+ */
+export interface WireFallbackEvent {
+  readonly type: 'wireFallback';
+  /**
+   * `content-type`: CBOR was answered in JSON; `refused`: with an error that says so; `not-understood`: with what is neither a
+   * page nor an error of the service, so CBOR is tried again from time to time; `not-encoded`: the client's own middlewares put
+   * something into the request that is not written as CBOR here.
+   */
+  readonly reason: 'content-type' | 'not-encoded' | 'not-understood' | 'refused';
+  /** What the call in CBOR failed with. */
+  readonly error?: unknown;
+}
+
+/** The client is one that takes several times as long for each page as it needs to. Once a client. */
+export interface SlowClientEvent {
+  readonly type: 'slowClient';
+  /** What to give it, and what that saves. */
+  readonly advice: string;
+}
+
 /** A call to the store failed and will be made again. */
 export interface StoreRetryEvent extends ShardEvent {
   readonly type: 'storeRetry';
@@ -200,11 +223,13 @@ export type KinesisEvent =
   | ShardRestartedEvent
   | ShardStartedEvent
   | ShardsDiscoveredEvent
+  | SlowClientEvent
   | StopTimedOutEvent
   | StoppedEvent
   | StoppingEvent
   | StoreRetryEvent
-  | WatermarkHeldEvent;
+  | WatermarkHeldEvent
+  | WireFallbackEvent;
 
 /** Takes events. */
 export type EventSink = (event: KinesisEvent) => void;

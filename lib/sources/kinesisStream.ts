@@ -67,7 +67,9 @@ export interface KinesisStreamConfig extends ShardReadingConfig {
  *
  * @example
  * ```ts
- * kinesisStream({ client: new KinesisClient({}), streamName: 'flights', startFrom: 'TRIM_HORIZON', store, stop })
+ * const client = new KinesisClient({ requestHandler: new NodeHttpHandler() });
+ *
+ * kinesisStream({ client, streamName: 'flights', startFrom: 'TRIM_HORIZON', store, stop })
  *   .pipe(mergeShards((shard) => shard.pipe(bufferTime(200), withSequenceRanges(), concatMap(work), checkpointEvery(30_000))))
  *   .subscribe();
  * ```
@@ -195,7 +197,7 @@ class StreamReading {
     const { store } = this.#config;
     if (!isLeasing(store)) return EMPTY;
     const shards$ = this.#changed$.pipe(
-      map(() => this.#graph.unfinished().map(({ shard, isReady }) => ({ ...this.#identityOf(shard), closed: shard.closed, isReady }))),
+      map(() => this.#graph.inView().map(({ shard, isReady }) => ({ ...this.#identityOf(shard), closed: shard.closed, isReady }))),
       takeUntil(this.#stop$),
     );
     return store.leases(shards$, initialPosition(this.#config.startFrom)).pipe(

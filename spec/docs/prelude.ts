@@ -31,6 +31,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   ClassicLevel: 'classic-level',
   DynamoDBClient: '@aws-sdk/client-dynamodb',
   KinesisClient: '@aws-sdk/client-kinesis',
+  NodeHttpHandler: '@smithy/node-http-handler',
   S3Client: '@aws-sdk/client-s3',
 };
 
