@@ -41,7 +41,7 @@ const HEALTHY: Readonly<Record<string, (body: string) => object>> = {
     ],
   }),
   GetShardIterator: () => ({ ShardIterator: 'first' }),
-  GetRecords: (body) => (body.includes('"first"') ? pageOf('2') : { Records: [], NextShardIterator: 'next', MillisBehindLatest: 0 }),
+  GetRecords: (body) => (body.includes('first') ? pageOf('2') : { Records: [], NextShardIterator: 'next', MillisBehindLatest: 0 }),
 };
 
 /** A page of one record with canaries in its key and its payload. */

@@ -31,6 +31,12 @@ export const sabotages: Readonly<Record<string, Sabotage>> = {
     json(response, 200, `{"Records":[{"PartitionKey":${canaries.partitionKey},"Data":"${canaries.payload}"}]}`),
   'is answered by a text': (request, response) => json(response, 200, textOf(request)),
   'is answered by what is garbled': (_, response) => json(response, 200, `\u0000\ufffd${canaries.payload}{{${canaries.partitionKey}`),
+  'is answered in CBOR that breaks off at a key': (_, response) => {
+    const key = Buffer.from(canaries.partitionKey);
+    response.writeHead(200, { 'content-type': 'application/x-amz-cbor-1.1' });
+    // {_ "Records": [_ {_ "PartitionKey": "canary...", ...
+    response.end(Buffer.concat([cborText('Records', 0xbf), cborText('PartitionKey', 0x9f, 0xbf), Buffer.of(0x78, key.length), key, key]));
+  },
   'is cut off within its answer': (_, response) => {
     const text = JSON.stringify(pageOf('2'));
     response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1', 'content-length': text.length });
@@ -39,6 +45,11 @@ export const sabotages: Readonly<Record<string, Sabotage>> = {
   'is cut off before its answer': (_, response) => void response.destroy(),
   'is never answered': () => undefined,
 };
+
+/** A short text in CBOR, with some bytes before it. */
+function cborText(text: string, ...before: readonly number[]): Buffer {
+  return Buffer.concat([Buffer.of(...before, 0x60 + text.length), Buffer.from(text)]);
+}
 
 /** All that is known of a request, as a service may quote it: its signature, its token, its body, and what it asked for. */
 function textOf({ operation, headers, body }: SeenRequest): string {
