@@ -1,5 +1,5 @@
 import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
-import { assertInteger, assertKnownFields, assertMethod, type FieldsOf } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertMethod, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import type { KinesisEvent } from '../monitoring/events.js';
 import { eventSink } from '../monitoring/eventSink.js';
 import { InvalidConfigError } from '../values/errors.js';
@@ -56,6 +56,7 @@ export interface BlockStoreConfig {
 export function blockStore(level: StorageLevel, config: BlockStoreConfig = {}): BlockStore {
   assertKnownFields(config, BLOCK_STORE_FIELDS);
   const { requestTimeoutMs = 30_000, events, scheduler = asyncScheduler } = config;
+  assertScheduler(scheduler);
   const traits = traitsOf(level);
   const { local, replicas } = resolveTiers(level, traits, config);
   const bounded = (store: BlockStore): BoundedStore => boundedStore(store, { requestTimeoutMs, scheduler });

@@ -1,4 +1,5 @@
 import { InvalidConfigError } from '../values/errors.js';
+import { shown } from '../values/shown.js';
 
 /**
  * Where blocks are kept, and in how many copies.
@@ -33,6 +34,6 @@ const LEVELS: Readonly<Record<StorageLevel, StorageLevelTraits>> = {
 
 /** @throws InvalidConfigError for a level that does not exist. */
 export function traitsOf(level: StorageLevel): StorageLevelTraits {
-  if (Object.hasOwn(LEVELS, level)) return LEVELS[level];
-  throw new InvalidConfigError(`level: expected one of ${Object.keys(LEVELS).join(', ')}, got ${String(level)}`);
+  if (typeof level === 'string' && Object.hasOwn(LEVELS, level)) return LEVELS[level];
+  throw new InvalidConfigError(`level: expected one of ${Object.keys(LEVELS).join(', ')}, got ${shown(level)}`);
 }

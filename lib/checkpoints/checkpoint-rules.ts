@@ -1,7 +1,8 @@
 import { InvalidValueError } from '../values/errors.js';
 import { assertPosition, comparePositions, isSentinel, SHARD_END, type Position } from '../values/position.js';
-import { positionToString } from '../values/sequence-range.js';
+import { endOf, positionToString, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
 import type { ShardName } from '../values/shard-id.js';
+import { shown } from '../values/shown.js';
 import type { Checkpoint } from './checkpoint-store.js';
 import { CheckpointError } from './errors.js';
 
@@ -17,7 +18,7 @@ import { CheckpointError } from './errors.js';
 export function assertCheckpoint(checkpoint: Checkpoint, shard: ShardName): void {
   const where = `checkpoint of ${shard.streamName}/${shard.shardId}`;
   if (checkpoint.streamName !== shard.streamName || checkpoint.shardId !== shard.shardId) {
-    throw new InvalidValueError(`${where}: got the checkpoint of ${checkpoint.streamName}/${checkpoint.shardId}`);
+    throw new InvalidValueError(`${where}: got the checkpoint of ${shown(checkpoint.streamName)}/${shown(checkpoint.shardId)}`);
   }
   assertPosition(checkpoint, where);
   if (checkpoint.shardStart !== undefined)
@@ -25,6 +26,30 @@ export function assertCheckpoint(checkpoint: Checkpoint, shard: ShardName): void
   if (isStart(checkpoint)) {
     throw new InvalidValueError(`${where}: expected a sequence number or ${SHARD_END}, got ${checkpoint.sequenceNumber}`);
   }
+}
+
+/** A checkpoint names at most so many ranges beyond it; the records of what it leaves out are only delivered again. */
+export const MAX_SETTLED_RANGES = 100;
+
+/**
+ * Throws unless what is settled beyond `checkpoint` can be: few ranges of this shard, behind the position, in order and apart.
+ *
+ * @throws InvalidValueError
+ */
+export function assertSettledBeyond({ settledBeyond = [], ...checkpoint }: Checkpoint, { streamName, shardId }: ShardName): void {
+  const where = `settled beyond the checkpoint of ${streamName}/${shardId}`;
+  if (!Array.isArray(settledBeyond) || settledBeyond.length > MAX_SETTLED_RANGES)
+    throw new InvalidValueError(`${where}: expected an array of at most ${MAX_SETTLED_RANGES} ranges, got ${shown(settledBeyond.length)}`);
+  let before: Position = checkpoint;
+  settledBeyond.forEach((range: SequenceNumberRange | null, i) => {
+    if (range?.streamName !== streamName || range.shardId !== shardId)
+      throw new InvalidValueError(`${where}: range ${i} is not of this shard`);
+    const [start, end] = [startOf(range), endOf(range)];
+    for (const position of [start, end]) assertPosition(position, `${where}, range ${i}`);
+    const isOrdered = comparePositions(before, start) < 0 && comparePositions(start, end) <= 0 && !isSentinel(end.sequenceNumber);
+    if (!isOrdered) throw new InvalidValueError(`${where}: range ${i} is out of order`);
+    before = end;
+  });
 }
 
 /** Whether the position is one of the sentinels that say where to begin. */

@@ -76,7 +76,10 @@ export interface LeasingStore extends CheckpointStore {
 
 /** One tenure of a shard. */
 export interface Lease {
-  /** Grows with every tenure of the shard: a sink that remembers the largest can refuse a former owner. */
+  /**
+   * A decimal number that grows with every tenure of the shard: a sink that remembers the largest can refuse a former owner. To be compared as a
+   * number, not as text. Begins anew when the row is deleted.
+   */
   readonly fencingToken: string;
   /** Emits once if the tenure ends against this worker's will. */
   readonly lost$: ObservableInput<unknown>;

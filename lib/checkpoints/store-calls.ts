@@ -1,8 +1,14 @@
-import { concat, defaultIfEmpty, defer, from, ignoreElements, map, of, take, type Observable, type SchedulerLike } from 'rxjs';
+import { catchError, concat, defaultIfEmpty, defer, from, ignoreElements, map, of, take, throwError } from 'rxjs';
+import type { MonoTypeOperatorFunction, Observable, SchedulerLike } from 'rxjs';
+import { reducedFault } from '../internal/aws-fault.js';
+import { faultKind } from '../internal/aws-errors.js';
 import { answeredWithin } from '../internal/request-timeout.js';
+import { isRxKinesisError } from '../values/errors.js';
 import { assertPosition } from '../values/position.js';
-import type { ShardIdentity } from '../values/shard-id.js';
-import type { Checkpoint, CheckpointStore } from './checkpoint-store.js';
+import type { ShardIdentity, ShardName } from '../values/shard-id.js';
+import { assertSettledBeyond } from './checkpoint-rules.js';
+import type { Checkpoint, CheckpointStore, LeasingStore } from './checkpoint-store.js';
+import { CheckpointError } from './errors.js';
 
 /** How long a store may take to answer. */
 export interface StoreCallLimits {
@@ -11,30 +17,70 @@ export interface StoreCallLimits {
   readonly scheduler: SchedulerLike;
 }
 
-/** Reads and checks a shard's checkpoint: emits it, or `undefined`, once. A store that does not answer is a `TimeoutError`. */
+/** Reads and checks a shard's checkpoint: emits it, or `undefined`, once. Errors are those of this package. */
 export function readCheckpoint(
   store: CheckpointStore,
   shard: ShardIdentity,
   { requestTimeoutMs, scheduler }: StoreCallLimits,
 ): Observable<Checkpoint | undefined> {
   return defer(() => from(store.read(shard))).pipe(
+    reduced(),
     take(1),
     defaultIfEmpty(undefined),
-    answeredWithin(requestTimeoutMs, 'reading the checkpoint', scheduler),
+    answeredWithin(requestTimeoutMs, 'the store', scheduler),
     map((checkpoint) => {
-      if (checkpoint) assertPosition(checkpoint, `checkpoint of ${shard.streamName}/${shard.shardId}`);
+      if (!checkpoint) return undefined;
+      assertPosition(checkpoint, `checkpoint of ${shard.streamName}/${shard.shardId}`);
+      assertSettledBeyond(checkpoint, shard);
       return checkpoint;
     }),
+    ownErrors('the checkpoint could not be read', shard, (cause) => faultKind(cause, {}) !== 'fatal'),
   );
 }
 
-/** Writes a checkpoint; completes when it is durable. A store that does not complete is a `TimeoutError`. */
+/** Writes a checkpoint; completes when it is durable. Errors are those of this package. */
 export function writeCheckpoint(
   store: CheckpointStore,
   checkpoint: Checkpoint,
   shard: ShardIdentity,
   { requestTimeoutMs, scheduler }: StoreCallLimits,
 ): Observable<never> {
-  const write$ = defer(() => from(store.write(checkpoint, shard))).pipe(ignoreElements());
-  return concat(write$, of(0)).pipe(answeredWithin(requestTimeoutMs, 'writing the checkpoint', scheduler), ignoreElements());
+  const write$ = defer(() => from(store.write(checkpoint, shard))).pipe(reduced(), ignoreElements());
+  return concat(write$, of(0)).pipe(
+    answeredWithin(requestTimeoutMs, 'the store', scheduler),
+    ignoreElements(),
+    ownErrors('the checkpoint could not be written', shard),
+  );
+}
+
+/** Gives a shard's lease up; completes when that is done. Errors are those of this package. */
+export function releaseLease(
+  store: LeasingStore,
+  shard: ShardIdentity,
+  { requestTimeoutMs, scheduler }: StoreCallLimits,
+): Observable<never> {
+  const release$ = defer(() => from(store.release(shard))).pipe(reduced(), ignoreElements());
+  return concat(release$, of(0)).pipe(
+    answeredWithin(requestTimeoutMs, 'the store', scheduler),
+    ignoreElements(),
+    ownErrors('the lease could not be released', shard),
+  );
+}
+
+/** What a store, or the driver behind it, errors with may quote anything: its name is kept, the error as it was is had from `rawErrorOf`. */
+function reduced<T>(): MonoTypeOperatorFunction<T> {
+  return catchError((error: unknown) => throwError(() => reducedFault(error)));
+}
+
+/** Makes what is no error of this package one: a reduced fault, or a call that took too long. */
+function ownErrors<T>(
+  what: string,
+  { streamName, shardId }: ShardName,
+  mayPass: (cause: unknown) => boolean = () => true,
+): MonoTypeOperatorFunction<T> {
+  return catchError((cause: unknown) => {
+    if (isRxKinesisError(cause)) return throwError(() => cause);
+    const { message } = cause as Error;
+    return throwError(() => new CheckpointError(`${what}: ${message}`, { streamName, shardId, retriable: mayPass(cause), cause }));
+  });
 }

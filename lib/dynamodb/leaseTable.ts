@@ -9,6 +9,7 @@ import { ensureTable } from './ensureTable.js';
 import { leaseRequests, type DynamoDBClientLike } from './lease-requests.js';
 import { madePort } from './madePort.js';
 import { requestError } from './request-error.js';
+import { shown } from '../values/shown.js';
 
 /** What {@link leaseTable} needs. */
 export interface LeaseTableConfig extends LeaseConfig {
@@ -96,11 +97,11 @@ function oneStream(tableName: string): (shard: ShardName) => void {
 
 const FIELDS: FieldsOf<LeaseTableConfig> = { ...LEASE_FIELDS, client: true, tableName: true, tablePollIntervalMs: true };
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html */
-const TABLE_NAME = /^(?:[\w.-]{3,255}|arn:[\w:/.-]{1,1020})$/;
+const TABLE_NAME = /^(?:arn:aws[\w-]*:dynamodb:[\w-]+:\d{12}:table\/)?[\w.-]{3,255}$/;
 
 function assertTable({ client, tableName }: LeaseTableConfig): void {
   const expect = (holds: boolean, expectation: string, got: unknown) => {
-    if (!holds) throw new InvalidConfigError(`leaseTable: expected ${expectation}, got ${JSON.stringify(got) ?? 'undefined'}`);
+    if (!holds) throw new InvalidConfigError(`leaseTable: expected ${expectation}, got ${shown(got)}`);
   };
   const { send } = (client ?? {}) as Partial<DynamoDBClientLike>;
   expect(typeof send === 'function', 'client to be a DynamoDBClient (an object with send)', typeof client);

@@ -1,4 +1,5 @@
 import { InvalidConfigError } from '../values/errors.js';
+import { shown } from '../values/shown.js';
 
 /** Throws unless `value` is a number from `minimum` up. `Infinity` passes only where `unlimited` says so. */
 export function assertNumber(name: string, value: unknown, minimum: number, unlimited = false): void {
@@ -24,6 +25,11 @@ export function assertMethod(name: string, value: unknown, method: string): void
   assertFunction(`${name}.${method}`, (value as Readonly<Record<string, unknown>> | null | undefined)?.[method]);
 }
 
+/** Throws unless `scheduler` is one of RxJS. */
+export function assertScheduler(scheduler: unknown): void {
+  for (const method of ['now', 'schedule']) assertMethod('scheduler', scheduler, method);
+}
+
 /** The fields of a config, as a list that the compiler keeps complete: one that is missing here, or too many, does not compile. */
 export type FieldsOf<Config> = Readonly<Record<keyof Config, true>>;
 
@@ -44,8 +50,4 @@ export function assertKnownFields<Config extends object>(config: Config, fields:
 
 function isObject(value: unknown): boolean {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
-}
-
-function shown(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }

@@ -5,7 +5,10 @@ export type { FaultKind } from '../internal/aws-errors.js';
 
 /** What an error of a call to Kinesis means for it. The errors of this package say themselves whether to try again. */
 export function classify(error: unknown): FaultKind {
-  if (isRxKinesisError(error)) return error.retriable ? 'transient' : 'fatal';
+  if (isRxKinesisError(error)) {
+    if (!error.retriable) return 'fatal';
+    return faultKind(error.cause, OF_KINESIS) === 'throttling' ? 'throttling' : 'transient';
+  }
   return faultKind(error, OF_KINESIS);
 }
 

@@ -9,7 +9,7 @@ import type { ResolvedWireConfig } from './wire/wire-config.js';
 import { WireReader } from './wire/wire-reader.js';
 
 /**
- * What of a `KinesisClient` of `@aws-sdk/client-kinesis` is used: taken by its shape, so that any 3.x of it will do.
+ * What of a `KinesisClient` of `@aws-sdk/client-kinesis` is used: taken by its shape, so that any from 3.238.0 on will do.
  *
  * @remarks The client's own retries come before this package's, and its region, credentials and endpoint are its own.
  */

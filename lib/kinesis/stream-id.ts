@@ -1,4 +1,5 @@
 import { InvalidConfigError } from '../values/errors.js';
+import { shown } from '../values/shown.js';
 import type { StreamId } from './port.js';
 
 /** Which stream to read: exactly one of the two. */
@@ -24,15 +25,14 @@ const STREAM_ARN = /^arn:aws[^:]*:kinesis:[^:]*:\d{12}:stream\/([a-zA-Z0-9_.-]{1
 export function resolveStream({ streamName, streamARN }: StreamConfig): ResolvedStream {
   if ((streamName === undefined) === (streamARN === undefined)) throw new InvalidConfigError('expected either streamName or streamARN');
   if (streamARN !== undefined) {
-    const name = STREAM_ARN.exec(streamARN)?.[1];
-    if (name === undefined)
-      throw new InvalidConfigError(`streamARN: expected the ARN of a Kinesis stream, got ${JSON.stringify(streamARN)}`);
+    const name = typeof streamARN === 'string' ? STREAM_ARN.exec(streamARN)?.[1] : undefined;
+    if (name === undefined) throw new InvalidConfigError(`streamARN: expected the ARN of a Kinesis stream, got ${shown(streamARN)}`);
     return { streamName: name, id: { StreamARN: streamARN } };
   }
-  if (!STREAM_NAME.test(streamName!)) {
-    throw new InvalidConfigError(`streamName: expected 1 to 128 letters, digits, '_', '.' or '-', got ${JSON.stringify(streamName)}`);
+  if (typeof streamName !== 'string' || !STREAM_NAME.test(streamName)) {
+    throw new InvalidConfigError(`streamName: expected 1 to 128 letters, digits, '_', '.' or '-', got ${shown(streamName)}`);
   }
-  return { streamName: streamName!, id: { StreamName: streamName! } };
+  return { streamName, id: { StreamName: streamName } };
 }
 
 /** The plain name of a stream, however it is named to the API. */

@@ -1,9 +1,10 @@
 import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
-import { assertFunction, assertInteger, assertMethod, assertNumber, type FieldsOf } from '../internal/validate.js';
+import { assertFunction, assertInteger, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import type { WithoutTime } from '../monitoring/events.js';
 import { eventSink } from '../monitoring/eventSink.js';
 import type { LeaseEvent } from '../monitoring/lease-events.js';
 import { InvalidConfigError } from '../values/errors.js';
+import { shown } from '../values/shown.js';
 import { fairAssignment } from './fairAssignment.js';
 import type { LeaseAssignment } from './lease-rules.js';
 
@@ -77,11 +78,11 @@ export function resolveLeaseConfig(config: LeaseConfig): ResolvedLeaseConfig {
   assertNumber('requestTimeoutMs', requestTimeoutMs, 1);
   assertFunction('assignment', assignment);
   assertFunction('random', random);
-  assertMethod('scheduler', scheduler, 'now');
+  assertScheduler(scheduler);
   const shares = { workerId, failoverTimeMs, maxLeases, assignment, lookIntervalMs, handOverTimeoutMs, requestTimeoutMs };
   return { ...shares, cleanUp, scheduler, random, notify: eventSink(events, scheduler) };
 }
 
 function expect(holds: boolean, expectation: string, got: unknown): void {
-  if (!holds) throw new InvalidConfigError(`expected ${expectation}, got ${JSON.stringify(got) ?? 'undefined'}`);
+  if (!holds) throw new InvalidConfigError(`expected ${expectation}, got ${shown(got)}`);
 }

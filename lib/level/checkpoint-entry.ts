@@ -1,9 +1,10 @@
-import { assertCheckpoint } from '../checkpoints/checkpoint-rules.js';
+import { assertCheckpoint, assertSettledBeyond } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
-import { InvalidValueError } from '../values/errors.js';
+import { InvalidValueError, isRxKinesisError } from '../values/errors.js';
 import { wholeRangesFromJson } from '../values/ranges-json.js';
 import { sameShard, SequenceNumberRanges, type SequenceNumberRangesJson } from '../values/sequence-range.js';
 import { shardKey, type ShardName } from '../values/shard-id.js';
+import { shown } from '../values/shown.js';
 
 /** What stands under a shard's key, as JSON. */
 interface CheckpointEntry {
@@ -51,7 +52,7 @@ export function readEntry(text: unknown, shard: ShardName): Checkpoint {
   try {
     return checkpointOf(parse(text), shard);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = isRxKinesisError(cause) ? cause.message : 'not readable';
     throw new InvalidValueError(`${shard.streamName}/${shard.shardId}: malformed entry under the key "${entryKey(shard)}": ${reason}`, {
       cause,
     });
@@ -60,7 +61,7 @@ export function readEntry(text: unknown, shard: ShardName): Checkpoint {
 
 function checkpointOf(entry: Partial<CheckpointEntry>, shard: ShardName): Checkpoint {
   if (entry.version !== PLAIN_VERSION && entry.version !== UNRELEASED_VERSION) {
-    throw new InvalidValueError(`expected version ${PLAIN_VERSION} or ${UNRELEASED_VERSION}, got ${String(entry.version)}`);
+    throw new InvalidValueError(`expected version ${PLAIN_VERSION} or ${UNRELEASED_VERSION}, got ${shown(entry.version)}`);
   }
   const { streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond, unreleased, shardStart } = entry as CheckpointEntry;
   const checkpoint: Checkpoint = {
@@ -71,11 +72,13 @@ function checkpointOf(entry: Partial<CheckpointEntry>, shard: ShardName): Checkp
     ...(shardStart !== undefined && { shardStart }),
   };
   assertCheckpoint(checkpoint, shard);
-  return {
+  const whole = {
     ...checkpoint,
     ...(settledBeyond !== undefined && { settledBeyond: rangesOf(settledBeyond, shard).ranges }),
     ...(unreleased !== undefined && { unreleased: blocksOf(unreleased, shard) }),
   };
+  assertSettledBeyond(whole, shard);
+  return whole;
 }
 
 function blocksOf(json: unknown, shard: ShardName): SequenceNumberRanges[] {
@@ -88,7 +91,7 @@ function blocksOf(json: unknown, shard: ShardName): SequenceNumberRanges[] {
 function rangesOf(json: unknown, shard: ShardName): SequenceNumberRanges {
   const ranges = wholeRangesFromJson(json);
   const foreign = ranges.ranges.find((range) => !sameShard(range, { ...range, ...shard }));
-  if (foreign) throw new InvalidValueError(`the entry holds a range of ${foreign.streamName}/${foreign.shardId}`);
+  if (foreign) throw new InvalidValueError(`the entry holds a range of ${shown(foreign.streamName)}/${shown(foreign.shardId)}`);
   return ranges;
 }
 

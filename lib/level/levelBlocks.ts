@@ -16,6 +16,7 @@ import { blockEncoder, decodeBlock, type EncodeBlockConfig } from '../blocks/blo
 import { blockIdIn, blockName } from '../blocks/block-name.js';
 import type { BlockStore } from '../blocks/block-store.js';
 import { BlockStoreError } from '../blocks/errors.js';
+import { reducedFault } from '../internal/aws-fault.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
 import { uninterrupted } from '../internal/uninterrupted.js';
 import type { Block } from '../values/block.js';
@@ -123,6 +124,8 @@ function failedTo<T>(action: string): MonoTypeOperatorFunction<T> {
 
 function storeError(action: string, cause: unknown): Error {
   if (isRxKinesisError(cause)) return cause;
-  const fields = { fault: 'failed', retriable: isPassing(cause), cause } as const;
-  return new BlockStoreError(`the level database could not ${action} blocks: ${codeOf(cause) ?? 'unknown error'}`, fields);
+  // A database's own text may quote what it holds.
+  const fault = reducedFault(cause);
+  const fields = { fault: 'failed', retriable: isPassing(cause), cause: fault } as const;
+  return new BlockStoreError(`the level database could not ${action} blocks: ${codeOf(fault) ?? 'unknown error'}`, fields);
 }

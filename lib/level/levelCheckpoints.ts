@@ -2,6 +2,7 @@ import { catchError, defer, from, map, of, switchMap, tap, throwError, type Obse
 import { assertCheckpoint, assertNotBackwards } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { CheckpointError } from '../checkpoints/errors.js';
+import { reducedFault } from '../internal/aws-fault.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
 import { uninterrupted } from '../internal/uninterrupted.js';
 import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
@@ -75,10 +76,12 @@ function putEntry(db: LevelDatabase, checkpoint: Checkpoint): Observable<undefin
 
 function storeError(action: string, cause: unknown, { streamName, shardId }: ShardName): Error {
   if (isRxKinesisError(cause)) return cause;
-  return new CheckpointError(`the level database could not ${action} the checkpoint: ${codeOf(cause) ?? 'unknown error'}`, {
+  // A database's own text may quote what it holds.
+  const fault = reducedFault(cause);
+  return new CheckpointError(`the level database could not ${action} the checkpoint: ${codeOf(fault) ?? 'unknown error'}`, {
     streamName,
     shardId,
     retriable: isPassing(cause),
-    cause,
+    cause: fault,
   });
 }

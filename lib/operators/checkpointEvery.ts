@@ -15,7 +15,7 @@ import {
 } from 'rxjs';
 import { CheckpointSchedule } from '../tracking/checkpoint-schedule.js';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
-import { assertInteger, assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
+import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { isRanges, isRecord, misplaced } from '../tracking/misplaced.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
@@ -68,6 +68,8 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
   assertNumber('intervalMs', intervalMs, 1, true);
   assertInteger('maxRetries', maxRetries, 0);
   assertNumber('retryDelayMs', retryDelayMs, 0);
+  assertScheduler(scheduler);
+  assertFunction('random', random);
   if (store && typeof store.write !== 'function') throw new InvalidConfigError('store: expected a CheckpointStore');
 
   const retry = { maxRetries, retryDelayMs, scheduler, random };

@@ -7,6 +7,7 @@ import { beginsLikeAggregate } from '../kinesis/aggregation/open-aggregate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { KinesisRecord } from '../values/record.js';
 import type { HashKeyRange } from '../values/shard-id.js';
+import { shown } from '../values/shown.js';
 
 /** How {@link deaggregate} opens aggregates. */
 export interface DeaggregateConfig extends AggregateConfig {
@@ -95,6 +96,6 @@ function assertConfig(config: DeaggregateConfig): void {
   const { hashKeyRange, outOfRange, report } = config;
   if (hashKeyRange !== undefined) hashKeyLimits(hashKeyRange);
   if (outOfRange !== undefined && !OUT_OF_RANGE_POLICIES.includes(outOfRange))
-    throw new InvalidConfigError(`outOfRange: expected one of ${OUT_OF_RANGE_POLICIES.join(', ')}, got ${String(outOfRange)}`);
+    throw new InvalidConfigError(`outOfRange: expected one of ${OUT_OF_RANGE_POLICIES.join(', ')}, got ${shown(outOfRange)}`);
   if (report !== undefined) assertFunction('report', report);
 }

@@ -28,7 +28,7 @@ import { BlockUnavailableError } from '../blocks/errors.js';
 import type { StoredBlock } from '../blocks/stored-block.js';
 import { delayOf } from '../internal/delay.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
-import { assertInteger, assertKnownFields, type FieldsOf } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import { restoreBlocks } from '../recovery/restore-blocks.js';
 import type { Shard } from '../shards/shard.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
@@ -276,6 +276,7 @@ function resolve(blocks: BlockStore, config: LoadBlocksConfig): Loading {
   assertInteger('maxLoadedBytes', maxLoadedBytes, 1);
   assertInteger('retryTimeoutMs', retryTimeoutMs, 1);
   assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
+  assertScheduler(scheduler);
   const store = boundedStore(blocks, { requestTimeoutMs, scheduler });
   return { store, tracked: ownShardOf(shard), maxLoadedBytes, retryTimeoutMs, scheduler };
 }

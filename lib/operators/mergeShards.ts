@@ -23,7 +23,7 @@ import {
 import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
 import { onEnd } from '../internal/on-end.js';
 import { isObservableInput } from '../internal/notifierOf.js';
-import { assertFunction, assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
+import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler } from '../internal/validate.js';
 import { isOutOfOrder } from '../ledger/errors.js';
 import { misplaced } from '../tracking/misplaced.js';
 import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
@@ -84,6 +84,7 @@ export function mergeShards<O extends ObservableInput<unknown>>(
   assertFunction('project', project);
   assertKnownFields(config, { concurrency: true, restart: true, scheduler: true, random: true });
   const { concurrency = Infinity, restart = {}, scheduler = asyncScheduler, random = Math.random } = config;
+  assertScheduler(scheduler);
   assertKnownFields(restart, { maxRestarts: true, initialDelayMs: true, maxDelayMs: true, resetAfterMs: true }, 'restart');
   const { maxRestarts = 10, initialDelayMs = 1_000, maxDelayMs = 60_000, resetAfterMs = 600_000 } = restart;
   if (concurrency !== Infinity) assertInteger('concurrency', concurrency, 1);

@@ -17,7 +17,7 @@ import {
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { Recovery } from '../recovery/recovery.js';
 import { retryWithBackOff } from '../internal/back-off.js';
-import { assertFunction, assertInteger, assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
+import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import { isBlockUnavailable } from '../blocks/errors.js';
 import { RecoveryTimeoutError } from '../kinesis/errors.js';
 import { RangeScan } from '../readers/range-scan.js';
@@ -131,6 +131,7 @@ function resolve(store: CheckpointStore | undefined, config: RecoverFromConfig) 
   assertNumber('initialDelayMs', initialDelayMs, 0);
   assertNumber('maxDelayMs', maxDelayMs, 0);
   assertNumber('resetAfterMs', resetAfterMs, 1);
+  assertScheduler(scheduler);
   assertNumber('retryTimeoutMs', retryTimeoutMs, 1);
   if (read !== undefined) assertFunction('read', read);
   assertFunction('random', random);

@@ -23,7 +23,7 @@ import type { BlockStore } from '../blocks/block-store.js';
 import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
 import { delayOf } from '../internal/delay.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
-import { assertInteger, assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import { entriesOf } from '../tracking/tracked-block.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId } from '../values/block.js';
@@ -149,6 +149,7 @@ function resolve(blocks: BlockStore, config: ReleaseBlocksConfig) {
   assertBlockStore(blocks);
   assertNumber('retainMs', retainMs, 0, true);
   assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
+  assertScheduler(scheduler);
   return { store: boundedStore(blocks, { requestTimeoutMs, scheduler }), retainMs, scheduler };
 }
 

@@ -23,7 +23,7 @@ import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
 import type { StoredBlock } from '../blocks/stored-block.js';
 import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
-import { assertInteger, assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
+import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import type { Shard } from '../shards/shard.js';
 import { bindSettledBlock, entriesOf } from '../tracking/tracked-block.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
@@ -170,6 +170,8 @@ function resolve(blocks: BlockStore, config: StoreBlocksConfig) {
   assertInteger('maxRetries', maxRetries, 0);
   assertNumber('retryDelayMs', retryDelayMs, 0);
   assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
+  assertScheduler(scheduler);
+  assertFunction('random', random);
   const store = boundedStore(blocks, { requestTimeoutMs, scheduler });
   return { store, tracked: ownShardOf(shard), policy: { maxRetries, initialDelayMs: retryDelayMs, scheduler, random } };
 }

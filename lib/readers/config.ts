@@ -1,6 +1,6 @@
 import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
 import { FirstContact } from '../internal/first-contact.js';
-import { assertFunction, assertMethod, assertNumber, type FieldsOf } from '../internal/validate.js';
+import { assertFunction, assertMethod, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import type { KinesisPort } from '../kinesis/port.js';
 import { readBudget, type ReadBudget } from '../kinesis/read-budget.js';
 import { retryPolicy, type RetryConfig, type RetryPolicy } from '../kinesis/retry.js';
@@ -11,6 +11,7 @@ import { resolveWire, type WireConfig } from '../kinesis/wire/wire-config.js';
 import type { EventSink, KinesisEvent } from '../monitoring/events.js';
 import { eventSink } from '../monitoring/eventSink.js';
 import { InvalidConfigError } from '../values/errors.js';
+import { shown } from '../values/shown.js';
 import type { GapPolicy, ReadContext } from './reader.js';
 
 /** How to reach Kinesis: common to all sources. */
@@ -70,11 +71,11 @@ export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
   const { client, retry = {}, budget = readBudget(), onGap = 'fail', deaggregate = true, events } = config;
   const { requestTimeoutMs = 30_000, scheduler = asyncScheduler, random = Math.random } = config;
   if (typeof onGap !== 'function' && onGap !== 'fail' && onGap !== 'continue') {
-    throw new InvalidConfigError(`onGap: expected 'fail', 'continue' or a function, got ${String(onGap)}`);
+    throw new InvalidConfigError(`onGap: expected 'fail', 'continue' or a function, got ${shown(onGap)}`);
   }
-  if (typeof deaggregate !== 'boolean') throw new InvalidConfigError(`deaggregate: expected true or false, got ${String(deaggregate)}`);
+  if (typeof deaggregate !== 'boolean') throw new InvalidConfigError(`deaggregate: expected true or false, got ${shown(deaggregate)}`);
   assertMethod('budget', budget, 'acquire');
-  assertMethod('scheduler', scheduler, 'now');
+  assertScheduler(scheduler);
   assertFunction('random', random);
   assertNumber('requestTimeoutMs', requestTimeoutMs, 1, true);
   const notify = eventSink(events, scheduler);

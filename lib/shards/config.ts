@@ -8,6 +8,7 @@ import { KINESIS_FIELDS, resolveKinesis, type KinesisConfig, type ResolvedKinesi
 import { polling } from '../readers/polling.js';
 import type { Reader } from '../readers/reader.js';
 import { InvalidConfigError } from '../values/errors.js';
+import { shown } from '../values/shown.js';
 
 /** Where to begin a shard that has neither a checkpoint nor a parent that was read. */
 export type StartPosition = 'TRIM_HORIZON' | 'LATEST' | Date;
@@ -56,7 +57,9 @@ export function resolveShardConfig(config: ShardReadingConfig): ResolvedShardCon
   const { stopTimeoutMs = 25_000 } = config;
   const isDate = startFrom instanceof Date && !Number.isNaN(startFrom.getTime());
   if (!isDate && startFrom !== 'TRIM_HORIZON' && startFrom !== 'LATEST') {
-    throw new InvalidConfigError(`startFrom: expected 'TRIM_HORIZON', 'LATEST' or a Date, got ${String(startFrom)}`);
+    throw new InvalidConfigError(
+      `startFrom: expected 'TRIM_HORIZON', 'LATEST' or a Date, got ${startFrom instanceof Date ? 'an invalid Date' : shown(startFrom)}`,
+    );
   }
   assertFunction('reader', reader);
   assertInteger('maxInFlightRecords', maxInFlightRecords, 1);

@@ -1,7 +1,7 @@
-import { catchError, concat, defer, EMPTY, from, ignoreElements, NEVER, of, ReplaySubject, type Observable, type Subscription } from 'rxjs';
+import { catchError, EMPTY, from, NEVER, ReplaySubject, type Observable, type Subscription } from 'rxjs';
 import type { Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
+import { releaseLease } from '../checkpoints/store-calls.js';
 import { retryWithBackOff } from '../internal/back-off.js';
-import { answeredWithin } from '../internal/request-timeout.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
 
@@ -44,18 +44,16 @@ export class ShardLease {
    * Gives the shard up, if it is held. A store that fails is asked again, with an event each time; in the end a failure only makes the
    * next worker wait until the lease expires.
    */
-  release(shard: ShardIdentity, { notify, retry, requestTimeoutMs, scheduler }: ResolvedShardConfig): Observable<never> {
+  release(shard: ShardIdentity, config: ResolvedShardConfig): Observable<never> {
     this.#watch.unsubscribe();
     if (this.#isLost) return EMPTY;
+    const { notify, retry } = config;
     const { streamName, shardId } = shard;
-    const release$ = defer(() => from(this.#store.release(shard))).pipe(ignoreElements());
-    return concat(release$, of(0)).pipe(
-      answeredWithin(requestTimeoutMs, 'releasing the lease', scheduler),
+    return releaseLease(this.#store, shard, config).pipe(
       retryWithBackOff({
         ...retry,
         notify: (attempt) => notify({ type: 'storeRetry', streamName, shardId, reason: 'transient', ...attempt }),
       }),
-      ignoreElements(),
       catchError(() => EMPTY),
     );
   }

@@ -15,10 +15,9 @@ import {
   type Observable,
 } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
-import { CheckpointError } from '../checkpoints/errors.js';
 import { delayOf } from '../internal/delay.js';
 import type { LedgerEntry } from '../ledger/entries.js';
-import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
+import { InvalidConfigError } from '../values/errors.js';
 import { endOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
 import { shardKey, type ShardIdentity } from '../values/shard-id.js';
 import type { WriteRetry } from './checkpointer.js';
@@ -108,15 +107,15 @@ export class CheckpointSchedule {
     return defer(() => {
       const { shards } = this;
       const errors: unknown[] = [];
-      const keepError = (shard: TrackedShard) => (error: unknown) => {
-        errors.push(toCheckpointError(error, shard));
+      const keepError = (error: unknown): Observable<never> => {
+        errors.push(error);
         return EMPTY;
       };
       const conclude$ = defer(() => {
         shards.forEach((shard) => shard.drain());
         return errors.length > 0 ? throwError(() => errors[0]) : EMPTY;
       });
-      return concat(from(shards).pipe(mergeMap((shard) => this.#write(shard).pipe(catchError(keepError(shard))))), conclude$);
+      return concat(from(shards).pipe(mergeMap((shard) => this.#write(shard).pipe(catchError(keepError)))), conclude$);
     }).pipe(ignoreElements());
   }
 
@@ -216,9 +215,4 @@ function rangesOf({ runs }: LedgerEntry): readonly SequenceNumberRange[] {
 function reportHeld({ notify, identity }: TrackedShard, ranges: readonly SequenceNumberRange[], heldMs: number): void {
   const { streamName, shardId } = identity;
   notify({ type: 'watermarkHeld', streamName, shardId, ranges, heldMs });
-}
-
-function toCheckpointError(error: unknown, { identity: { streamName, shardId } }: TrackedShard): unknown {
-  if (isRxKinesisError(error)) return error;
-  return new CheckpointError('the last checkpoint could not be written', { streamName, shardId, retriable: true, cause: error });
 }

@@ -1,5 +1,6 @@
 import { catchError, concat, defer, EMPTY, ReplaySubject, Subject, throwError } from 'rxjs';
 import type { MonoTypeOperatorFunction, Observable, SchedulerLike } from 'rxjs';
+import { MAX_SETTLED_RANGES } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { isLeaseLost } from '../checkpoints/errors.js';
 import { writeCheckpoint, type StoreCallLimits } from '../checkpoints/store-calls.js';
@@ -210,9 +211,6 @@ function retrying({
 
 /** The bound of the delay between two tries of one write, in ms. */
 const MAX_RETRY_DELAY_MS = 20_000;
-
-/** A checkpoint names at most so many ranges beyond it; the records of what it leaves out are only delivered again. */
-const MAX_SETTLED_RANGES = 100;
 
 /** A checkpoint names at most so many ranges of unreleased blocks; it does not pass what it leaves out, which is then read again. */
 const MAX_UNRELEASED_RANGES = 100;

@@ -2,7 +2,7 @@ import type { ShardPage } from '../readers/reader.js';
 import { TrackedRecord } from './tracked-record.js';
 import type { TrackedShard } from './tracked-shard.js';
 
-/** Enters a page in the ledger and gives its records to emit: all but those that an earlier process has settled. */
+/** Enters a page in the ledger and gives its records to emit: all but those that an earlier process has settled. @throws InvalidValueError */
 export function deliverPage(page: ShardPage, shard: TrackedShard): readonly TrackedRecord[] {
   const { settledBefore } = shard.checkpointer;
   const { streamName, shardId } = shard.identity;
@@ -10,9 +10,11 @@ export function deliverPage(page: ShardPage, shard: TrackedShard): readonly Trac
   shard.notify({ type: 'pageRead', streamName, shardId, records: records.length, bytes, millisBehindLatest });
   const [first] = records;
   if (!first) return [];
+  const isReached = settledBefore.reach(first);
+  if (isReached) settledBefore.count(records);
   return shard.ledger.deliver(
     records,
     (fields, ordinal, bytesThrough) => new TrackedRecord(shard, fields, ordinal, bytesThrough),
-    settledBefore.reach(first) ? (position) => settledBefore.include(position) : undefined,
+    isReached ? (position) => settledBefore.include(position) : undefined,
   );
 }

@@ -1,3 +1,6 @@
+import { InvalidValueError } from './errors.js';
+import { shown } from './shown.js';
+
 /** What names a shard among all streams. */
 export interface ShardName {
   /** The name of the stream. */
@@ -27,7 +30,19 @@ export interface ShardIdentity extends ShardName {
   readonly startingSequenceNumber?: string;
 }
 
-/** One text for each shard. Both names are escaped, so that no two shards share it. */
+/**
+ * One text for each shard. Both names are escaped, so that no two shards share it.
+ *
+ * @throws InvalidValueError for a name that is no Unicode text (half of a surrogate pair).
+ */
 export function shardKey({ streamName, shardId }: ShardName): string {
-  return `${encodeURIComponent(streamName)}/${encodeURIComponent(shardId)}`;
+  return `${escaped('streamName', streamName)}/${escaped('shardId', shardId)}`;
+}
+
+function escaped(field: keyof ShardName, name: string): string {
+  try {
+    return encodeURIComponent(name);
+  } catch (cause) {
+    throw new InvalidValueError(`${field}: expected Unicode text, got ${shown(name)}`, { cause });
+  }
 }

@@ -1,7 +1,7 @@
 /** A value from outside as a message shows it: short, on one line, and never by a method of the value's own. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
-  if (typeof value === 'object' || typeof value === 'function') return typeof value;
-  const plain = value as bigint | boolean | number | symbol | undefined;
+  if ((typeof value === 'object' && value !== null) || typeof value === 'function') return typeof value;
+  const plain = value as bigint | boolean | number | symbol | null | undefined;
   return String(plain);
 }

@@ -162,6 +162,11 @@ describe('leaseTable', () => {
       ['no table name', { tableName: undefined }, 'tableName'],
       ['a short table name', { tableName: 'ab' }, 'tableName'],
       ['a table name with a blank', { tableName: 'my table' }, 'tableName'],
+      ['an ARN of nothing', { tableName: 'arn:x' }, 'tableName'],
+      ['an ARN that is a path', { tableName: 'arn:../../etc/passwd' }, 'tableName'],
+      ['the ARN of a stream', { tableName: 'arn:aws:kinesis:eu-west-1:123456789012:stream/flights' }, 'tableName'],
+      ['the ARN of an index', { tableName: 'arn:aws:dynamodb:eu-west-1:123456789012:table/leases/index/i' }, 'tableName'],
+      ['an ARN without an account', { tableName: 'arn:aws:dynamodb:eu-west-1::table/leases' }, 'tableName'],
       ['an empty worker id', { workerId: '' }, 'workerId'],
       ['a numeric worker id', { workerId: 7 }, 'workerId'],
       ['a negative interval', { tablePollIntervalMs: -1 }, 'tablePollIntervalMs'],
@@ -185,7 +190,8 @@ describe('leaseTable', () => {
       });
     }
 
-    for (const tableName of ['leases', 'a.b-c_1', 'arn:aws:dynamodb:eu-west-1:123456789012:table/leases']) {
+    const arns = ['aws:dynamodb:eu-west-1', 'aws-cn:dynamodb:cn-north-1', 'aws-us-gov:dynamodb:us-gov-west-1'];
+    for (const tableName of ['leases', 'a.b-c_1', ...arns.map((arn) => `arn:${arn}:123456789012:table/leases`)]) {
       it(`takes the table name ${tableName}`, () => {
         expect(() => leaseTable({ client, tableName })).not.to.throw();
       });

@@ -29,8 +29,10 @@ import { block } from '../../lib/testing/index.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
+import { thrownBy } from '../support/thrown-by.js';
 
 const client = fakeKinesis({ shards: {} });
+const leasing = { client: { send: () => Promise.reject(new Error()) }, tableName: 'flights-app' };
 const reading = { client, streamName: 'flights', startFrom: 'TRIM_HORIZON' } as const;
 const range = {
   streamName: 's',
@@ -67,7 +69,7 @@ describe('a misspelt option is refused when the function is called', () => {
     storeBlocks: () => storeBlocks(memoryBlocks(), { shard: kinesisShard({ ...reading, shardId: '0' }), ...misspelt }),
     loadBlocks: () => loadBlocks(memoryBlocks(), { shard: kinesisShard({ ...reading, shardId: '0' }), ...misspelt }),
     releaseBlocks: () => releaseBlocks(memoryBlocks(), misspelt),
-    leaseTable: () => leaseTable({ client: { send: () => Promise.reject(new Error()) }, tableName: 'flights-app', ...misspelt }),
+    leaseTable: () => leaseTable({ ...leasing, ...misspelt }),
   };
   for (const [name, call] of Object.entries(calls)) {
     it(name, () => {
@@ -173,6 +175,75 @@ describe('a part of the wrong kind is refused when the function is called', () =
       expect(() => kinesisStream({ ...reading, ...part }))
         .to.throw(new RegExp(name))
         .and.to.satisfy(isInvalidConfig);
+    });
+  }
+
+  const clock = { now: () => 0 } as never;
+  const shard = kinesisShard({ ...reading, shardId: '0' });
+  const calls: Readonly<Record<string, readonly [part: RegExp, call: () => unknown]>> = {
+    'a clock for the scheduler of kinesisStream': [/scheduler\.schedule/, () => kinesisStream({ ...reading, scheduler: clock })],
+    'a clock for the scheduler of checkpointEvery': [/scheduler\.schedule/, () => checkpointEvery(1_000, { scheduler: clock })],
+    'no function for the chance of checkpointEvery': [/random/, () => checkpointEvery(1_000, { random: 1 as never })],
+    'a clock for the scheduler of eachBlock': [/scheduler\.schedule/, () => eachBlock(NEVER, { scheduler: clock })],
+    'a clock for the scheduler of mergeShards': [/scheduler\.schedule/, () => mergeShards((shard) => shard, { scheduler: clock })],
+    'a clock for the scheduler of recoverFrom': [/scheduler\.schedule/, () => recoverFrom(memoryCheckpoints(), { scheduler: clock })],
+    'null for the scheduler of recoverFrom': [/scheduler\.now/, () => recoverFrom(memoryCheckpoints(), { scheduler: null as never })],
+    'a clock for the scheduler of leaseTable': [/scheduler\.schedule/, () => leaseTable({ ...leasing, scheduler: clock })],
+    'a clock for the scheduler of storeBlocks': [/scheduler\.schedule/, () => storeBlocks(memoryBlocks(), { shard, scheduler: clock })],
+    'no function for the chance of storeBlocks': [/random/, () => storeBlocks(memoryBlocks(), { shard, random: 1 as never })],
+    'a clock for the scheduler of loadBlocks': [/scheduler\.schedule/, () => loadBlocks(memoryBlocks(), { shard, scheduler: clock })],
+    'a clock for the scheduler of releaseBlocks': [/scheduler\.schedule/, () => releaseBlocks(memoryBlocks(), { scheduler: clock })],
+    'a clock for the scheduler of blockStore': [/scheduler\.schedule/, () => blockStore('MEMORY_ONLY', { scheduler: clock })],
+    'a number for a stream name': [/streamName/, () => kinesisStream({ ...reading, streamName: 5 as never })],
+    'what looks like a stream name': [/streamName/, () => kinesisStream({ ...reading, streamName: ['flights'] as never })],
+  };
+  for (const [what, [part, call]] of Object.entries(calls)) {
+    it(`such as ${what}`, () => {
+      expect(call).to.throw(part).and.to.satisfy(isInvalidConfig);
+    });
+  }
+});
+
+describe('the message about a value that is refused is one short line', () => {
+  const hostile: Readonly<Record<string, unknown>> = {
+    'ten megabytes': 'x'.repeat(10_000_000),
+    'lines of a log': 'flights\n\u001b[31mERROR all is lost',
+    'an object that throws': {
+      toString: () => {
+        throw new Error('mine');
+      },
+      toJSON: () => {
+        throw new Error('mine');
+      },
+    },
+    'an object that refers to itself': Object.assign([], { 0: [] }),
+    'a symbol': Symbol('x'),
+  };
+  const calls: Readonly<Record<string, (value: never) => unknown>> = {
+    streamName: (streamName) => kinesisStream({ ...reading, streamName }),
+    streamARN: (streamARN) => kinesisStream({ client, startFrom: 'LATEST', streamARN }),
+    startFrom: (startFrom) => kinesisStream({ ...reading, startFrom }),
+    onGap: (onGap) => kinesisStream({ ...reading, onGap }),
+    deaggregate: (deaggregate) => kinesisStream({ ...reading, deaggregate }),
+    maxInFlightRecords: (maxInFlightRecords) => kinesisStream({ ...reading, maxInFlightRecords }),
+    requestTimeoutMs: (requestTimeoutMs) => kinesisStream({ ...reading, requestTimeoutMs }),
+    intervalMs: (intervalMs) => checkpointEvery(intervalMs),
+    outOfRange: (outOfRange) => deaggregate({ outOfRange }),
+    startingHashKey: (startingHashKey) => deaggregate({ hashKeyRange: { startingHashKey, endingHashKey: '5' } }),
+    level: (level) => blockStore(level),
+    tableName: (tableName) => leaseTable({ ...leasing, tableName }),
+    workerId: (workerId) => leaseTable({ ...leasing, workerId: [workerId] as never }),
+    cleanUp: (cleanUp) => leaseTable({ ...leasing, cleanUp }),
+    'a whole config': (config) => polling(config),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    it(name, () => {
+      for (const [what, value] of Object.entries(hostile)) {
+        const error = thrownBy(() => call(value as never));
+        expect(error, what).to.satisfy(isInvalidConfig);
+        expect((error as Error).message.length, what).to.be.below(300);
+        expect((error as Error).message, what).to.match(/^[ -~]+$/);
+      }
     });
   }
 });

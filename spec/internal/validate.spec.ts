@@ -39,7 +39,7 @@ describe('assertInteger', () => {
     expectRefusal(() => assertInteger('n', Infinity, 0), 'n: expected a whole number from 0 up, got Infinity');
     expectRefusal(() => assertInteger('n', 2 ** 53, 0), `n: expected a whole number from 0 up, got ${2 ** 53}`);
     expectRefusal(() => assertInteger('n', '5', 0), 'n: expected a whole number from 0 up, got "5"');
-    expectRefusal(() => assertInteger('n', {}, 0), 'n: expected a whole number from 0 up, got [object Object]');
+    expectRefusal(() => assertInteger('n', {}, 0), 'n: expected a whole number from 0 up, got object');
   });
 });
 

@@ -67,6 +67,9 @@ describe('classify', () => {
     const place = { streamName: 'stream', shardId: 'shard' };
     expect(classify(new ShardReadError('', { ...place, retriable: true }))).to.equal('transient');
     expect(classify(new ShardReadError('', { ...place, retriable: false }))).to.equal('fatal');
+    const cause = Object.assign(new Error(), { name: 'ThrottlingException' });
+    expect(classify(new ShardReadError('', { ...place, retriable: true, cause }))).to.equal('throttling');
+    expect(classify(new ShardReadError('', { ...place, retriable: false, cause }))).to.equal('fatal');
     expect(classify(new RangeExpiredError({ ...place, from: { sequenceNumber: '1', subSequenceNumber: 0 } }, []))).to.equal('fatal');
   });
 });

@@ -18,6 +18,7 @@ import {
   VirtualTimeScheduler,
 } from 'rxjs';
 import { CheckpointError, isCheckpointError, LeaseLostError } from '../../lib/checkpoints/errors.js';
+import { rawErrorOf } from '../../lib/internal/aws-fault.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { checkpointEvery, type CheckpointEveryConfig } from '../../lib/operators/checkpointEvery.js';
 import { block, marbles, record } from '../../lib/testing/index.js';
@@ -264,7 +265,8 @@ describe('checkpointEvery', () => {
         expect(errors).to.have.length(1);
         expect(errors[0])
           .to.satisfy(isCheckpointError)
-          .and.to.include({ ...PLACE, retriable: true, cause: refused });
+          .and.to.include({ ...PLACE, retriable: true });
+        expect(rawErrorOf(errors[0])).to.equal(refused);
       }),
     );
 

@@ -39,6 +39,17 @@ describe('the packed declarations', () => {
     for (const file of files) await writeFile(file, consumer);
     expect(errorsIn(files, pack)).to.deep.equal([]);
   });
+
+  it('compile where TypeScript resolves as Node 10 did, as in older projects of CommonJS', async function () {
+    this.timeout(60_000);
+    const folder = await mkdtemp(join(pack.project, 'node10-'));
+    const file = join(folder, 'requires.ts');
+    await writeFile(file, consumer);
+    // What those projects still say, TypeScript 6 calls deprecated.
+    // eslint-disable-next-line @typescript-eslint/no-deprecated
+    const older = { module: ts.ModuleKind.CommonJS, moduleResolution: ts.ModuleResolutionKind.Node10, ignoreDeprecations: '6.0' };
+    expect(errorsIn([file], pack, older)).to.deep.equal([]);
+  });
 });
 
 const consumer = `
@@ -70,7 +81,7 @@ export function pipeline(client: KinesisPort): Observable<Block> {
 kinesisStream({ client: {} as KinesisPort, streamName: 'flights' });
 `;
 
-function errorsIn(files: readonly string[], { directory }: Packed): string[] {
+function errorsIn(files: readonly string[], { directory }: Packed, options: ts.CompilerOptions = {}): string[] {
   const program = ts.createProgram(files, {
     module: ts.ModuleKind.NodeNext,
     target: ts.ScriptTarget.ES2022,
@@ -81,8 +92,13 @@ function errorsIn(files: readonly string[], { directory }: Packed): string[] {
     noEmit: true,
     types: ['node'],
     typeRoots: [join(checkout, 'node_modules/@types')],
+    ...options,
   });
   const ours = program.getSourceFiles().filter(({ fileName }) => files.includes(fileName) || fileName.startsWith(directory));
-  const problems = ours.flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]);
+  const refused = program.getOptionsDiagnostics();
+  const problems = [
+    ...refused,
+    ...ours.flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]),
+  ];
   return problems.map((problem) => `${problem.file?.fileName}: ${ts.flattenDiagnosticMessageText(problem.messageText, '\n')}`);
 }

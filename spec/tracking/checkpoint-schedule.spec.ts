@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { asyncScheduler, from, type SchedulerLike } from 'rxjs';
 import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
+import { rawErrorOf } from '../../lib/internal/aws-fault.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { block, record } from '../../lib/testing/index.js';
 import { openBlock } from '../../lib/tracking/tracked-block.js';
@@ -337,7 +338,8 @@ describe('CheckpointSchedule', () => {
         expect(slow.kept).to.deep.equal(['9 1']);
         expect(errors[0]).to.equal(9);
         expect(errors[1]).to.satisfy(isCheckpointError);
-        expect(errors[1]).to.include({ shardId: 'shardId-000000000002', streamName: 'stream', retriable: true, cause });
+        expect(errors[1]).to.include({ shardId: 'shardId-000000000002', streamName: 'stream', retriable: true });
+        expect(rawErrorOf(errors[1])).to.equal(cause);
         expectObservable(schedule.writeLast()).toBe('12ms |');
       }),
     );

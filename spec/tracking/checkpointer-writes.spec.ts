@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { asyncScheduler, EMPTY, NEVER, of, Subject, throwError, type Observable } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
+import { CheckpointError, isCheckpointError } from '../../lib/checkpoints/errors.js';
+import { rawErrorOf } from '../../lib/internal/aws-fault.js';
 import { Checkpointer } from '../../lib/tracking/checkpointer.js';
 import type { EventSink, UntimedEvent } from '../../lib/monitoring/events.js';
 import type { Position } from '../../lib/values/position.js';
@@ -9,6 +11,7 @@ import { checkpointOf, shardNamed } from '../support/checkpoint-store-contract.j
 import type { ShardIdentity } from '../../lib/values/shard-id.js';
 
 const shard = shardNamed();
+const place = { streamName: shard.streamName, shardId: shard.shardId };
 const at = (sequenceNumber: number | string): Checkpoint => checkpointOf(shard, String(sequenceNumber));
 const shortOf = (event: UntimedEvent): string => `${event.type} ${'sequenceNumber' in event ? event.sequenceNumber : ''}`;
 
@@ -145,17 +148,17 @@ describe('Checkpointer, writing,', () => {
   it(
     'errs when the write fails, tells of it, and writes the same again when asked again',
     marbles(({ cold, expectObservable, flush }) => {
-      const { writer, events } = writerOver([cold('--#', {}, 'refused'), cold('-|')]);
+      const refused = new CheckpointError('refused', { ...place, retriable: true });
+      const { writer, events } = writerOver([cold('--#', {}, refused), cold('-|')]);
 
-      expectObservable(writer.write()).toBe('     --#', {}, 'refused');
+      expectObservable(writer.write()).toBe('     --#', {}, refused);
       expectObservable(writer.write(), '---^').toBe('----(5|)', { 5: at(5) });
       flush();
 
-      const { streamName, shardId } = shard;
-      const place = { streamName, shardId, sequenceNumber: '5', subSequenceNumber: 0 };
+      const position = { ...place, sequenceNumber: '5', subSequenceNumber: 0 };
       expect(events).to.deep.equal([
-        { type: 'checkpointFailed', ...place, error: 'refused' },
-        { type: 'checkpointWritten', ...place },
+        { type: 'checkpointFailed', ...position, error: refused },
+        { type: 'checkpointWritten', ...position },
       ]);
     }),
   );
@@ -163,15 +166,16 @@ describe('Checkpointer, writing,', () => {
   it(
     'writes again for who asked during a write that fails, without the error',
     marbles(({ cold, expectObservable }) => {
-      const { writer } = writerOver([cold('----#', {}, 'refused'), cold('--|')]);
+      const refused = new CheckpointError('refused', { ...place, retriable: true });
+      const { writer } = writerOver([cold('----#', {}, refused), cold('--|')]);
 
-      expectObservable(writer.write()).toBe('      ----#       ', {}, 'refused');
+      expectObservable(writer.write()).toBe('      ----#       ', {}, refused);
       expectObservable(writer.write(), '-^').toBe('------(5|)', { 5: at(5) });
     }),
   );
 
-  it('takes a store that throws for one whose write fails', () => {
-    const error = new Error('thrown');
+  it('takes a store that throws for one whose write fails, and makes it an error of this package that does not quote it', () => {
+    const error = Object.assign(new Error('thrown'), { code: 'ECONNRESET' });
     const store: CheckpointStore = {
       read: () => EMPTY,
       write: () => {
@@ -181,7 +185,17 @@ describe('Checkpointer, writing,', () => {
     const errors: unknown[] = [];
     const writer = checkpointerOf(store, () => at(5));
     for (let i = 0; i < 2; i++) writer.write().subscribe({ error: (e: unknown) => errors.push(e) });
-    expect(errors).to.deep.equal([error, error]);
+    expect(errors).to.have.length(2);
+    for (const caught of errors) {
+      expect(caught)
+        .to.satisfy(isCheckpointError)
+        .and.include({ ...place, retriable: true });
+      expect(caught).to.have.property(
+        'message',
+        `${place.streamName}/${place.shardId}: the checkpoint could not be written: Error (ECONNRESET)`,
+      );
+      expect(rawErrorOf(caught)).to.equal(error);
+    }
   });
 
   for (const [kind, answer] of Object.entries({ promise: () => Promise.resolve(), array: () => [1, 2], observable: () => of(1, 2) })) {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { LeaseLostError } from '../../lib/checkpoints/errors.js';
+import { CheckpointError, LeaseLostError } from '../../lib/checkpoints/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { InvalidValueError } from '../../lib/values/errors.js';
@@ -174,8 +174,9 @@ describe('Checkpointer', () => {
         const { account, block } = handFedShard({ store });
         const policy = { maxRetries: 2, retryDelayMs: 4, scheduler, random: () => 0.5 };
         settle(block(1));
-        for (const error of ['first', 'second', 'third']) store.refuse(error);
-        expectObservable(account.checkpointer.write(store, policy)).toBe('2ms 4ms #', {}, 'third');
+        const [first, second, third] = ['first', 'second', 'third'].map((text) => new CheckpointError(text, { ...PLACE, retriable: true }));
+        for (const error of [first, second, third]) store.refuse(error);
+        expectObservable(account.checkpointer.write(store, policy)).toBe('2ms 4ms #', {}, third);
         const final = new InvalidValueError('no');
         scheduler.schedule(() => store.refuse(final), 50);
         expectObservable(account.checkpointer.write(store, policy), '50ms ^').toBe('50ms #', {}, final);

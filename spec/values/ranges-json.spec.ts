@@ -49,7 +49,7 @@ describe('SequenceNumberRanges as JSON', () => {
     'an unknown version': [{ version: 2, ranges: [] }, /expected version 1, got 2/],
     'no version': [{ ranges: [] }, /expected version 1, got undefined/],
     'ranges that are none': [{ version: 1, ranges: {} }, /expected ranges to be an array/],
-    'a range that is none': [{ version: 1, ranges: [rangeOf(1, 2, 2), null] }, /^sequence number range 1: expected a range, got object/],
+    'a range that is none': [{ version: 1, ranges: [rangeOf(1, 2, 2), null] }, /^sequence number range 1: expected a range, got null/],
     'a range without a shard': [
       { version: 1, ranges: [rangeOf(1, 2, 2, { shardId: '' })] },
       /^sequence number range 0: expected shardId to be 1 to 128 letters, digits or ._-, got ""$/,

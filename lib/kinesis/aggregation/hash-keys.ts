@@ -1,5 +1,6 @@
 import { md5 } from 'js-md5';
 import { InvalidConfigError } from '../../values/errors.js';
+import { shown } from '../../values/shown.js';
 import { compareSequenceNumbers } from '../../values/position.js';
 import type { HashKeyRange } from '../../values/shard-id.js';
 
@@ -64,7 +65,7 @@ function plainDigit(digit: string): string {
 
 function assertHashKey(key: unknown): void {
   const valid = typeof key === 'string' && PLAIN_NUMBER.test(key) && compareSequenceNumbers(key, LARGEST_HASH_KEY) <= 0;
-  if (!valid) throw new InvalidConfigError(`hashKeyRange: expected decimal numbers from 0 to 2^128 - 1, got ${String(key).slice(0, 40)}`);
+  if (!valid) throw new InvalidConfigError(`hashKeyRange: expected decimal numbers from 0 to 2^128 - 1, got ${shown(key)}`);
 }
 
 function bytesOf(hashKey: string): number[] {
