@@ -18,6 +18,7 @@ export function readRow(item: Item, where: string): LeaseRow {
   if (entityType !== undefined && entityType !== 'LEASE') throw malformed(where, 'entityType', 'LEASE or nothing');
   const starting = optionalText(item, 'startingHashKey', where);
   const ending = optionalText(item, 'endingHashKey', where);
+  const shardStart = optionalText(item, 'shardStart', where);
   return {
     leaseKey: optionalText(item, 'leaseKey', where) ?? '',
     ...owner(item, 'leaseOwner', where),
@@ -25,6 +26,7 @@ export function readRow(item: Item, where: string): LeaseRow {
     ...owner(item, 'gracefulOwner', where),
     leaseCounter: wholeNumber(item, 'leaseCounter', where),
     checkpoint: readCheckpoint(item, where),
+    ...(shardStart !== undefined && { shardStart }),
     parentShardIds: item.parentShardId?.SS ?? [],
     childShardIds: item.childShardIds?.SS ?? [],
     ...(starting !== undefined && ending !== undefined && { hashKeyRange: { startingHashKey: starting, endingHashKey: ending } }),
@@ -32,7 +34,8 @@ export function readRow(item: Item, where: string): LeaseRow {
 }
 
 /** A row that is made, as KCL makes it. A set must be absent rather than empty. */
-export function newRow({ leaseKey, leaseOwner, gracefulOwner, leaseCounter, checkpoint, parentShardIds, hashKeyRange }: NewLease): Item {
+export function newRow(lease: NewLease): Item {
+  const { leaseKey, leaseOwner, gracefulOwner, leaseCounter, checkpoint, shardStart, parentShardIds, hashKeyRange } = lease;
   const { startingHashKey, endingHashKey } = hashKeyRange ?? {};
   return {
     leaseKey: { S: leaseKey },
@@ -42,6 +45,7 @@ export function newRow({ leaseKey, leaseOwner, gracefulOwner, leaseCounter, chec
     checkpointSubSequenceNumber: { N: String(checkpoint.subSequenceNumber) },
     ...(leaseOwner !== undefined && { leaseOwner: { S: leaseOwner } }),
     ...(gracefulOwner !== undefined && { gracefulOwner: { S: gracefulOwner } }),
+    ...(shardStart !== undefined && { shardStart: { S: shardStart } }),
     ...(parentShardIds.length > 0 && { parentShardId: { SS: [...parentShardIds] } }),
     ...(startingHashKey !== undefined && { startingHashKey: { S: startingHashKey } }),
     ...(endingHashKey !== undefined && { endingHashKey: { S: endingHashKey } }),

@@ -1,5 +1,9 @@
+import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import type { Position } from '../values/position.js';
 import type { LeaseRow } from './lease.js';
+
+/** What a row keeps of a checkpoint. */
+type StoredCheckpoint = Pick<Checkpoint, 'sequenceNumber' | 'subSequenceNumber' | 'shardStart'>;
 
 /** A conditional change of single attributes of a row. A row is never replaced: that would wipe what KCL keeps in it. */
 export interface LeaseUpdate {
@@ -16,6 +20,8 @@ export interface LeaseUpdate {
     readonly gracefulOwner?: string;
     readonly leaseCounter?: number;
     readonly checkpoint?: Position;
+    /** Where the shard begins that the checkpoint is of. */
+    readonly shardStart?: string;
     readonly childShardIds?: readonly string[];
   };
   /** Attributes that go. */
@@ -65,20 +71,25 @@ export function releaseUpdate(leaseCounter: number, workerId: string): LeaseUpda
 }
 
 /** Moves the checkpoint; at a shard's end it also says what the shard became. */
-export function checkpointUpdate(leaseCounter: number, checkpoint: Position, childShardIds: readonly string[] = []): LeaseUpdate {
-  const { sequenceNumber, subSequenceNumber } = checkpoint;
+export function checkpointUpdate(leaseCounter: number, checkpoint: StoredCheckpoint, childShardIds: readonly string[] = []): LeaseUpdate {
+  const { sequenceNumber, subSequenceNumber, shardStart } = checkpoint;
   return {
     when: { leaseCounter },
     set: {
       leaseCounter: leaseCounter + 1,
       checkpoint: { sequenceNumber, subSequenceNumber },
+      ...(shardStart !== undefined && { shardStart }),
       ...(childShardIds.length > 0 && { childShardIds }),
     },
   };
 }
 
 /** Moves the checkpoint of a lease that nobody owns. */
-export function unownedCheckpointUpdate(leaseCounter: number, checkpoint: Position, childShardIds?: readonly string[]): LeaseUpdate {
+export function unownedCheckpointUpdate(
+  leaseCounter: number,
+  checkpoint: StoredCheckpoint,
+  childShardIds?: readonly string[],
+): LeaseUpdate {
   const { when, set } = checkpointUpdate(leaseCounter, checkpoint, childShardIds);
   return { when: { ...when, leaseOwner: null, checkpointOwner: null }, set };
 }

@@ -15,6 +15,8 @@ export interface LeaseRow {
   readonly leaseCounter: number;
   /** How far the shard is done, or the sentinel that says where it begins. */
   readonly checkpoint: Position;
+  /** Where the shard begins that the checkpoint is of: what this package adds to KCL's row. */
+  readonly shardStart?: string;
   /** The shards that it came from. */
   readonly parentShardIds: readonly string[];
   /** What the shard became: written when it ends. */
@@ -26,7 +28,7 @@ export interface LeaseRow {
 /** A row that nobody has made yet. */
 export type NewLease = Pick<
   LeaseRow,
-  'leaseKey' | 'leaseOwner' | 'gracefulOwner' | 'leaseCounter' | 'checkpoint' | 'parentShardIds' | 'hashKeyRange'
+  'leaseKey' | 'leaseOwner' | 'gracefulOwner' | 'leaseCounter' | 'checkpoint' | 'shardStart' | 'parentShardIds' | 'hashKeyRange'
 >;
 
 /** The worker that may write: during a hand-over the former owner. */

@@ -80,7 +80,9 @@ class SharedLeases {
   }
 
   read({ streamName, shardId }: ShardIdentity): Observable<Checkpoint | undefined> {
-    return defer(() => this.#context.port.get(shardId)).pipe(map((row) => row && { streamName, shardId, ...row.checkpoint }));
+    return defer(() => this.#context.port.get(shardId)).pipe(
+      map((row) => row && { streamName, shardId, ...row.checkpoint, ...(row.shardStart !== undefined && { shardStart: row.shardStart }) }),
+    );
   }
 
   write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined> {

@@ -30,9 +30,9 @@ export function unownedCheckpoint(
     if (attempts < MAX_ATTEMPTS) return unownedCheckpoint(port, checkpoint, shard, childShardIds, attempts + 1);
     return throwError(() => contended(checkpoint));
   };
-  const { sequenceNumber, subSequenceNumber } = checkpoint;
+  const { sequenceNumber, subSequenceNumber, shardStart } = checkpoint;
   const isEnd = sequenceNumber === SHARD_END;
-  const row = { ...newLease(shard, TRIM_HORIZON), ...(!isEnd && { checkpoint: { sequenceNumber, subSequenceNumber } }) };
+  const row = { ...newLease(shard, TRIM_HORIZON), ...(!isEnd && { checkpoint: { sequenceNumber, subSequenceNumber }, shardStart }) };
   return defer(() => port.get(shard.shardId)).pipe(
     switchMap((stored) => {
       // The end is written in a second step, together with the children.

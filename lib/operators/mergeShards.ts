@@ -26,7 +26,7 @@ import { assertInteger, assertKnownFields, assertNumber } from '../internal/vali
 import { isOutOfOrder } from '../ledger/errors.js';
 import { isRxKinesisError } from '../values/errors.js';
 import type { Shard } from '../shards/shard.js';
-import { isUnsettled } from '../tracking/isUnsettled.js';
+import { isDelivered, isUnsettled } from '../tracking/isUnsettled.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
 
 /** How a shard whose pipeline failed starts again: exponential back-off with full jitter. */
@@ -148,17 +148,26 @@ function restarting<T>(shard: Shard, policy: BackOff): MonoTypeOperatorFunction<
 
 /**
  * Tells the shard that a pipeline runs, and how it ended. What leaves it unsettled is worked on further down: then the end of the
- * pipeline is not the end of the work.
+ * pipeline is not the end of the work. But if only blocks leave it, what is in none of them by then was dropped.
  */
 function supervised<T>(tracked: TrackedShard | undefined): MonoTypeOperatorFunction<T> {
   if (!tracked) return identity;
   return (pipeline$) =>
     defer(() => {
       let leavesWork = false;
+      let leavesRecords = false;
+      const note = (value: T): void => {
+        leavesWork ||= isUnsettled(value);
+        leavesRecords ||= isDelivered(value);
+      };
       tracked.beginPipeline();
       return pipeline$.pipe(
-        tap((value) => void (leavesWork ||= isUnsettled(value))),
-        onEnd((kind) => tracked.endPipeline(kind === 'complete' && !leavesWork && !tracked.isLost)),
+        tap(note),
+        onEnd((kind) => {
+          const completed = kind === 'complete' && !tracked.isLost;
+          tracked.endPipeline(completed && !leavesWork);
+          if (completed && !leavesRecords) tracked.dropUnclaimed();
+        }),
       );
     });
 }

@@ -145,7 +145,7 @@ export class ShardLifecycle {
 
   /** The listing says where the shard begins. */
   identify(startingSequenceNumber: string | undefined): void {
-    this.#tracked.identify(startingSequenceNumber);
+    this.#tracked.identify({ startingSequenceNumber });
   }
 
   /** What of the shard is not done. */
@@ -212,7 +212,7 @@ export class ShardLifecycle {
 
   #noteOpened(opened: Opened): void {
     const { checkpoint, start, shardStart } = opened;
-    this.#tracked.identify(shardStart);
+    this.#tracked.identify({ startingSequenceNumber: shardStart });
     const { identity, notify } = this.#tracked;
     const { streamName, shardId, parentShardIds } = identity;
     this.#opened = opened;

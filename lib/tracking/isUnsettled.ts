@@ -7,7 +7,13 @@ import { TrackedRecord } from './tracked-record.js';
 export function isUnsettled(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(isUnsettled);
   if (typeof value !== 'object' || value === null) return false;
-  if (TrackedRecord.deliveryOf(value as KinesisRecord)) return true;
+  if (isDelivered(value)) return true;
   const { ranges } = value as { readonly ranges?: SequenceNumberRanges };
   return typeof ranges === 'object' && entriesOf(ranges).some(({ entry }) => entry.state === 'open');
+}
+
+/** Whether a value is a delivered record, or an array with one: it may come into a block later. */
+export function isDelivered(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(isDelivered);
+  return typeof value === 'object' && value !== null && TrackedRecord.deliveryOf(value as KinesisRecord) !== undefined;
 }

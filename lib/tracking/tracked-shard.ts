@@ -85,9 +85,14 @@ export class TrackedShard {
     return this.#identity;
   }
 
-  /** The listing says where the shard begins: from now on its checkpoints say so too. */
-  identify(startingSequenceNumber: string | undefined): void {
-    if (this.#identity.startingSequenceNumber === undefined) this.#identity = { ...this.#identity, startingSequenceNumber };
+  /** More is known of the shard: where it begins, which its checkpoints say from now on, or what it became. What is known already stays. */
+  identify({ startingSequenceNumber, childShards }: Pick<ShardIdentity, 'childShards' | 'startingSequenceNumber'>): void {
+    const known = this.#identity;
+    this.#identity = {
+      ...known,
+      startingSequenceNumber: known.startingSequenceNumber ?? startingSequenceNumber,
+      childShards: known.childShards ?? childShards,
+    };
   }
 
   /** Begins where the store says that the shard stands. */
@@ -161,12 +166,17 @@ export class TrackedShard {
   }
 
   /**
-   * A pipeline is over. If it completed, nothing more will settle; and if it was given the shard to its end, what no block
-   * holds was dropped on purpose. Before the end it may have cut off what nobody has seen (`take`, `takeUntil`).
+   * No more blocks will be made of what has been delivered. If that was the shard to its end, what no block holds was dropped on
+   * purpose. Before the end a pipeline may have cut off what nobody has seen (`take`, `takeUntil`).
    */
+  dropUnclaimed(): void {
+    if (this.ledger.hasEnded) this.ledger.dropUnclaimed();
+  }
+
+  /** A pipeline is over. If it completed, nothing more will settle, and nothing more comes into a block. */
   endPipeline(completed: boolean): void {
     this.#pipelines--;
-    if (completed && this.ledger.hasEnded) this.ledger.dropUnclaimed();
+    if (completed) this.dropUnclaimed();
     this.#isPipelineDone = completed;
     this.noteChange();
   }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bufferTime, concatMap, delay, of, timer, type Observable } from 'rxjs';
+import { bufferTime, concatMap, delay, filter, of, tap, timer, type Observable } from 'rxjs';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
@@ -8,7 +8,8 @@ import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import type { Block } from '../../lib/values/block.js';
 import { fakeLeases } from '../support/fake-leases.js';
-import { fastReading } from '../support/fast-reading.js';
+import { fastReading, textOf, textsOf } from '../support/fast-reading.js';
+import { recordingStore } from '../support/recording-store.js';
 
 describe('kinesisStream, stopped while the work behind mergeShards goes on', () => {
   const work = (block: Block): Observable<Block> => of(block).pipe(delay(100));
@@ -36,4 +37,36 @@ describe('kinesisStream, stopped while the work behind mergeShards goes on', () 
       }),
     );
   }
+});
+
+describe('kinesisStream, with the work behind mergeShards and a filter in the pipeline of the shard', () => {
+  it(
+    'ends a shard whose last records were all dropped after a restart (regression: SHARD_END was never written)',
+    marbles(({ scheduler, flush }) => {
+      // The restart reads d alone, which the filter drops: the new withSequenceRanges sees no block.
+      const failing = { method: 'getRecords', error: 'InternalFailureException', fromMs: 20, times: 1 } as const;
+      const client = fakeKinesis({ shards: { 0: '(abc) 30ms d|', 1: { parents: [0], records: ' 60ms e' } }, faults: [failing] });
+      const store = recordingStore();
+      const seen: string[] = [];
+      kinesisStream(fastReading(client, { store, retry: { maxRetries: 0 }, stop: timer(200) }))
+        .pipe(
+          mergeShards(
+            (shard) =>
+              shard.pipe(
+                filter((record) => textOf(record) !== 'd'),
+                bufferTime(5),
+                withSequenceRanges(),
+              ),
+            { restart: { initialDelayMs: 2 } },
+          ),
+          concatMap((block) => of(block).pipe(delay(1))),
+          tap(({ records }) => seen.push(`${scheduler.now()} ${textsOf(records)}`)),
+          checkpointEvery(10),
+        )
+        .subscribe();
+      flush();
+      expect(seen.map((line) => line.split(' ')[1])).to.deep.equal(['abc', 'e']);
+      expect(store.kept.map((line) => line.split(' ')[1])).to.deep.equal(['3', 'SHARD_END', '5']);
+    }),
+  );
 });

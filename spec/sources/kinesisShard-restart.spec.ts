@@ -1,0 +1,73 @@
+import { expect } from 'chai';
+import { delay, mergeMap, of, retry } from 'rxjs';
+import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { recoverFrom } from '../../lib/operators/recoverFrom.js';
+import { marbles } from '../../lib/testing/index.js';
+import { instantKinesis, quickShard } from '../support/quick-shard.js';
+import { recordingStore } from '../support/recording-store.js';
+
+import { failAt, noting, single, working } from '../support/recovering.js';
+
+describe('kinesisShard, subscribed again', () => {
+  it(
+    'retry begins at the watermark, and what died with the first subscription does not hold up the second',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = instantKinesis({ shards: { 0: 'abc------d----|' }, faults: failAt(5) });
+      const store = recordingStore();
+      const finished: string[] = [];
+      quickShard(kinesis, { store })
+        .pipe(single, working({ a: 2, b: 9, c: 1, d: 1 }), noting(scheduler, finished), checkpointEvery(4), retry(1))
+        .subscribe();
+      flush();
+
+      // b was at work when it failed: it and c, which was done, come again.
+      expect(finished).to.deep.equal(['2 a', '3 c', '6 c', '10 d', '14 b']);
+      expect(store.kept).to.deep.equal(['4 1 + 3..3 #1', '14 SHARD_END']);
+    }),
+  );
+
+  it(
+    'retry above the work repeats what is still at work; only the repetition settles',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = instantKinesis({ shards: { 0: 'ab-------c----|' }, faults: failAt(3) });
+      const store = recordingStore();
+      const finished: string[] = [];
+      let attempt = 0;
+      quickShard(kinesis, { store })
+        .pipe(
+          single,
+          retry({ delay: () => (attempt++, of(0)) }),
+          mergeMap((block) => of(block).pipe(delay(attempt === 0 ? 5 : 7))),
+          noting(scheduler, finished),
+          checkpointEvery(1),
+        )
+        .subscribe();
+      flush();
+
+      expect(finished).to.deep.equal(['5 a', '6 b', '10 a', '10 b', '16 c']);
+      expect(store.asked).to.deep.equal(['11 2', '16 SHARD_END']);
+    }),
+  );
+
+  it(
+    'a new process begins at the checkpoint',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = instantKinesis({ shards: { 0: 'abcd-----e---|' } });
+      const store = recordingStore();
+      const delivered: string[] = [];
+      const start = () =>
+        quickShard(kinesis, { store })
+          .pipe(single, recoverFrom(store), noting(scheduler, delivered), working({ a: 1, b: 1, c: 20, d: 20 }), checkpointEvery(3))
+          .subscribe();
+      const first = start();
+      scheduler.schedule(() => {
+        first.unsubscribe();
+        start();
+      }, 6);
+      flush();
+
+      expect(delivered).to.deep.equal(['0 a', '1 b', '2 c', '3 d', '6 c', '6 d', '9 e']);
+      expect(store.kept).to.deep.equal(['3 2', '26 SHARD_END']);
+    }),
+  );
+});

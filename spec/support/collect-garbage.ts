@@ -1,0 +1,15 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+/** Lets go of everything that nothing refers to, once the job that made it is over. */
+export async function collectGarbage(): Promise<void> {
+  // A WeakRef keeps its target until the end of the job in which it was made.
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
+
+/** How many of the targets are still held by somebody. */
+export function heldOf(refs: ReadonlyArray<WeakRef<object>>): number {
+  return refs.filter((ref) => ref.deref() !== undefined).length;
+}
