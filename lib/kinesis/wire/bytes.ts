@@ -37,6 +37,7 @@ const MAX_ARGUMENTS = 256;
 export class TextReader {
   readonly #bytes: Uint8Array;
   readonly #native: NodeBytes | undefined;
+  #decoder: TextDecoder | undefined;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -46,7 +47,8 @@ export class TextReader {
   /** UTF-8, as the SDK reads it: what is malformed becomes U+FFFD. */
   utf8(from: number, to: number): string {
     if (this.#native) return this.#native.utf8Slice(from, to);
-    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(this.#bytes.subarray(from, to));
+    this.#decoder ??= new TextDecoder('utf-8', { ignoreBOM: true });
+    return this.#decoder.decode(this.#bytes.subarray(from, to));
   }
 
   /** Digits, and whatever else is surely ASCII. */
