@@ -1,6 +1,6 @@
 /**
- * Which folder of lib/ may import which: one tower, lower floors first. The entry folders dynamodb, level and testing stand in
- * no list: nobody imports them.
+ * Which folder of lib/ may import which: one tower, lower floors first. The entry folders dynamodb, level, s3 and testing stand
+ * in no list: nobody imports them.
  */
 const mayImport = {
   values: [],
@@ -8,16 +8,31 @@ const mayImport = {
   ledger: ['values'],
   monitoring: ['values', 'internal'],
   checkpoints: ['values', 'internal'],
+  blocks: ['values', 'internal', 'monitoring'],
+  leases: ['values', 'internal', 'monitoring', 'checkpoints'],
   kinesis: ['values', 'internal', 'monitoring'],
   readers: ['values', 'internal', 'monitoring', 'checkpoints', 'kinesis'],
   tracking: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers'],
   recovery: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking'],
   shards: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking'],
   sources: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking', 'shards'],
-  operators: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking', 'recovery', 'shards'],
-  dynamodb: ['values', 'internal', 'checkpoints'],
-  level: ['values', 'internal', 'checkpoints'],
-  testing: ['values', 'kinesis', 'checkpoints'],
+  operators: [
+    'values',
+    'internal',
+    'ledger',
+    'monitoring',
+    'checkpoints',
+    'kinesis',
+    'readers',
+    'tracking',
+    'recovery',
+    'shards',
+    'blocks',
+  ],
+  dynamodb: ['values', 'internal', 'checkpoints', 'leases'],
+  level: ['values', 'internal', 'checkpoints', 'blocks'],
+  s3: ['values', 'internal', 'blocks'],
+  testing: ['values', 'kinesis', 'checkpoints', 'leases'],
 };
 
 const boundaries = Object.entries(mayImport).map(([folder, others]) => ({
@@ -44,7 +59,7 @@ module.exports = {
       comment: 'lib/index.ts does not re-export the other entry points: they have peers of their own.',
       severity: 'error',
       from: { path: '^lib/index\\.ts$' },
-      to: { path: '^lib/(dynamodb|level|testing)/' },
+      to: { path: '^lib/(dynamodb|level|s3|testing)/' },
     },
     {
       name: 'no-index',
@@ -80,6 +95,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^lib/', pathNot: '^lib/dynamodb/' },
       to: { path: '@aws-sdk/client-dynamodb' },
+    },
+    {
+      name: 's3-client',
+      comment: 'lib/s3 is the only place that knows the S3 client.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: '^lib/s3/' },
+      to: { path: '@aws-sdk/client-s3' },
     },
     {
       name: 'rxjs-testing',

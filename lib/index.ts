@@ -1,6 +1,6 @@
 // Values
 export type { KinesisRecord } from './values/record.js';
-export { comparePositions, type Position } from './values/position.js';
+export { comparePositions, type InitialPosition, type Position } from './values/position.js';
 export { mergeAdjacentRanges, type RangeToRead, type SequenceNumberRange, type SequenceNumberRangesJson } from './values/sequence-range.js';
 export { SequenceNumberRanges } from './values/ranges-json.js';
 export { blockId, makeBlock, type Block } from './values/block.js';
@@ -19,6 +19,9 @@ export { readBudget, type ReadBudget, type ReadBudgetConfig } from './kinesis/re
 export type { RetryConfig, RetryPolicy } from './kinesis/retry.js';
 export type { ResolvedStream, StreamConfig } from './kinesis/stream-id.js';
 export type { KinesisClientLike } from './kinesis/sdk-port.js';
+export type { PayloadPlacement } from './kinesis/wire/page-payloads.js';
+export type { WireConfig } from './kinesis/wire/wire-config.js';
+export type { WireFormat } from './kinesis/wire/wire-format.js';
 export type {
   GetRecordsPage,
   GetRecordsRequest,
@@ -39,14 +42,25 @@ export { recoverFrom, type RecoverFromConfig } from './operators/recoverFrom.js'
 export { mergeShards, type MergeShardsConfig, type RestartConfig } from './operators/mergeShards.js';
 export { deaggregate, type DeaggregateConfig } from './operators/deaggregate.js';
 export type { AggregateConfig, AggregateProblem, OutOfRangePolicy } from './kinesis/aggregation/config.js';
+export { storeBlocks, type StoreBlocksConfig } from './operators/storeBlocks.js';
+export { loadBlocks, type LoadBlocksConfig } from './operators/loadBlocks.js';
+export { releaseBlocks, type ReleaseBlocksConfig } from './operators/releaseBlocks.js';
 export { eachBlock, type EachBlockConfig } from './operators/eachBlock.js';
 
 // Stores
 export type { Checkpoint, CheckpointStore, LeasableShard, Lease, LeaseNews, LeasingStore } from './checkpoints/checkpoint-store.js';
 export { memoryCheckpoints } from './checkpoints/memoryCheckpoints.js';
 
+export type { BlockStore } from './blocks/block-store.js';
+export type { StoredBlock } from './blocks/stored-block.js';
+export { blockStore, type BlockStoreConfig } from './blocks/blockStore.js';
+export { memoryBlocks, type MemoryBlocksConfig } from './blocks/memoryBlocks.js';
+export { decodeBlock, encodeBlock, type EncodeBlockConfig } from './blocks/block-codec.js';
+export type { StorageLevel } from './blocks/storage-level.js';
+
 // Monitoring
 export type * from './monitoring/events.js';
+export type * from './monitoring/lease-events.js';
 
 // Errors
 export { rawErrorOf } from './internal/aws-fault.js';
@@ -63,6 +77,7 @@ export {
 } from './values/errors.js';
 export { isStopTimeout, isStreamRecreated, StopTimeoutError, StreamRecreatedError, type OpenWork } from './shards/errors.js';
 export { isOutOfOrder, OutOfOrderError } from './ledger/errors.js';
+export { BlockStoreError, BlockUnavailableError, isBlockStoreError, isBlockUnavailable, type BlockStoreFault } from './blocks/errors.js';
 export {
   CheckpointError,
   ForeignCheckpointError,
@@ -72,8 +87,6 @@ export {
   LeaseLostError,
 } from './checkpoints/errors.js';
 export {
-  BlockUnavailableError,
-  isBlockUnavailable,
   isRangeExpired,
   isRangeIncomplete,
   isRecoveryTimeout,

@@ -1,6 +1,6 @@
 import type { Observable, ObservableInput } from 'rxjs';
-import type { Position } from '../values/position.js';
-import type { SequenceNumberRange } from '../values/sequence-range.js';
+import type { InitialPosition, Position } from '../values/position.js';
+import type { SequenceNumberRange, SequenceNumberRanges } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 
 /** How far one shard is done. */
@@ -14,6 +14,11 @@ export interface Checkpoint extends Position {
    * them saves their records from being delivered again after a restart; one that cannot leaves them out.
    */
   readonly settledBeyond?: readonly SequenceNumberRange[];
+  /**
+   * The ranges of each block up to the position that is stored and not released, in order: after a restart they come first. Only
+   * stores that {@link CheckpointStore.keepsUnreleased} are given them.
+   */
+  readonly unreleased?: readonly SequenceNumberRanges[];
   /**
    * The sequence number at which the shard begins: which shard of this name the checkpoint is of. Absent where that was not known,
    * and in the rows of other clients.
@@ -31,6 +36,11 @@ export interface Checkpoint extends Position {
  * Throttling and passing faults are errors with `retriable: true`, or AWS errors known by their name.
  */
 export interface CheckpointStore {
+  /**
+   * Whether `read` gives back what `write` was given as `unreleased`, all of it. To a store that does not say so, no checkpoint beyond
+   * a block that is stored and not released is written.
+   */
+  readonly keepsUnreleased?: boolean;
   /** Emits the shard's checkpoint, or `undefined` when it has none. */
   read(shard: ShardIdentity): ObservableInput<Checkpoint | undefined>;
   /** Keeps the checkpoint; its values are ignored, its completion means that it is durable. */
@@ -57,8 +67,9 @@ export interface LeasingStore extends CheckpointStore {
    *
    * @param shards$ - emits all shards in view whenever they change. When it completes no more leases are granted; those that
    *   are held stay so until they are released. Unsubscribing ends the renewals.
+   * @param initialPosition - where a shard begins that nobody has worked on and that descends from none that was. A `read` gives it then.
    */
-  leases(shards$: Observable<readonly LeasableShard[]>): Observable<LeaseNews>;
+  leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition): Observable<LeaseNews>;
   /** Gives the shard up, so that another worker may take it at once. */
   release(shard: ShardIdentity): ObservableInput<unknown>;
 }
@@ -69,6 +80,11 @@ export interface Lease {
   readonly fencingToken: string;
   /** Emits once if the tenure ends against this worker's will. */
   readonly lost$: ObservableInput<unknown>;
+  /**
+   * Emits once when another worker asks for the shard: its work is to be drained, checkpointed and released. Whoever does not do so in
+   * time loses the lease. A store that cannot ask leaves it out.
+   */
+  readonly asked$?: ObservableInput<unknown>;
 }
 
 /** Whether the store also coordinates workers. */

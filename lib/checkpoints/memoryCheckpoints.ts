@@ -24,6 +24,7 @@ export function memoryCheckpoints(): CheckpointStore {
   const checkpoints = new Map<string, Checkpoint>();
 
   return {
+    keepsUnreleased: true,
     read: (shard) => defer(() => of(checkpoints.get(shardKey(shard)))),
     write: (checkpoint, shard) =>
       defer(() => {
@@ -36,7 +37,7 @@ export function memoryCheckpoints(): CheckpointStore {
   };
 }
 
-/** Neither the object nor its array may change under the store. */
-function copyOf({ settledBeyond, ...others }: Checkpoint): Checkpoint {
-  return settledBeyond ? { ...others, settledBeyond: [...settledBeyond] } : others;
+/** Neither the object nor its arrays may change under the store. */
+function copyOf({ settledBeyond, unreleased, ...others }: Checkpoint): Checkpoint {
+  return { ...others, ...(settledBeyond && { settledBeyond: [...settledBeyond] }), ...(unreleased && { unreleased: [...unreleased] }) };
 }

@@ -2,13 +2,15 @@ import type { TableDescription } from '@aws-sdk/client-dynamodb';
 import { defer, filter, map, of, repeat, switchMap, take, tap, timeout, type Observable, type SchedulerLike } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
 import { InvalidConfigError } from '../values/errors.js';
-import type { LeaseRequests } from './lease-requests.js';
+import type { TableRequests } from './lease-requests.js';
 
 /** How to wait for a table that is being made. */
 export interface EnsureTableConfig {
   readonly tableName: string;
   /** How long to wait before looking again, in ms. */
   readonly pollIntervalMs: number;
+  /** How long one request may take, in ms. */
+  readonly requestTimeoutMs: number;
   readonly scheduler: SchedulerLike;
 }
 
@@ -26,9 +28,11 @@ const TABLE_TIMEOUT_MS = 120_000;
  * the errors of the requests.
  */
 export function ensureTable(
-  { describeTable, createTable }: Pick<LeaseRequests, 'describeTable' | 'createTable'>,
-  { tableName, pollIntervalMs, scheduler }: EnsureTableConfig,
+  requests: TableRequests,
+  { tableName, pollIntervalMs, requestTimeoutMs, scheduler }: EnsureTableConfig,
 ): Observable<undefined> {
+  const describeTable = () => requests.describeTable().pipe(timeout({ first: requestTimeoutMs, scheduler }));
+  const createTable = () => requests.createTable().pipe(timeout({ first: requestTimeoutMs, scheduler }));
   const polled = delayOf(pollIntervalMs, scheduler).pipe(
     // Right after its creation DescribeTable may still not know the table: it reads with eventual consistency.
     switchMap(() => describeTable()),

@@ -1,4 +1,10 @@
 export { leaseTable } from './leaseTable.js';
 export type { LeaseTable, LeaseTableConfig } from './leaseTable.js';
 export type { DynamoDBClientLike } from './lease-requests.js';
-export type { InitialPosition } from './lease-row.js';
+export type { LeaseConfig } from '../leases/lease-config.js';
+export { fairAssignment } from '../leases/fairAssignment.js';
+export { kclAssignment } from '../leases/kclAssignment.js';
+export type { AssignableLease, AssignmentView, LeaseAssignment } from '../leases/lease-rules.js';
+export type { InitialPosition } from '../values/position.js';
+export type { LeaseStatus } from '../leases/lease-status.js';
+export type { LeaseStore } from '../leases/leaseStore.js';

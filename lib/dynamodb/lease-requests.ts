@@ -1,19 +1,24 @@
 import {
   CreateTableCommand,
+  DeleteItemCommand,
   DescribeTableCommand,
   GetItemCommand,
   PutItemCommand,
+  ScanCommand,
   UpdateItemCommand,
   type CreateTableCommandInput,
   type DescribeTableCommandOutput,
   type GetItemCommandOutput,
+  type ScanCommandOutput,
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
-import { catchError, map, of, throwError, type Observable, type OperatorFunction } from 'rxjs';
+import { catchError, defer, EMPTY, expand, map, of, reduce, throwError, type Observable, type OperatorFunction } from 'rxjs';
 import { nameOf } from '../internal/aws-errors.js';
 import { fromAbortable } from '../internal/fromAbortable.js';
-import type { Item } from './lease-row.js';
-import type { LeaseUpdate } from './lease-updates.js';
+import type { LeasePort } from '../leases/lease-port.js';
+import { newRow, readRow, type Item } from './lease-row.js';
+import { tableView } from './table-view.js';
+import { updateExpression } from './updateExpression.js';
 
 /** What of a `DynamoDBClient` of `@aws-sdk/client-dynamodb` is used: taken by its shape, so that any 3.x of it will do. */
 export interface DynamoDBClientLike {
@@ -21,31 +26,78 @@ export interface DynamoDBClientLike {
   send(command: object, options?: { readonly abortSignal?: AbortSignal }): Promise<unknown>;
 }
 
-/**
- * The requests that the lease table makes, as cold Observables: each subscription is one request, unsubscribing aborts it.
- *
- * @remarks
- * Outcomes that are part of the protocol are values; everything else is the SDK's own error. This is the only place
- * that knows the SDK.
- */
-export interface LeaseRequests {
+/** The requests about the table itself. */
+export interface TableRequests {
   /** Emits `undefined` when there is no such table. */
-  describeTable(): Observable<TableDescription | undefined>;
+  readonly describeTable: () => Observable<TableDescription | undefined>;
   /** Emits `undefined`, also when another worker has just made the table. */
-  createTable(): Observable<undefined>;
-  /** Reads the shard's row, consistently. Emits `undefined` when there is none. */
-  getRow(shardId: string): Observable<Item | undefined>;
-  /** Emits whether the row was made: `false` means that there is one already. */
-  createRow(row: Item): Observable<boolean>;
-  /** Emits whether the row was changed: `false` means that it is not as the update's condition demands. */
-  updateRow(shardId: string, update: LeaseUpdate): Observable<boolean>;
+  readonly createTable: () => Observable<undefined>;
 }
 
-/** Makes the requests through the user's client. */
-export function leaseRequests(client: DynamoDBClientLike, TableName: string): LeaseRequests {
-  const send = <T>(command: object) => fromAbortable((abortSignal) => client.send(command, { abortSignal }) as Promise<T>);
-  const key = (shardId: string) => ({ TableName, Key: { leaseKey: { S: shardId } } });
+/**
+ * Makes the requests through the user's client, as cold Observables: each subscription is one request, unsubscribing aborts it.
+ *
+ * @remarks
+ * Outcomes that are part of the protocol are values; everything else is the SDK's own error. This is the only place that knows the SDK.
+ */
+export function leaseRequests(client: DynamoDBClientLike, TableName: string): LeasePort & TableRequests {
+  const send: Send = (command) => fromAbortable((abortSignal) => client.send(command, { abortSignal }) as Promise<never>);
+  return { ...tableRequests(send, TableName), ...rowRequests(send, TableName), ...workerRequests(send, TableName) };
+}
 
+type Send = <T>(command: object) => Observable<T>;
+
+function rowRequests(send: Send, TableName: string): Omit<LeasePort, 'publishWorker' | 'withdrawWorker'> {
+  const key = (leaseKey: string) => ({ TableName, Key: { leaseKey: { S: leaseKey } } });
+  const page = (ExclusiveStartKey?: ScanCommandOutput['LastEvaluatedKey']) =>
+    send<ScanCommandOutput>(new ScanCommand({ TableName, ExclusiveStartKey }));
+  const unlessChanged = (leaseCounter: number) => ({
+    ConditionExpression: 'leaseCounter = :counter',
+    ExpressionAttributeValues: { ':counter': { N: String(leaseCounter) } },
+  });
+  return {
+    scan: () =>
+      defer(() => page()).pipe(
+        expand(({ LastEvaluatedKey }) => (LastEvaluatedKey ? page(LastEvaluatedKey) : EMPTY)),
+        reduce<ScanCommandOutput, Item[]>((items, { Items = [] }) => items.concat(Items), []),
+        map((items) => tableView(items, TableName)),
+      ),
+    get: (leaseKey) =>
+      send<GetItemCommandOutput>(new GetItemCommand({ ...key(leaseKey), ConsistentRead: true })).pipe(
+        map(({ Item }) => Item && readRow(Item, `table "${TableName}", key ${leaseKey}`)),
+      ),
+    create: (lease) =>
+      succeeded(send(new PutItemCommand({ TableName, Item: { ...newRow(lease) }, ConditionExpression: 'attribute_not_exists(leaseKey)' }))),
+    update: (leaseKey, update) => succeeded(send(new UpdateItemCommand({ ...key(leaseKey), ...updateExpression(update) }))),
+    remove: (leaseKey, leaseCounter) => succeeded(send(new DeleteItemCommand({ ...key(leaseKey), ...unlessChanged(leaseCounter) }))),
+  };
+}
+
+/** A worker's row: never a lease that happens to have its name. */
+function workerRequests(send: Send, TableName: string): Pick<LeasePort, 'publishWorker' | 'withdrawWorker'> {
+  const ofWorker = (workerId: string) => ({
+    TableName,
+    Key: { leaseKey: { S: workerId } },
+    ConditionExpression: 'attribute_not_exists(leaseKey) OR entityType = :type',
+  });
+  const publish = (workerId: string, epochSeconds: number) =>
+    new UpdateItemCommand({
+      ...ofWorker(workerId),
+      UpdateExpression: 'SET entityType = :type, lut = :now, slu = :now, sup = :one, sts = :none, opr = :none',
+      // Without figures of its own a worker is balanced by what its leases carry, as KCL's are outside of EC2.
+      ExpressionAttributeValues: { ':type': WORKER, ':now': { N: String(epochSeconds) }, ':one': { N: '1' }, ':none': { M: {} } },
+    });
+  const withdraw = (workerId: string) => new DeleteItemCommand({ ...ofWorker(workerId), ExpressionAttributeValues: { ':type': WORKER } });
+  return {
+    publishWorker: (workerId, epochSeconds) => succeeded(send(publish(workerId, epochSeconds))),
+    withdrawWorker: (workerId) => succeeded(send(withdraw(workerId))),
+  };
+}
+
+/** The type of the row by which a KCL 3 worker says that it is there. */
+const WORKER = { S: 'WORKER_METRIC_STATS' };
+
+function tableRequests(send: Send, TableName: string): TableRequests {
   return {
     describeTable: () =>
       send<DescribeTableCommandOutput>(new DescribeTableCommand({ TableName })).pipe(
@@ -56,14 +108,6 @@ export function leaseRequests(client: DynamoDBClientLike, TableName: string): Le
       send(new CreateTableCommand({ TableName, ...TABLE })).pipe(
         map(() => undefined),
         unless('ResourceInUseException', undefined),
-      ),
-    getRow: (shardId) =>
-      send<GetItemCommandOutput>(new GetItemCommand({ ...key(shardId), ConsistentRead: true })).pipe(map(({ Item }) => Item)),
-    createRow: (row) =>
-      succeeded(send(new PutItemCommand({ TableName, Item: { ...row }, ConditionExpression: 'attribute_not_exists(leaseKey)' }))),
-    updateRow: (shardId, { ExpressionAttributeValues, ...expressions }) =>
-      succeeded(
-        send(new UpdateItemCommand({ ...key(shardId), ...expressions, ExpressionAttributeValues: { ...ExpressionAttributeValues } })),
       ),
   };
 }

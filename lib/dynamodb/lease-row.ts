@@ -1,25 +1,10 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import type { LeaseRow, NewLease } from '../leases/lease.js';
 import { InvalidValueError } from '../values/errors.js';
-import { assertPosition, TRIM_HORIZON, type AT_TIMESTAMP, type LATEST, type Position } from '../values/position.js';
-import type { ShardIdentity } from '../values/shard-id.js';
+import { assertPosition, type Position } from '../values/position.js';
 
 /** An item as DynamoDB holds it. */
 export type Item = Readonly<Record<string, AttributeValue>>;
-
-/** Where KCL workers begin a shard that has no checkpoint. */
-export type InitialPosition = typeof TRIM_HORIZON | typeof LATEST | typeof AT_TIMESTAMP;
-
-/** What this package reads of a shard's row. Other attributes are left as they are. */
-export interface LeaseRow {
-  /** The worker that holds the lease; absent when nobody does. */
-  readonly leaseOwner?: string;
-  /** While KCL 3 hands the lease over: the former owner, which holds it until it has finished. */
-  readonly checkpointOwner?: string;
-  /** Grows by 1 with every write of the row. */
-  readonly leaseCounter: number;
-  /** How far the shard is done, or the sentinel that the row was made with. */
-  readonly checkpoint: Position;
-}
 
 /**
  * Reads a row of KCL's lease table.
@@ -31,36 +16,50 @@ export function readRow(item: Item, where: string): LeaseRow {
   // KCL 3.5 keeps other things in the same table. A lease that older versions made has no type.
   const entityType = optionalText(item, 'entityType', where);
   if (entityType !== undefined && entityType !== 'LEASE') throw malformed(where, 'entityType', 'LEASE or nothing');
-  const leaseOwner = optionalText(item, 'leaseOwner', where);
-  const checkpointOwner = optionalText(item, 'checkpointOwner', where);
+  const starting = optionalText(item, 'startingHashKey', where);
+  const ending = optionalText(item, 'endingHashKey', where);
+  const shardStart = optionalText(item, 'shardStart', where);
   return {
-    ...(leaseOwner !== undefined && { leaseOwner }),
-    ...(checkpointOwner !== undefined && { checkpointOwner }),
+    leaseKey: optionalText(item, 'leaseKey', where) ?? '',
+    ...owner(item, 'leaseOwner', where),
+    ...owner(item, 'checkpointOwner', where),
+    ...owner(item, 'gracefulOwner', where),
     leaseCounter: wholeNumber(item, 'leaseCounter', where),
     checkpoint: readCheckpoint(item, where),
+    ...(shardStart !== undefined && { shardStart }),
+    parentShardIds: item.parentShardId?.SS ?? [],
+    childShardIds: item.childShardIds?.SS ?? [],
+    ...(starting !== undefined && ending !== undefined && { hashKeyRange: { startingHashKey: starting, endingHashKey: ending } }),
   };
 }
 
-/**
- * The row of a shard that no worker has taken yet, as KCL makes it.
- *
- * @remarks
- * A child of a reshard begins at TRIM_HORIZON whatever the initial position is, else its first records were lost. A set
- * must be absent rather than empty.
- */
-export function newRow(shard: ShardIdentity, initialPosition: InitialPosition): Item {
-  const isChild = shard.parentShardIds.length > 0;
-  const { startingHashKey, endingHashKey } = shard.hashKeyRange ?? {};
+/** A row that is made, as KCL makes it. A set must be absent rather than empty. */
+export function newRow(lease: NewLease): Item {
+  const { leaseKey, leaseOwner, gracefulOwner, leaseCounter, checkpoint, shardStart, parentShardIds, hashKeyRange } = lease;
+  const { startingHashKey, endingHashKey } = hashKeyRange ?? {};
   return {
-    leaseKey: { S: shard.shardId },
-    leaseCounter: { N: '0' },
+    leaseKey: { S: leaseKey },
+    leaseCounter: { N: String(leaseCounter) },
     ownerSwitchesSinceCheckpoint: { N: '0' },
-    checkpoint: { S: isChild ? TRIM_HORIZON : initialPosition },
-    checkpointSubSequenceNumber: { N: '0' },
-    ...(isChild && { parentShardId: { SS: [...shard.parentShardIds] } }),
+    checkpoint: { S: checkpoint.sequenceNumber },
+    checkpointSubSequenceNumber: { N: String(checkpoint.subSequenceNumber) },
+    ...(leaseOwner !== undefined && { leaseOwner: { S: leaseOwner } }),
+    ...(gracefulOwner !== undefined && { gracefulOwner: { S: gracefulOwner } }),
+    ...(shardStart !== undefined && { shardStart: { S: shardStart } }),
+    ...(parentShardIds.length > 0 && { parentShardId: { SS: [...parentShardIds] } }),
     ...(startingHashKey !== undefined && { startingHashKey: { S: startingHashKey } }),
     ...(endingHashKey !== undefined && { endingHashKey: { S: endingHashKey } }),
   };
+}
+
+/** An empty owner is nobody: DynamoDB allows it, KCL never writes it. */
+function owner<T extends 'leaseOwner' | 'checkpointOwner' | 'gracefulOwner'>(
+  item: Item,
+  attribute: T,
+  where: string,
+): { [K in T]?: string } {
+  const name = optionalText(item, attribute, where);
+  return (name ? { [attribute]: name } : {}) as { [K in T]?: string };
 }
 
 function readCheckpoint(item: Item, where: string): Position {

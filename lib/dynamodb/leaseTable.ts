@@ -1,79 +1,51 @@
-import {
-  asyncScheduler,
-  catchError,
-  defer,
-  ReplaySubject,
-  share,
-  switchMap,
-  throwError,
-  type MonoTypeOperatorFunction,
-  type Observable,
-  type SchedulerLike,
-} from 'rxjs';
-import { assertCheckpoint } from '../checkpoints/checkpoint-rules.js';
-import type { Checkpoint, Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
-import { KeyedQueue } from '../internal/keyed-queue.js';
+import { catchError, defer, tap, throwError, type Observable } from 'rxjs';
+import { boundedPort } from '../leases/boundedPort.js';
+import { LEASE_FIELDS, resolveLeaseConfig, type LeaseConfig } from '../leases/lease-config.js';
+import { leaseStore, type LeaseStore } from '../leases/leaseStore.js';
 import { assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
-import { AT_TIMESTAMP, LATEST, TRIM_HORIZON } from '../values/position.js';
+import type { ShardName } from '../values/shard-id.js';
 import { ensureTable } from './ensureTable.js';
-import { takeReady } from './grants.js';
 import { leaseRequests, type DynamoDBClientLike } from './lease-requests.js';
-import type { InitialPosition } from './lease-row.js';
-import { Leases } from './leases.js';
+import { madePort } from './madePort.js';
 import { requestError } from './request-error.js';
-import type { ShardIdentity, ShardName } from '../values/shard-id.js';
 
 /** What {@link leaseTable} needs. */
-export interface LeaseTableConfig {
+export interface LeaseTableConfig extends LeaseConfig {
   /** A `DynamoDBClient`, with the caller's region, credentials and retries. It is not destroyed here. */
   readonly client: DynamoDBClientLike;
   /** The table's name (3 to 255 of `a-z A-Z 0-9 _ - .`) or ARN. One table serves one application and one stream. */
   readonly tableName: string;
-  /** Names this worker in the rows. Must be another for each process. Default: a new random UUID. */
-  readonly workerId?: string;
-  /**
-   * What the new row of a shard without parents says, for KCL workers that share the table. This package begins such a
-   * shard at the source's `startFrom`. Default `'TRIM_HORIZON'`.
-   */
-  readonly initialPosition?: InitialPosition;
-  /** How long to wait before looking again at a table that is being made, in ms from 0 up. Default 1 000. */
+  /** How long to wait before looking again at a table that is being made, in ms from 0 up. @defaultValue 1_000 */
   readonly tablePollIntervalMs?: number;
-  /** Where that waiting happens. Default `asyncScheduler`. */
-  readonly scheduler?: SchedulerLike;
 }
 
 /** The lease table of KCL as a store of checkpoints and leases. */
-export interface LeaseTable extends LeasingStore {
-  /** How this worker is named in the rows. */
-  readonly workerId: string;
-  read(shard: ShardIdentity): Observable<Checkpoint | undefined>;
-  write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined>;
-  take(shard: ShardIdentity): Observable<Lease>;
-  release(shard: ShardIdentity): Observable<undefined>;
-}
+export type LeaseTable = LeaseStore;
 
 /**
- * Keeps checkpoints and leases in DynamoDB, in the very table and rows of the Amazon KCL (1.x to 3.x).
+ * Shares a stream's shards among workers, and keeps their checkpoints, in the very table and rows of the Amazon KCL (1.x to 3.x).
  *
  * @remarks
- * Every write of a row is conditional on its `leaseCounter` and adds 1 to it, so a worker whose shard was taken cannot
- * write any more; it changes single attributes, so what other clients keep in the row stays. A missing table is made on
- * first use, on demand, and waited for. All reads are consistent. Requests for one shard are made one after another;
- * unsubscribing aborts the one under way. Memory: one small object a shard.
+ * Any number of processes, KCL's too, each read the shards whose leases they hold. A lease that is not renewed for `failoverTimeMs` is
+ * taken by another worker; its holder gives it up before that, by its own clock. Every write of a row is conditional on its `leaseCounter`
+ * and adds 1 to it, so a worker whose shard was taken cannot write any more; it changes single attributes, so what other clients keep in
+ * the row stays. A missing table is made on first use, on demand, and waited for. Requests for one shard are made one after another, none
+ * waits for the data; unsubscribing aborts the one under way. Memory: one small object a row.
  *
- * - `read` emits `undefined` for a shard whose row says only where to begin (`TRIM_HORIZON`, `LATEST`, `AT_TIMESTAMP`).
- * - `take` makes this worker the owner at once, whoever was: one worker at a time is meant to run. A former owner learns
- *   of it at its next write. `fencingToken` is the new `leaseCounter`.
- * - `leases` takes each shard once its parents are done, and tells of those that were read to their end before.
- * - `write` takes the shard first if this instance never has. A write whose reply was lost is recognised and is no lost
- *   lease. What is settled beyond a checkpoint is not stored: the rows have no place for it.
- * - `release` leaves the row without owner. Afterwards, as after a loss, `write` fails until the shard is taken again.
+ * - `leases` looks at the table again and again, takes a fair share, renews what it holds, asks other workers of this package for what they
+ *   have too many of and hands over what they ask for. At a stop each lease is free at once.
+ * - `read` emits the row's checkpoint, also a word that says where the shard begins, `undefined` without a row.
+ * - `write` fails with `LeaseLostError` unless the lease is held. Of a shard that was never granted here it stores the checkpoint as long as
+ *   nobody holds the lease: so `kinesisShard` can use a table, and never writes over a worker. `SHARD_END` is written once the
+ *   children have their rows. A write whose reply was lost is recognised and is no lost lease. What is settled beyond a checkpoint is not
+ *   stored: the rows have no place for it.
+ * - `release` leaves the row to whoever asked for it, or to nobody. Afterwards, as after a loss, `write` fails until the shard is granted again.
  *
- * Errors: `LeaseLostError`; `CheckpointError`, retriable after throttling, failures of the service or the connection,
- * not retriable when access is denied or a checkpoint would go back; `InvalidValueError` for a malformed row, of that
+ * Errors: `LeaseLostError`; `CheckpointError`, retriable after throttling, failures of the service or the connection, and while a
+ * shard's children are not known, not retriable when access is denied or a checkpoint would go back; `InvalidValueError` for a malformed row, of that
  * shard only, and for a checkpoint that is malformed, of another shard, or a place to begin at such as `LATEST`;
- * `InvalidConfigError` for a table with another key, or a second stream.
+ * `InvalidConfigError` for a table with another key, a second stream, or a second subscription to the leases.
  *
  * @example
  * ```ts
@@ -84,43 +56,32 @@ export interface LeaseTable extends LeasingStore {
  * @throws InvalidConfigError
  */
 export function leaseTable(config: LeaseTableConfig): LeaseTable {
-  assertKnownFields(config, FIELDS);
-  assertConfig(config);
-  const { client, tableName, workerId = crypto.randomUUID(), initialPosition = TRIM_HORIZON } = config;
-  const { tablePollIntervalMs: pollIntervalMs = 1_000, scheduler = asyncScheduler } = config;
-
+  assertKnownFields(config, FIELDS, 'leaseTable');
+  const { client, tableName, tablePollIntervalMs: pollIntervalMs = 1_000, ...leases } = config;
+  assertTable(config);
+  assertNumber('leaseTable: tablePollIntervalMs', pollIntervalMs, 0);
+  const resolved = resolveLeaseConfig(leases);
+  const { scheduler, requestTimeoutMs } = resolved;
   const requests = leaseRequests(client, tableName);
-  const leases = new Leases(requests, { tableName, workerId, initialPosition });
+  // The table may take longer to be made than a request may: that waiting is no part of one.
+  const table$ = ensureTable(requests, { tableName, pollIntervalMs, requestTimeoutMs, scheduler });
+  const store = leaseStore(madePort(boundedPort(requests, resolved), table$), resolved);
   const assertStream = oneStream(tableName);
-  const turns = new KeyedQueue();
-  // One look at the table for all shards; after an error, or when nobody waits any more, the next use looks again.
-  const table$ = ensureTable(requests, { tableName, pollIntervalMs, scheduler }).pipe(untilItFails());
 
-  const request = <T>(action: string, shard: ShardName, work: () => Observable<T>) =>
+  const request = <T>(action: string, shard: ShardName, work: () => Observable<T>): Observable<T> =>
     defer(() => {
       assertStream(shard);
-      return table$.pipe(switchMap(work));
+      return work();
     }).pipe(catchError((error: unknown) => throwError(() => requestError(action, error, shard))));
-  const inTurn = <T>(action: string, shard: ShardName, work: () => Observable<T>) => turns.run(shard.shardId, request(action, shard, work));
 
-  const table: LeaseTable = {
-    workerId,
-    read: (shard) => request('read the checkpoint', shard, () => leases.read(shard)),
-    write: (checkpoint, shard) =>
-      defer(() => {
-        assertCheckpoint(checkpoint, shard);
-        return inTurn('write the checkpoint', shard, () => leases.write(checkpoint, shard));
-      }),
-    take: (shard) => inTurn('take the lease', shard, () => leases.take(shard)),
-    leases: (shards$) => takeReady(shards$, table, scheduler),
-    release: (shard) => inTurn('release the lease', shard, () => leases.release(shard)),
+  return {
+    ...store,
+    read: (shard) => request('read the checkpoint', shard, () => store.read(shard)),
+    write: (checkpoint, shard) => request('write the checkpoint', shard, () => store.write(checkpoint, shard)),
+    leases: (shards$, initialPosition) =>
+      store.leases(shards$.pipe(tap((shards) => shards.slice(0, 1).forEach(assertStream))), initialPosition),
+    release: (shard) => request('release the lease', shard, () => store.release(shard)),
   };
-  return table;
-}
-
-/** Subscribes once for all subscribers, until that fails or nobody waits any more. */
-function untilItFails<T>(): MonoTypeOperatorFunction<T> {
-  return share({ connector: () => new ReplaySubject(1), resetOnError: true, resetOnComplete: false, resetOnRefCountZero: true });
 }
 
 /** The rows are keyed by shard alone, so the shards of a second stream would share those of the first. */
@@ -133,27 +94,15 @@ function oneStream(tableName: string): (shard: ShardName) => void {
   };
 }
 
-const FIELDS: FieldsOf<LeaseTableConfig> = {
-  client: true,
-  tableName: true,
-  workerId: true,
-  initialPosition: true,
-  tablePollIntervalMs: true,
-  scheduler: true,
-};
-const INITIAL_POSITIONS: readonly unknown[] = [TRIM_HORIZON, LATEST, AT_TIMESTAMP];
+const FIELDS: FieldsOf<LeaseTableConfig> = { ...LEASE_FIELDS, client: true, tableName: true, tablePollIntervalMs: true };
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html */
 const TABLE_NAME = /^(?:[\w.-]{3,255}|arn:[\w:/.-]{1,1020})$/;
 
-function assertConfig({ client, tableName, workerId, initialPosition, tablePollIntervalMs }: LeaseTableConfig): void {
+function assertTable({ client, tableName }: LeaseTableConfig): void {
   const expect = (holds: boolean, expectation: string, got: unknown) => {
     if (!holds) throw new InvalidConfigError(`leaseTable: expected ${expectation}, got ${JSON.stringify(got) ?? 'undefined'}`);
   };
   const { send } = (client ?? {}) as Partial<DynamoDBClientLike>;
   expect(typeof send === 'function', 'client to be a DynamoDBClient (an object with send)', typeof client);
   expect(typeof tableName === 'string' && TABLE_NAME.test(tableName), 'tableName to be the name or ARN of a table', tableName);
-  expect(workerId === undefined || (typeof workerId === 'string' && workerId !== ''), 'workerId to be a non-empty string', workerId);
-  const isPosition = initialPosition === undefined || INITIAL_POSITIONS.includes(initialPosition);
-  expect(isPosition, `initialPosition to be one of ${INITIAL_POSITIONS.join(', ')}`, initialPosition);
-  if (tablePollIntervalMs !== undefined) assertNumber('leaseTable: tablePollIntervalMs', tablePollIntervalMs, 0);
 }

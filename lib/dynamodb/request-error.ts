@@ -29,5 +29,7 @@ export function requestError(action: string, cause: unknown, { streamName, shard
 const OF_DYNAMODB: FaultKinds = {
   ConditionalCheckFailedException: 'fatal',
   ReplicatedWriteConflictException: 'transient',
+  // The table was deleted: the next request makes it anew.
+  ResourceNotFoundException: 'transient',
   TransactionConflictException: 'transient',
 };

@@ -1,5 +1,5 @@
 import { guardFor, RxKinesisError } from '../values/errors.js';
-import { positionToString, rangesToString, rangeToString, type RangeToRead, type SequenceNumberRanges } from '../values/sequence-range.js';
+import { positionToString, rangesToString, rangeToString, type RangeToRead } from '../values/sequence-range.js';
 import type { Position } from '../values/position.js';
 
 /** A shard, or the list of a stream's shards, could not be read. */
@@ -104,19 +104,3 @@ export class RecoveryTimeoutError extends RxKinesisError {
 
 /** Whether `error` is a {@link RecoveryTimeoutError}. */
 export const isRecoveryTimeout = /* @__PURE__ */ guardFor<RecoveryTimeoutError>('RECOVERY_TIMEOUT');
-
-/** A stored block is lost or corrupt; its ranges say what to read again. Retriable: `recoverFrom` does. */
-export class BlockUnavailableError extends RxKinesisError {
-  readonly code = 'BLOCK_UNAVAILABLE';
-  readonly retriable = true;
-  /** The ranges of the block. */
-  readonly ranges: SequenceNumberRanges;
-
-  constructor(ranges: SequenceNumberRanges, cause?: unknown) {
-    super(`block unavailable: ${rangesToString(ranges.ranges)}`, { cause });
-    this.ranges = ranges;
-  }
-}
-
-/** Whether `error` is a {@link BlockUnavailableError}. */
-export const isBlockUnavailable = /* @__PURE__ */ guardFor<BlockUnavailableError>('BLOCK_UNAVAILABLE');

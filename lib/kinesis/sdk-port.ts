@@ -1,8 +1,12 @@
 import { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand } from '@aws-sdk/client-kinesis';
 import { map, type Observable } from 'rxjs';
 import { fromAbortable } from '../internal/fromAbortable.js';
+import type { EventSink } from '../monitoring/events.js';
 import { InvalidConfigError } from '../values/errors.js';
-import type { GetRecordsPage, KinesisPort, ListShardsPage } from './port.js';
+import type { GetRecordsPage, GetRecordsRequest, GetShardIteratorRequest, KinesisPort, ListShardsPage, ListShardsRequest } from './port.js';
+import { configOf, type SdkCommand } from './wire/sdk-seam.js';
+import type { ResolvedWireConfig } from './wire/wire-config.js';
+import { WireReader } from './wire/wire-reader.js';
 
 /**
  * What of a `KinesisClient` of `@aws-sdk/client-kinesis` is used: taken by its shape, so that any 3.x of it will do.
@@ -15,10 +19,23 @@ export interface KinesisClientLike {
   send(command: any, options?: { readonly abortSignal?: AbortSignal }): Promise<unknown>;
 }
 
+/** How the port of a client reads. */
+export interface SdkPortConfig extends ResolvedWireConfig {
+  readonly notify: EventSink;
+}
+
+/** The commands of one version of the SDK. */
+export interface SdkCommands {
+  readonly GetRecordsCommand: new (request: GetRecordsRequest) => object;
+  readonly GetShardIteratorCommand: new (request: GetShardIteratorRequest) => object;
+  readonly ListShardsCommand: new (request: ListShardsRequest) => object;
+}
+
 /** Gives the port of a client, or the port that was given in its place. */
-export function portOf(client: KinesisClientLike | KinesisPort): KinesisPort {
+export function portOf(client: KinesisClientLike | KinesisPort, config: SdkPortConfig): KinesisPort {
   if (isPort(client)) return client;
-  if (typeof (client as Partial<KinesisClientLike> | undefined)?.send === 'function') return sdkPort(client);
+  if (typeof (client as Partial<KinesisClientLike> | undefined)?.send === 'function')
+    return sdkPort(client, config, { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand });
   throw new InvalidConfigError('client: expected a KinesisClient (an object with send) or a KinesisPort');
 }
 
@@ -26,15 +43,30 @@ function isPort(client: KinesisClientLike | KinesisPort): client is KinesisPort 
   return typeof (client as Partial<KinesisPort> | undefined)?.getRecords === 'function';
 }
 
-function sdkPort(client: KinesisClientLike): KinesisPort {
+/** Makes a port of a client, with the commands of its version of the SDK. */
+export function sdkPort(client: KinesisClientLike, config: SdkPortConfig, sdk: SdkCommands): KinesisPort {
   const send = <R>(command: object): Observable<R> => fromAbortable((abortSignal) => client.send(command, { abortSignal }) as Promise<R>);
   // As it was answered: what is missing is for whoever reads it to see.
   return {
-    listShards: (request) => send<ListShardsPage>(new ListShardsCommand(request)),
+    listShards: (request) => send<ListShardsPage>(new sdk.ListShardsCommand(request)),
     getShardIterator: (request) =>
-      send<{ readonly ShardIterator: string } | undefined>(new GetShardIteratorCommand(request)).pipe(
+      send<{ readonly ShardIterator: string } | undefined>(new sdk.GetShardIteratorCommand(request)).pipe(
         map((response) => response?.ShardIterator as string),
       ),
-    getRecords: (request) => send<GetRecordsPage>(new GetRecordsCommand(request)),
+    getRecords: getRecordsOf(client, config, sdk, send),
   };
+}
+
+/** A client that only sends, made by hand for a test, has nothing to decode; nor has one whose user wants the SDK alone. */
+function getRecordsOf(
+  client: KinesisClientLike,
+  { wire, payloads, notify }: SdkPortConfig,
+  { GetRecordsCommand: Command }: SdkCommands,
+  send: (command: object) => Observable<GetRecordsPage>,
+): (request: GetRecordsRequest) => Observable<GetRecordsPage> {
+  const config = configOf(client);
+  if (!config || wire === 'sdk') return (request) => send(new Command(request));
+  const command = (request: GetRecordsRequest) => new Command(request) as SdkCommand;
+  const reader = new WireReader({ client, config, command, send, format: wire, payloads, notify });
+  return (request) => reader.getRecords(request);
 }

@@ -8,18 +8,22 @@ import { shardKey, type ShardName } from '../values/shard-id.js';
 /** What stands under a shard's key, as JSON. */
 interface CheckpointEntry {
   /** The schema's version. A reader refuses one that it does not know. */
-  readonly version: typeof ENTRY_VERSION;
+  readonly version: typeof PLAIN_VERSION | typeof UNRELEASED_VERSION;
   readonly streamName: string;
   readonly shardId: string;
   readonly sequenceNumber: string;
   readonly subSequenceNumber: number;
   /** Absent when nothing is settled beyond the position. */
   readonly settledBeyond?: SequenceNumberRangesJson;
+  /** Absent when no block before the position is stored and not released. */
+  readonly unreleased?: readonly SequenceNumberRangesJson[];
   /** Where the shard begins; absent where that was not known. */
   readonly shardStart?: string;
 }
 
-const ENTRY_VERSION = 1;
+const PLAIN_VERSION = 1;
+/** A reader that does not know of unreleased blocks must refuse an entry with some: it would pass over them. */
+const UNRELEASED_VERSION = 2;
 
 /** The key of a shard's entry. The prefix keeps it apart from what else the database holds. */
 export function entryKey(shard: ShardName): string {
@@ -27,10 +31,15 @@ export function entryKey(shard: ShardName): string {
 }
 
 /** The entry's text. */
-export function writeEntry({ streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond, shardStart }: Checkpoint): string {
-  const entry: CheckpointEntry = { version: ENTRY_VERSION, streamName, shardId, sequenceNumber, subSequenceNumber, shardStart };
-  if (!settledBeyond?.length) return JSON.stringify(entry);
-  return JSON.stringify({ ...entry, settledBeyond: new SequenceNumberRanges(settledBeyond).toJSON() });
+export function writeEntry(checkpoint: Checkpoint): string {
+  const { streamName, shardId, sequenceNumber, subSequenceNumber, shardStart, settledBeyond = [], unreleased = [] } = checkpoint;
+  const entry: CheckpointEntry = {
+    version: unreleased.length > 0 ? UNRELEASED_VERSION : PLAIN_VERSION,
+    ...{ streamName, shardId, sequenceNumber, subSequenceNumber, shardStart },
+    ...(settledBeyond.length > 0 && { settledBeyond: new SequenceNumberRanges(settledBeyond).toJSON() }),
+    ...(unreleased.length > 0 && { unreleased: unreleased.map((ranges) => ranges.toJSON()) }),
+  };
+  return JSON.stringify(entry);
 }
 
 /**
@@ -50,8 +59,10 @@ export function readEntry(text: unknown, shard: ShardName): Checkpoint {
 }
 
 function checkpointOf(entry: Partial<CheckpointEntry>, shard: ShardName): Checkpoint {
-  if (entry.version !== ENTRY_VERSION) throw new InvalidValueError(`expected version ${ENTRY_VERSION}, got ${String(entry.version)}`);
-  const { streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond, shardStart } = entry as CheckpointEntry;
+  if (entry.version !== PLAIN_VERSION && entry.version !== UNRELEASED_VERSION) {
+    throw new InvalidValueError(`expected version ${PLAIN_VERSION} or ${UNRELEASED_VERSION}, got ${String(entry.version)}`);
+  }
+  const { streamName, shardId, sequenceNumber, subSequenceNumber, settledBeyond, unreleased, shardStart } = entry as CheckpointEntry;
   const checkpoint: Checkpoint = {
     streamName,
     shardId,
@@ -60,13 +71,24 @@ function checkpointOf(entry: Partial<CheckpointEntry>, shard: ShardName): Checkp
     ...(shardStart !== undefined && { shardStart }),
   };
   assertCheckpoint(checkpoint, shard);
-  return settledBeyond === undefined ? checkpoint : { ...checkpoint, settledBeyond: rangesOf(settledBeyond, shard) };
+  return {
+    ...checkpoint,
+    ...(settledBeyond !== undefined && { settledBeyond: rangesOf(settledBeyond, shard).ranges }),
+    ...(unreleased !== undefined && { unreleased: blocksOf(unreleased, shard) }),
+  };
 }
 
-function rangesOf(json: unknown, shard: ShardName): SequenceNumberRanges['ranges'] {
-  const { ranges } = wholeRangesFromJson(json);
-  const foreign = ranges.find((range) => !sameShard(range, { ...range, ...shard }));
-  if (foreign) throw new InvalidValueError(`settledBeyond holds a range of ${foreign.streamName}/${foreign.shardId}`);
+function blocksOf(json: unknown, shard: ShardName): SequenceNumberRanges[] {
+  if (!Array.isArray(json)) throw new InvalidValueError('expected unreleased to be an array');
+  const blocks = json.map((ranges) => rangesOf(ranges, shard));
+  if (blocks.some((ranges) => ranges.isEmpty())) throw new InvalidValueError('unreleased holds a block without ranges');
+  return blocks;
+}
+
+function rangesOf(json: unknown, shard: ShardName): SequenceNumberRanges {
+  const ranges = wholeRangesFromJson(json);
+  const foreign = ranges.ranges.find((range) => !sameShard(range, { ...range, ...shard }));
+  if (foreign) throw new InvalidValueError(`the entry holds a range of ${foreign.streamName}/${foreign.shardId}`);
   return ranges;
 }
 

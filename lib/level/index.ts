@@ -1,2 +1,3 @@
+export { levelBlocks } from './levelBlocks.js';
 export { levelCheckpoints } from './levelCheckpoints.js';
-export type { LevelDatabase, LevelReadOptions, LevelWriteOptions } from './level-database.js';
+export type { LevelBlockDatabase, LevelChange, LevelDatabase, LevelReadOptions, LevelWriteOptions } from './level-database.js';

@@ -1,10 +1,12 @@
-import { AsyncSubject, catchError, defer, from, map, of, switchMap, tap, throwError, type Observable } from 'rxjs';
+import { catchError, defer, from, map, of, switchMap, tap, throwError, type Observable } from 'rxjs';
 import { assertCheckpoint, assertNotBackwards } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { CheckpointError } from '../checkpoints/errors.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
+import { uninterrupted } from '../internal/uninterrupted.js';
 import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
 import { entryKey, readEntry, writeEntry } from './checkpoint-entry.js';
+import { codeOf, isNotFound, isPassing } from './level-error.js';
 import { isLevelDatabase, type LevelDatabase, type LevelReadOptions, type LevelWriteOptions } from './level-database.js';
 import type { ShardName } from '../values/shard-id.js';
 
@@ -45,6 +47,7 @@ export function levelCheckpoints(db: LevelDatabase): CheckpointStore {
     );
 
   return {
+    keepsUnreleased: true,
     read: (shard) => defer(() => read(shard)),
     write: (checkpoint, shard) =>
       defer(() => {
@@ -59,9 +62,7 @@ const WRITE_OPTIONS: LevelWriteOptions = { ...READ_OPTIONS, sync: true };
 
 function getEntry(db: LevelDatabase, shard: ShardName): Observable<string | undefined> {
   return defer(() => from(db.get(entryKey(shard), READ_OPTIONS))).pipe(
-    catchError((error: unknown) =>
-      codeOf(error) === 'LEVEL_NOT_FOUND' ? of(undefined) : throwError(() => storeError('read', error, shard)),
-    ),
+    catchError((error: unknown) => (isNotFound(error) ? of(undefined) : throwError(() => storeError('read', error, shard)))),
   );
 }
 
@@ -72,31 +73,12 @@ function putEntry(db: LevelDatabase, checkpoint: Checkpoint): Observable<undefin
   );
 }
 
-/**
- * Lets `work` run to its end even when unsubscribed: a put cannot be called back, and the next one must not overtake it.
- */
-function uninterrupted<T>(work: Observable<T>): Observable<T> {
-  const result = new AsyncSubject<T>();
-  work.subscribe(result);
-  return result;
-}
-
-/** Passing faults, by abstract-level's codes: https://github.com/Level/abstract-level#errors */
-const RETRIABLE_CODES = ['LEVEL_DATABASE_NOT_OPEN', 'LEVEL_IO_ERROR', 'LEVEL_LOCKED'];
-
 function storeError(action: string, cause: unknown, { streamName, shardId }: ShardName): Error {
   if (isRxKinesisError(cause)) return cause;
-  const code = codeOf(cause);
-  const retriable = RETRIABLE_CODES.includes(code ?? '');
-  return new CheckpointError(`the level database could not ${action} the checkpoint: ${code ?? 'unknown error'}`, {
+  return new CheckpointError(`the level database could not ${action} the checkpoint: ${codeOf(cause) ?? 'unknown error'}`, {
     streamName,
     shardId,
-    retriable,
+    retriable: isPassing(cause),
     cause,
   });
-}
-
-function codeOf(error: unknown): string | undefined {
-  const code = (error as { readonly code?: unknown } | undefined)?.code;
-  return typeof code === 'string' ? code : undefined;
 }

@@ -1,5 +1,6 @@
 import type { Position } from '../values/position.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
+import type { LeaseEvent } from './lease-events.js';
 
 /** Which shard an event is about. */
 export interface ShardEvent {
@@ -38,6 +39,29 @@ export interface ReadRetryEvent extends ShardEvent {
   readonly attempt: number;
   readonly delayMs: number;
   readonly error: unknown;
+}
+
+/**
+ * Pages of records are read as JSON, though CBOR was asked for: the service, or what stands between, does not take it. Once a
+ * client.
+ */
+export interface WireFallbackEvent {
+  readonly type: 'wireFallback';
+  /**
+   * `content-type`: CBOR was answered in JSON; `refused`: with an error that says so; `not-understood`: with what is neither a
+   * page nor an error of the service, so CBOR is tried again from time to time; `not-encoded`: the client's own middlewares put
+   * something into the request that is not written as CBOR here.
+   */
+  readonly reason: 'content-type' | 'not-encoded' | 'not-understood' | 'refused';
+  /** What the call in CBOR failed with. */
+  readonly error?: unknown;
+}
+
+/** The client is one that takes several times as long for each page as it needs to. Once a client. */
+export interface SlowClientEvent {
+  readonly type: 'slowClient';
+  /** What to give it, and what that saves. */
+  readonly advice: string;
 }
 
 /** A call to the store failed and will be made again. */
@@ -171,12 +195,23 @@ export interface GapEvent extends ShardEvent {
   readonly firstAvailable?: Position;
 }
 
+/** A block store did not do what it was asked; another copy, or Kinesis, may stand in for it. */
+export interface BlockStoreFailedEvent {
+  readonly type: 'blockStoreFailed';
+  readonly action: 'put' | 'get' | 'delete' | 'list';
+  /** The block, unless it was about all of them. */
+  readonly blockId?: string;
+  readonly error: unknown;
+}
+
 /** Everything noteworthy, told apart by `type`. No event carries a payload or a partition key. */
 export type KinesisEvent =
+  | BlockStoreFailedEvent
   | CheckpointFailedEvent
   | CheckpointWrittenEvent
   | DiscoveryFailedEvent
   | GapEvent
+  | LeaseEvent
   | PageReadEvent
   | ReadRetryEvent
   | ReaderPausedEvent
@@ -188,11 +223,13 @@ export type KinesisEvent =
   | ShardRestartedEvent
   | ShardStartedEvent
   | ShardsDiscoveredEvent
+  | SlowClientEvent
   | StopTimedOutEvent
   | StoppedEvent
   | StoppingEvent
   | StoreRetryEvent
-  | WatermarkHeldEvent;
+  | WatermarkHeldEvent
+  | WireFallbackEvent;
 
 /** Takes events. */
 export type EventSink = (event: KinesisEvent) => void;

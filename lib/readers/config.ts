@@ -7,12 +7,13 @@ import { retryPolicy, type RetryConfig, type RetryPolicy } from '../kinesis/retr
 import { watchedPort } from '../kinesis/watched-port.js';
 import { portOf, type KinesisClientLike } from '../kinesis/sdk-port.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
+import { resolveWire, type WireConfig } from '../kinesis/wire/wire-config.js';
 import type { EventSink, KinesisEvent } from '../monitoring/events.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { GapPolicy, ReadContext } from './reader.js';
 
 /** How to reach Kinesis: common to all sources. */
-export interface KinesisConfig {
+export interface KinesisConfig extends WireConfig {
   /** A `KinesisClient` of `@aws-sdk/client-kinesis`, or a {@link KinesisPort}. */
   readonly client: KinesisClientLike | KinesisPort;
   /** How calls are tried again. */
@@ -73,10 +74,12 @@ export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
   assertFunction('random', random);
   if (events) assertMethod('events', events, 'next');
   assertNumber('requestTimeoutMs', requestTimeoutMs, 1, true);
-  const port = watchedPort(portOf(client), { requestTimeoutMs, scheduler, contact: new FirstContact('Kinesis', scheduler) });
+  const notify = sinkOf(events);
+  const contact = new FirstContact('Kinesis', scheduler);
+  const port = watchedPort(portOf(client, { ...resolveWire(config), notify }), { requestTimeoutMs, scheduler, contact });
   const storeContact = new FirstContact('the store', scheduler);
   const policy = retryPolicy(retry, scheduler, random);
-  return { port, retry: policy, budget, onGap, deaggregate, requestTimeoutMs, storeContact, notify: sinkOf(events), scheduler, random };
+  return { port, retry: policy, budget, onGap, deaggregate, requestTimeoutMs, storeContact, notify, scheduler, random };
 }
 
 /** The fields of a {@link KinesisConfig}. */
@@ -90,6 +93,8 @@ export const KINESIS_FIELDS: FieldsOf<KinesisConfig> = {
   events: true,
   scheduler: true,
   random: true,
+  wire: true,
+  payloads: true,
 };
 
 /** What reading one shard of `stream` needs. */

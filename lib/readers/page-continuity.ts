@@ -61,6 +61,7 @@ export class PageContinuity {
     this.#moveTo(start, false);
     this.#trimCheck = undefined;
     this.#olderRecord = undefined;
+    this.#lastRead = undefined;
   }
 
   /** Reading was opened at {@link start}: from now on the pages tell whether that is there. */

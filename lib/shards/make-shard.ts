@@ -9,6 +9,7 @@ import { deliverPage } from '../tracking/deliverPage.js';
 import { bindTrackedShard, type TrackedShard } from '../tracking/tracked-shard.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { KinesisRecord } from '../values/record.js';
+import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
 import type { Shard } from './shard.js';
 import type { SubscriptionState } from './shard-phase.js';
@@ -94,7 +95,14 @@ function startAfterDelivered({ ledger }: TrackedShard, start: ReadStart): ReadSt
 
 function endShard({ tracked, config, ended }: MakeShardOptions, children: readonly PortChildShard[]): void {
   const { streamName, shardId } = tracked.identity;
+  // Before the end can be written: a lease table makes the rows of the children first.
+  if (children.length > 0) tracked.identify({ childShards: children.map(identityOfChild) });
   tracked.ledger.end();
   config.notify({ type: 'shardEndReached', streamName, shardId });
   ended(children);
+}
+
+function identityOfChild({ ShardId, ParentShards, HashKeyRange }: PortChildShard): Omit<ShardIdentity, 'streamName'> {
+  const { StartingHashKey: startingHashKey, EndingHashKey: endingHashKey } = HashKeyRange;
+  return { shardId: ShardId, parentShardIds: ParentShards, hashKeyRange: { startingHashKey, endingHashKey } };
 }

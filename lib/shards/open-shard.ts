@@ -9,7 +9,7 @@ import { findShard } from '../kinesis/listShards.js';
 import type { PortShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { allowsGap, type ReadStart } from '../readers/reader.js';
-import { compareSequenceNumbers, isSentinel, SHARD_END } from '../values/position.js';
+import { AT_TIMESTAMP, compareSequenceNumbers, isSentinel, LATEST, SHARD_END } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
 import type { ReadyShard } from './shard-graph.js';
@@ -121,6 +121,9 @@ function startOf(options: OpenShardOptions, checkpoint?: Checkpoint): Observable
   const { ready, config, firstSeenMs } = options;
   const { startFrom } = config;
   if (checkpoint?.sequenceNumber === SHARD_END) return of('done');
+  // The word that a shard's row says goes before what this process would begin with.
+  if (checkpoint?.sequenceNumber === LATEST) return of({ type: 'AT_TIMESTAMP', timestamp: new Date(firstSeenMs) });
+  if (checkpoint?.sequenceNumber === AT_TIMESTAMP && startFrom instanceof Date) return of({ type: 'AT_TIMESTAMP', timestamp: startFrom });
   if (checkpoint) return of(FROM_HORIZON);
   return lookAtUnlistedParents(options).pipe(
     map((parentWasRead) => {

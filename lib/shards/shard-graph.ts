@@ -116,6 +116,11 @@ export class ShardGraph {
     return this.#childIds.has(shardId);
   }
 
+  /** All shards in view, and whether the parents of each are done. */
+  inView(): { readonly shard: GraphShard; readonly isReady: boolean }[] {
+    return [...this.#nodes.values()].map((node) => ({ shard: node.shard, isReady: this.#parentsOf(node).every(isDone) }));
+  }
+
   /** The shards that are not done, and whether the parents of each are. */
   unfinished(): { readonly shard: GraphShard; readonly isReady: boolean }[] {
     const nodes = [...this.#nodes.values()].filter((node) => !isDone(node));

@@ -1,4 +1,4 @@
-import { catchError, concat, defer, EMPTY, from, ignoreElements, of, type Observable, type Subscription } from 'rxjs';
+import { catchError, concat, defer, EMPTY, from, ignoreElements, NEVER, of, ReplaySubject, type Observable, type Subscription } from 'rxjs';
 import type { Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { retryWithBackOff } from '../internal/back-off.js';
 import { answeredWithin } from '../internal/request-timeout.js';
@@ -8,6 +8,8 @@ import type { ResolvedShardConfig } from './config.js';
 /** This worker's lease of one shard, from its grant until it is lost or released. */
 export class ShardLease {
   readonly fencingToken: string;
+  /** Emits when another worker asks for the shard; replays to late subscribers. */
+  readonly asked$: Observable<unknown>;
   readonly #store: LeasingStore;
   readonly #watch: Subscription;
   #isLost = false;
@@ -16,7 +18,10 @@ export class ShardLease {
   constructor(lease: Lease, store: LeasingStore) {
     this.fencingToken = lease.fencingToken;
     this.#store = store;
+    const asked$ = new ReplaySubject<unknown>(1);
+    this.asked$ = asked$;
     this.#watch = from(lease.lost$).subscribe({ next: () => this.#lose(), error: () => undefined });
+    this.#watch.add(from(lease.asked$ ?? NEVER).subscribe({ next: (value) => asked$.next(value), error: () => undefined }));
   }
 
   /** Whether another worker holds it now. */

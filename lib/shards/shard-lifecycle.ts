@@ -145,7 +145,7 @@ export class ShardLifecycle {
 
   /** The listing says where the shard begins. */
   identify(startingSequenceNumber: string | undefined): void {
-    this.#tracked.identify(startingSequenceNumber);
+    this.#tracked.identify({ startingSequenceNumber });
   }
 
   /** What of the shard is not done. */
@@ -175,8 +175,9 @@ export class ShardLifecycle {
   }
 
   get #facts(): ShardFacts {
-    const { ledger, isLost, resumes, isSupervised, isDrained, checkpointer } = this.#tracked;
-    const { hasEnded, isSettled, isTracked, hasOpenEntries } = ledger;
+    const { ledger, unreleased, isLost, resumes, isSupervised, isDrained, isSettled, checkpointer } = this.#tracked;
+    const { hasEnded, isTracked } = ledger;
+    const hasOpenEntries = ledger.hasOpenEntries || unreleased.areInWork;
     return {
       ...{ isLost, resumes, isSupervised, isDrained, hasEnded, isSettled, isTracked, hasOpenEntries },
       isStopping: this.#tracked.isStopping,
@@ -211,11 +212,12 @@ export class ShardLifecycle {
 
   #noteOpened(opened: Opened): void {
     const { checkpoint, start, shardStart } = opened;
-    this.#tracked.identify(shardStart);
+    this.#tracked.identify({ startingSequenceNumber: shardStart });
     const { identity, notify } = this.#tracked;
     const { streamName, shardId, parentShardIds } = identity;
     this.#opened = opened;
     if (checkpoint) this.#tracked.restore(checkpoint);
+    this.#tracked.noteOpened();
     if (typeof start === 'object')
       notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: checkpoint ?? startToString(start) });
   }

@@ -2,6 +2,7 @@ import {
   catchError,
   defer,
   EMPTY,
+  filter,
   finalize,
   from,
   ignoreElements,
@@ -37,6 +38,7 @@ import { ShardLease } from '../shards/shard-lease.js';
 import { ShardLifecycle, type ShardLifecycleOptions } from '../shards/shard-lifecycle.js';
 import { stopInTime } from '../shards/stop-in-time.js';
 import { isUnreachable } from '../values/errors.js';
+import { AT_TIMESTAMP, type InitialPosition } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 
 /** How {@link kinesisStream} reads a stream. */
@@ -65,7 +67,9 @@ export interface KinesisStreamConfig extends ShardReadingConfig {
  *
  * @example
  * ```ts
- * kinesisStream({ client: new KinesisClient({}), streamName: 'flights', startFrom: 'TRIM_HORIZON', store, stop })
+ * const client = new KinesisClient({ requestHandler: new NodeHttpHandler() });
+ *
+ * kinesisStream({ client, streamName: 'flights', startFrom: 'TRIM_HORIZON', store, stop })
  *   .pipe(mergeShards((shard) => shard.pipe(bufferTime(200), withSequenceRanges(), concatMap(work), checkpointEvery(30_000))))
  *   .subscribe();
  * ```
@@ -193,17 +197,30 @@ class StreamReading {
     const { store } = this.#config;
     if (!isLeasing(store)) return EMPTY;
     const shards$ = this.#changed$.pipe(
-      map(() => this.#graph.unfinished().map(({ shard, isReady }) => ({ ...this.#identityOf(shard), closed: shard.closed, isReady }))),
+      map(() => this.#graph.inView().map(({ shard, isReady }) => ({ ...this.#identityOf(shard), closed: shard.closed, isReady }))),
       takeUntil(this.#stop$),
     );
-    return store.leases(shards$).pipe(
-      tap((news) => {
+    return store.leases(shards$, initialPosition(this.#config.startFrom)).pipe(
+      mergeMap((news) => {
         if (news.type === 'ended') this.#endedElsewhere(news.shardId);
-        else this.#granted.set(news.shardId, new ShardLease(news.lease, store));
+        const given$ = news.type === 'granted' ? this.#grant(news.shardId, new ShardLease(news.lease, store)) : EMPTY;
         this.#wake();
+        return given$;
       }),
-      ignoreElements(),
       finalize(() => this.#releaseUnused()),
+    );
+  }
+
+  /** Keeps the lease for when the shard may be read. One that another worker asks for before that is handed over. */
+  #grant(shardId: string, lease: ShardLease): Observable<never> {
+    this.#granted.set(shardId, lease);
+    return lease.asked$.pipe(
+      filter(() => this.#granted.get(shardId) === lease),
+      mergeMap(() => {
+        this.#granted.delete(shardId);
+        const { streamName } = this.#config.stream;
+        return lease.release({ streamName, shardId, parentShardIds: [] }, this.#config);
+      }),
     );
   }
 
@@ -231,7 +248,8 @@ class StreamReading {
       firstSeenMs: this.#firstSeenMs,
       ...(lease && { lease }),
       insistsOnEnd: true,
-      stop$: this.#stop$,
+      // A shard that another worker asks for is drained, checkpointed and released, as at a stop.
+      stop$: lease ? merge(this.#stop$, lease.asked$) : this.#stop$,
       announce: (children) => this.#announce(children),
       released: (_, outcome) => {
         if (outcome) this.#graph.finish(shardId, outcome);
@@ -259,6 +277,11 @@ class StreamReading {
     const areKnown = this.#graph.announce(children.map(graphChild));
     if (!areKnown || children.length === 0) this.#relist$.next();
   }
+}
+
+/** What the row of a shard says that has neither a row nor a parent in view. */
+function initialPosition(startFrom: ResolvedShardConfig['startFrom']): InitialPosition {
+  return startFrom instanceof Date ? AT_TIMESTAMP : startFrom;
 }
 
 /** A listed shard, for the graph. */

@@ -1,4 +1,19 @@
-import { audit, catchError, concat, defer, EMPTY, from, ignoreElements, mergeMap, Subject, throwError, type Observable } from 'rxjs';
+import {
+  audit,
+  catchError,
+  concat,
+  defer,
+  EMPTY,
+  finalize,
+  from,
+  ignoreElements,
+  map,
+  mergeMap,
+  Subject,
+  Subscription,
+  throwError,
+  type Observable,
+} from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { CheckpointError } from '../checkpoints/errors.js';
 import { delayOf } from '../internal/delay.js';
@@ -40,6 +55,7 @@ export class CheckpointSchedule {
   readonly #byHand = new Map<string, TrackedShard>();
   /** There is something to write, or to look at again, at the next tick. */
   readonly #due$ = new Subject<void>();
+  readonly #listening = new Subscription();
 
   constructor(options: CheckpointScheduleOptions) {
     this.#options = options;
@@ -74,12 +90,16 @@ export class CheckpointSchedule {
       mergeMap(() => [...this.#shards]),
       mergeMap(([shard, state]) => this.#writeAtTick(shard, state)),
       ignoreElements(),
+      finalize(() => this.#listening.unsubscribe()),
     );
   }
 
   /** The blocks have completed: those that are still open were dropped, and are reported. */
   reportDropped(): void {
-    for (const shard of this.#shards.keys()) for (const entry of shard.ledger.openEntries()) reportHeld(shard, entry, 0);
+    for (const shard of this.#shards.keys()) {
+      for (const entry of shard.ledger.openEntries()) reportHeld(shard, rangesOf(entry), 0);
+      for (const { ranges } of shard.unreleased.leftOver) reportHeld(shard, ranges, 0);
+    }
   }
 
   /** The last writes: all of them are awaited, then the first error, if there is one, goes on. */
@@ -125,7 +145,10 @@ export class CheckpointSchedule {
   }
 
   #remember(shard: TrackedShard): void {
-    if (!this.#shards.has(shard)) this.#shards.set(shard, { isWriting: false });
+    if (this.#shards.has(shard)) return;
+    this.#shards.set(shard, { isWriting: false });
+    // What a checkpoint says of stored blocks changes without anything being settled.
+    this.#listening.add(shard.releases$.pipe(map(() => undefined)).subscribe(this.#due$));
   }
 
   #nextTick(): Observable<unknown> {
@@ -164,7 +187,7 @@ export class CheckpointSchedule {
     }
     if (!state.held.isReported) {
       state.held.isReported = true;
-      reportHeld(shard, entry, nowMs - state.held.sinceMs);
+      reportHeld(shard, rangesOf(entry), nowMs - state.held.sinceMs);
     }
     return false;
   }
@@ -178,8 +201,13 @@ export class CheckpointSchedule {
   }
 }
 
-function reportHeld({ notify, identity: { streamName, shardId } }: TrackedShard, entry: LedgerEntry, heldMs: number): void {
-  notify({ type: 'watermarkHeld', streamName, shardId, ranges: entry.runs.map((run) => run.range), heldMs });
+function rangesOf({ runs }: LedgerEntry): readonly SequenceNumberRange[] {
+  return runs.map((run) => run.range);
+}
+
+function reportHeld({ notify, identity }: TrackedShard, ranges: readonly SequenceNumberRange[], heldMs: number): void {
+  const { streamName, shardId } = identity;
+  notify({ type: 'watermarkHeld', streamName, shardId, ranges, heldMs });
 }
 
 function toCheckpointError(error: unknown, { identity: { streamName, shardId } }: TrackedShard): unknown {

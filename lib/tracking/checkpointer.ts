@@ -1,4 +1,4 @@
-import { catchError, concat, defer, EMPTY, ReplaySubject, throwError } from 'rxjs';
+import { catchError, concat, defer, EMPTY, ReplaySubject, Subject, throwError } from 'rxjs';
 import type { MonoTypeOperatorFunction, Observable, SchedulerLike } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { isLeaseLost } from '../checkpoints/errors.js';
@@ -7,9 +7,10 @@ import { retryWithBackOff } from '../internal/back-off.js';
 import type { EventSink } from '../monitoring/events.js';
 import { isRxKinesisError } from '../values/errors.js';
 import { comparePositions, type Position } from '../values/position.js';
-import type { SequenceNumberRange } from '../values/sequence-range.js';
+import { endOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import { SettledRanges } from './settled-ranges.js';
+import { UnreleasedBlocks } from './unreleased-blocks.js';
 
 /** How often and when a failed write is tried again at once. */
 export interface WriteRetry {
@@ -31,6 +32,8 @@ export interface CheckpointerOptions extends StoreCallLimits {
   readonly progress: () => Position | undefined;
   /** What is settled beyond the watermark. */
   readonly settledBeyond: () => readonly SequenceNumberRange[];
+  /** The blocks that are stored and not released. @defaultValue none */
+  readonly unreleased?: UnreleasedBlocks;
   /** Called when a write is refused because another worker holds the lease. */
   readonly lose: () => void;
 }
@@ -56,11 +59,16 @@ export class Checkpointer {
   readonly store: CheckpointStore | undefined;
   readonly #options: CheckpointerOptions;
   readonly #states = new Map<CheckpointStore, StoreState>();
+  readonly #unreleased: UnreleasedBlocks;
+  readonly #writes = new Subject<void>();
+  /** Emits after each write that succeeded. */
+  readonly writes$ = this.#writes.asObservable();
   #settledBefore = new SettledRanges();
 
   constructor(options: CheckpointerOptions) {
     this.#options = options;
     this.store = options.store;
+    this.#unreleased = options.unreleased ?? new UnreleasedBlocks();
     if (this.store) this.#stateOf(this.store);
   }
 
@@ -75,19 +83,30 @@ export class Checkpointer {
     return this.#settledBefore;
   }
 
-  /** What may be written now. */
-  get current(): Checkpoint | undefined {
+  /** What may be written now, to `store` (default: the shard's own). */
+  currentFor(store: CheckpointStore | undefined = this.store): Checkpoint | undefined {
     const { identity, progress, settledBeyond } = this.#options;
-    const position = progress();
-    if (!position) return undefined;
+    const watermark = progress();
+    const covered = watermark && this.#unreleased.coveredBy(watermark, store?.keepsUnreleased ? MAX_UNRELEASED_RANGES : 0);
+    if (!covered) return undefined;
     const { streamName, shardId, startingSequenceNumber: shardStart } = identity();
+    const { position, blocks } = covered;
     const { sequenceNumber, subSequenceNumber } = position;
-    const beyond = this.#settledBefore.beyond(position, settledBeyond()).slice(0, MAX_SETTLED_RANGES);
+    const settled = this.#unreleased.without(this.#settledBefore.beyond(position, settledBeyond()), position).slice(0, MAX_SETTLED_RANGES);
     return {
       ...{ streamName, shardId, sequenceNumber, subSequenceNumber },
-      ...(beyond.length > 0 && { settledBeyond: beyond }),
+      ...(settled.length > 0 && { settledBeyond: settled }),
+      ...(blocks.length > 0 && { unreleased: blocks }),
       ...(shardStart !== undefined && { shardStart }),
     };
+  }
+
+  /** Whether what is written says that the block with these ranges is done with; so it does where nothing is written at all. */
+  isDoneWith(ranges: SequenceNumberRanges): boolean {
+    const end = endOf(ranges.ranges.at(-1)!);
+    const says = ({ written }: StoreState): boolean =>
+      written !== undefined && comparePositions(end, written) <= 0 && !written.unreleased?.includes(ranges);
+    return this.#states.size === 0 || [...this.#states.values()].some(says);
   }
 
   /** The stores to write to: the shard's own, and those that operators were given. */
@@ -97,7 +116,7 @@ export class Checkpointer {
 
   /** Whether there is something new to write to `store` (default: the shard's own). */
   isDue(store: CheckpointStore | undefined = this.store): boolean {
-    return store !== undefined && this.#due(this.#stateOf(store)) !== undefined;
+    return store !== undefined && this.#due(store) !== undefined;
   }
 
   /**
@@ -123,7 +142,7 @@ export class Checkpointer {
       const state = this.#stateOf(store);
       // The write in flight began before this call: what is new since then still has to be written.
       if (state.inFlight) return concat(state.inFlight.pipe(catchError(() => EMPTY)), this.#flush(store));
-      const due = this.#due(state);
+      const due = this.#due(store);
       return due ? this.#begin(due, store, state) : EMPTY;
     });
   }
@@ -146,14 +165,18 @@ export class Checkpointer {
         notify({ type: 'checkpointWritten', ...event });
         result.next(checkpoint);
         result.complete();
+        this.#writes.next();
       },
     });
     return result;
   }
 
-  #due({ written }: StoreState): Checkpoint | undefined {
-    const { current } = this;
-    return current && (!written || comparePositions(current, written) > 0) ? current : undefined;
+  #due(store: CheckpointStore): Checkpoint | undefined {
+    const { written } = this.#stateOf(store);
+    const current = this.currentFor(store);
+    if (!current || !written) return current;
+    const order = comparePositions(current, written);
+    return order > 0 || (order === 0 && !areSame(current.unreleased, written.unreleased)) ? current : undefined;
   }
 
   #stateOf(store: CheckpointStore): StoreState {
@@ -163,6 +186,11 @@ export class Checkpointer {
     this.#states.set(store, state);
     return state;
   }
+}
+
+/** Blocks are the same by the instance of their ranges. */
+function areSame(a: Checkpoint['unreleased'] = [], b: Checkpoint['unreleased'] = []): boolean {
+  return a.length === b.length && a.every((ranges, i) => ranges === b[i]);
 }
 
 function retrying({
@@ -185,3 +213,6 @@ const MAX_RETRY_DELAY_MS = 20_000;
 
 /** A checkpoint names at most so many ranges beyond it; the records of what it leaves out are only delivered again. */
 const MAX_SETTLED_RANGES = 100;
+
+/** A checkpoint names at most so many ranges of unreleased blocks; it does not pass what it leaves out, which is then read again. */
+const MAX_UNRELEASED_RANGES = 100;

@@ -1,7 +1,7 @@
 import type { LedgerEntry, Run } from '../ledger/entries.js';
 import { makeBlock, type Block } from '../values/block.js';
 import type { KinesisRecord } from '../values/record.js';
-import { SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
+import { endOf, SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
 import { TrackedRecord } from './tracked-record.js';
 import type { TrackedShard } from './tracked-shard.js';
 
@@ -24,6 +24,12 @@ export function replaceBlock(lost: SequenceNumberRanges, replacement: SequenceNu
   const entries = entriesOf(lost);
   for (const { entry } of entries) entry.key = replacement;
   entriesByRanges.set(replacement, entries);
+}
+
+/** Ties the ranges of a block that an earlier process settled to its shard: it settles no more, and is no block made by hand. */
+export function bindSettledBlock(ranges: SequenceNumberRanges, shard: TrackedShard): void {
+  const end = endOf(ranges.ranges.at(-1)!);
+  entriesByRanges.set(ranges, [{ shard, entry: { key: ranges, runs: [], end, records: 0, bytes: 0, state: 'settled' } }]);
 }
 
 /**

@@ -5,8 +5,10 @@ import { Ledger } from '../ledger/ledger.js';
 import type { EventSink } from '../monitoring/events.js';
 import type { Reread } from '../readers/reread.js';
 import { SHARD_END, type Position } from '../values/position.js';
+import type { SequenceNumberRanges } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import { Checkpointer } from './checkpointer.js';
+import { UnreleasedBlocks } from './unreleased-blocks.js';
 
 /** What a {@link TrackedShard} is made of. */
 export interface TrackedShardOptions extends Partial<StoreCallLimits> {
@@ -33,11 +35,19 @@ export class TrackedShard {
   readonly readStored: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
   readonly ledger: Ledger;
   readonly checkpointer: Checkpointer;
+  /** The blocks that `storeBlocks` has stored and `releaseBlocks` has not released. */
+  readonly unreleased = new UnreleasedBlocks();
   readonly #changes = new Subject<void>();
+  readonly #releases = new Subject<SequenceNumberRanges>();
+  readonly #opened = new ReplaySubject<void>(1);
   readonly #leaseLost = new ReplaySubject<void>(1);
   readonly #stopping = new ReplaySubject<void>(1);
   /** Emits after anything changed: something settled, the end was read, a pipeline completed, the lease was lost. */
   readonly changes$ = this.#changes.asObservable();
+  /** Emits the ranges of each stored block when it is released. */
+  readonly releases$ = this.#releases.asObservable();
+  /** Emits, once, when it is known where the shard stands; replays to late subscribers. */
+  readonly opened$ = this.#opened.asObservable();
   /** Emits when the shard is to stop: what is subscribed from then on completes at once. */
   readonly stopping$ = this.#stopping.asObservable();
   /** Emits when another worker has the shard; completes without a value when the shard is released otherwise. */
@@ -46,6 +56,7 @@ export class TrackedShard {
   #isLost = false;
   #isStopping = false;
   #isDrained = false;
+  #isPipelineDone = false;
   #resumes = false;
   /** How many supervised pipelines run. */
   #pipelines = 0;
@@ -65,6 +76,7 @@ export class TrackedShard {
       scheduler,
       progress: () => this.#progress,
       settledBeyond: () => (this.isFinished ? [] : this.ledger.settledBeyond()),
+      unreleased: this.unreleased,
       lose: () => this.lose(),
     });
   }
@@ -73,15 +85,27 @@ export class TrackedShard {
     return this.#identity;
   }
 
-  /** The listing says where the shard begins: from now on its checkpoints say so too. */
-  identify(startingSequenceNumber: string | undefined): void {
-    if (this.#identity.startingSequenceNumber === undefined) this.#identity = { ...this.#identity, startingSequenceNumber };
+  /** More is known of the shard: where it begins, which its checkpoints say from now on, or what it became. What is known already stays. */
+  identify({ startingSequenceNumber, childShards }: Pick<ShardIdentity, 'childShards' | 'startingSequenceNumber'>): void {
+    const known = this.#identity;
+    this.#identity = {
+      ...known,
+      startingSequenceNumber: known.startingSequenceNumber ?? startingSequenceNumber,
+      childShards: known.childShards ?? childShards,
+    };
   }
 
   /** Begins where the store says that the shard stands. */
   restore(checkpoint: Checkpoint): void {
     this.checkpointer.restore(checkpoint);
     this.ledger.settleThrough(checkpoint);
+    this.unreleased.restore(checkpoint.unreleased ?? [], checkpoint);
+  }
+
+  /** It is known where the shard stands. */
+  noteOpened(): void {
+    this.#opened.next();
+    this.#opened.complete();
   }
 
   /** Whether another worker has the shard: then nothing is written any more. */
@@ -91,7 +115,12 @@ export class TrackedShard {
 
   /** Whether the shard is read to its end, everything is settled, and no supervised pipeline still runs: SHARD_END is earned. */
   get isFinished(): boolean {
-    return this.#pipelines === 0 && this.ledger.isFinished;
+    return this.#pipelines === 0 && this.ledger.hasEnded && this.isSettled;
+  }
+
+  /** Whether everything delivered is settled, and every stored block is released. */
+  get isSettled(): boolean {
+    return this.ledger.isSettled && this.unreleased.isEmpty;
   }
 
   /** Whether a supervised pipeline runs: it says when all its work is done. */
@@ -101,7 +130,7 @@ export class TrackedShard {
 
   /** Whether the pipeline says that nothing more will settle: it has completed. */
   get isDrained(): boolean {
-    return this.#isDrained;
+    return this.#isPipelineDone || (this.#isDrained && !this.unreleased.areInWork);
   }
 
   /** Whether the next subscription resumes after the last delivered record, since the work on the others continues. */
@@ -111,9 +140,13 @@ export class TrackedShard {
 
   /** A subscription begins to read. Unless it resumes, what is not settled is forgotten: it will be read again. */
   beginReading(): void {
-    if (!this.#resumes) this.ledger.restart();
+    if (!this.#resumes) {
+      this.ledger.restart();
+      this.unreleased.restart(this.ledger.watermark);
+    }
     this.#resumes = false;
     this.#isDrained = false;
+    this.#isPipelineDone = false;
   }
 
   /** The next subscription resumes after the last delivered record: `recoverFrom` re-emits what was lost before. */
@@ -144,13 +177,20 @@ export class TrackedShard {
   endPipeline(completed: boolean): void {
     this.#pipelines--;
     if (completed) this.dropUnclaimed();
-    if (completed) this.drain();
-    else this.noteChange();
+    this.#isPipelineDone = completed;
+    this.noteChange();
   }
 
   /** Nothing more will settle. */
   drain(): void {
     this.#isDrained = true;
+    this.noteChange();
+  }
+
+  /** A stored block is done with. */
+  release(ranges: SequenceNumberRanges): void {
+    if (!this.unreleased.release(ranges)) return;
+    this.#releases.next(ranges);
     this.noteChange();
   }
 

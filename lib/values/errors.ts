@@ -26,6 +26,7 @@ export abstract class RxKinesisError extends Error {
 
 /** Every `code` that an error of this package can have. */
 export type RxKinesisErrorCode =
+  | 'BLOCK_STORE'
   | 'BLOCK_UNAVAILABLE'
   | 'CHECKPOINT'
   | 'FOREIGN_CHECKPOINT'

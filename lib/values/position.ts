@@ -18,6 +18,9 @@ export const AT_TIMESTAMP = 'AT_TIMESTAMP';
 /** The shard is closed and all of it is done. */
 export const SHARD_END = 'SHARD_END';
 
+/** Where a shard without a checkpoint begins: the word that its row says. */
+export type InitialPosition = typeof TRIM_HORIZON | typeof LATEST | typeof AT_TIMESTAMP;
+
 /**
  * Compares two positions as KCL does: `AT_TIMESTAMP < TRIM_HORIZON < LATEST`, then every number by its value, then
  * `SHARD_END`; equal sequence numbers by sub-sequence number.

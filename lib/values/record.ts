@@ -12,7 +12,10 @@ export interface KinesisRecord {
   readonly subSequenceNumber: number;
   /** The partition key that chose the shard. */
   readonly partitionKey: string;
-  /** The payload. */
+  /**
+   * The payload. It may share its buffer with the payloads of other records, of at most 64 KiB by default: copy it (`data.slice()`)
+   * before you transfer or change what lies under it, or ask for `payloads: 'copies'`.
+   */
   readonly data: Uint8Array;
   /** When Kinesis took the record, to the millisecond and by the service's clock. */
   readonly approximateArrivalTimestamp?: Date;

@@ -18,6 +18,8 @@ export interface ShardIdentity extends ShardName {
   readonly parentShardIds: readonly string[];
   /** The hash keys it holds, where they are known. */
   readonly hashKeyRange?: HashKeyRange;
+  /** What it became, once that is known: a lease table writes their rows before it writes the end of this one. */
+  readonly childShards?: readonly Omit<ShardIdentity, 'streamName'>[];
   /**
    * The sequence number at which ListShards says that the shard begins, where it is known. It belongs to one creation of one stream:
    * a shard of the same name in another stream, or in a stream that was deleted and made again, begins elsewhere.

@@ -41,7 +41,12 @@ export function checkFences(fences: readonly Fence[]): Map<Fence, string[]> {
 
 function moduleOf(fence: Fence, prelude: Prelude): string {
   const text = fence.info === 'ts signature' ? signatureCheck(fence.text, prelude) : fence.text;
-  return `export {}; ${fence.info === 'ts run' ? '' : prelude.lineFor(text)}\n${text}\n`;
+  return `export {}; ${isWhole(fence) ? '' : prelude.lineFor(text)}\n${text}\n`;
+}
+
+/** What a newcomer pastes must say all that it takes, from its imports on. */
+function isWhole({ file, info }: Fence): boolean {
+  return info === 'ts run' || file === 'README.md' || file.startsWith('docs/guide/');
 }
 
 /** A signature on a page must be that of the code: each must do where the other is asked for. */

@@ -1,9 +1,13 @@
 import { expect } from 'chai';
 import {
+  filter,
+  ReplaySubject,
+  type Subscription,
   bufferTime,
   catchError,
   concat,
   concatMap,
+  concatWith,
   defer,
   from,
   ignoreElements,
@@ -12,13 +16,16 @@ import {
   mergeMap,
   NEVER,
   of,
+  share,
   Subject,
   tap,
   throwError,
   timer,
   type Observable,
 } from 'rxjs';
+import type { TestScheduler } from 'rxjs/testing';
 import {
+  blockStore,
   checkpointEvery,
   deaggregate,
   eachBlock,
@@ -27,24 +34,34 @@ import {
   kinesisRanges,
   kinesisShard,
   kinesisStream,
+  loadBlocks,
+  memoryBlocks,
   memoryCheckpoints,
   mergeShards,
   polling,
   readBudget,
   recoverFrom,
+  releaseBlocks,
+  storeBlocks,
   withSequenceRanges,
   type Block,
+  type BlockStore,
   type Checkpoint,
   type CheckpointStore,
   type KinesisRecord,
   type SequenceNumberRange,
+  type SequenceNumberRanges,
   type Shard,
 } from 'rx-kinesis';
+import type { LeaseNews } from 'rx-kinesis';
 import { leaseTable } from 'rx-kinesis/dynamodb';
-import { levelCheckpoints, type LevelDatabase } from 'rx-kinesis/level';
+import { levelBlocks, levelCheckpoints, type LevelBlockDatabase, type LevelDatabase } from 'rx-kinesis/level';
+import { s3Blocks, type S3ClientLike } from 'rx-kinesis/s3';
 import { aggregate, block, fakeKinesis, marbles, record } from 'rx-kinesis/testing';
+import { encodeBlockSync } from '../../lib/blocks/block-codec.js';
 import { startDynalite, type DynamoDBService } from '../support/dynamodb-services.js';
-import { quickReading } from '../support/quick-shard.js';
+import { handFedShard, settle } from '../support/hand-fed-shard.js';
+import { instantKinesis, quickReading, quickShard } from '../support/quick-shard.js';
 import { diagram, framesOf } from './diagram.js';
 
 const SHARD = { streamName: 'stream', shardId: 'shardId-000000000000', parentShardIds: [] };
@@ -285,21 +302,138 @@ describe('the marble diagrams of the pages', () => {
     after(() => service.stop());
 
     it('leaseTable', async () => {
-      const { worker1, worker2, lost } = diagram('leaseTable');
+      const { worker1, worker2 } = diagram('leaseTable');
       const workers = [worker1!, worker2!].map((marbles, i) => ({
         marbles,
-        table: leaseTable({ client: service.client(), tableName: 'diagram', workerId: `worker${i + 1}`, tablePollIntervalMs: 1 }),
+        table: leaseTable({
+          ...{ client: service.client(), tableName: 'diagram', workerId: `worker${i + 1}` },
+          ...{ tablePollIntervalMs: 1, lookIntervalMs: 10, random: () => 0 },
+        }),
       }));
-      let lostLog = '';
-      let isLost = false;
+      const subscriptions = new Map<string, Subscription>();
       for (let frame = 0; frame < Math.max(worker1!.length, worker2!.length); frame++) {
-        for (const { marbles, table } of workers) await act(marbles[frame] ?? '-', frame, table, () => (isLost = true));
-        lostLog += isLost ? 'l' : '-';
-        isLost = false;
+        for (const { marbles, table } of workers) await act(marbles[frame] ?? '-', frame, table, subscriptions);
       }
-      expect(lostLog.replace(/-+$/, '')).to.equal(lost);
+      subscriptions.forEach((subscription) => subscription.unsubscribe());
     });
   });
+
+  it(
+    'blockStore',
+    marbles(({ cold, expectObservable, scheduler }) => {
+      const { put, disk, replica, second, stored } = diagram('blockStore');
+      const blocks = blockStore('DISK_ONLY_2', {
+        disk: takingAs(disk, scheduler),
+        replicas: [takingAs(replica, scheduler), takingAs(second, scheduler)],
+        scheduler,
+      });
+      expectObservable(cold(put!).pipe(concatMap((letter) => puttingTo(blocks, letter)))).toBe(stored!);
+    }),
+  );
+
+  it(
+    'memoryBlocks',
+    marbles(({ cold, expectObservable }) => {
+      const { put, delete: deleted, kept, refused } = diagram('memoryBlocks');
+      const blocks = memoryBlocks({ maxBytes: 2 * encodeBlockSync(blockOf('a')).byteLength });
+      const outcomes$ = cold(put!).pipe(
+        mergeMap((letter) =>
+          puttingTo(blocks, letter).pipe(
+            map(() => ({ letter, isKept: true })),
+            catchError(() => of({ letter, isKept: false })),
+          ),
+        ),
+        share(),
+      );
+      const deletes$ = cold(deleted!).pipe(mergeMap((letter) => from(blocks.delete(blockOf(letter).id)).pipe(ignoreElements())));
+      const lettersOf = (wanted: boolean) =>
+        outcomes$.pipe(
+          filter(({ isKept }) => isKept === wanted),
+          map(({ letter }) => letter),
+        );
+      expectObservable(merge(lettersOf(true), deletes$)).toBe(kept!);
+      expectObservable(lettersOf(false)).toBe(refused!);
+    }),
+  );
+
+  it(
+    'levelBlocks',
+    marbles(({ expectObservable }) => {
+      const db = { get: fail, batch: () => timer(2), keys: fail } as unknown as LevelBlockDatabase;
+      expectObservable(putAndDelete(levelBlocks(db))).toBe(diagram('levelBlocks').done!);
+    }),
+  );
+
+  it(
+    's3Blocks',
+    marbles(({ expectObservable }) => {
+      // What a promise is to its caller, in virtual time.
+      const send = () => ({ then: (resolve: (answer: object) => void) => timer(3).subscribe(() => resolve({})) });
+      const client = { send } as unknown as S3ClientLike;
+      expectObservable(putAndDelete(s3Blocks({ client, bucket: 'b' }))).toBe(diagram('s3Blocks').done!);
+    }),
+  );
+
+  it(
+    'storeBlocks',
+    marbles(({ cold, expectObservable, scheduler }) => {
+      const { source, put, handles } = diagram('storeBlocks');
+      const shard = quickShard(instantKinesis({ shards: { 0: '' } }));
+      // The shard is subscribed, so that it is known where it stands; the blocks come by hand.
+      const blocks$ = merge(shard.pipe(ignoreElements()), cold(source!).pipe(map(blockOf)));
+      const handles$ = blocks$.pipe(
+        storeBlocks(takingAs(put, scheduler), { shard }),
+        map(({ ranges }) => lettersIn(ranges)),
+      );
+      expectObservable(handles$, '^ 50ms !').toBe(handles!);
+    }),
+  );
+
+  it(
+    'loadBlocks',
+    marbles(({ cold, expectObservable, scheduler }) => {
+      const { handles, store, loaded } = diagram('loadBlocks');
+      const shard = quickShard(fakeKinesis({ shards: { 0: 'abc^' }, latencyMs: 1 }));
+      const get = (id: string) => {
+        const one = ['a', 'b', 'c'].map(blockOf).find((each) => each.id === id)!;
+        const letter = letterOf(one.records[0]!);
+        return nextMark([letter, letter.toUpperCase()], store, scheduler).pipe(map((mark) => (mark === letter ? one : undefined)));
+      };
+      const handles$ = cold(handles!).pipe(
+        map(blockOf),
+        map(({ id, ranges }) => ({ id, ranges, recovered: false })),
+      );
+      const letters$ = handles$.pipe(
+        loadBlocks({ ...memoryBlocks(), get }, { shard }),
+        map((one) => (one.recovered ? lettersIn(one.ranges).toUpperCase() : lettersIn(one.ranges))),
+      );
+      expectObservable(letters$).toBe(loaded!);
+    }),
+  );
+
+  it(
+    'releaseBlocks',
+    marbles(({ cold, expectObservable }) => {
+      const { work, written, values, deleted } = diagram('releaseBlocks');
+      const { account, block: makeTracked } = handFedShard({ store: memoryCheckpoints() });
+      const stored = new Map([...'abc'].map((letter, i) => [letter, makeTracked(i + 1)] as const));
+      for (const one of stored.values()) account.unreleased.add(one.ranges);
+      settle(...stored.values());
+      const deletes = new Subject<string>();
+      const blocks: BlockStore = {
+        ...memoryBlocks(),
+        delete: (id) => defer(() => (deletes.next('-abc'[Number(/\/(\d)-/.exec(id)![1])]!), of(0))),
+      };
+      const values$ = cold(work!).pipe(
+        map((letter) => ({ letter, ranges: stored.get(letter)!.ranges })),
+        releaseBlocks(blocks),
+        map(({ letter }) => letter),
+      );
+      cold(written!).subscribe(() => account.checkpointer.write().subscribe());
+      expectObservable(values$).toBe(values!);
+      expectObservable(deletes).toBe(deleted!);
+    }),
+  );
 
   it(
     'testing',
@@ -312,21 +446,69 @@ describe('the marble diagrams of the pages', () => {
   );
 });
 
-async function act(mark: string, frame: number, table: ReturnType<typeof leaseTable>, noteLost: () => void): Promise<void> {
+async function act(
+  mark: string,
+  frame: number,
+  table: ReturnType<typeof leaseTable>,
+  subscriptions: Map<string, Subscription>,
+): Promise<void> {
+  const shard = { ...SHARD, parentShardIds: [], closed: false, startingSequenceNumber: '0', isReady: true };
   const checkpoint = { ...SHARD, sequenceNumber: String(frame), subSequenceNumber: 0 };
   const run = (work: Observable<unknown>): Promise<unknown> =>
     new Promise((resolve, reject) => work.subscribe({ next: resolve, complete: () => resolve(undefined), error: reject }));
-  if (mark.toLowerCase() === 't') {
-    const lease = (await run(table.take(SHARD))) as { lost$: Observable<unknown> };
-    lease.lost$.subscribe(noteLost);
-  } else if (mark.toLowerCase() === 'w') await run(table.write(checkpoint, SHARD));
-  else if (mark === 'x') {
-    const error: unknown = await run(table.write(checkpoint, SHARD)).then(
+  if (mark.toLowerCase() === 'g') {
+    const news$ = new ReplaySubject<LeaseNews>(Infinity);
+    subscriptions.set(table.workerId, table.leases(concat(of([shard]), NEVER)).subscribe(news$));
+    await run(news$.pipe(filter(({ type }) => type === 'granted')));
+  } else if (mark.toLowerCase() === 'w') await run(table.write(checkpoint, shard));
+  else if (mark === 'r') {
+    // Else it would take the shard again.
+    subscriptions.get(table.workerId)?.unsubscribe();
+    await run(table.release(shard));
+  } else if (mark === 'x') {
+    const error: unknown = await run(table.write(checkpoint, shard)).then(
       () => undefined,
       (reason: unknown) => reason,
     );
     expect(isLeaseLost(error)).to.equal(true);
   }
+}
+
+/** The block of one record that a letter stands for. */
+function blockOf(letter: string): Block {
+  return block(record(numberOf(letter), { data: new TextEncoder().encode(letter) }));
+}
+
+/** The letters of the records in some ranges, one record a range. */
+function lettersIn({ ranges }: SequenceNumberRanges): string {
+  return ranges.map(({ fromSeqNumber }) => 'abcdefg'[Number(fromSeqNumber) - 1]).join('');
+}
+
+/** Emits the next of these marks that the marbles have, when they have it. */
+function nextMark(wanted: readonly string[], marks: string | undefined, { frame }: TestScheduler): Observable<string> {
+  const at = [...marks!].findIndex((mark, i) => i >= frame && wanted.includes(mark));
+  return timer(at - frame).pipe(map(() => marks![at]!));
+}
+
+/** A store that takes a block where the marbles have its letter, and refuses it where they have `#`. */
+function takingAs(marks: string | undefined, scheduler: TestScheduler): BlockStore {
+  const put = (one: Block) => nextMark([letterOf(one.records[0]!), '#'], marks, scheduler).pipe(tap((mark) => mark === '#' && fail()));
+  return { ...memoryBlocks(), put };
+}
+
+/** Emits the letter when its block is stored. */
+function puttingTo(blocks: BlockStore, letter: string): Observable<string> {
+  return concat(from(blocks.put(blockOf(letter))).pipe(ignoreElements()), of(letter));
+}
+
+/** Puts block `b` and deletes it in one breath; emits `b` and `d` as each is done. */
+function putAndDelete(blocks: BlockStore): Observable<string> {
+  const deleted$ = defer(() => from(blocks.delete(blockOf('b').id))).pipe(ignoreElements());
+  return merge(puttingTo(blocks, 'b'), concat(deleted$, of('d'))).pipe(concatWith(NEVER));
+}
+
+function fail(): never {
+  throw new Error('refused');
 }
 
 /** How long the loop of the diagram works on a block. */

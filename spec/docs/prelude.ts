@@ -4,6 +4,8 @@ import { ROOT } from './fences.js';
 /** What pages take for granted: the user's own values and functions. A fence that declares one of them has its own. */
 const GIVEN: Readonly<Record<string, string>> = {
   block: "import('rx-kinesis').Block",
+  blocks: "import('rx-kinesis').BlockStore",
+  handles$: "import('rxjs').Observable<import('rx-kinesis').StoredBlock>",
   blocks$: "import('rxjs').Observable<import('rx-kinesis').Block>",
   client: "import('@aws-sdk/client-kinesis').KinesisClient",
   config: "import('rx-kinesis').KinesisStreamConfig",
@@ -23,11 +25,14 @@ const MODULES = [
   ['rx-kinesis/testing', 'lib/testing/index.ts'],
   ['rx-kinesis/dynamodb', 'lib/dynamodb/index.ts'],
   ['rx-kinesis/level', 'lib/level/index.ts'],
+  ['rx-kinesis/s3', 'lib/s3/index.ts'],
 ] as const;
 const OTHERS: Readonly<Record<string, string>> = {
   ClassicLevel: 'classic-level',
   DynamoDBClient: '@aws-sdk/client-dynamodb',
   KinesisClient: '@aws-sdk/client-kinesis',
+  NodeHttpHandler: '@smithy/node-http-handler',
+  S3Client: '@aws-sdk/client-s3',
 };
 
 /** What is known of the names that fences use. */

@@ -24,7 +24,7 @@ function scripted(...answers: (TableDescription | undefined)[]) {
 }
 
 describe('ensureTable', () => {
-  const config = ({ scheduler }: MarbleHelpers) => ({ tableName: 'leases', pollIntervalMs: 10, scheduler });
+  const config = ({ scheduler }: MarbleHelpers) => ({ tableName: 'leases', pollIntervalMs: 10, requestTimeoutMs: 1_000, scheduler });
 
   for (const status of ['ACTIVE', 'UPDATING'] as const) {
     it(

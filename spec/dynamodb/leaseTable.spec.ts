@@ -74,36 +74,48 @@ describe('leaseTable', () => {
     it('are made one at a time for a shard, and at once for different shards', async () => {
       const { client, sent, last } = fakeClient();
       const store = leaseTable({ client, tableName: 'leases' });
-      store.take(shard).subscribe();
+      const other = shardNamed('shardId-000000000001');
+      const writes = store.write(checkpointOf(shard, '20'), shard).subscribe();
       await last().reply(TABLE);
-      store.write(checkpointOf(shard, '20'), shard).subscribe();
-      store.take(shardNamed('shardId-000000000001')).subscribe();
+      writes.add(store.write(checkpointOf(shard, '30'), shard).subscribe());
+      writes.add(store.write(checkpointOf(other, '20'), other).subscribe());
       expect(sent.map(({ name }) => name)).to.deep.equal(['DescribeTableCommand', 'GetItemCommand', 'GetItemCommand']);
 
       await sent[1]!.reply({ Item: item });
-      await last().reply({});
       expect(last()).to.have.nested.property('input.ExpressionAttributeValues.:checkpoint.S', '20');
-      expect(last()).to.have.nested.property('input.ExpressionAttributeValues.:read.N', '5');
+      expect(last()).to.have.nested.property('input.ExpressionAttributeValues.:was_leaseCounter.N', '4');
+      await last().reply({});
+      expect(last().name).to.equal('GetItemCommand');
+      writes.unsubscribe();
     });
 
-    for (const action of ['read', 'take', 'write', 'release'] as const) {
+    for (const action of ['read', 'write'] as const) {
       it(`are aborted when a ${action} is unsubscribed`, async () => {
         const { client, last } = fakeClient();
         const store = leaseTable({ client, tableName: 'leases' });
-        store.take(shard).subscribe();
-        await last().reply(TABLE);
-        await last().reply({ Item: item });
-        await last().reply({});
-
-        const started: Observable<unknown> = action === 'write' ? store.write(checkpointOf(shard, '20'), shard) : store[action](shard);
+        const started: Observable<unknown> = action === 'write' ? store.write(checkpointOf(shard, '20'), shard) : store.read(shard);
         const subscription = started.subscribe();
+        await last().reply(TABLE);
         const request = last();
+        expect(request.name).to.equal('GetItemCommand');
         expect(request.signal?.aborted).to.equal(false);
         subscription.unsubscribe();
         expect(request.signal?.aborted).to.equal(true);
         await request.fail(new Error('aborted'));
       });
     }
+
+    it('find the table again that was deleted', async () => {
+      const { client, sent, last } = fakeClient();
+      const store = leaseTable({ client, tableName: 'leases' });
+      const failed = errorOf(readFrom(store, shard));
+      await last().reply(TABLE);
+      await last().fail(Object.assign(new Error(), { name: 'ResourceNotFoundException' }));
+      expect(await failed).to.include({ code: 'CHECKPOINT', retriable: true });
+      void readFrom(store, shard).catch(() => undefined);
+      expect(sent.map(({ name }) => name)).to.deep.equal(['DescribeTableCommand', 'GetItemCommand', 'DescribeTableCommand']);
+      await last().reply(TABLE);
+    });
 
     it('look at the table for all who wait, and abort when nobody does', () => {
       const { client, sent } = fakeClient();
@@ -116,8 +128,9 @@ describe('leaseTable', () => {
       expect(sent[0]?.signal?.aborted).to.equal(false);
       second.unsubscribe();
       expect(sent[0]?.signal?.aborted).to.equal(true);
-      store.read(shard).subscribe();
+      const third = store.read(shard).subscribe();
       expect(sent).to.have.length(2);
+      third.unsubscribe();
     });
 
     it('look at the table again after that failed', async () => {
@@ -151,9 +164,19 @@ describe('leaseTable', () => {
       ['a table name with a blank', { tableName: 'my table' }, 'tableName'],
       ['an empty worker id', { workerId: '' }, 'workerId'],
       ['a numeric worker id', { workerId: 7 }, 'workerId'],
-      ['an unknown initial position', { initialPosition: 'SHARD_END' }, 'initialPosition'],
       ['a negative interval', { tablePollIntervalMs: -1 }, 'tablePollIntervalMs'],
       ['an interval that is no number', { tablePollIntervalMs: NaN }, 'tablePollIntervalMs'],
+      ['a failover time that is too short', { failoverTimeMs: 99 }, 'failoverTimeMs'],
+      ['no lease at all', { maxLeases: 0 }, 'maxLeases'],
+      ['half a lease', { maxLeases: 1.5 }, 'maxLeases'],
+      ['an assignment that is no function', { assignment: 'fair' }, 'assignment'],
+      ['a look without pause', { lookIntervalMs: 0 }, 'lookIntervalMs'],
+      ['a negative hand-over', { handOverTimeoutMs: -1 }, 'handOverTimeoutMs'],
+      ['a request without time', { requestTimeoutMs: 0 }, 'requestTimeoutMs'],
+      ['a clean-up that is no word', { cleanUp: 'yes' }, 'cleanUp'],
+      ['events that take nothing', { events: {} }, 'events'],
+      ['a scheduler without clock', { scheduler: {} }, 'scheduler'],
+      ['dice that are a number', { random: 4 }, 'random'],
     ];
     for (const [name, config, field] of invalid) {
       it(`refuses ${name} when called`, () => {

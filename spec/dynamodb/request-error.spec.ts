@@ -29,7 +29,7 @@ const DOCUMENTED: readonly (readonly [code: string, status: number, retriable: b
   ['ReplicatedWriteConflictException', 400, true],
   ['RequestLimitExceeded', 400, true],
   ['ResourceInUseException', 400, true],
-  ['ResourceNotFoundException', 400, false],
+  ['ResourceNotFoundException', 400, true],
   ['ThrottlingException', 400, true],
   ['TransactionConflictException', 400, true],
   ['ValidationException', 400, false],

@@ -131,7 +131,7 @@ for (const kind of kinesisKinds) {
       }
       await next.kill();
 
-      const store = leaseTable({ client: dynamodb.client(), tableName: 'leases' });
+      const store = leaseTable({ client: dynamodb.client(), tableName: 'leases', workerId: 'worker' });
       const last = consume({ client: kinesis.client(), streamName: stream.name, store });
       const parents = new Set([...progress.parents.values()].flat());
       const isAtItsEnd = async (shardId: string): Promise<boolean> => {

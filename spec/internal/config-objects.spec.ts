@@ -1,21 +1,31 @@
 import { expect } from 'chai';
+import { MemoryLevel } from 'memory-level';
 import { runInNewContext } from 'node:vm';
 import { NEVER } from 'rxjs';
 import { leaseTable } from '../../lib/dynamodb/index.js';
 import {
+  blockStore,
   checkpointEvery,
   deaggregate,
   eachBlock,
+  encodeBlock,
   kinesisRange,
   kinesisRanges,
   kinesisShard,
   kinesisStream,
+  loadBlocks,
+  memoryBlocks,
   memoryCheckpoints,
   mergeShards,
   polling,
   readBudget,
   recoverFrom,
+  releaseBlocks,
+  storeBlocks,
 } from '../../lib/index.js';
+import { levelBlocks } from '../../lib/level/index.js';
+import { s3Blocks } from '../../lib/s3/index.js';
+import { block } from '../../lib/testing/index.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
@@ -49,6 +59,14 @@ describe('a misspelt option is refused when the function is called', () => {
     'mergeShards, restart': () => mergeShards((shard) => shard, { restart: misspelt }),
     eachBlock: () => eachBlock(NEVER, misspelt),
     deaggregate: () => deaggregate(misspelt),
+    blockStore: () => blockStore('MEMORY_ONLY', misspelt),
+    memoryBlocks: () => memoryBlocks(misspelt),
+    encodeBlock: () => encodeBlock(block(1), misspelt),
+    levelBlocks: () => levelBlocks(new MemoryLevel(), misspelt),
+    s3Blocks: () => s3Blocks({ client: { send: () => Promise.reject(new Error()) }, bucket: 'b', ...misspelt }),
+    storeBlocks: () => storeBlocks(memoryBlocks(), { shard: kinesisShard({ ...reading, shardId: '0' }), ...misspelt }),
+    loadBlocks: () => loadBlocks(memoryBlocks(), { shard: kinesisShard({ ...reading, shardId: '0' }), ...misspelt }),
+    releaseBlocks: () => releaseBlocks(memoryBlocks(), misspelt),
     leaseTable: () => leaseTable({ client: { send: () => Promise.reject(new Error()) }, tableName: 'flights-app', ...misspelt }),
   };
   for (const [name, call] of Object.entries(calls)) {
@@ -81,10 +99,18 @@ describe('what is no config is refused when the function is called', () => {
     kinesisRange: (config) => kinesisRange(range, config),
     kinesisRanges: (config) => kinesisRanges([range], config),
     leaseTable,
+    s3Blocks,
+    storeBlocks: (config) => storeBlocks(memoryBlocks(), config),
+    loadBlocks: (config) => loadBlocks(memoryBlocks(), config),
   };
   const optional: Readonly<Record<string, (config: never) => unknown>> = {
     polling,
     readBudget,
+    blockStore: (config) => blockStore('MEMORY_ONLY', config),
+    memoryBlocks,
+    encodeBlock: (config) => encodeBlock(block(1), config),
+    levelBlocks: (config) => levelBlocks(new MemoryLevel(), config),
+    releaseBlocks: (config) => releaseBlocks(memoryBlocks(), config),
     checkpointEvery: (config) => checkpointEvery(1_000, config),
     recoverFrom: (config) => recoverFrom(memoryCheckpoints(), config),
     mergeShards: (config) => mergeShards((shard) => shard, config),

@@ -12,7 +12,10 @@ function calling(answers: (call: number) => Observable<unknown>, contact: FirstC
   const ends: unknown[] = [];
   let calls = 0;
   defer(() => answers(++calls))
-    .pipe(contact.watch(), retry({ delay: (error) => (isUnreachable(error) || calls === 100 ? throwError(() => error) : timer(1_000)) }))
+    .pipe(
+      contact.watch(),
+      retry({ delay: (error: unknown) => (isUnreachable(error) || calls === 100 ? throwError(() => error) : timer(1_000)) }),
+    )
     .subscribe({ error: (error: unknown) => ends.push(error, calls) });
   return { ends };
 }

@@ -1,7 +1,5 @@
 import { expect } from 'chai';
 import {
-  BlockUnavailableError,
-  isBlockUnavailable,
   isRangeExpired,
   isRangeIncomplete,
   isRecoveryTimeout,
@@ -11,6 +9,7 @@ import {
   RecoveryTimeoutError,
   ShardReadError,
 } from '../../lib/kinesis/errors.js';
+import { BlockUnavailableError } from '../../lib/blocks/errors.js';
 import { SequenceNumberRanges } from '../../lib/values/sequence-range.js';
 import { rangeOf } from '../support/ranges.js';
 
@@ -94,16 +93,5 @@ describe('RecoveryTimeoutError', () => {
     expect(isRecoveryTimeout(error)).to.equal(true);
     expect(error).to.include({ code: 'RECOVERY_TIMEOUT', retriable: true, missing, timeoutMs: 10_000, cause });
     expect(error.message).to.equal('stream/shardId-000000000000[7..8 #2]: no progress for 10000 ms');
-  });
-});
-
-describe('BlockUnavailableError', () => {
-  it('carries the ranges to read again', () => {
-    const ranges = new SequenceNumberRanges([rangeOf(7, 8, 2)]);
-    const error = new BlockUnavailableError(ranges, cause);
-
-    expect(isBlockUnavailable(error)).to.equal(true);
-    expect(error).to.include({ code: 'BLOCK_UNAVAILABLE', retriable: true, ranges, cause });
-    expect(error.message).to.equal('block unavailable: stream/shardId-000000000000[7..8 #2]');
   });
 });

@@ -8,10 +8,21 @@ import { from } from 'rxjs';
 import { isCheckpointError } from '../../lib/checkpoints/errors.js';
 import { levelCheckpoints, type LevelDatabase } from '../../lib/level/index.js';
 import { isInvalidConfig, isInvalidValue } from '../../lib/values/errors.js';
+import { SequenceNumberRanges } from '../../lib/values/sequence-range.js';
 import { checkpointOf, checkpointStoreContract, errorOf, readFrom, shardNamed, writeTo } from '../support/checkpoint-store-contract.js';
 
 const KEY = 'rx-kinesis/checkpoint/flights/shardId-000000000000';
 const TRAITS = { keepsSettledBeyond: true, holdsManyStreams: true };
+
+const RANGE = {
+  streamName: 'flights',
+  shardId: 'shardId-000000000001',
+  fromSeqNumber: '6',
+  toSeqNumber: '7',
+  fromSubSeqNumber: 0,
+  toSubSeqNumber: 0,
+  recordCount: 2,
+};
 
 describe('levelCheckpoints', () => {
   const shard = shardNamed();
@@ -70,6 +81,15 @@ describe('levelCheckpoints', () => {
       ]);
     });
 
+    it('is of a version that a reader without knowledge of unreleased blocks refuses, when there are some', async () => {
+      const db = new MemoryLevel();
+      const unreleased = [new SequenceNumberRanges([{ ...RANGE, shardId: shard.shardId }])];
+      await writeTo(levelCheckpoints(db), shard, { ...checkpointOf(shard, '42'), unreleased });
+      expect(JSON.parse((await db.get(KEY))!)).to.include({ version: 2 });
+      await writeTo(levelCheckpoints(db), shard, checkpointOf(shard, '42'));
+      expect(JSON.parse((await db.get(KEY))!)).to.include({ version: 1 });
+    });
+
     it('is on the disk before the write completes', async () => {
       const options: unknown[] = [];
       const db: LevelDatabase = {
@@ -83,19 +103,11 @@ describe('levelCheckpoints', () => {
 
   describe('a malformed entry', () => {
     const valid = { version: 1, streamName: 'flights', shardId: 'shardId-000000000000', sequenceNumber: '5', subSequenceNumber: 0 };
-    const range = {
-      streamName: 'flights',
-      shardId: 'shardId-000000000001',
-      fromSeqNumber: '6',
-      toSeqNumber: '7',
-      fromSubSeqNumber: 0,
-      toSubSeqNumber: 0,
-      recordCount: 2,
-    };
+    const range = RANGE;
     const malformed: Record<string, string> = {
       'that is not JSON': '{"version":1,',
       'that is no object': 'null',
-      'of another version': JSON.stringify({ ...valid, version: 2 }),
+      'of another version': JSON.stringify({ ...valid, version: 3 }),
       'of another stream': JSON.stringify({ ...valid, streamName: 'trains' }),
       'of another shard': JSON.stringify({ ...valid, shardId: 'shardId-000000000001' }),
       'without a sequence number': JSON.stringify({ ...valid, sequenceNumber: undefined }),
@@ -107,6 +119,9 @@ describe('levelCheckpoints', () => {
         settledBeyond: { version: 1, ranges: [{ ...range, ...shard, recordCount: undefined }] },
       }),
       'with ranges of another shard': JSON.stringify({ ...valid, settledBeyond: { version: 1, ranges: [range] } }),
+      'with unreleased blocks that are no array': JSON.stringify({ ...valid, version: 2, unreleased: { version: 1, ranges: [] } }),
+      'with an unreleased block of another shard': JSON.stringify({ ...valid, version: 2, unreleased: [{ version: 1, ranges: [range] }] }),
+      'with an unreleased block without ranges': JSON.stringify({ ...valid, version: 2, unreleased: [{ version: 1, ranges: [] }] }),
     };
 
     for (const [name, text] of Object.entries(malformed)) {

@@ -44,11 +44,11 @@ describe('kinesisStream, with the work behind mergeShards and a filter in the pi
     'ends a shard whose last records were all dropped after a restart (regression: SHARD_END was never written)',
     marbles(({ scheduler, flush }) => {
       // The restart reads d alone, which the filter drops: the new withSequenceRanges sees no block.
-      const failing = { method: 'getRecords', error: 'InternalFailure', fromMs: 20 } as const;
+      const failing = { method: 'getRecords', error: 'InternalFailureException', fromMs: 20, times: 1 } as const;
       const client = fakeKinesis({ shards: { 0: '(abc) 30ms d|', 1: { parents: [0], records: ' 60ms e' } }, faults: [failing] });
       const store = recordingStore();
       const seen: string[] = [];
-      kinesisStream(fastReading(client, { store, stop: timer(200), retry: { maxRetries: 0 } }))
+      kinesisStream(fastReading(client, { store, retry: { maxRetries: 0 }, stop: timer(200) }))
         .pipe(
           mergeShards(
             (shard) =>

@@ -17,7 +17,7 @@ import {
 } from 'rxjs';
 import { trackedShardOf } from '../../lib/tracking/tracked-shard.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
-import { BlockUnavailableError } from '../../lib/kinesis/errors.js';
+import { BlockUnavailableError } from '../../lib/blocks/errors.js';
 import { recoverFrom } from '../../lib/operators/recoverFrom.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { kinesisRanges } from '../../lib/sources/kinesisRanges.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { EMPTY, NEVER, of, take, throwError, type Observable, type SchedulerLike } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
-import { BlockUnavailableError } from '../../lib/kinesis/errors.js';
+import { BlockUnavailableError } from '../../lib/blocks/errors.js';
 import { recoverFrom } from '../../lib/operators/recoverFrom.js';
 import { block, record } from '../../lib/testing/index.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import * as dynamodb from '../../lib/dynamodb/index.js';
 import * as root from '../../lib/index.js';
 import * as level from '../../lib/level/index.js';
+import * as s3 from '../../lib/s3/index.js';
 import * as testing from '../../lib/testing/index.js';
 import { node } from '../support/exec.js';
 import { packed, type Manifest, type Packed } from '../support/packed.js';
@@ -27,6 +28,14 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'deaggregate',
     'eachBlock',
     'memoryCheckpoints',
+    'blockStore',
+    'storeBlocks',
+    'loadBlocks',
+    'releaseBlocks',
+    'memoryBlocks',
+    'encodeBlock',
+    'decodeBlock',
+    'BlockStoreError',
     'BlockUnavailableError',
     'CheckpointError',
     'InvalidConfigError',
@@ -38,6 +47,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'RecoveryTimeoutError',
     'RxKinesisError',
     'ShardReadError',
+    'isBlockStoreError',
     'isBlockUnavailable',
     'isCheckpointError',
     'isInvalidConfig',
@@ -51,7 +61,8 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'isShardReadError',
   ],
   'rx-kinesis/dynamodb': ['leaseTable'],
-  'rx-kinesis/level': ['levelCheckpoints'],
+  'rx-kinesis/level': ['levelBlocks', 'levelCheckpoints'],
+  'rx-kinesis/s3': ['s3Blocks'],
   'rx-kinesis/testing': ['aggregate', 'block', 'fakeKinesis', 'marbles', 'record'],
 };
 
@@ -60,6 +71,7 @@ const sources: Readonly<Record<string, object>> = {
   'rx-kinesis': root,
   'rx-kinesis/dynamodb': dynamodb,
   'rx-kinesis/level': level,
+  'rx-kinesis/s3': s3,
   'rx-kinesis/testing': testing,
 };
 

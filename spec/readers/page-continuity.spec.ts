@@ -149,5 +149,8 @@ describe('PageContinuity', () => {
     ]);
     continuity.opened();
     expect(continuity.goesBack(pageOf(2, 3))).to.equal(false);
+    accept(pageOf(3));
+    continuity.seek(after(1));
+    expect(continuity.goesBack(pageOf(2, 3))).to.equal(false);
   });
 });

@@ -4,6 +4,7 @@ import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoi
 import type { ReadyShard } from '../../lib/shards/shard-graph.js';
 import { resolveShardConfig } from '../../lib/shards/config.js';
 import type { KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
+import type { StartPosition } from '../../lib/shards/config.js';
 import { openShard, type Opened } from '../../lib/shards/open-shard.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
@@ -132,14 +133,19 @@ describe('openShard', () => {
     });
   }
 
+  it('goes by the word of the row, whatever this process would begin with', () => {
+    const startAt = (word: string, startFrom: StartPosition) => opened({ startFrom, store: storeWith(checkpointAt(word)) }, ready())?.start;
+    expect(startAt('TRIM_HORIZON', 'LATEST')).to.deep.equal(horizon);
+    expect(startAt('LATEST', 'TRIM_HORIZON')).to.include({ type: 'AT_TIMESTAMP' });
+    expect(startAt('AT_TIMESTAMP', new Date(5))).to.deep.equal({ type: 'AT_TIMESTAMP', timestamp: new Date(5) });
+    // Of a time that only others know: all of it.
+    expect(startAt('AT_TIMESTAMP', 'LATEST')).to.deep.equal(horizon);
+  });
+
   it('gives the checkpoint as it is, but not a word that says only where to begin', () => {
     expect(opened({ store: storeWith(checkpointAt('7')) }, ready())?.checkpoint).to.deep.equal(checkpointAt('7'));
     for (const word of ['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP'])
-      expect(opened({ startFrom: 'LATEST', store: storeWith(checkpointAt(word)) }, ready())).to.deep.equal({
-        checkpoint: undefined,
-        start: horizon,
-        shardStart: '0',
-      });
+      expect(opened({ startFrom: 'LATEST', store: storeWith(checkpointAt(word)) }, ready())?.checkpoint).to.equal(undefined);
     expect(opened({ store: storeWith(checkpointAt('SHARD_END')) }, ready({}, true))?.checkpoint).to.deep.equal(checkpointAt('SHARD_END'));
     expect(opened({ store: storeWith(undefined) }, ready())?.checkpoint).to.equal(undefined);
   });

@@ -3,7 +3,7 @@ import { forkJoin, from, lastValueFrom, toArray } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { isCheckpointError } from '../../lib/checkpoints/errors.js';
 import { isInvalidValue } from '../../lib/values/errors.js';
-import type { SequenceNumberRange } from '../../lib/values/sequence-range.js';
+import { SequenceNumberRanges, type SequenceNumberRange } from '../../lib/values/sequence-range.js';
 import type { ShardIdentity } from '../../lib/values/shard-id.js';
 
 /** What a store is, beyond what every store must do. */
@@ -24,6 +24,19 @@ export interface OpenedStore {
 export function shardNamed(shardId = 'shardId-000000000000', fields: Partial<ShardIdentity> = {}): ShardIdentity {
   const hashKeyRange = { startingHashKey: '0', endingHashKey: '340282366920938463463374607431768211455' };
   return { streamName: 'flights', shardId, parentShardIds: [], hashKeyRange, ...fields };
+}
+
+/** What the shard of {@link shardNamed} becomes by a split. */
+export function childrenOf(shardId: string): NonNullable<ShardIdentity['childShards']> {
+  const middle = 2n ** 127n;
+  return [
+    { shardId: 'shardId-000000000101', from: 0n, to: middle - 1n },
+    { shardId: 'shardId-000000000102', from: middle, to: 2n ** 128n - 1n },
+  ].map(({ shardId: child, from: start, to }) => ({
+    shardId: child,
+    parentShardIds: [shardId],
+    hashKeyRange: { startingHashKey: String(start), endingHashKey: String(to) },
+  }));
 }
 
 /** A checkpoint of a shard. */
@@ -51,7 +64,7 @@ export async function errorOf(action: Promise<unknown>): Promise<unknown> {
 
 /** What every checkpoint store must do. `open` gives each test an empty store. */
 export function checkpointStoreContract(open: () => Promise<OpenedStore>, traits: StoreTraits): void {
-  const shard = shardNamed();
+  const shard = shardNamed('shardId-000000000000', { childShards: childrenOf('shardId-000000000000') });
   const first = '49590338271490256608559692538361571095921575989136588898';
   const second = '49590338271490256608559692538361571095921575989136588899';
 
@@ -184,6 +197,17 @@ export function checkpointStoreContract(open: () => Promise<OpenedStore>, traits
       await writeTo(store, shard, checkpoint);
       await writeTo(store, shard, { ...checkpoint, settledBeyond: beyond });
       expect(await read()).to.deep.equal(traits.keepsSettledBeyond ? { ...checkpoint, settledBeyond: beyond } : checkpoint);
+    });
+
+    it('keeps the blocks that are stored and not released, if it says so, also where the position is the same', async () => {
+      const checkpoint = checkpointOf(shard, '10');
+      const unreleased = [new SequenceNumberRanges(beyond), new SequenceNumberRanges([...beyond, ...beyond])];
+      await writeTo(store, shard, { ...checkpoint, unreleased });
+      const reopened = opened.reopen ? await opened.reopen() : store;
+      expect(await readFrom(reopened, shard)).to.deep.equal(store.keepsUnreleased ? { ...checkpoint, unreleased } : checkpoint);
+      await writeTo(reopened, shard, { ...checkpoint, unreleased: unreleased.slice(1) });
+      await writeTo(reopened, shard, checkpoint);
+      expect(await readFrom(reopened, shard)).to.deep.equal(checkpoint);
     });
 
     if (traits.holdsManyStreams) {

@@ -4,17 +4,31 @@ import {
   DescribeTableCommand,
   GetItemCommand,
   PutItemCommand,
+  UpdateItemCommand,
   type AttributeValue,
   type CreateTableCommandInput,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
 import { expect } from 'chai';
-import { forkJoin, from, lastValueFrom } from 'rxjs';
-import type { Lease } from '../../lib/checkpoints/checkpoint-store.js';
+import {
+  BehaviorSubject,
+  filter,
+  firstValueFrom,
+  forkJoin,
+  from,
+  lastValueFrom,
+  map,
+  ReplaySubject,
+  take as first,
+  type Subscription,
+} from 'rxjs';
+import type { LeasableShard, Lease, LeaseNews } from '../../lib/checkpoints/checkpoint-store.js';
 import { isCheckpointError, isLeaseLost } from '../../lib/checkpoints/errors.js';
 import { leaseTable, type LeaseTable, type LeaseTableConfig } from '../../lib/dynamodb/index.js';
 import { isInvalidConfig, isInvalidValue } from '../../lib/values/errors.js';
-import { checkpointOf, checkpointStoreContract, errorOf, readFrom, shardNamed, writeTo } from './checkpoint-store-contract.js';
+import { checkpointOf, checkpointStoreContract, childrenOf, errorOf, readFrom, shardNamed, writeTo } from './checkpoint-store-contract.js';
+import type { LeaseEvent } from '../../lib/monitoring/lease-events.js';
+import type { InitialPosition } from '../../lib/values/position.js';
 import type { DynamoDBService } from './dynamodb-services.js';
 import { faultyHandler } from './faulty-client.js';
 import type { ShardIdentity } from '../../lib/values/shard-id.js';
@@ -23,7 +37,7 @@ type Row = Record<string, AttributeValue>;
 
 /** What the lease table must do against any DynamoDB. `service` is asked when the tests run. */
 export function leaseTableContract(service: () => DynamoDBService): void {
-  const shard = shardNamed();
+  const shard = shardNamed('shardId-000000000000', { childShards: childrenOf('shardId-000000000000') });
   const sequenceNumber = '49590338271490256608559692538361571095921575989136588898';
   let client: DynamoDBClient;
   let tableName: string;
@@ -35,8 +49,41 @@ export function leaseTableContract(service: () => DynamoDBService): void {
   });
 
   const worker = (workerId: string, config: Partial<LeaseTableConfig> = {}) =>
-    leaseTable({ client, tableName, workerId, tablePollIntervalMs: 5, ...config });
-  const take = (store: LeaseTable, of: ShardIdentity = shard) => lastValueFrom(store.take(of));
+    // Looks only when a shard comes into view, so that the requests of a test are its own.
+    leaseTable({ client, tableName, workerId, tablePollIntervalMs: 5, lookIntervalMs: 60_000, random: () => 0, ...config });
+  const views = new Map<LeaseTable, { shards$: BehaviorSubject<readonly LeasableShard[]>; news$: ReplaySubject<LeaseNews> }>();
+  const subscriptions: Subscription[] = [];
+  afterEach(() => {
+    subscriptions.splice(0).forEach((subscription) => subscription.unsubscribe());
+    views.clear();
+  });
+  /** Has the store see a shard, and waits until it has its lease. */
+  const take = (store: LeaseTable, of: ShardIdentity = shard, initialPosition?: InitialPosition): Promise<Lease> => {
+    const leasable = { ...of, closed: false, startingSequenceNumber: '0', isReady: true };
+    const view = views.get(store) ?? {
+      shards$: new BehaviorSubject<readonly LeasableShard[]>([leasable]),
+      news$: new ReplaySubject<LeaseNews>(Infinity),
+    };
+    if (views.has(store)) view.shards$.next([...view.shards$.value, leasable]);
+    else subscriptions.push(store.leases(view.shards$, initialPosition).subscribe(view.news$));
+    views.set(store, view);
+    const granted$ = view.news$.pipe(
+      filter((news) => news.type === 'granted'),
+      filter(({ shardId }) => shardId === of.shardId),
+      map(({ lease }) => lease),
+      first(1),
+    );
+    return firstValueFrom(granted$);
+  };
+  /** Another worker takes a shard, as KCL 2.x does. */
+  const steal = (workerId: string) =>
+    client.send(
+      new UpdateItemCommand({
+        ...key(),
+        UpdateExpression: 'SET leaseOwner = :me ADD leaseCounter :one',
+        ExpressionAttributeValues: { ':me': { S: workerId }, ':one': { N: '1' } },
+      }),
+    );
   const write = (store: LeaseTable, position: string, sub = 0) => writeTo(store, shard, checkpointOf(shard, position, sub));
   const release = (store: LeaseTable) => lastValueFrom(store.release(shard));
 
@@ -78,9 +125,8 @@ export function leaseTableContract(service: () => DynamoDBService): void {
     });
 
     it('may be made by several workers at once', async () => {
-      const leases = await lastValueFrom(forkJoin(['w1', 'w2', 'w3'].map((id) => worker(id).take(shard))));
-      expect(new Set(leases.map(({ fencingToken }) => fencingToken))).to.have.property('size', 3);
-      expect((await rowOf())?.leaseCounter).to.deep.equal({ N: '3' });
+      const read = await lastValueFrom(forkJoin(['w1', 'w2', 'w3'].map((id) => worker(id).read(shard))));
+      expect(read).to.deep.equal([undefined, undefined, undefined]);
     });
 
     const foreign: Record<string, [Partial<CreateTableCommandInput>, string]> = {
@@ -113,7 +159,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
       it(`is refused when it has ${name}`, async () => {
         await client.send(new CreateTableCommand({ TableName: tableName, BillingMode: 'PAY_PER_REQUEST', ...schema }));
         const store = worker('w1');
-        for (const error of [await errorOf(readFrom(store, shard)), await errorOf(take(store)), await errorOf(write(store, '1'))]) {
+        for (const error of [await errorOf(readFrom(store, shard)), await errorOf(write(store, '1'))]) {
           expect(error).to.satisfy(isInvalidConfig);
           expect((error as Error).message)
             .to.include(tableName)
@@ -127,13 +173,13 @@ export function leaseTableContract(service: () => DynamoDBService): void {
       const store = worker('w1', { client: service().client({ requestHandler }) });
       await readFrom(worker('maker'), shard);
       await lastValueFrom(forkJoin([store.read(shard), store.read(shard)]));
-      await take(store);
+      await write(store, '5');
       expect(operations.filter((operation) => operation === 'DescribeTable')).to.have.length(1);
     });
 
     it('serves one stream', async () => {
       const store = worker('w1');
-      await take(store);
+      await readFrom(store, shard);
       const foreignShard = shardNamed(shard.shardId, { streamName: 'trains' });
       const error = await errorOf(readFrom(store, foreignShard));
       expect(error).to.satisfy(isInvalidConfig);
@@ -146,6 +192,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
   describe('its rows', () => {
     const owned = {
       leaseOwner: { S: 'w1' },
+      gracefulOwner: { S: 'w1' },
       leaseCounter: { N: '1' },
       ownerSwitchesSinceCheckpoint: { N: '0' },
       checkpointSubSequenceNumber: { N: '0' },
@@ -163,16 +210,9 @@ export function leaseTableContract(service: () => DynamoDBService): void {
     });
 
     for (const initialPosition of ['LATEST', 'AT_TIMESTAMP'] as const) {
-      it(`begin at ${initialPosition} where the application does, children at TRIM_HORIZON all the same`, async () => {
-        const store = worker('w1', { initialPosition });
-        const merged = shardNamed('shardId-000000000002', { parentShardIds: ['shardId-000000000000', 'shardId-000000000001'] });
-        await take(store);
-        await take(store, merged);
-
+      it(`begin at ${initialPosition} where the application does`, async () => {
+        await take(worker('w1'), shard, initialPosition);
         expect((await rowOf())?.checkpoint).to.deep.equal({ S: initialPosition });
-        const { parentShardId, ...child } = (await rowOf(merged.shardId)) ?? {};
-        expect(child).to.deep.equal({ ...owned, ...hashKeys, leaseKey: { S: merged.shardId }, checkpoint: { S: 'TRIM_HORIZON' } });
-        expect(parentShardId?.SS).to.have.members(merged.parentShardIds);
       });
     }
 
@@ -189,6 +229,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
       expect(await rowOf()).to.deep.equal({
         leaseKey: { S: 'shardId-000000000000' },
         leaseOwner: { S: 'w1' },
+        gracefulOwner: { S: 'w1' },
         leaseCounter: { N: '414' },
         ownerSwitchesSinceCheckpoint: { N: '0' },
         checkpoint: { S: `${sequenceNumber}0` },
@@ -196,12 +237,24 @@ export function leaseTableContract(service: () => DynamoDBService): void {
       });
     });
 
-    it('hold SHARD_END', async () => {
-      await write(worker('w1'), 'SHARD_END');
-      expect(await rowOf()).to.deep.include({
-        checkpoint: { S: 'SHARD_END' },
+    it('hold SHARD_END once the children have theirs', async () => {
+      const store = worker('w1');
+      await take(store);
+      await write(store, 'SHARD_END');
+      const children = shard.childShards!.map(({ shardId }) => shardId);
+      const row = await rowOf();
+      expect(row).to.deep.include({ checkpoint: { S: 'SHARD_END' }, checkpointSubSequenceNumber: { N: '0' }, leaseCounter: { N: '2' } });
+      expect(row?.childShardIds?.SS).to.have.members(children);
+      const [lower] = shard.childShards!;
+      expect(await rowOf(lower!.shardId)).to.deep.equal({
+        leaseKey: { S: lower!.shardId },
+        leaseCounter: { N: '0' },
+        ownerSwitchesSinceCheckpoint: { N: '0' },
+        checkpoint: { S: 'TRIM_HORIZON' },
         checkpointSubSequenceNumber: { N: '0' },
-        leaseCounter: { N: '2' },
+        parentShardId: { SS: [shard.shardId] },
+        startingHashKey: { S: lower!.hashKeyRange!.startingHashKey },
+        endingHashKey: { S: lower!.hashKeyRange!.endingHashKey },
       });
     });
 
@@ -226,7 +279,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
         pendingCheckpointSubSequenceNumber: { N: '1' },
         pendingCheckpointState: { B: new Uint8Array([1]) },
       };
-      await putRow(kclRow({ ...pending, leaseOwner: { S: 'java' }, checkpointOwner: { S: 'java-old' } }));
+      await putRow(kclRow({ ...pending, checkpointOwner: { S: 'java-old' } }));
       const store = worker('w1');
       await take(store);
       expect(await rowOf())
@@ -239,35 +292,32 @@ export function leaseTableContract(service: () => DynamoDBService): void {
     it('count up by 1 with each write', async () => {
       const store = worker('w1');
       const counters: unknown[] = [];
-      for (const step of [() => take(store), () => write(store, '5'), () => write(store, '6'), () => release(store), () => take(store)]) {
+      for (const step of [() => take(store), () => write(store, '5'), () => write(store, '6'), () => release(store)]) {
         await step();
         counters.push((await rowOf())?.leaseCounter?.N);
       }
-      expect(counters).to.deep.equal(['1', '2', '3', '4', '5']);
+      expect(counters).to.deep.equal(['1', '2', '3', '4']);
     });
 
     it('count the switches of owner, from one to another only, until a checkpoint', async () => {
       const switches = async () => (await rowOf())?.ownerSwitchesSinceCheckpoint?.N;
-      const [first, second] = [worker('w1'), worker('w2')];
-      await take(first);
-      await take(first);
+      await putRow(kclRow({ leaseOwner: { S: 'gone' } }));
+      // Nobody renews it: it is taken when the failover time is over.
+      const store = worker('w1', { failoverTimeMs: 1_500, lookIntervalMs: 100 });
+      await take(store);
+      expect(await switches()).to.equal('1');
+      await write(store, `${sequenceNumber}0`);
       expect(await switches()).to.equal('0');
-      await take(second);
-      await take(first);
-      expect(await switches()).to.equal('2');
-      await release(first);
-      await take(second);
-      expect(await switches()).to.equal('2');
-      await write(second, '5');
+      await release(store);
       expect(await switches()).to.equal('0');
     });
   });
 
   describe('reading', () => {
     for (const sentinel of ['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP']) {
-      it(`gives nothing for a shard that is to begin at ${sentinel}`, async () => {
+      it(`gives the word of a shard that is to begin at ${sentinel}`, async () => {
         await putRow(kclRow({ checkpoint: { S: sentinel } }));
-        expect(await readFrom(worker('w1'), shard)).to.equal(undefined);
+        expect(await readFrom(worker('w1'), shard)).to.deep.equal(checkpointOf(shard, sentinel));
       });
     }
 
@@ -288,6 +338,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
 
     it('gives the checkpoint after the lease is released', async () => {
       const store = worker('w1');
+      await take(store);
       await write(store, '5');
       await release(store);
       expect(await readFrom(store, shard)).to.deep.equal(checkpointOf(shard, '5'));
@@ -308,12 +359,9 @@ export function leaseTableContract(service: () => DynamoDBService): void {
     for (const [name, [row, attribute]] of Object.entries(malformed)) {
       it(`${name} is an error of that shard, and stays as it is`, async () => {
         await putRow(row);
-        const store = worker('w1');
-        for (const error of [
-          await errorOf(readFrom(store, shard)),
-          await errorOf(take(store)),
-          await errorOf(write(store, `${sequenceNumber}0`)),
-        ]) {
+        const events: LeaseEvent[] = [];
+        const store = worker('w1', { events: { next: (event) => void events.push(event) } });
+        for (const error of [await errorOf(readFrom(store, shard)), await errorOf(write(store, `${sequenceNumber}0`))]) {
           expect(error).to.satisfy(isInvalidValue);
           expect((error as Error).message)
             .to.include(tableName)
@@ -321,7 +369,12 @@ export function leaseTableContract(service: () => DynamoDBService): void {
             .and.include(attribute);
         }
         expect(await rowOf()).to.deep.equal(row);
+        void take(store);
         expect(await take(store, shardNamed('shardId-000000000001'))).to.include({ fencingToken: '1' });
+        // What is no lease is passed over.
+        const unreadable = events.filter((event) => event.type === 'leaseUnreadable').map(({ shardId }) => shardId);
+        expect(unreadable).to.deep.equal(row.entityType ? [] : [shard.shardId]);
+        expect(await rowOf()).to.deep.equal(row);
       });
     }
   });
@@ -329,16 +382,19 @@ export function leaseTableContract(service: () => DynamoDBService): void {
   describe('a lease', () => {
     it('has a token that grows with every tenure', async () => {
       const tokens: string[] = [];
-      for (const store of [worker('w1'), worker('w2'), worker('w1')]) tokens.push((await take(store)).fencingToken);
-      expect(tokens).to.deep.equal(['1', '2', '3']);
+      for (const store of [worker('w1'), worker('w2'), worker('w1')]) {
+        tokens.push((await take(store)).fencingToken);
+        await release(store);
+      }
+      expect(tokens).to.deep.equal(['1', '3', '5']);
     });
 
     it('that another worker took is lost at the next write, which writes nothing', async () => {
-      const [first, second] = [worker('w1'), worker('w2')];
+      const first = worker('w1');
       const lease = await take(first);
       const losses = countOf(lease);
       await write(first, '5');
-      await take(second);
+      await steal('w2');
       expect(losses).to.include({ values: 0 });
 
       const before = await rowOf();
@@ -349,14 +405,13 @@ export function leaseTableContract(service: () => DynamoDBService): void {
       expect(await rowOf()).to.deep.equal(before);
       expect(losses).to.deep.equal({ values: 1, completions: 1 });
       expect(countOf(lease)).to.deep.equal({ values: 1, completions: 1 });
-      await write(second, '6');
     });
 
     it('that is lost makes no more requests', async () => {
       const { requestHandler, operations } = faultyHandler();
       const first = worker('w1', { client: service().client({ requestHandler }) });
       await take(first);
-      await take(worker('w2'));
+      await steal('w2');
       await errorOf(write(first, '5'));
 
       operations.length = 0;
@@ -366,37 +421,19 @@ export function leaseTableContract(service: () => DynamoDBService): void {
       expect(operations).to.deep.equal([]);
     });
 
-    it('may be taken again after it was lost', async () => {
-      const first = worker('w1');
-      await take(first);
-      await take(worker('w2'));
-      await errorOf(write(first, '5'));
-      const lease = await take(first);
-      await write(first, '6');
-      expect(lease.fencingToken).to.equal('3');
-      expect(await rowOf()).to.deep.include({ leaseOwner: { S: 'w1' }, checkpoint: { S: '6' } });
-    });
-
-    it('that this worker takes again is not lost', async () => {
+    it('is made anew when the row is gone: whoever deleted it did not take it', async () => {
       const store = worker('w1');
       const losses = countOf(await take(store));
-      const again = await take(store);
       await write(store, '5');
-      expect(losses).to.deep.equal({ values: 0, completions: 1 });
-      expect(countOf(again)).to.deep.equal({ values: 0, completions: 0 });
-    });
-
-    it('is lost when the row is gone', async () => {
-      const store = worker('w1');
-      const losses = countOf(await take(store));
       await client.send(new DeleteItemCommand(key()));
-      expect(await errorOf(write(store, '5'))).to.satisfy(isLeaseLost);
-      expect(await rowOf()).to.equal(undefined);
-      expect(losses).to.include({ values: 1 });
+      await write(store, '6');
+      expect(await rowOf()).to.deep.include({ leaseOwner: { S: 'w1' }, checkpoint: { S: '6' }, leaseCounter: { N: '4' } });
+      expect(losses).to.include({ values: 0 });
     });
 
     it('is lost to a second process with the same worker id', async () => {
       const [zombie, fresh] = [worker('w1'), worker('w1')];
+      await take(zombie);
       await write(zombie, '5');
       await take(fresh);
       expect(await errorOf(write(zombie, '6'))).to.satisfy(isLeaseLost);
@@ -425,6 +462,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
     it('does not let a checkpoint go back, and asks nobody', async () => {
       const { requestHandler, operations } = faultyHandler();
       const store = worker('w1', { client: service().client({ requestHandler }) });
+      await take(store);
       await write(store, '10');
       operations.length = 0;
       const error = await errorOf(write(store, '9'));
@@ -437,6 +475,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
   describe('releasing', () => {
     it('leaves the row without owner', async () => {
       const store = worker('w1');
+      await take(store);
       await write(store, '5');
       await release(store);
       const row = await rowOf();
@@ -457,24 +496,28 @@ export function leaseTableContract(service: () => DynamoDBService): void {
     it('leaves the lease of another worker alone', async () => {
       const first = worker('w1');
       await take(first);
-      await take(worker('w2'));
+      await steal('w2');
       const before = await rowOf();
       await release(first);
       expect(await rowOf()).to.deep.equal(before);
     });
 
-    it('leaves a lease alone that KCL 3 is handing to another worker', async () => {
+    it('hands a lease over that was asked for', async () => {
       await putRow(kclRow());
       const store = worker('w1');
       await take(store);
-      const handedOver = kclRow({ leaseCounter: { N: '413' }, leaseOwner: { S: 'java' }, checkpointOwner: { S: 'w1' } });
-      await client.send(new PutItemCommand({ TableName: tableName, Item: handedOver }));
+      const asked = kclRow({ leaseCounter: { N: '413' }, leaseOwner: { S: 'java' }, checkpointOwner: { S: 'w1' } });
+      await client.send(new PutItemCommand({ TableName: tableName, Item: asked }));
       await release(store);
-      expect(await rowOf()).to.deep.equal(handedOver);
+      expect(await rowOf()).to.deep.equal(
+        kclRow({ leaseCounter: { N: '414' }, leaseOwner: { S: 'java' }, ownerSwitchesSinceCheckpoint: { N: '1' } }),
+      );
     });
 
     it('does nothing where nothing was taken', async () => {
-      await release(worker('w1'));
+      const store = worker('w1');
+      await readFrom(store, shard);
+      await release(store);
       expect(await rowOf()).to.equal(undefined);
     });
   });
@@ -529,7 +572,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
       await take(store);
       loseReplyOf('UpdateItem');
       await errorOf(write(store, '5'));
-      await take(worker('w2'));
+      await steal('w2');
       expect(await errorOf(write(store, '6'))).to.satisfy(isLeaseLost);
     });
 

@@ -45,6 +45,7 @@ export function recordingStore(config: RecordingStoreConfig = {}): RecordingStor
     return latencyMs === undefined ? answer$ : timer(latencyMs, scheduler).pipe(concatMap(() => answer$));
   };
   return {
+    ...(inner.keepsUnreleased && { keepsUnreleased: true }),
     asked,
     kept,
     get mostAtOnce() {

@@ -13,7 +13,7 @@ import type { WorkerSettings } from './worker-process.js';
  */
 const { streamName, tableName, kinesis, dynamodb, file } = JSON.parse(process.argv[2]!) as WorkerSettings;
 const client = kinesisClientsOf(kinesis).client();
-const store = leaseTable({ client: dynamodbClientsOf(dynamodb).client(), tableName, tablePollIntervalMs: 5 });
+const store = leaseTable({ client: dynamodbClientsOf(dynamodb).client(), tableName, tablePollIntervalMs: 5, workerId: 'worker' });
 const log = openSync(file, 'a');
 let blocks = 0;
 

@@ -21,7 +21,7 @@ describe('Checkpointer', () => {
     it('is none before anything is settled', () => {
       const { account, block } = handFedShard();
       block(1);
-      expect(account.checkpointer.current).to.equal(undefined);
+      expect(account.checkpointer.currentFor()).to.equal(undefined);
       expect(account.checkpointer.isDue()).to.equal(false);
     });
 
@@ -29,7 +29,7 @@ describe('Checkpointer', () => {
       const { account, block } = handFedShard();
       const [a, , c, d, , f] = [block(1, 2), block(3), block(4, 5), block(6), block(7), block(8)];
       settle(a, c, d, f);
-      expect(account.checkpointer.current).to.deep.equal({
+      expect(account.checkpointer.currentFor()).to.deep.equal({
         ...PLACE,
         sequenceNumber: '2',
         subSequenceNumber: 0,
@@ -41,7 +41,7 @@ describe('Checkpointer', () => {
       const { account, block } = handFedShard();
       const blocks = Array.from({ length: 300 }, (_, i) => block(i + 1));
       settle(...blocks.filter((_, i) => i === 0 || i % 2 === 0));
-      const beyond = account.checkpointer.current?.settledBeyond ?? [];
+      const beyond = account.checkpointer.currentFor()?.settledBeyond ?? [];
       expect(beyond).to.have.length(100);
       expect(beyond[99]).to.deep.equal(rangeOf(201, 201, 1));
     });
@@ -50,7 +50,7 @@ describe('Checkpointer', () => {
       const store = memoryCheckpoints();
       const { account } = handFedShard({ store });
       account.restore({ ...PLACE, sequenceNumber: '5', subSequenceNumber: 2 });
-      expect(account.checkpointer.current).to.deep.equal({ ...PLACE, sequenceNumber: '5', subSequenceNumber: 2 });
+      expect(account.checkpointer.currentFor()).to.deep.equal({ ...PLACE, sequenceNumber: '5', subSequenceNumber: 2 });
       expect(account.checkpointer.isDue()).to.equal(false);
       expect(account.checkpointer.isDue(memoryCheckpoints())).to.equal(true);
     });
@@ -61,11 +61,14 @@ describe('Checkpointer', () => {
       account.restore({ ...PLACE, sequenceNumber: '1', subSequenceNumber: 0, settledBeyond });
       // 3, 4 and 7 are read, but not delivered.
       const [a, , c] = [block(2), block(3, 4, 5, 6, 7), block(8)];
-      expect(account.checkpointer.current?.settledBeyond).to.deep.equal(settledBeyond);
+      expect(account.checkpointer.currentFor()?.settledBeyond).to.deep.equal(settledBeyond);
       settle(c);
-      expect(account.checkpointer.current?.settledBeyond).to.deep.equal([...settledBeyond, rangeOf(8, 8, 1)]);
+      expect(account.checkpointer.currentFor()?.settledBeyond).to.deep.equal([...settledBeyond, rangeOf(8, 8, 1)]);
       settle(a);
-      expect(account.checkpointer.current).to.deep.include({ sequenceNumber: '2', settledBeyond: [...settledBeyond, rangeOf(8, 8, 1)] });
+      expect(account.checkpointer.currentFor()).to.deep.include({
+        sequenceNumber: '2',
+        settledBeyond: [...settledBeyond, rangeOf(8, 8, 1)],
+      });
     });
 
     it('is SHARD_END when the end is seen, everything is settled and no pipeline runs', () => {
@@ -74,12 +77,12 @@ describe('Checkpointer', () => {
       account.beginPipeline();
       account.ledger.end();
       settle(b);
-      expect(account.checkpointer.current).to.equal(undefined);
+      expect(account.checkpointer.currentFor()).to.equal(undefined);
       settle(a);
-      expect(account.checkpointer.current).to.include({ sequenceNumber: '2' });
+      expect(account.checkpointer.currentFor()).to.include({ sequenceNumber: '2' });
       expect(account.isSupervised).to.equal(true);
       account.endPipeline(true);
-      expect(account.checkpointer.current).to.deep.equal({ ...PLACE, sequenceNumber: 'SHARD_END', subSequenceNumber: 0 });
+      expect(account.checkpointer.currentFor()).to.deep.equal({ ...PLACE, sequenceNumber: 'SHARD_END', subSequenceNumber: 0 });
       expect([account.isFinished, account.isSupervised]).to.deep.equal([true, false]);
     });
 
@@ -88,14 +91,14 @@ describe('Checkpointer', () => {
       settle(block(1));
       deliver(2);
       account.ledger.end();
-      expect(account.checkpointer.current).to.include({ sequenceNumber: '1' });
+      expect(account.checkpointer.currentFor()).to.include({ sequenceNumber: '1' });
     });
 
     it('is none once the lease is lost', () => {
       const { account, block } = handFedShard({ store: memoryCheckpoints() });
       settle(block(1));
       account.lose();
-      expect(account.checkpointer.current).to.equal(undefined);
+      expect(account.checkpointer.currentFor()).to.equal(undefined);
       expect(account.checkpointer.isDue()).to.equal(false);
     });
   });

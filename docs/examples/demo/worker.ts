@@ -28,7 +28,8 @@ const sink = await FlightSink.open(sinkDirectory);
 const stop$ = new Subject<void>();
 process.on('message', (message) => message === STOP && stop$.next());
 
-const store = leaseTable({ client: dynamoDB, tableName });
+// One worker at a time: under the name of the one before it has its leases at once, without waiting for the failover time.
+const store = leaseTable({ client: dynamoDB, tableName, workerId: 'demo' });
 
 kinesisStream({
   client,

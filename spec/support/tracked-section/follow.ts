@@ -84,7 +84,7 @@ export function follow(
 
 /** Whether a process may end with an error: while it stops, if nobody recovers; or when the store is ahead of what it writes. */
 function mayFail(course: Course, process: Process, error: unknown): boolean {
-  // A late write of the process before may have come in between.
-  if (isCheckpointError(error)) return course.leaves[process.number - 1]?.how === 'unsubscribe';
+  // A late write of a process before may have come in between; as may those of one that ended so.
+  if (isCheckpointError(error)) return course.leaves.slice(0, process.number).some(({ how }) => how === 'unsubscribe');
   return process.isStopping && !recovers(course) && (isShardReadError(error) || error instanceof TypeError);
 }

@@ -1,0 +1,90 @@
+import { Decoder, encode } from '@msgpack/msgpack';
+import { makeBlock, type Block } from '../values/block.js';
+import { InvalidValueError } from '../values/errors.js';
+import type { KinesisRecord } from '../values/record.js';
+import { wholeRangesFromJson } from '../values/ranges-json.js';
+import type { SequenceNumberRange, SequenceNumberRangesJson } from '../values/sequence-range.js';
+
+/** A record without what its range says already. Absent fields are `null`. */
+type Row = [
+  sequenceNumber: string,
+  subSequenceNumber: number,
+  partitionKey: string,
+  data: Uint8Array,
+  arrivedMs: number | null,
+  explicitHashKey: string | null,
+];
+type Body = [recovered: boolean, ranges: SequenceNumberRangesJson, rows: Row[]];
+
+/** A block as MessagePack. */
+export function writeBody({ recovered, ranges, records }: Block): Uint8Array {
+  const body: Body = [recovered, ranges.toJSON(), records.map(rowOf)];
+  return encode(body);
+}
+
+/**
+ * Reads what {@link writeBody} wrote. Payloads are views of `bytes`.
+ *
+ * @throws InvalidValueError when the bytes are anything else; what it says quotes none of them.
+ */
+export function readBody(bytes: Uint8Array): Block {
+  const [recovered, json, rows] = bodyIn(bytes);
+  const ranges = wholeRangesFromJson(json);
+  if (typeof recovered !== 'boolean' || !Array.isArray(rows) || rows.length !== ranges.recordCount) {
+    throw new InvalidValueError('the stored block does not have the records of its ranges');
+  }
+  const records: KinesisRecord[] = [];
+  for (const range of ranges.ranges) {
+    const end = records.length + range.recordCount;
+    while (records.length < end) records.push(recordIn(rows[records.length], range));
+  }
+  return makeBlock(records, ranges, recovered);
+}
+
+function rowOf(record: KinesisRecord): Row {
+  const { sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp, explicitHashKey } = record;
+  return [sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp?.getTime() ?? null, explicitHashKey ?? null];
+}
+
+function bodyIn(bytes: Uint8Array): Partial<Body> {
+  // No length inside can be more than the bytes that are there: it would only be allocated in vain.
+  const max = bytes.byteLength;
+  const limits = { maxStrLength: max, maxBinLength: max, maxArrayLength: max, maxMapLength: max, maxExtLength: 0 };
+  let body: unknown;
+  try {
+    body = new Decoder(limits).decode(bytes);
+  } catch {
+    // The decoder's own message may quote its input: it is left out.
+    throw new InvalidValueError('the stored block is not MessagePack');
+  }
+  if (!Array.isArray(body) || body.length !== 3) throw new InvalidValueError('the stored block does not have three parts');
+  return body as Partial<Body>;
+}
+
+function recordIn(row: unknown, { streamName, shardId }: SequenceNumberRange): KinesisRecord {
+  if (!isRow(row)) throw new InvalidValueError('the stored block has a malformed record');
+  const [sequenceNumber, subSequenceNumber, partitionKey, data, arrivedMs, explicitHashKey] = row;
+  return {
+    streamName,
+    shardId,
+    sequenceNumber,
+    subSequenceNumber,
+    partitionKey,
+    data,
+    ...(arrivedMs !== null && { approximateArrivalTimestamp: new Date(arrivedMs) }),
+    ...(explicitHashKey !== null && { explicitHashKey }),
+  };
+}
+
+function isRow(row: unknown): row is Row {
+  if (!Array.isArray(row) || row.length !== 6) return false;
+  const [sequenceNumber, subSequenceNumber, partitionKey, data, arrivedMs, explicitHashKey] = row as unknown[];
+  return (
+    typeof sequenceNumber === 'string' &&
+    typeof subSequenceNumber === 'number' &&
+    typeof partitionKey === 'string' &&
+    data instanceof Uint8Array &&
+    (arrivedMs === null || typeof arrivedMs === 'number') &&
+    (explicitHashKey === null || typeof explicitHashKey === 'string')
+  );
+}

@@ -1,0 +1,47 @@
+import { defer, filter, from, take, throwError, timeout, type Observable, type ObservableInput, type SchedulerLike } from 'rxjs';
+import type { Block } from '../values/block.js';
+import type { BlockStore } from './block-store.js';
+import { BlockStoreError } from './errors.js';
+import { assertWholeBlock } from './whole-block.js';
+
+/** A store whose every call ends, whoever wrote it. */
+export interface BoundedStore {
+  put(block: Block): Observable<unknown>;
+  /** Emits the block, and nothing when there is none. What it emits is whole, and the one that was asked for. */
+  get(id: string): Observable<Block>;
+  delete(id: string): Observable<unknown>;
+  list(): Observable<string>;
+}
+
+/** How long a call may go without an answer. */
+export interface CallLimit {
+  readonly requestTimeoutMs: number;
+  readonly scheduler: SchedulerLike;
+}
+
+/** Puts a limit on the calls of a store, and believes none of the blocks that it gives without a look. */
+export function boundedStore(store: BlockStore, limit: CallLimit): BoundedStore {
+  const call = <T>(what: string, made: () => ObservableInput<T>): Observable<T> => defer(() => from(made())).pipe(within(what, limit));
+  const whole =
+    (id: string) =>
+    (block: Block | undefined): block is Block => {
+      if (block === undefined || block === null) return false;
+      assertWholeBlock(block, id);
+      return true;
+    };
+  return {
+    put: (block) => call('put', () => store.put(block)),
+    get: (id) => call('get', () => store.get(id)).pipe(take(1), filter(whole(id))),
+    delete: (id) => call('delete', () => store.delete(id)),
+    list: () => call('list', () => store.list()),
+  };
+}
+
+/** Ends a call that gives no sign for too long. */
+function within<T>(what: string, { requestTimeoutMs, scheduler }: CallLimit) {
+  const late = () =>
+    throwError(
+      () => new BlockStoreError(`${what}: no answer of the block store for ${requestTimeoutMs} ms`, { fault: 'timeout', retriable: true }),
+    );
+  return timeout<T, Observable<never>>({ each: requestTimeoutMs, with: late, scheduler });
+}

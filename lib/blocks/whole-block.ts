@@ -1,0 +1,42 @@
+import { blockId, type Block } from '../values/block.js';
+import { InvalidValueError } from '../values/errors.js';
+import { assertPosition, comparePositions } from '../values/position.js';
+import type { KinesisRecord } from '../values/record.js';
+import { assertRange } from '../values/assert-range.js';
+import { endOf, rangeToString, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
+
+/**
+ * Throws unless `block` is the one with this id, and its records are the ones that its ranges name: as many, from the first to
+ * the last of each range, in order.
+ *
+ * @throws InvalidValueError that names the range and not the records.
+ */
+export function assertWholeBlock(block: Block, id: string): void {
+  const ranges: unknown = (block as Partial<Block> | undefined)?.ranges?.ranges;
+  if (!Array.isArray(ranges) || !Array.isArray(block.records)) throw new InvalidValueError('expected a block with ranges and records');
+  let start = 0;
+  for (const range of ranges as SequenceNumberRange[]) {
+    assertRange(range, 'a range of the block');
+    assertRecords(block.records, start, range);
+    start += range.recordCount;
+  }
+  if (start !== block.records.length) throw new InvalidValueError(`the block has ${block.records.length} records, its ranges ${start}`);
+  if (block.id !== id || blockId(block.ranges) !== id) throw new InvalidValueError('the block is another than the one asked for');
+}
+
+function assertRecords(records: readonly KinesisRecord[], start: number, range: SequenceNumberRange): void {
+  const end = start + range.recordCount;
+  if (end > records.length) throw new InvalidValueError(`${rangeToString(range)}: the block has fewer records`);
+  for (let i = start; i < end; i++) {
+    const record = records[i]!;
+    assertPosition(record, 'a record of the block');
+    const isInPlace =
+      record.shardId === range.shardId &&
+      record.streamName === range.streamName &&
+      (i === start || comparePositions(records[i - 1]!, record) < 0);
+    if (!isInPlace) throw new InvalidValueError(`${rangeToString(range)}: the block has other records`);
+  }
+  if (comparePositions(records[start]!, startOf(range)) !== 0 || comparePositions(records[end - 1]!, endOf(range)) !== 0) {
+    throw new InvalidValueError(`${rangeToString(range)}: the block has other records`);
+  }
+}

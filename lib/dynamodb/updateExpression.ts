@@ -1,0 +1,50 @@
+import type { UpdateItemCommandInput } from '@aws-sdk/client-dynamodb';
+import type { LeaseUpdate } from '../leases/lease-updates.js';
+import type { Item } from './lease-row.js';
+
+type Expressions = Pick<UpdateItemCommandInput, 'ConditionExpression' | 'UpdateExpression'> & { readonly ExpressionAttributeValues?: Item };
+
+/** A checkpoint drops a pending one, as every checkpoint of KCL does. */
+const PENDING = ['pendingCheckpoint', 'pendingCheckpointSubSequenceNumber', 'pendingCheckpointState'];
+
+/** An update of a lease in DynamoDB's words: single attributes only. */
+export function updateExpression({ when, set, remove = [], switchesOwner = false }: LeaseUpdate): Expressions {
+  const { checkpoint, leaseCounter, childShardIds, ...owners } = set;
+  const values: Record<string, Item[string]> = {};
+  const assigned: Item = {
+    ...Object.fromEntries(Object.entries(owners).map(([attribute, owner]) => [attribute, { S: owner }])),
+    ...(leaseCounter !== undefined && { leaseCounter: { N: String(leaseCounter) } }),
+    ...(childShardIds && { childShardIds: { SS: [...childShardIds] } }),
+    ...(checkpoint && {
+      checkpoint: { S: checkpoint.sequenceNumber },
+      checkpointSubSequenceNumber: { N: String(checkpoint.subSequenceNumber) },
+      ownerSwitchesSinceCheckpoint: { N: '0' },
+    }),
+  };
+  const sets = Object.entries(assigned).map(([attribute, value]) => {
+    values[`:${attribute}`] = value;
+    return `${attribute} = :${attribute}`;
+  });
+  const removed = [...remove, ...(checkpoint ? PENDING : [])];
+  if (switchesOwner) values[':one'] = { N: '1' };
+  const clauses = [
+    sets.length > 0 && `SET ${sets.join(', ')}`,
+    removed.length > 0 && `REMOVE ${removed.join(', ')}`,
+    switchesOwner && 'ADD ownerSwitchesSinceCheckpoint :one',
+  ];
+  return {
+    UpdateExpression: clauses.filter((clause) => clause !== false).join(' '),
+    ConditionExpression: conditionOf(when, values),
+    ExpressionAttributeValues: values,
+  };
+}
+
+/** The row must be there in any case: an update without that would make one. */
+function conditionOf(when: LeaseUpdate['when'], values: Record<string, Item[string]>): string {
+  const conditions = Object.entries(when).map(([attribute, value]: [string, string | number | null]) => {
+    if (value === null) return `attribute_not_exists(${attribute})`;
+    values[`:was_${attribute}`] = typeof value === 'number' ? { N: String(value) } : { S: value };
+    return `${attribute} = :was_${attribute}`;
+  });
+  return ['attribute_exists(leaseKey)', ...conditions].join(' AND ');
+}

@@ -1,0 +1,65 @@
+import { lastValueFrom, Observable } from 'rxjs';
+import { WireError } from './wire-error.js';
+
+/** What is used of a stream of Node. */
+interface NodeStream {
+  readonly destroyed?: boolean;
+  readonly readableEnded?: boolean;
+  on(event: string, listener: (value: never) => void): unknown;
+  off(event: string, listener: (value: never) => void): unknown;
+}
+
+/**
+ * Reads a body to its end, as the chunks that it comes in.
+ *
+ * @param collect - the client's own way, for whatever is no stream of Node.
+ */
+export async function collectChunks(
+  body: unknown,
+  collect: ((stream: unknown) => Promise<Uint8Array>) | undefined,
+): Promise<readonly Uint8Array[]> {
+  if (body === undefined || body === null) return [];
+  if (body instanceof Uint8Array) return [body];
+  if (typeof body === 'string') return [new TextEncoder().encode(body)];
+  if (isNodeStream(body)) return lastValueFrom(chunksOf(body), { defaultValue: [] });
+  if (!collect) throw new WireError('a body that is no stream');
+  return [await collect(body)];
+}
+
+function isNodeStream(body: unknown): body is NodeStream {
+  const { on, off, pipe } = body as { readonly on?: unknown; readonly off?: unknown; readonly pipe?: unknown };
+  return typeof on === 'function' && typeof off === 'function' && typeof pipe === 'function';
+}
+
+/** Emits the chunks once the stream has ended; errs when it fails or closes before. */
+function chunksOf(stream: NodeStream): Observable<readonly Uint8Array[]> {
+  return new Observable((subscriber) => {
+    // Nothing would come any more, not even an end.
+    if (stream.destroyed || stream.readableEnded) return subscriber.error(cutOff());
+    const chunks: Uint8Array[] = [];
+    const listeners: Readonly<Record<string, (value: never) => void>> = {
+      data: (chunk: Uint8Array | string) => chunks.push(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk),
+      end: () => {
+        subscriber.next(chunks);
+        subscriber.complete();
+      },
+      aborted: () => subscriber.error(cutOff()),
+      close: () => subscriber.error(cutOff()),
+      error: (error: unknown) => subscriber.error(error),
+    };
+    // A stream may fail once more when its first failure is known: without a listener that would end the process.
+    stream.on('error', ignore);
+    for (const [event, listener] of Object.entries(listeners)) stream.on(event, listener);
+    // The stream lives on with its connection, and what listens to it keeps the chunks.
+    subscriber.add(() => Object.entries(listeners).forEach(([event, listener]) => stream.off(event, listener)));
+  });
+}
+
+function ignore(): void {
+  // Another failure of a stream that is done with.
+}
+
+/** An error that the SDK knows for one of the connection, and tries again. */
+export function cutOff(): WireError {
+  return Object.assign(new WireError('the connection was closed within an answer'), { code: 'ECONNRESET' });
+}

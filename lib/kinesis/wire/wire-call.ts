@@ -1,0 +1,148 @@
+import { TextReader } from './bytes.js';
+import { decodeCborPage } from './cbor-page.js';
+import { encodeCborMap } from './cbor-writer.js';
+import { collectChunks, cutOff } from './collect.js';
+import { decodeJsonPage } from './json-page.js';
+import type { PageRoom } from './page-body.js';
+import { PagePayloads, type PayloadPlacement } from './page-payloads.js';
+import {
+  headerOf,
+  isResponse,
+  type SdkClientConfig,
+  type SdkCommand,
+  type SdkMiddleware,
+  type SdkRequest,
+  type SdkResponse,
+} from './sdk-seam.js';
+import { readErrorBody } from './wire-error-body.js';
+import { CBOR_TYPE, formatOf, type WireFormat } from './wire-format.js';
+import type { WirePage } from './wire-page.js';
+
+/** What a call needs of the client that makes it. */
+export interface WireContext {
+  readonly config: SdkClientConfig;
+  readonly room: PageRoom;
+  readonly payloads: PayloadPlacement;
+}
+
+/** What the service answered. */
+export interface WireAnswer {
+  readonly statusCode: number;
+  readonly format: WireFormat;
+  /** Whether it was a page that could be read, or an error that has a name. */
+  readonly isUnderstood: boolean;
+}
+
+/** What the SDK's own deserializer finds in place of the page. */
+const EMPTY_OBJECT = /* @__PURE__ */ new TextEncoder().encode('{}');
+
+/**
+ * One call of GetRecords: three middlewares on the command's own stack, so that the user's client does all the rest.
+ *
+ * @remarks
+ * Between the SDK's serializer and its signing, the request becomes CBOR. Next to the handler, and within the SDK's retries,
+ * the body is decoded; the SDK's own deserializer is left an empty object, or an error in JSON. Outside of that one, the page
+ * is put into the output.
+ */
+export class WireCall {
+  readonly #format: WireFormat;
+  readonly #context: WireContext;
+  #isSentInCbor = false;
+  #answer: WireAnswer | undefined;
+  #page: WirePage | undefined;
+
+  constructor(format: WireFormat, context: WireContext) {
+    this.#format = format;
+    this.#context = context;
+  }
+
+  /** How the call was asked to be made. */
+  get format(): WireFormat {
+    return this.#format;
+  }
+
+  /** Whether the request went out as CBOR. */
+  get isSentInCbor(): boolean {
+    return this.#isSentInCbor;
+  }
+
+  /** The answer of the last attempt, if all of one came. */
+  get answer(): WireAnswer | undefined {
+    return this.#answer;
+  }
+
+  /** Makes `command` this call. */
+  attachTo(command: SdkCommand): void {
+    const stack = command.middlewareStack;
+    // The client's logger filters each record of an output; for the SDK's default one, which logs nothing, that is in vain.
+    const isSilent = this.#context.config.logger?.constructor?.name === 'NoOpLogger';
+    if (this.#format === 'cbor') stack.add(this.#encodeRequest, { step: 'serialize', priority: 'low', name: 'rxKinesisEncodeRequest' });
+    stack.add(this.#takeBody, { step: 'deserialize', priority: 'low', name: 'rxKinesisTakeBody' });
+    stack.add(this.#putPageIn, { step: isSilent ? 'initialize' : 'deserialize', priority: 'high', name: 'rxKinesisPutPageIn' });
+  }
+
+  /** Writes the input that the SDK has written as JSON. A field of another kind than GetRecords has leaves it as it is. */
+  readonly #encodeRequest: SdkMiddleware = (next) => (args) => {
+    const body = encodeCborMap(args.input);
+    if (body) {
+      const request = args.request as SdkRequest;
+      request.body = body;
+      request.headers['content-type'] = CBOR_TYPE;
+      this.#isSentInCbor = true;
+    }
+    return next(args);
+  };
+
+  readonly #takeBody: SdkMiddleware = (next) => async (args) => {
+    this.#answer = undefined;
+    this.#page = undefined;
+    const result = await next(args);
+    if (isResponse(result.response)) await this.#take(result.response);
+    return result;
+  };
+
+  readonly #putPageIn: SdkMiddleware = (next) => async (args) => {
+    const result = await next(args);
+    if (this.#page) Object.assign(result.output as object, this.#page);
+    return result;
+  };
+
+  async #take(response: SdkResponse): Promise<void> {
+    const { statusCode, headers, body } = response;
+    const format = formatOf(headerOf(headers, 'content-type'));
+    const chunks = await collectChunks(body, this.#context.config.streamCollector);
+    if (isShort(chunks, headers)) throw cutOff();
+    this.#answer = { statusCode, format, isUnderstood: false };
+    if (statusCode < 300) {
+      this.#page = this.#decode(chunks, format, response);
+      response.body = EMPTY_OBJECT;
+      this.#answer = { statusCode, format, isUnderstood: true };
+    } else {
+      const { json, isNamed } = readErrorBody(this.#context.room.join(chunks, false).bytes, format);
+      response.body = json;
+      this.#answer = { statusCode, format, isUnderstood: isNamed || headerOf(headers, 'x-amzn-errortype') !== undefined };
+    }
+  }
+
+  #decode(chunks: readonly Uint8Array[], format: WireFormat, { statusCode, headers }: SdkResponse): WirePage {
+    const { room, payloads } = this.#context;
+    const body = room.join(chunks, format === 'cbor' && payloads === 'views');
+    const placed = new PagePayloads(body, payloads);
+    try {
+      if (format === 'cbor') return decodeCborPage(body.bytes, placed);
+      return decodeJsonPage(new TextReader(body.bytes).utf8(0, body.bytes.length), placed);
+    } catch (error) {
+      // As the SDK does: the id is what Amazon's support asks for.
+      const $metadata = { httpStatusCode: statusCode, requestId: headerOf(headers, 'x-amzn-requestid') };
+      throw Object.assign(error as Error, { $metadata });
+    }
+  }
+}
+
+/** Whether a body has fewer bytes than its header says: an HTTP/2 stream whose session breaks may end as if all had come. */
+function isShort(chunks: readonly Uint8Array[], headers: SdkResponse['headers']): boolean {
+  // The length is that of the encoded body, which fetch decodes.
+  if (headerOf(headers, 'content-encoding') !== undefined) return false;
+  const length = Number(headerOf(headers, 'content-length') ?? 0);
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0) < length;
+}

@@ -1,0 +1,82 @@
+import { catchError, defer, tap, throwError, type Observable } from 'rxjs';
+import type { EventSink } from '../../monitoring/events.js';
+import type { GetRecordsPage, GetRecordsRequest } from '../port.js';
+import { clientAdvice } from './client-advice.js';
+import { notesOf, type ClientNotes } from './client-notes.js';
+import { PageRoom } from './page-body.js';
+import type { PayloadPlacement } from './page-payloads.js';
+import type { SdkClientConfig, SdkCommand } from './sdk-seam.js';
+import { WireCall, type WireContext } from './wire-call.js';
+import type { FallbackReason } from './wire-choice.js';
+import type { WireFormat } from './wire-format.js';
+
+/** What makes a call: the command is the SDK's, and the client sends it. */
+export interface WireSource {
+  readonly client: object;
+  readonly config: SdkClientConfig;
+  /** Gives a new command each time. */
+  readonly command: (request: GetRecordsRequest) => SdkCommand;
+  readonly send: (command: SdkCommand) => Observable<GetRecordsPage>;
+  /** Where to begin: CBOR only where the service takes it. */
+  readonly format: WireFormat;
+  readonly payloads: PayloadPlacement;
+  readonly notify: EventSink;
+}
+
+/** Calls GetRecords through the user's client, and decodes the pages itself. */
+export class WireReader {
+  readonly #source: WireSource;
+  readonly #notes: ClientNotes;
+  readonly #context: WireContext;
+
+  constructor(source: WireSource) {
+    this.#source = source;
+    this.#notes = notesOf(source.client);
+    this.#context = { config: source.config, room: new PageRoom(), payloads: source.payloads };
+  }
+
+  /** Emits one page; each subscription is a call, or a second one in JSON when the service did not take the first. */
+  getRecords(request: GetRecordsRequest): Observable<GetRecordsPage> {
+    const { choice } = this.#notes;
+    return defer(() => {
+      const call = new WireCall(this.#source.format === 'json' ? 'json' : choice.next(), this.#context);
+      return this.#make(call, request).pipe(
+        tap(() => this.#tellFallback(choice.accept(call))),
+        catchError((error: unknown) => {
+          const reason = choice.doubt(call, error);
+          return reason ? this.#inJson(request, reason, error) : throwError(() => error);
+        }),
+        tap(() => this.#advise()),
+      );
+    });
+  }
+
+  #inJson(request: GetRecordsRequest, reason: FallbackReason, error: unknown): Observable<GetRecordsPage> {
+    return this.#make(new WireCall('json', this.#context), request).pipe(
+      tap(() => {
+        this.#notes.choice.fallBack(reason);
+        this.#tellFallback(reason, error);
+      }),
+    );
+  }
+
+  #make(call: WireCall, request: GetRecordsRequest): Observable<GetRecordsPage> {
+    const command = this.#source.command(request);
+    call.attachTo(command);
+    return this.#source.send(command);
+  }
+
+  #tellFallback(reason: FallbackReason | undefined, error?: unknown): void {
+    if (reason === undefined || this.#notes.isFallbackTold) return;
+    this.#notes.isFallbackTold = true;
+    this.#source.notify({ type: 'wireFallback', reason, ...(error !== undefined && { error }) });
+  }
+
+  /** After a page, since only then the handler knows its settings. */
+  #advise(): void {
+    if (this.#notes.isAdvised) return;
+    this.#notes.isAdvised = true;
+    const advice = clientAdvice(this.#source.config);
+    if (advice) this.#source.notify({ type: 'slowClient', advice });
+  }
+}

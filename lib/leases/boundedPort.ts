@@ -1,0 +1,24 @@
+import { timeout, type MonoTypeOperatorFunction } from 'rxjs';
+import type { ResolvedLeaseConfig } from './lease-config.js';
+import type { LeasePort } from './lease-port.js';
+
+/** The port with a limit on the time of each request: one that is never answered must not hold up the renewals behind it. */
+export function boundedPort(
+  port: LeasePort,
+  { requestTimeoutMs, failoverTimeMs, scheduler }: Pick<ResolvedLeaseConfig, 'requestTimeoutMs' | 'failoverTimeMs' | 'scheduler'>,
+): LeasePort {
+  const within =
+    <T>(ms: number): MonoTypeOperatorFunction<T> =>
+    (source) =>
+      source.pipe(timeout({ first: ms, scheduler }));
+  return {
+    // Many pages.
+    scan: () => port.scan().pipe(within(Math.max(requestTimeoutMs, failoverTimeMs))),
+    get: (leaseKey) => port.get(leaseKey).pipe(within(requestTimeoutMs)),
+    create: (lease) => port.create(lease).pipe(within(requestTimeoutMs)),
+    update: (leaseKey, update) => port.update(leaseKey, update).pipe(within(requestTimeoutMs)),
+    remove: (leaseKey, leaseCounter) => port.remove(leaseKey, leaseCounter).pipe(within(requestTimeoutMs)),
+    publishWorker: (workerId, epochSeconds) => port.publishWorker(workerId, epochSeconds).pipe(within(requestTimeoutMs)),
+    withdrawWorker: (workerId) => port.withdrawWorker(workerId).pipe(within(requestTimeoutMs)),
+  };
+}

@@ -1,0 +1,56 @@
+import { leaseCounts, leaseTarget, shuffled, stealCount, type AssignmentView } from './lease-rules.js';
+
+/** Free for so many failover times: those who should take it have no room, or do not see it. */
+const OVERDUE_FAILOVERS = 3;
+
+/**
+ * Takes a fair share in one round: of the free leases up to the worker's target, and when there are none, what the workers with the most
+ * have too many.
+ *
+ * @remarks
+ * The target is KCL's, so that it comes to rest beside KCL workers. What differs: fresh leases are not all taken by the first worker to
+ * look, and all that is missing is asked for at once, since a hand-over repeats nothing. A lease that nobody takes for three
+ * failover times is taken beyond the target.
+ */
+export function fairAssignment(view: AssignmentView): readonly string[] {
+  const { leases, workerId, maxLeases, failoverTimeMs, random } = view;
+  const counts = leaseCounts(view);
+  const mine = counts.get(workerId)!;
+  const { target } = leaseTarget(leases.length, counts.size, maxLeases);
+  const need = Math.max(0, target - mine);
+  const free = shuffled(
+    leases.filter(({ owner }) => owner === undefined),
+    random,
+    ({ isReady }) => isReady,
+  );
+  if (free.length === 0) return asked(view, { need, target });
+
+  const isOverdue = ({ idleMs }: { idleMs: number }): boolean => idleMs !== Infinity && idleMs > OVERDUE_FAILOVERS * failoverTimeMs;
+  const taken = [...free.slice(0, need), ...free.slice(need).filter(isOverdue)];
+  return taken.slice(0, Math.max(0, maxLeases - mine)).map(({ leaseKey }) => leaseKey);
+}
+
+/** Of whoever has the most, one by one, until the share is full or nobody has too many. */
+function asked(
+  { leases, workerId, random }: AssignmentView,
+  { need, target }: { readonly need: number; readonly target: number },
+): readonly string[] {
+  const theirs = new Map<string, string[]>();
+  for (const { leaseKey, owner } of shuffled(leases, random)) {
+    if (owner === undefined || owner === workerId) continue;
+    const keys = theirs.get(owner);
+    if (keys) keys.push(leaseKey);
+    else theirs.set(owner, [leaseKey]);
+  }
+  const keys: string[] = [];
+  while (keys.length < need) {
+    const [victim, left] = [...theirs].reduce<[string, string[]]>(
+      (most, each) => (each[1].length > most[1].length ? each : most),
+      ['', []],
+    );
+    if (stealCount(need - keys.length, left.length, target, 1) === 0) break;
+    keys.push(left.pop()!);
+    theirs.set(victim, left);
+  }
+  return keys;
+}

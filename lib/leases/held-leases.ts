@@ -1,0 +1,189 @@
+import { catchError, defer, EMPTY, finalize, map, of, switchMap, tap, throwError, type Observable } from 'rxjs';
+import { assertNotBackwards } from '../checkpoints/checkpoint-rules.js';
+import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
+import { CheckpointError, LeaseLostError } from '../checkpoints/errors.js';
+import { comparePositions, type Position } from '../values/position.js';
+import type { ShardName } from '../values/shard-id.js';
+import { Attempt, HeldLease, type Tenancy } from './held-lease.js';
+import { isEnded, type LeaseRow } from './lease.js';
+import type { LeasePort } from './lease-port.js';
+import { checkpointUpdate, handOverUpdate, releaseUpdate, renewUpdate, takeUpdate, type LeaseUpdate } from './lease-updates.js';
+
+/** How often a row is read again that others keep changing. */
+const MAX_ATTEMPTS = 5;
+
+/**
+ * The leases of one worker, and every write of their rows.
+ *
+ * @remarks
+ * The calls for one shard must be made one at a time. After a refused write the row is read consistently: it may be this worker's own earlier
+ * request, of which it had no reply, that changed it; or the row was deleted, and is made anew; else the lease is lost. Leases that are lost or
+ * released stay known, so that late work of such a tenure cannot write.
+ */
+export class HeldLeases {
+  readonly #port: LeasePort;
+  readonly #tenancy: Tenancy;
+  readonly #leases = new Map<string, HeldLease>();
+
+  constructor(port: LeasePort, tenancy: Tenancy) {
+    this.#port = port;
+    this.#tenancy = tenancy;
+  }
+
+  /** The lease of a shard, also one that is lost or released. */
+  get(shardId: string): HeldLease | undefined {
+    return this.#leases.get(shardId);
+  }
+
+  /** The leases that are held now. */
+  open(): HeldLease[] {
+    return [...this.#leases.values()].filter(({ isOpen }) => isOpen);
+  }
+
+  /** Forgets what was lost or released and is not in view any more. */
+  forget(isInView: (shardId: string) => boolean): void {
+    for (const [shardId, { isOpen }] of this.#leases) if (!isOpen && !isInView(shardId)) this.#leases.delete(shardId);
+  }
+
+  /** Makes this worker the owner, if the row is still as it was read. Emits the lease; `undefined` when another worker was first. */
+  take(row: LeaseRow, streamName: string): Observable<HeldLease | undefined> {
+    const { workerId } = this.#tenancy;
+    return defer(() => {
+      const attempt = new Attempt(this.#tenancy);
+      const taken = { ...row, leaseOwner: workerId, leaseCounter: row.leaseCounter + 1 };
+      const isOurs = (now: LeaseRow | undefined): boolean => now?.leaseOwner === workerId && now.leaseCounter === taken.leaseCounter;
+      let lease: HeldLease | undefined;
+      return this.#port.update(row.leaseKey, takeUpdate(row, workerId)).pipe(
+        // Refused: it may have been made all the same, and its reply lost before the client sent it again.
+        switchMap((done) => (done ? of(true) : this.#port.get(row.leaseKey).pipe(map(isOurs)))),
+        map((done) => (lease = done ? this.#begin(taken, streamName, attempt) : undefined)),
+        finalize(() => (lease ? undefined : attempt.end())),
+      );
+    });
+  }
+
+  /** Renews a lease. Completes also when it turns out to be lost. */
+  renew(lease: HeldLease): Observable<never> {
+    const { workerId } = this.#tenancy;
+    const update = (): LeaseUpdate => renewUpdate(lease.leaseCounter, workerId, lease.isHandingOver);
+    return defer(() => (lease.isOpen ? this.#write(lease, update) : EMPTY)).pipe(
+      switchMap(() => EMPTY),
+      catchError((error: unknown) => (lease.isOpen ? throwError(() => error) : EMPTY)),
+    );
+  }
+
+  /** Stores the checkpoint of a lease. @param childShardIds - at the shard's end: what it became. */
+  checkpoint(lease: HeldLease, checkpoint: Checkpoint, childShardIds: readonly string[]): Observable<undefined> {
+    return defer(() => {
+      if (!lease.isOpen) return throwError(() => new LeaseLostError(checkpoint));
+      const update = (): LeaseUpdate => {
+        // Before each try: an earlier write, of which there was no reply, may have come further.
+        assertNotBackwards(lease.checkpoint, checkpoint);
+        return checkpointUpdate(lease.leaseCounter, checkpoint, childShardIds);
+      };
+      return this.#write(lease, update, checkpoint);
+    });
+  }
+
+  /** Gives a lease up, to whoever asked for it or to nobody; one that is not held is left alone. Emits whom it went to. */
+  release(lease: HeldLease): Observable<string | undefined> {
+    const { workerId } = this.#tenancy;
+    let nextOwner: string | undefined;
+    const update = (): LeaseUpdate => {
+      nextOwner = lease.nextOwner;
+      return nextOwner === undefined
+        ? releaseUpdate(lease.leaseCounter, workerId)
+        : handOverUpdate(lease.leaseCounter, workerId, nextOwner);
+    };
+    return defer(() => (lease.isOpen ? this.#giveUp(lease, update) : EMPTY)).pipe(map(() => nextOwner));
+  }
+
+  /** Takes the lease from its work, because that did not end in time, and hands it over. */
+  surrender(lease: HeldLease, nextOwner: string): Observable<boolean> {
+    return defer(() => {
+      const update = handOverUpdate(lease.leaseCounter, this.#tenancy.workerId, nextOwner);
+      lease.lose('handOverTimeout');
+      return this.#port.update(lease.shardId, update);
+    });
+  }
+
+  #begin(row: LeaseRow, streamName: string, attempt: Attempt): HeldLease {
+    const lease = new HeldLease(row, streamName, this.#tenancy, attempt);
+    const former = this.#leases.get(row.leaseKey);
+    this.#leases.set(row.leaseKey, lease);
+    former?.end();
+    return lease;
+  }
+
+  /** @param checkpoint - absent when the row keeps what it has. */
+  #write(lease: HeldLease, update: () => LeaseUpdate, checkpoint?: Position, attempts = 1): Observable<undefined> {
+    return defer(() => {
+      const change = update();
+      const attempt = lease.sending(checkpoint);
+      return this.#port.update(lease.shardId, change).pipe(
+        switchMap((done) => {
+          if (!done) return this.#resume(lease, update, checkpoint, attempts);
+          lease.wrote(attempt, checkpoint);
+          return of(undefined);
+        }),
+        finalize(() => lease.answered(attempt)),
+      );
+    });
+  }
+
+  /** After a refused write. */
+  #resume(lease: HeldLease, update: () => LeaseUpdate, checkpoint: Position | undefined, attempts: number): Observable<undefined> {
+    const counter = lease.leaseCounter;
+    return this.#readAgain(lease).pipe(
+      switchMap((isHeld) => {
+        if (!isHeld) lease.lose('taken');
+        if (!lease.isOpen) return throwError(() => new LeaseLostError(lease.name));
+        const isStored = checkpoint === undefined || comparePositions(lease.checkpoint, checkpoint) === 0;
+        if (lease.leaseCounter !== counter && isStored) return of(undefined);
+        return attempts < MAX_ATTEMPTS ? this.#write(lease, update, checkpoint, attempts + 1) : throwError(() => contended(lease.name));
+      }),
+    );
+  }
+
+  #giveUp(lease: HeldLease, update: () => LeaseUpdate, attempts = 1): Observable<undefined> {
+    return this.#port.update(lease.shardId, update()).pipe(
+      switchMap((done) => (done ? of(false) : this.#readAgain(lease))),
+      switchMap((isStillHeld) => {
+        if (isStillHeld && attempts < MAX_ATTEMPTS) return this.#giveUp(lease, update, attempts + 1);
+        lease.end();
+        return of(undefined);
+      }),
+    );
+  }
+
+  /** Reads the row of a refused write, and makes it anew if it is gone. Emits whether the lease is still held. */
+  #readAgain(lease: HeldLease): Observable<boolean> {
+    return this.#port.get(lease.shardId).pipe(
+      switchMap((row) => {
+        if (row || isEnded(lease)) return of(lease.adopt(row));
+        return this.#remake(lease).pipe(
+          switchMap((done) => (done ? of(true) : this.#port.get(lease.shardId).pipe(map((again) => lease.adopt(again))))),
+        );
+      }),
+    );
+  }
+
+  /** Makes the row of a held lease anew: whoever deleted it did not take the lease. */
+  #remake(lease: HeldLease): Observable<boolean> {
+    return defer(() => {
+      const { workerId } = this.#tenancy;
+      const attempt = lease.sending();
+      const { shardId: leaseKey, leaseCounter, checkpoint, origin } = lease;
+      const row = { leaseKey, checkpoint, ...origin, leaseOwner: workerId, gracefulOwner: workerId, leaseCounter: leaseCounter + 1 };
+      return this.#port.create(row).pipe(
+        tap((done) => (done ? lease.wrote(attempt) : undefined)),
+        finalize(() => lease.answered(attempt)),
+      );
+    });
+  }
+}
+
+function contended(name: ShardName): CheckpointError {
+  const message = `the row of the lease was changed by others ${MAX_ATTEMPTS} times while it was being written`;
+  return new CheckpointError(message, { ...name, retriable: true });
+}

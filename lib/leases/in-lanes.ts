@@ -1,0 +1,12 @@
+import { from, mergeMap, type Observable } from 'rxjs';
+import { KeyedQueue } from '../internal/keyed-queue.js';
+
+/**
+ * Works on the items, so many at a time.
+ *
+ * @remarks Unlike `mergeMap` with a limit it may be given any number of items whose work ends synchronously.
+ */
+export function inLanes<T, R>(items: readonly T[], lanes: number, work: (item: T) => Observable<R>): Observable<R> {
+  const queue = new KeyedQueue();
+  return from(items).pipe(mergeMap((item, index) => queue.run(String(index % lanes), work(item))));
+}

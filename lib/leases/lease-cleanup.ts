@@ -1,0 +1,29 @@
+import { AT_TIMESTAMP, TRIM_HORIZON } from '../values/position.js';
+import { isEnded, type LeaseRow } from './lease.js';
+import { areAllChildren, childrenByParent } from './listed-shards.js';
+
+/**
+ * The rows that nobody needs any more: of ended shards whose children all have rows and have been begun, and whose own parents' rows are gone.
+ *
+ * @remarks
+ * KCL's rule. A child that was never checkpointed keeps its parent. Where the row does not name its children, as old versions of this
+ * package left it, those that name it as their parent count, if they hold all its hash keys.
+ */
+export function removableLeases(rows: readonly LeaseRow[]): LeaseRow[] {
+  const byKey = new Map(rows.map((row) => [row.leaseKey, row]));
+  const children = childrenByParent(rows);
+  const childrenOf = (row: LeaseRow): LeaseRow[] | undefined => {
+    const named = row.childShardIds.map((id) => byKey.get(id));
+    if (named.length > 0) return named.every((child) => child !== undefined) ? named : undefined;
+    const found = children.get(row.leaseKey) ?? [];
+    return areAllChildren(row, found) ? found : undefined;
+  };
+  return rows.filter((row) => {
+    if (!isEnded(row) || row.parentShardIds.some((id) => byKey.has(id))) return false;
+    return childrenOf(row)?.every(hasBegun) ?? false;
+  });
+}
+
+function hasBegun({ checkpoint: { sequenceNumber } }: LeaseRow): boolean {
+  return sequenceNumber !== TRIM_HORIZON && sequenceNumber !== AT_TIMESTAMP;
+}

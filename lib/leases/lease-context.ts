@@ -1,0 +1,31 @@
+import type { Observable } from 'rxjs';
+import type { LeasableShard } from '../checkpoints/checkpoint-store.js';
+import type { InitialPosition } from '../values/position.js';
+import type { HeldLeases } from './held-leases.js';
+import type { ResolvedLeaseConfig } from './lease-config.js';
+import type { LeaseObserver } from './lease-observer.js';
+import type { LeasePort } from './lease-port.js';
+import type { SteadyClock } from './steady-clock.js';
+
+/** What the parts of one worker's lease keeping share. */
+export interface LeaseContext {
+  readonly config: ResolvedLeaseConfig;
+  /** Where a shard begins that nobody has worked on. */
+  readonly initialPosition: InitialPosition;
+  readonly port: LeasePort;
+  readonly held: HeldLeases;
+  readonly observer: LeaseObserver;
+  readonly clock: SteadyClock;
+  /** The shards in view; `undefined` until they are known. */
+  readonly shards: () => ReadonlyMap<string, LeasableShard> | undefined;
+  /** Lets work on a lease wait for the earlier work on it. */
+  readonly inTurn: <T>(shardId: string, work: () => Observable<T>) => Observable<T>;
+}
+
+/** Renewals a third of the failover time apart, in so many ticks: what is renewed by a checkpoint in between need not be renewed again. */
+export const TICKS_TO_RENEWAL = 4;
+
+/** How often the renewal looks at what is held, in ms. */
+export function tickMs({ failoverTimeMs }: ResolvedLeaseConfig): number {
+  return failoverTimeMs / 3 / TICKS_TO_RENEWAL;
+}

@@ -1,0 +1,115 @@
+import { catchError, concatMap, defer, EMPTY, ignoreElements, map, of, tap, type Observable } from 'rxjs';
+import type { LeaseNews } from '../checkpoints/checkpoint-store.js';
+import type { HeldLease } from './held-lease.js';
+import { inLanes } from './in-lanes.js';
+import type { LeaseContext } from './lease-context.js';
+import { askUpdate } from './lease-updates.js';
+import { planLeases, type LeaseStep } from './planLeases.js';
+
+/** Leases that are taken at one time: whoever starts beside this worker gets some too. */
+const TAKE_LANES = 4;
+/** A worker of KCL looks each two failover times, and steals one lease then. */
+const FAILOVERS_PER_STEAL = 2;
+
+/** Takes leases, asks for them, and notes what was granted in one subscription. */
+export class LeaseTaker {
+  readonly #context: LeaseContext;
+  readonly #isDraining: () => boolean;
+  readonly #granted = new Map<string, HeldLease>();
+  #stoleAtMs = -Infinity;
+
+  constructor(context: LeaseContext, isDraining: () => boolean) {
+    this.#context = context;
+    this.#isDraining = isDraining;
+  }
+
+  /**
+   * Does what the last look at the table asks for; emits what is granted.
+   *
+   * @param contended - told when another worker was first: it takes leases at this moment, and its share may be larger than it seemed.
+   */
+  acquire(isAssigned: boolean, contended: () => void): Observable<LeaseNews> {
+    return defer(() => {
+      const { observer, clock, shards, config } = this.#context;
+      const nowMs = clock.nowMs();
+      const maySteal = nowMs - this.#stoleAtMs > FAILOVERS_PER_STEAL * config.failoverTimeMs;
+      const isHeld = (key: string): boolean => this.#isGranted(key);
+      const steps = planLeases({ leases: observer.leases(nowMs), shards: shards()!, isHeld, isAssigned, maySteal }, config);
+      let isContended = false;
+      const conclude = (news: LeaseNews | undefined): Observable<LeaseNews> => {
+        if (news) return of(news);
+        isContended = true;
+        contended();
+        return EMPTY;
+      };
+      const step = (next: LeaseStep): Observable<LeaseNews> =>
+        defer(() => (isContended || this.#isDraining() ? EMPTY : this.#do(next))).pipe(
+          concatMap(conclude),
+          catchError((error: unknown) => this.#failed(next, error)),
+        );
+      return inLanes(steps, TAKE_LANES, step);
+    });
+  }
+
+  /** The next look decides again. */
+  #failed({ row: { leaseKey: shardId } }: LeaseStep, error: unknown): Observable<never> {
+    const { notify, workerId } = this.#context.config;
+    notify({ type: 'leaseRequestFailed', workerId, action: 'take', shardId, attempt: 1, error });
+    return EMPTY;
+  }
+
+  #isGranted(key: string): boolean {
+    const lease = this.#granted.get(key);
+    return lease?.isOpen === true && this.#context.held.get(key) === lease;
+  }
+
+  /** Emits `undefined` when another worker was first. */
+  #do(step: LeaseStep): Observable<LeaseNews | undefined> {
+    const { held, clock, inTurn, shards } = this.#context;
+    const { leaseKey } = step.row;
+    if (step.from === 'asked') return this.#ask(step);
+    if (step.from === 'stolen') this.#stoleAtMs = clock.nowMs();
+    const { streamName } = shards()!.get(leaseKey)!;
+    return inTurn(leaseKey, () => held.take(step.row, streamName)).pipe(
+      concatMap((lease) => (lease && this.#isDraining() ? this.#giveBack(lease) : of(lease && this.#grant(lease, step)))),
+    );
+  }
+
+  #ask({ row: { leaseKey, leaseOwner: owner = '' } }: LeaseStep): Observable<never> {
+    const { port, config } = this.#context;
+    const { workerId, notify } = config;
+    return port.update(leaseKey, askUpdate({ leaseOwner: owner }, workerId)).pipe(
+      tap((done) => (done ? notify({ type: 'leaseRequested', workerId, shardId: leaseKey, owner }) : undefined)),
+      ignoreElements(),
+    );
+  }
+
+  /** No more leases are granted: what was being taken when that came is free again. */
+  #giveBack(lease: HeldLease): Observable<never> {
+    const { held, inTurn } = this.#context;
+    return inTurn(lease.shardId, () => held.release(lease)).pipe(ignoreElements());
+  }
+
+  #grant(lease: HeldLease, step: LeaseStep): LeaseNews {
+    const { observer, clock, config } = this.#context;
+    const { shardId, fencingToken, lost$, asked$ } = lease;
+    const { row } = step;
+    this.#granted.set(shardId, lease);
+    const mine = { leaseOwner: config.workerId, leaseCounter: lease.leaseCounter, checkpointOwner: undefined };
+    observer.note({ ...row, ...mine }, clock.nowMs());
+    this.#tell(lease, step);
+    asked$.pipe(map(() => lease.nextOwner ?? '')).subscribe({
+      next: (nextOwner) => config.notify({ type: 'leaseAsked', workerId: config.workerId, shardId, nextOwner }),
+      error: () => undefined,
+    });
+    return { type: 'granted', shardId, lease: { fencingToken, lost$, asked$ } };
+  }
+
+  #tell({ shardId, fencingToken }: HeldLease, { row, idleMs, from }: LeaseStep): void {
+    const { notify, workerId } = this.#context.config;
+    const { leaseOwner, checkpointOwner } = row;
+    const formerOwner = checkpointOwner ?? (leaseOwner === workerId ? undefined : leaseOwner);
+    const former = formerOwner !== undefined && { formerOwner };
+    if (from !== 'asked') notify({ type: 'leaseTaken', workerId, shardId, from, idleMs, fencingToken, ...former });
+  }
+}

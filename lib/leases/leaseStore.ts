@@ -1,0 +1,153 @@
+import { defer, finalize, map, of, ReplaySubject, Subject, switchMap, tap, throwError, type Observable } from 'rxjs';
+import { assertCheckpoint } from '../checkpoints/checkpoint-rules.js';
+import type { Checkpoint, LeasableShard, LeaseNews, LeasingStore } from '../checkpoints/checkpoint-store.js';
+import { LeaseLostError } from '../checkpoints/errors.js';
+import { KeyedQueue } from '../internal/keyed-queue.js';
+import { InvalidConfigError } from '../values/errors.js';
+import { SHARD_END, TRIM_HORIZON, type InitialPosition } from '../values/position.js';
+import type { ShardIdentity } from '../values/shard-id.js';
+import type { HeldLease, LossReason } from './held-lease.js';
+import { HeldLeases } from './held-leases.js';
+import type { ResolvedLeaseConfig } from './lease-config.js';
+import { tickMs, type LeaseContext } from './lease-context.js';
+import { LeaseCoordinator } from './lease-coordinator.js';
+import { LeaseObserver } from './lease-observer.js';
+import type { LeasePort } from './lease-port.js';
+import { leaseStatus, type LeaseStatus } from './lease-status.js';
+import { makeChildren } from './shard-end.js';
+import { SteadyClock } from './steady-clock.js';
+import { unownedCheckpoint } from './unownedCheckpoint.js';
+
+/** A table of checkpoints and leases. */
+export interface LeaseStore extends LeasingStore {
+  /** How this worker is named in the rows. */
+  readonly workerId: string;
+  /** All leases, after each look at the table; the last look's to whoever comes later. Looks are made while `leases` is subscribed. */
+  readonly leases$: Observable<readonly LeaseStatus[]>;
+  read(shard: ShardIdentity): Observable<Checkpoint | undefined>;
+  write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined>;
+  leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition): Observable<LeaseNews>;
+  release(shard: ShardIdentity): Observable<undefined>;
+}
+
+/** Leases are given up so long after their last renewal, in failover times: before they can be taken. */
+const FENCE_FAILOVERS = 0.9;
+
+/**
+ * Makes a store of a table. One request for a shard is made after another; nothing is requested before it is subscribed.
+ *
+ * @param port - limits the time of each request: one that is never answered would hold up the renewals behind it.
+ */
+export function leaseStore(port: LeasePort, config: ResolvedLeaseConfig): LeaseStore {
+  const leases = new SharedLeases(port, config);
+  return {
+    workerId: config.workerId,
+    leases$: leases.statuses$,
+    read: (shard) => leases.read(shard),
+    write: (checkpoint, shard) => leases.write(checkpoint, shard),
+    leases: (shards$, initialPosition) => leases.coordinate(shards$, initialPosition),
+    release: (shard) => leases.release(shard),
+  };
+}
+
+class SharedLeases {
+  readonly statuses$: Observable<readonly LeaseStatus[]>;
+  readonly #context: LeaseContext;
+  readonly #turns = new KeyedQueue();
+  readonly #changed$ = new Subject<void>();
+  readonly #statuses$ = new ReplaySubject<readonly LeaseStatus[]>(1);
+  /** The shards in view, for whoever ends one. */
+  #shards: ReadonlyMap<string, LeasableShard> | undefined;
+  /** The one subscription to the leases, while it lasts. */
+  #coordinator: LeaseCoordinator | undefined;
+
+  constructor(port: LeasePort, config: ResolvedLeaseConfig) {
+    const { workerId, failoverTimeMs, scheduler } = config;
+    const tenancy = { workerId, fenceMs: failoverTimeMs * FENCE_FAILOVERS, scheduler };
+    const onLost = (lease: HeldLease, reason: LossReason): void => this.#noteLoss(lease, reason);
+    this.statuses$ = this.#statuses$.asObservable();
+    this.#context = {
+      config,
+      initialPosition: TRIM_HORIZON,
+      port,
+      held: new HeldLeases(port, { ...tenancy, onLost }),
+      observer: new LeaseObserver(),
+      // A renewal's tick is the longest time without a reading, unless the process stands still.
+      clock: new SteadyClock(scheduler, 2 * tickMs(config)),
+      shards: () => this.#shards,
+      inTurn: (shardId, work) => this.#turns.run(shardId, defer(work)),
+    };
+  }
+
+  read({ streamName, shardId }: ShardIdentity): Observable<Checkpoint | undefined> {
+    return defer(() => this.#context.port.get(shardId)).pipe(
+      map((row) => row && { streamName, shardId, ...row.checkpoint, ...(row.shardStart !== undefined && { shardStart: row.shardStart }) }),
+    );
+  }
+
+  write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined> {
+    return defer(() => {
+      assertCheckpoint(checkpoint, shard);
+      return this.#context.inTurn(shard.shardId, () => this.#write(checkpoint, shard));
+    });
+  }
+
+  coordinate(shards$: Observable<readonly LeasableShard[]>, initialPosition: InitialPosition = TRIM_HORIZON): Observable<LeaseNews> {
+    return defer(() => {
+      if (this.#coordinator) throw new InvalidConfigError('leases: a store serves one subscription at a time');
+      const coordinator = new LeaseCoordinator(
+        { ...this.#context, initialPosition },
+        {
+          changed$: this.#changed$,
+          seeShards: (list) => (this.#shards = new Map(list.map((shard) => [shard.shardId, shard]))),
+          looked: (leases) => this.#statuses$.next(leases.map(leaseStatus)),
+        },
+      );
+      this.#coordinator = coordinator;
+      return coordinator.news(shards$).pipe(finalize(() => (this.#coordinator = undefined)));
+    });
+  }
+
+  release({ shardId }: ShardIdentity): Observable<undefined> {
+    const { held, inTurn } = this.#context;
+    return inTurn(shardId, () => {
+      const lease = held.get(shardId);
+      return lease?.isOpen ? this.#release(lease) : of(undefined);
+    });
+  }
+
+  #write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined> {
+    const { held, port } = this.#context;
+    const lease = held.get(shard.shardId);
+    if (lease && !lease.isOpen) return throwError(() => new LeaseLostError(checkpoint));
+    const isEnd = checkpoint.sequenceNumber === SHARD_END;
+    const children$ = isEnd ? makeChildren(port, shard, this.#shards ?? new Map<string, LeasableShard>()) : of([]);
+    return children$.pipe(
+      switchMap((ids) => (lease ? held.checkpoint(lease, checkpoint, ids) : unownedCheckpoint(port, checkpoint, shard, ids))),
+      tap({ complete: () => (isEnd ? this.#coordinator?.noteEnd(shard.shardId) : undefined) }),
+    );
+  }
+
+  #release(lease: HeldLease): Observable<undefined> {
+    const { held, config } = this.#context;
+    const { notify, workerId, scheduler } = config;
+    const { shardId, sinceMs } = lease;
+    return held.release(lease).pipe(
+      map((nextOwner) => {
+        const next = nextOwner !== undefined && { nextOwner };
+        notify({ type: 'leaseReleased', workerId, shardId, heldMs: scheduler.now() - sinceMs, ...next });
+        return undefined;
+      }),
+      finalize(() => this.#changed$.next()),
+    );
+  }
+
+  #noteLoss({ shardId, sinceMs }: HeldLease, reason: LossReason): void {
+    const { held, config } = this.#context;
+    const { notify, workerId, scheduler } = config;
+    notify({ type: 'leaseLost', workerId, shardId, reason, heldMs: scheduler.now() - sinceMs });
+    if (held.open().length === 0) notify({ type: 'allLeasesLost', workerId });
+    this.#changed$.next();
+    this.#coordinator?.lookNow();
+  }
+}

@@ -1,0 +1,57 @@
+import type { LeasableShard } from '../checkpoints/checkpoint-store.js';
+import { compareSequenceNumbers, SHARD_END } from '../values/position.js';
+import type { HashKeyRange } from '../values/shard-id.js';
+import { coverRange } from './hash-keys.js';
+import { isEnded, type LeaseRow } from './lease.js';
+
+/** A shard as its stream lists it. */
+export type ListedShard = Pick<LeasableShard, 'shardId' | 'parentShardIds' | 'hashKeyRange' | 'closed' | 'startingSequenceNumber'>;
+
+/** Older shards first. One that is not listed yet, because its parent has only just named it, is younger than those that are. */
+export function byStart(a: ListedShard, b: ListedShard): number {
+  const [start, other] = [a.startingSequenceNumber ?? SHARD_END, b.startingSequenceNumber ?? SHARD_END];
+  return compareSequenceNumbers(start, other) || (a.shardId < b.shardId ? -1 : 1);
+}
+
+interface WithHashKeys {
+  readonly hashKeyRange?: HashKeyRange;
+}
+
+/** The children of each shard. */
+export function childrenByParent<T extends Pick<ListedShard, 'parentShardIds'>>(shards: readonly T[]): Map<string, T[]> {
+  const children = new Map<string, T[]>();
+  for (const shard of shards) {
+    for (const parentId of shard.parentShardIds) {
+      const siblings = children.get(parentId);
+      if (siblings) siblings.push(shard);
+      else children.set(parentId, [shard]);
+    }
+  }
+  return children;
+}
+
+/** Whether these are all the children of a shard: together they hold every hash key that it held. */
+export function areAllChildren(shard: WithHashKeys, children: readonly WithHashKeys[]): boolean {
+  const ranges = children.map(({ hashKeyRange }) => hashKeyRange);
+  if (children.length === 0 || !shard.hashKeyRange || ranges.includes(undefined)) return false;
+  return coverRange(ranges as HashKeyRange[], shard.hashKeyRange);
+}
+
+/**
+ * The listed shards of which all is done: those whose row says so, and closed ones without a row whose children all have rows or are done
+ * themselves. KCL deletes the row of an ended shard once all its children are under way.
+ */
+export function doneShards(shards: readonly ListedShard[], rows: ReadonlyMap<string, LeaseRow>): Set<string> {
+  const children = childrenByParent(shards);
+  const done = new Set<string>();
+  const isDone = (shard: ListedShard): boolean => {
+    const row = rows.get(shard.shardId);
+    if (row) return isEnded(row);
+    const own = children.get(shard.shardId) ?? [];
+    return shard.closed && areAllChildren(shard, own) && own.every(({ shardId }) => rows.has(shardId) || done.has(shardId));
+  };
+  // Children before their parents: they are younger.
+  const youngestFirst = [...shards].sort((a, b) => byStart(b, a));
+  for (const shard of youngestFirst) if (isDone(shard)) done.add(shard.shardId);
+  return done;
+}

@@ -1,0 +1,80 @@
+import type { LeasableShard } from '../checkpoints/checkpoint-store.js';
+import type { LeaseTakenEvent } from '../monitoring/lease-events.js';
+import type { ResolvedLeaseConfig } from './lease-config.js';
+import { isEnded, type LeaseRow } from './lease.js';
+import { isAvailable, type ObservedLease } from './lease-observer.js';
+import type { AssignableLease } from './lease-rules.js';
+
+/** What to do about one lease. */
+export interface LeaseStep {
+  readonly row: LeaseRow;
+  readonly idleMs: number;
+  /** How it comes to this worker; `asked`: its owner is asked to hand it over. */
+  readonly from: LeaseTakenEvent['from'] | 'asked';
+}
+
+/** What one look at the table shows. */
+export interface LeaseLook {
+  readonly leases: readonly ObservedLease[];
+  readonly shards: ReadonlyMap<string, LeasableShard>;
+  /** Whether this worker holds the lease in this subscription. */
+  readonly isHeld: (leaseKey: string) => boolean;
+  /** Whether workers are given their leases by a leader, as in KCL 3. */
+  readonly isAssigned: boolean;
+  /** Whether a lease may be taken from a worker that cannot be asked. */
+  readonly maySteal: boolean;
+}
+
+type PlanConfig = Pick<ResolvedLeaseConfig, 'assignment' | 'failoverTimeMs' | 'handOverTimeoutMs' | 'maxLeases' | 'random' | 'workerId'>;
+
+/** Decides which leases to take and which to ask for: only of shards in view that are not done. Pure. */
+export function planLeases(look: LeaseLook, config: PlanConfig): LeaseStep[] {
+  const { failoverTimeMs, handOverTimeoutMs, workerId } = config;
+  const wanted = look.leases.filter(({ row }) => !isEnded(row) && look.shards.has(row.leaseKey) && !look.isHeld(row.leaseKey));
+  const given = wanted.filter(({ row }) => row.leaseOwner === workerId && row.checkpointOwner === undefined);
+  const steps = given.map(({ row, idleMs }): LeaseStep => ({ row, idleMs, from: 'handedOver' }));
+  if (look.isAssigned) return steps;
+
+  // Asked for, and the owner is gone, or does not answer.
+  const late = wanted.filter(
+    ({ row, idleMs, handOverMs }) =>
+      row.leaseOwner === workerId && row.checkpointOwner !== undefined && (idleMs > failoverTimeMs || handOverMs > handOverTimeoutMs),
+  );
+  const isLate = ({ idleMs }: ObservedLease): LeaseStep['from'] => (idleMs > failoverTimeMs ? 'expired' : 'stolen');
+  steps.push(...late.map((lease): LeaseStep => ({ row: lease.row, idleMs: lease.idleMs, from: isLate(lease) })));
+  return [...steps, ...assigned(look, wanted, config)];
+}
+
+function assigned(look: LeaseLook, wanted: readonly ObservedLease[], config: PlanConfig): LeaseStep[] {
+  const { assignment, workerId, maxLeases, failoverTimeMs, handOverTimeoutMs, random } = config;
+  const byKey = new Map(wanted.map((lease) => [lease.row.leaseKey, lease]));
+  let steals = look.maySteal ? 1 : 0;
+  const stepTo = (leaseKey: string): LeaseStep[] => {
+    const lease = byKey.get(leaseKey);
+    // Its own is on its way to this worker, what is not in view cannot be read.
+    if (!lease || lease.row.leaseOwner === workerId) return [];
+    const { row, idleMs, handOverMs } = lease;
+    if (isAvailable(lease, failoverTimeMs)) return [{ row, idleMs, from: row.leaseOwner === undefined ? 'free' : 'expired' }];
+    const canBeAsked = row.gracefulOwner === row.leaseOwner && row.checkpointOwner === undefined;
+    if (canBeAsked) return [{ row, idleMs, from: 'asked' }];
+    const isBusy = row.checkpointOwner !== undefined && handOverMs <= handOverTimeoutMs;
+    return isBusy || steals-- <= 0 ? [] : [{ row, idleMs, from: 'stolen' }];
+  };
+  const leases = assignable(look, config);
+  return [...new Set(assignment({ workerId, leases, maxLeases, failoverTimeMs, random }))].flatMap(stepTo);
+}
+
+/** The leases that count: those that this worker may take, and those that others have. */
+function assignable({ leases, shards, isHeld }: LeaseLook, { workerId, failoverTimeMs }: PlanConfig): AssignableLease[] {
+  return leases.flatMap((lease): AssignableLease[] => {
+    const { row, wasHeld, idleMs } = lease;
+    const { leaseKey } = row;
+    if (isEnded(row)) return [];
+    const isMine = isHeld(leaseKey) || row.leaseOwner === workerId;
+    const isFree = !isMine && isAvailable(lease, failoverTimeMs);
+    const shard = shards.get(leaseKey);
+    if (isFree && !shard) return [];
+    const owner = isMine ? workerId : isFree ? undefined : row.leaseOwner;
+    return [{ leaseKey, idleMs: wasHeld ? idleMs : Infinity, isReady: shard?.isReady ?? false, ...(owner !== undefined && { owner }) }];
+  });
+}

@@ -1,0 +1,52 @@
+import { concat, concatMap, defer, EMPTY, from, ignoreElements, mergeMap, of, throwError, type Observable } from 'rxjs';
+import type { LeasableShard } from '../checkpoints/checkpoint-store.js';
+import { CheckpointError } from '../checkpoints/errors.js';
+import { TRIM_HORIZON } from '../values/position.js';
+import type { ShardIdentity } from '../values/shard-id.js';
+import type { LeasePort } from './lease-port.js';
+import { areAllChildren } from './listed-shards.js';
+import { newLease } from './new-lease.js';
+
+type Child = Omit<ShardIdentity, 'streamName'>;
+
+/**
+ * Makes the rows of what a shard became, from their beginning, and emits their ids: only then may the shard's end be written.
+ *
+ * @remarks
+ * A KCL fleet never makes up for the row of a child whose parent has ended. The other parent of a merge gets a row first if it has none, else
+ * KCL would begin the child before that parent is read; it cannot have been cleaned up, since that waits for the child.
+ *
+ * Errors with a retriable `CheckpointError` while not all children are known: those named by the shard, else those in view, must hold all
+ * its hash keys.
+ */
+export function makeChildren(
+  port: Pick<LeasePort, 'create' | 'get'>,
+  shard: ShardIdentity,
+  shards: ReadonlyMap<string, LeasableShard>,
+): Observable<readonly string[]> {
+  return defer(() => {
+    const children = childrenOf(shard, shards);
+    if (!children) return throwError(() => childrenUnknown(shard));
+    const otherIds = new Set(children.flatMap(({ parentShardIds }) => parentShardIds).filter((id) => id !== shard.shardId));
+    const others = [...otherIds].flatMap((id) => shards.get(id) ?? []);
+    const make = (of: Child): Observable<boolean> => port.create(newLease(of, TRIM_HORIZON));
+    const makeOther = (other: Child): Observable<unknown> => port.get(other.shardId).pipe(mergeMap((row) => (row ? EMPTY : make(other))));
+    return concat(
+      from(others).pipe(concatMap(makeOther), ignoreElements()),
+      from(children).pipe(concatMap(make), ignoreElements()),
+      of(children.map(({ shardId }) => shardId)),
+    );
+  });
+}
+
+function childrenOf(shard: ShardIdentity, shards: ReadonlyMap<string, LeasableShard>): readonly Child[] | undefined {
+  const { shardId, childShards } = shard;
+  const hashKeyRange = shard.hashKeyRange ?? shards.get(shardId)?.hashKeyRange;
+  const listed = [...shards.values()].filter(({ parentShardIds }) => parentShardIds.includes(shardId));
+  return [childShards ?? [], listed].find((children) => areAllChildren({ hashKeyRange }, children));
+}
+
+function childrenUnknown({ streamName, shardId }: ShardIdentity): CheckpointError {
+  const message = 'the end of a shard is written once its children have rows, and not all of them are known yet';
+  return new CheckpointError(message, { streamName, shardId, retriable: true });
+}

@@ -1,0 +1,79 @@
+import { AT_TIMESTAMP, LATEST, TRIM_HORIZON, type InitialPosition } from '../values/position.js';
+import { isEnded, type LeaseRow, type NewLease } from './lease.js';
+import { newLease } from './new-lease.js';
+import { byStart, doneShards, type ListedShard } from './listed-shards.js';
+
+/** The rows of a table, by shard. */
+export type LeaseRows = ReadonlyMap<string, LeaseRow>;
+
+/**
+ * The leases that are missing for a stream's shards, parents first: the order in which to write them, so that what is cut short leaves
+ * parents without children and not the reverse.
+ *
+ * @remarks
+ * An empty table gets a lease for each listed shard, under `LATEST` for each open one. Later, as KCL's full sync: an open shard without a
+ * lease and without an ancestor that has one begins at the initial position, and so do the oldest of its ancestors that are
+ * listed; one that descends from a lease waits for that to end. Beyond KCL's: a shard whose parent has ended gets its lease, which whoever ended
+ * the parent should have made and KCL never makes up for.
+ */
+export function missingLeases(shards: readonly ListedShard[], rows: LeaseRows, initialPosition: InitialPosition): NewLease[] {
+  const starts = rows.size === 0 ? firstStarts(shards, initialPosition) : laterStarts(shards, rows, initialPosition);
+  return [...shards]
+    .filter(({ shardId }) => starts.has(shardId))
+    .sort(byStart)
+    .map((shard) => newLease(shard, starts.get(shard.shardId)!));
+}
+
+type Starts = Map<string, InitialPosition>;
+
+function firstStarts(shards: readonly ListedShard[], initialPosition: InitialPosition): Starts {
+  const wanted = shards.filter(({ closed }) => !closed || initialPosition !== LATEST);
+  return new Map(wanted.map(({ shardId }) => [shardId, initialPosition]));
+}
+
+function laterStarts(shards: readonly ListedShard[], rows: LeaseRows, initialPosition: InitialPosition): Starts {
+  const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
+  const parentsOf = ({ parentShardIds }: ListedShard): string[] => parentShardIds.filter((id) => listed.has(id));
+  const starts: Starts = new Map();
+  const descendants = new Set<string>();
+
+  // Parents first, so that each shard finds what its parents came to.
+  for (const shard of lineageOf(shards, rows, parentsOf).sort(byStart)) {
+    const parents = parentsOf(shard);
+    const strangers = parents.filter((id) => !descendants.has(id));
+    const isOldest = parents.length === 0 && initialPosition !== LATEST;
+    const isDescendant = rows.has(shard.shardId) || isOldest || strangers.length < parents.length;
+    if (isDescendant) descendants.add(shard.shardId);
+    if (rows.has(shard.shardId)) continue;
+    if (isOldest) starts.set(shard.shardId, initialPosition);
+    // Never LATEST: what such a parent holds is still to be read.
+    if (isDescendant) strangers.forEach((id) => starts.set(id, initialPosition === AT_TIMESTAMP ? AT_TIMESTAMP : TRIM_HORIZON));
+    else if (!shard.closed) starts.set(shard.shardId, initialPosition);
+  }
+  for (const shardId of orphans(shards, rows)) starts.set(shardId, TRIM_HORIZON);
+  return starts;
+}
+
+/** The open shards without a lease, and their ancestors up to the first that has one. */
+function lineageOf(shards: readonly ListedShard[], rows: LeaseRows, parentsOf: (shard: ListedShard) => string[]): ListedShard[] {
+  const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
+  const lineage = new Set(shards.filter(({ shardId, closed }) => !closed && !rows.has(shardId)));
+  // A set that grows while it is gone through is gone through to its end.
+  for (const shard of lineage) {
+    if (!rows.has(shard.shardId)) parentsOf(shard).forEach((id) => lineage.add(listed.get(id)!));
+  }
+  return [...lineage];
+}
+
+/** The shards whose parent has ended, and which have no lease and are not done. */
+function orphans(shards: readonly ListedShard[], rows: LeaseRows): string[] {
+  const hasEndedParent = ({ parentShardIds }: ListedShard): boolean =>
+    parentShardIds.some((id) => {
+      const parent = rows.get(id);
+      return parent !== undefined && isEnded(parent);
+    });
+  const orphaned = shards.filter((shard) => !rows.has(shard.shardId) && hasEndedParent(shard));
+  if (orphaned.length === 0) return [];
+  const done = doneShards(shards, rows);
+  return orphaned.map(({ shardId }) => shardId).filter((shardId) => !done.has(shardId));
+}

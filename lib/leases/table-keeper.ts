@@ -1,0 +1,142 @@
+import { concat, defer, EMPTY, ignoreElements, map, tap, type Observable } from 'rxjs';
+import type { LeasableShard } from '../checkpoints/checkpoint-store.js';
+import { delayOf } from '../internal/delay.js';
+import { isAuditLeader } from './audit-leader.js';
+import { hashKeyHoles } from './hash-keys.js';
+import { inLanes } from './in-lanes.js';
+import { removableLeases } from './lease-cleanup.js';
+import type { LeaseContext } from './lease-context.js';
+import { isEnded, type LeaseRow, type NewLease } from './lease.js';
+import { missingLeases } from './shard-sync.js';
+
+/** KCL's intervals: the audit each two minutes, three of them before a hole is one; the clean-up each minute. */
+const AUDIT_MS = 120_000;
+const HOLES_TO_TELL = 3;
+const CLEAN_UP_MS = 60_000;
+/** Rows that are made or deleted at one time. */
+const LANES = 20;
+
+/**
+ * Looks after the table's rows: makes those that are missing, deletes those that nobody needs, and says what no lease covers.
+ *
+ * @remarks
+ * One worker does it, elected as KCL 2.x elects its own, so that a KCL fleet which elects a worker of this package is looked after. What is missing for longer
+ * than the failover time any worker makes. All of it is conditional, so that it does no harm when several do it.
+ */
+export class TableKeeper {
+  readonly #context: LeaseContext;
+  readonly #lookNow: () => void;
+  readonly #missingSinceMs = new Map<string, number>();
+  /** The rows that were there: whoever holds the lease of one that is gone makes it anew. */
+  readonly #seen = new Set<string>();
+  #cleanedUpAtMs = 0;
+  #auditedAtMs = 0;
+  #holesSeen = 0;
+  #sawEmpty = false;
+
+  /** @param lookNow - has the table looked at again. */
+  constructor(context: LeaseContext, lookNow: () => void) {
+    this.#context = context;
+    this.#lookNow = lookNow;
+  }
+
+  /** Does what is due after a look at the table. Emits a row whenever one was made. */
+  keep(): Observable<LeaseRow> {
+    return concat(
+      defer(() => this.#makeMissing()),
+      defer(() => this.#cleanUp()),
+      defer(() => this.#audit()),
+    );
+  }
+
+  get #isLeader(): boolean {
+    const { observer, config } = this.#context;
+    const rows = observer.rows();
+    const owners = rows.flatMap(({ leaseOwner }) => leaseOwner ?? []);
+    const graceful = rows.flatMap(({ leaseOwner, gracefulOwner }) =>
+      leaseOwner !== undefined && leaseOwner === gracefulOwner ? leaseOwner : [],
+    );
+    // A KCL worker that is elected looks only after what it ended itself.
+    return isAuditLeader(owners, config.workerId) || isAuditLeader(graceful, config.workerId);
+  }
+
+  #makeMissing(): Observable<LeaseRow> {
+    const { observer, shards, config, clock, initialPosition } = this.#context;
+    const rows = observer.rows();
+    const byKey = new Map(rows.map((row) => [row.leaseKey, row]));
+    const inView = shards() ?? new Map<string, LeasableShard>();
+    this.#note(rows, inView);
+    const missing = missingLeases([...inView.values()], byKey, initialPosition);
+    const nowMs = clock.nowMs();
+    const keys = new Set(missing.map(({ leaseKey }) => leaseKey));
+    for (const key of this.#missingSinceMs.keys()) if (!keys.has(key)) this.#missingSinceMs.delete(key);
+    for (const key of keys) if (!this.#missingSinceMs.has(key)) this.#missingSinceMs.set(key, nowMs);
+    if (missing.length === 0) return EMPTY;
+
+    if (rows.length === 0 && !this.#sawEmpty) {
+      this.#sawEmpty = true;
+      // Workers that start together do not all make the same rows: whoever waits longer finds them made.
+      return delayOf(Math.floor(config.random() * (config.failoverTimeMs / 20)), config.scheduler).pipe(
+        tap(() => this.#lookNow()),
+        ignoreElements(),
+      );
+    }
+    const isMine = rows.length === 0 || this.#isLeader;
+    return this.#make(missing.filter(({ leaseKey }) => this.#isDue(leaseKey, isMine, nowMs)));
+  }
+
+  #isDue(leaseKey: string, isMine: boolean, nowMs: number): boolean {
+    const { held, config } = this.#context;
+    if (held.get(leaseKey)?.isOpen) return false;
+    if (isMine && !this.#seen.has(leaseKey)) return true;
+    return nowMs - this.#missingSinceMs.get(leaseKey)! > config.failoverTimeMs;
+  }
+
+  #note(rows: readonly LeaseRow[], inView: ReadonlyMap<string, LeasableShard>): void {
+    for (const { leaseKey } of rows) this.#seen.add(leaseKey);
+    for (const key of this.#seen) if (!inView.has(key)) this.#seen.delete(key);
+  }
+
+  /** Generation by generation: a child whose parent has no row would pass for the child of one that is done. */
+  #make(missing: readonly NewLease[]): Observable<LeaseRow> {
+    const { port, observer, clock } = this.#context;
+    const generations: NewLease[][] = [];
+    const generationOf = new Map<string, number>();
+    for (const lease of missing) {
+      const generation = Math.max(-1, ...lease.parentShardIds.map((id) => generationOf.get(id) ?? -1)) + 1;
+      generationOf.set(lease.leaseKey, generation);
+      (generations[generation] ??= []).push(lease);
+    }
+    const make = (lease: NewLease): Observable<LeaseRow> =>
+      port.create(lease).pipe(
+        map(() => ({ ...lease, childShardIds: [] })),
+        tap((row) => (observer.rowOf(row.leaseKey) ? undefined : observer.note(row, clock.nowMs()))),
+      );
+    return concat(...generations.map((leases) => inLanes(leases, LANES, make)));
+  }
+
+  #cleanUp(): Observable<never> {
+    const { observer, port, config, clock } = this.#context;
+    const nowMs = clock.nowMs();
+    if (!config.cleanUp || nowMs - this.#cleanedUpAtMs < CLEAN_UP_MS) return EMPTY;
+    this.#cleanedUpAtMs = nowMs;
+    if (!this.#isLeader) return EMPTY;
+    const remove = ({ leaseKey, leaseCounter }: LeaseRow): Observable<unknown> =>
+      port.remove(leaseKey, leaseCounter).pipe(tap((done) => (done ? observer.forget(leaseKey) : undefined)));
+    return inLanes(removableLeases(observer.rows()), LANES, remove).pipe(ignoreElements());
+  }
+
+  #audit(): Observable<never> {
+    const { observer, config, clock } = this.#context;
+    const nowMs = clock.nowMs();
+    if (nowMs - this.#auditedAtMs < AUDIT_MS) return EMPTY;
+    this.#auditedAtMs = nowMs;
+    const rows = observer.rows().filter((row) => !isEnded(row));
+    const ranges = rows.flatMap(({ hashKeyRange }) => hashKeyRange ?? []);
+    // Rows of old versions do not say which hash keys they hold.
+    const holes = ranges.length < rows.length || !this.#isLeader ? [] : hashKeyHoles(ranges);
+    this.#holesSeen = holes.length > 0 ? this.#holesSeen + 1 : 0;
+    if (this.#holesSeen >= HOLES_TO_TELL) config.notify({ type: 'hashKeysUncovered', holes });
+    return EMPTY;
+  }
+}

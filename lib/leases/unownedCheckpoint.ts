@@ -1,0 +1,51 @@
+import { defer, map, of, switchMap, throwError, type Observable } from 'rxjs';
+import { assertNotBackwards } from '../checkpoints/checkpoint-rules.js';
+import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
+import { CheckpointError, LeaseLostError } from '../checkpoints/errors.js';
+import { SHARD_END, TRIM_HORIZON } from '../values/position.js';
+import type { ShardIdentity } from '../values/shard-id.js';
+import { holderOf } from './lease.js';
+import type { LeasePort } from './lease-port.js';
+import { unownedCheckpointUpdate } from './lease-updates.js';
+import { newLease } from './new-lease.js';
+
+const MAX_ATTEMPTS = 5;
+
+/**
+ * Stores the checkpoint of a shard whose lease this worker never held, as `kinesisShard` writes it: only while nobody holds it.
+ *
+ * @remarks
+ * The row stays without owner. The condition counts the row up, so a worker that takes the lease at the same moment either sees the checkpoint or is the
+ * reason why it is refused.
+ */
+export function unownedCheckpoint(
+  port: Pick<LeasePort, 'create' | 'get' | 'update'>,
+  checkpoint: Checkpoint,
+  shard: ShardIdentity,
+  childShardIds: readonly string[],
+  attempts = 1,
+): Observable<undefined> {
+  const again = (done: boolean): Observable<undefined> => {
+    if (done) return of(undefined);
+    if (attempts < MAX_ATTEMPTS) return unownedCheckpoint(port, checkpoint, shard, childShardIds, attempts + 1);
+    return throwError(() => contended(checkpoint));
+  };
+  const { sequenceNumber, subSequenceNumber, shardStart } = checkpoint;
+  const isEnd = sequenceNumber === SHARD_END;
+  const row = { ...newLease(shard, TRIM_HORIZON), ...(!isEnd && { checkpoint: { sequenceNumber, subSequenceNumber }, shardStart }) };
+  return defer(() => port.get(shard.shardId)).pipe(
+    switchMap((stored) => {
+      // The end is written in a second step, together with the children.
+      if (!stored) return port.create(row).pipe(map((done) => done && !isEnd));
+      if (holderOf(stored) !== undefined) return throwError(() => new LeaseLostError(checkpoint));
+      assertNotBackwards(stored.checkpoint, checkpoint);
+      return port.update(shard.shardId, unownedCheckpointUpdate(stored.leaseCounter, checkpoint, childShardIds));
+    }),
+    switchMap(again),
+  );
+}
+
+function contended({ streamName, shardId }: Checkpoint): CheckpointError {
+  const message = `the row was changed by others ${MAX_ATTEMPTS} times while it was being written`;
+  return new CheckpointError(message, { streamName, shardId, retriable: true });
+}

@@ -1,0 +1,128 @@
+import {
+  catchError,
+  concatMap,
+  defer,
+  filter,
+  from,
+  ignoreElements,
+  map,
+  mergeMap,
+  of,
+  throwError,
+  type MonoTypeOperatorFunction,
+  type Observable,
+} from 'rxjs';
+import { blockEncoder, decodeBlock, type EncodeBlockConfig } from '../blocks/block-codec.js';
+import { blockIdIn, blockName } from '../blocks/block-name.js';
+import type { BlockStore } from '../blocks/block-store.js';
+import { BlockStoreError } from '../blocks/errors.js';
+import { KeyedQueue } from '../internal/keyed-queue.js';
+import { uninterrupted } from '../internal/uninterrupted.js';
+import type { Block } from '../values/block.js';
+import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
+import type { SequenceNumberRangesJson } from '../values/sequence-range.js';
+import { isLevelBlockDatabase, type LevelBlockDatabase, type LevelChange } from './level-database.js';
+import { codeOf, isNotFound, isPassing } from './level-error.js';
+
+/**
+ * Keeps blocks in an `abstract-level` database: `classic-level` on disk, `browser-level` in a browser, `memory-level` in tests.
+ *
+ * @remarks
+ * The database is the caller's: it is neither opened nor closed here, and may hold other things (keys here begin with
+ * `rx-kinesis/block/`). A block and its entry in the index are written in one batch, so both are there or neither is; `put` and
+ * `delete` complete once the batch is on the disk, so a block survives the loss of power with `classic-level`. LevelDB gives the
+ * space of deleted blocks back when it compacts. `list` reads the index only. Calls about one block wait for each other, and
+ * unsubscribing does not take back a write that has begun. Buffers one block a call. A LevelDB directory belongs to one process.
+ *
+ * Errors: `BlockStoreError` with `fault: 'failed'`, retriable when the database is not open or its disk failed;
+ * `InvalidValueError` from `get` for an entry that is torn, changed or another block's: such a block is lost, and never wrong.
+ *
+ * @param db - an open database, or one that is opening.
+ * @throws InvalidConfigError when `db` has no `get`, `batch` and `keys`, or with `compress` where the platform cannot.
+ *
+ * @example
+ * ```ts
+ * const blocks = blockStore('MEMORY_AND_DISK', { disk: levelBlocks(new ClassicLevel('./blocks')) });
+ * ```
+ */
+export function levelBlocks(db: LevelBlockDatabase, config: EncodeBlockConfig = {}): BlockStore {
+  if (!isLevelBlockDatabase(db)) {
+    throw new InvalidConfigError('levelBlocks: expected db to be an abstract-level database, with get, batch and keys');
+  }
+  const encode = blockEncoder(config);
+  const turns = new KeyedQueue();
+  const inTurn = (id: string, work: Observable<never>) => defer(() => uninterrupted(turns.run(id, work)));
+
+  return {
+    put: (block) =>
+      defer(() => {
+        const name = blockName(block.id);
+        return inTurn(
+          block.id,
+          encode(block).pipe(mergeMap((bytes) => change(db, 'store', [putData(name, bytes), putIndex(name, block)]))),
+        );
+      }),
+    get: (id) => defer(() => getData(db, blockName(id)).pipe(concatMap((bytes) => (bytes ? decodeBlock(bytes, id) : of(undefined))))),
+    delete: (id) =>
+      defer(() => {
+        const name = blockName(id);
+        return inTurn(id, change(db, 'delete', [del(DATA + name), del(INDEX + name)]));
+      }),
+    list: () => listIds(db),
+  };
+}
+
+const DATA = 'rx-kinesis/block/data/';
+const INDEX = 'rx-kinesis/block/index/';
+/** What comes after every key that begins with the index's prefix: `0` is the character after `/`. */
+const AFTER_INDEX = 'rx-kinesis/block/index0';
+const INDEX_VERSION = 1;
+
+/** What stands in the index, so that blocks can be listed without reading them. */
+interface IndexEntry {
+  readonly version: typeof INDEX_VERSION;
+  readonly ranges: SequenceNumberRangesJson;
+}
+
+function putData(name: string, value: Uint8Array): LevelChange {
+  return { type: 'put', key: DATA + name, value, keyEncoding: 'utf8', valueEncoding: 'view' };
+}
+
+function putIndex(name: string, { ranges }: Block): LevelChange {
+  const entry: IndexEntry = { version: INDEX_VERSION, ranges: ranges.toJSON() };
+  return { type: 'put', key: INDEX + name, value: JSON.stringify(entry), keyEncoding: 'utf8', valueEncoding: 'utf8' };
+}
+
+function del(key: string): LevelChange {
+  return { type: 'del', key, keyEncoding: 'utf8' };
+}
+
+function change(db: LevelBlockDatabase, action: string, changes: LevelChange[]): Observable<never> {
+  return defer(() => from(db.batch(changes as never[], { sync: true }))).pipe(ignoreElements(), failedTo(action));
+}
+
+function getData(db: LevelBlockDatabase, name: string): Observable<Uint8Array | undefined> {
+  return defer(() => from(db.get(DATA + name, { keyEncoding: 'utf8', valueEncoding: 'view' }))).pipe(
+    catchError((error: unknown) => (isNotFound(error) ? of(undefined) : throwError(() => error))),
+    failedTo('read'),
+  );
+}
+
+function listIds(db: LevelBlockDatabase): Observable<string> {
+  return defer(() => from(db.keys({ gt: INDEX, lt: AFTER_INDEX, keyEncoding: 'utf8' }))).pipe(
+    map((key) => blockIdIn(key.slice(INDEX.length))),
+    // What somebody else has put there is left alone.
+    filter((id) => id !== undefined),
+    failedTo('list'),
+  );
+}
+
+function failedTo<T>(action: string): MonoTypeOperatorFunction<T> {
+  return catchError((error: unknown) => throwError(() => storeError(action, error)));
+}
+
+function storeError(action: string, cause: unknown): Error {
+  if (isRxKinesisError(cause)) return cause;
+  const fields = { fault: 'failed', retriable: isPassing(cause), cause } as const;
+  return new BlockStoreError(`the level database could not ${action} blocks: ${codeOf(cause) ?? 'unknown error'}`, fields);
+}

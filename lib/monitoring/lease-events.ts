@@ -1,0 +1,100 @@
+import type { HashKeyRange } from '../values/shard-id.js';
+
+interface LeaseEventOf {
+  readonly shardId: string;
+  /** This worker. */
+  readonly workerId: string;
+}
+
+/** This worker has come to hold a lease. */
+export interface LeaseTakenEvent extends LeaseEventOf {
+  readonly type: 'leaseTaken';
+  /**
+   * `free`: nobody had it; `expired`: whoever had it did not renew it; `handedOver`: its former owner, or KCL 3's leader, gave it to this
+   * worker; `stolen`: from an owner that has too many and cannot be asked, or did not answer.
+   */
+  readonly from: 'free' | 'expired' | 'handedOver' | 'stolen';
+  readonly formerOwner?: string;
+  /** For how long the lease had been seen standing still, in ms. */
+  readonly idleMs: number;
+  readonly fencingToken: string;
+}
+
+/** A lease was renewed later than it should have been: the table answers slowly, or this process does not get to run. */
+export interface LeaseRenewedLateEvent extends LeaseEventOf {
+  readonly type: 'leaseRenewedLate';
+  /** For how long it had not been renewed, in ms, to a twelfth of the failover time. */
+  readonly sinceMs: number;
+}
+
+/** A lease is lost: the work on its shard here ends. */
+export interface LeaseLostEvent extends LeaseEventOf {
+  readonly type: 'leaseLost';
+  /** `taken`: another worker has it; `expired`: it could not be renewed in time; `handOverTimeout`: its work did not end in time. */
+  readonly reason: 'taken' | 'expired' | 'handOverTimeout';
+  /** For how long it was held, in ms. */
+  readonly heldMs: number;
+}
+
+/** Another worker asks for a lease of this one. */
+export interface LeaseAskedEvent extends LeaseEventOf {
+  readonly type: 'leaseAsked';
+  readonly nextOwner: string;
+}
+
+/** This worker asks another one for a lease. */
+export interface LeaseRequestedEvent extends LeaseEventOf {
+  readonly type: 'leaseRequested';
+  readonly owner: string;
+}
+
+/** This worker has given a lease up. */
+export interface LeaseReleasedEvent extends LeaseEventOf {
+  readonly type: 'leaseReleased';
+  /** Whom it was handed over to; absent when any worker may take it. */
+  readonly nextOwner?: string;
+  readonly heldMs: number;
+}
+
+/** This worker has lost every lease that it held. It goes on trying. */
+export interface AllLeasesLostEvent {
+  readonly type: 'allLeasesLost';
+  readonly workerId: string;
+}
+
+/** A request to the lease table failed; it is made again. */
+export interface LeaseRequestFailedEvent {
+  readonly type: 'leaseRequestFailed';
+  readonly workerId: string;
+  readonly action: 'look' | 'keep' | 'renew' | 'take' | 'release' | 'publish' | 'withdraw';
+  readonly shardId?: string;
+  /** How often it has failed in a row. */
+  readonly attempt: number;
+  readonly error: unknown;
+}
+
+/** A row of the lease table cannot be read, so nobody works on its shard. */
+export interface LeaseUnreadableEvent {
+  readonly type: 'leaseUnreadable';
+  readonly shardId: string;
+  readonly error: unknown;
+}
+
+/** Hash keys for which no lease is there, at the third look in a row: records that hash to them are read by nobody. */
+export interface HashKeysUncoveredEvent {
+  readonly type: 'hashKeysUncovered';
+  readonly holes: readonly HashKeyRange[];
+}
+
+/** What happens to leases. */
+export type LeaseEvent =
+  | AllLeasesLostEvent
+  | HashKeysUncoveredEvent
+  | LeaseAskedEvent
+  | LeaseLostEvent
+  | LeaseReleasedEvent
+  | LeaseRenewedLateEvent
+  | LeaseRequestFailedEvent
+  | LeaseRequestedEvent
+  | LeaseTakenEvent
+  | LeaseUnreadableEvent;

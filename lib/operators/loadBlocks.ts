@@ -1,0 +1,292 @@
+import {
+  asyncScheduler,
+  catchError,
+  concat,
+  concatMap,
+  defaultIfEmpty,
+  defer,
+  EMPTY,
+  filter,
+  from,
+  ignoreElements,
+  map,
+  merge,
+  mergeMap,
+  of,
+  startWith,
+  take,
+  takeWhile,
+  tap,
+  toArray,
+  type Observable,
+  type OperatorFunction,
+  type SchedulerLike,
+} from 'rxjs';
+import type { BlockStore } from '../blocks/block-store.js';
+import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
+import { BlockUnavailableError } from '../blocks/errors.js';
+import type { StoredBlock } from '../blocks/stored-block.js';
+import { delayOf } from '../internal/delay.js';
+import { KeyedQueue } from '../internal/keyed-queue.js';
+import { assertInteger, assertKnownFields, type FieldsOf } from '../internal/validate.js';
+import { restoreBlocks } from '../recovery/restore-blocks.js';
+import type { Shard } from '../shards/shard.js';
+import type { TrackedShard } from '../tracking/tracked-shard.js';
+import { makeBlock, type Block } from '../values/block.js';
+import { comparePositions } from '../values/position.js';
+import { endOf, startOf, type SequenceNumberRanges } from '../values/sequence-range.js';
+import { assertBlockStore, MAX_TIMEOUT_MS, ownShardOf } from './stored-blocks.js';
+
+/** How {@link loadBlocks} loads. */
+export interface LoadBlocksConfig {
+  /** The shard that the blocks come from. */
+  readonly shard: Shard;
+  /**
+   * Payload bytes of blocks that are loaded and not released: no further block is loaded beyond that. One block is always loaded.
+   * From 1 up. @defaultValue 16_777_216
+   */
+  readonly maxLoadedBytes?: number;
+  /** The longest time without progress in reading lost blocks again from Kinesis, in ms. From 1 up. @defaultValue 10_000 */
+  readonly retryTimeoutMs?: number;
+  /** How long a call to the store may go without an answer before its block counts as lost, in ms. From 1 up. @defaultValue 30_000 */
+  readonly requestTimeoutMs?: number;
+  /** Every timer. @defaultValue asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * Turns each handle into its block again: from the store, or from Kinesis when the store has lost it or has it damaged.
+ *
+ * @remarks
+ * Blocks come in the order of their handles, one at a time, and only as many as `maxLoadedBytes` allows before earlier ones are
+ * released: what waits, waits as handles. So `releaseBlocks` belongs behind the work; a block that is dropped on the way to it holds up
+ * the rest, which a `watermarkHeld` event tells after 10 s.
+ *
+ * A block that is lost is read again by its ranges, with the shard's own client and within its read budget, and verified: first and
+ * last record and count. Lost blocks that follow each other are read together, up to 10 000 records; those that are not lost are
+ * not touched. What was read again is put back into the store, comes with `recovered: true`, and settles as it would have.
+ * `recoveryStarted` and `recovered` events tell of it, `blockStoreFailed` of a store that failed.
+ *
+ * Buffers handles, and at most 10 000 records of lost blocks. Errors: `RangeExpiredError` when Kinesis has the records no longer
+ * (under `onGap: 'fail'`), `RecoveryTimeoutError`, `ShardReadError`; the source's. Unsubscribing aborts what is being read.
+ *
+ * @param blocks - the store that `storeBlocks` was given.
+ * @throws InvalidConfigError when called with a number out of range, a store that is none, or a shard of no source.
+ *
+ * @example
+ * ```ts
+ * const work$ = handles$.pipe(loadBlocks(blocks, { shard }), concatMap((block) => save(block)), releaseBlocks(blocks));
+ * ```
+ */
+export function loadBlocks(blocks: BlockStore, config: LoadBlocksConfig): OperatorFunction<StoredBlock, Block> {
+  const loading = resolve(blocks, config);
+
+  return (source) =>
+    defer(() => {
+      const turns = new KeyedQueue();
+      const credit = new LoadedBlocks(loading);
+      /** The handles whose blocks have not been looked for, in order. */
+      const waiting = new Set<StoredBlock>();
+      const next = (handle: StoredBlock): Observable<Block> => {
+        // An earlier turn found it lost, and read it together with others.
+        if (!waiting.has(handle)) return EMPTY;
+        return concat(credit.available(), loadFirst(waiting, loading)).pipe(tap((block) => credit.note(block)));
+      };
+      return source.pipe(
+        mergeMap((handle) => {
+          waiting.add(handle);
+          return turns.run(
+            '',
+            defer(() => next(handle)),
+          );
+        }),
+      );
+    });
+}
+
+/** What loading needs. */
+interface Loading {
+  readonly store: BoundedStore;
+  readonly tracked: TrackedShard;
+  readonly maxLoadedBytes: number;
+  readonly retryTimeoutMs: number;
+  readonly scheduler: SchedulerLike;
+}
+
+/** A handle, and what the store has for it. */
+interface Found {
+  readonly handle: StoredBlock;
+  /** Absent when it is lost. */
+  readonly block?: Block;
+  readonly error?: unknown;
+}
+
+/** Loads the first block that waits. If it is lost, those that follow and are lost too are read with it. */
+function loadFirst(waiting: Set<StoredBlock>, loading: Loading): Observable<Block> {
+  return defer(() => {
+    const [first] = waiting as Iterable<StoredBlock> as [StoredBlock];
+    waiting.delete(first);
+    return lookUp(first, loading).pipe(concatMap((found) => (found.block ? of(found.block) : loadLost(found, waiting, loading))));
+  });
+}
+
+/** Loads a lost block and those lost ones that follow it, and the first that is there, which is loaded already. */
+function loadLost(first: Found, waiting: Set<StoredBlock>, loading: Loading): Observable<Block> {
+  const lookups = new KeyedQueue();
+  // Handles that come in the same breath are to be among those that follow.
+  return delayOf(0, loading.scheduler).pipe(
+    concatMap(() => followers(first.handle, waiting)),
+    mergeMap((handle) => lookups.run('', lookUp(handle, loading))),
+    takeWhile(({ block }) => block === undefined, true),
+    startWith(first),
+    toArray(),
+    concatMap((found) => {
+      for (const { handle } of found) waiting.delete(handle);
+      const lost = found.filter(({ block }) => block === undefined);
+      const there = found.flatMap(({ block }) => block ?? []);
+      return concat(restoreLost(lost, loading), from(there));
+    }),
+  );
+}
+
+/** The handles that may be read together with `first`, should they be lost. */
+function followers(first: StoredBlock, waiting: Iterable<StoredBlock>): StoredBlock[] {
+  const handles: StoredBlock[] = [];
+  let last = first;
+  let records = first.ranges.recordCount;
+  for (const handle of waiting) {
+    records += handle.ranges.recordCount;
+    // Blocks that came late in the shard's order are read by themselves.
+    if (records > MAX_RECORDS_READ_TOGETHER || !precedes(last, handle)) break;
+    handles.push(handle);
+    last = handle;
+  }
+  return handles;
+}
+
+function precedes(a: StoredBlock, b: StoredBlock): boolean {
+  return comparePositions(endOf(a.ranges.ranges.at(-1)!), startOf(b.ranges.ranges[0]!)) < 0;
+}
+
+function lookUp(handle: StoredBlock, { store, tracked }: Loading): Observable<Found> {
+  return store.get(handle.id).pipe(
+    filter((block) => block.ranges.toString() === handle.ranges.toString()),
+    map((block): Found => ({ handle, block: makeBlock(block.records, handle.ranges, handle.recovered || block.recovered) })),
+    defaultIfEmpty<Found, Found>({ handle }),
+    catchError((error: unknown) => {
+      tracked.notify({ type: 'blockStoreFailed', action: 'get', blockId: handle.id, error });
+      return of<Found>({ handle, error });
+    }),
+  );
+}
+
+function restoreLost(lost: readonly Found[], { store, tracked, retryTimeoutMs }: Loading): Observable<Block> {
+  return defer(() => {
+    const { notify } = tracked;
+    const [{ handle, error: cause }] = lost as [Found];
+    const blocks = lost.map(({ handle: { ranges } }) => ranges);
+    const error = new BlockUnavailableError(handle.ranges, cause);
+    let records = 0;
+    notify({ type: 'recoveryStarted', ranges: blocks.flatMap(({ ranges }) => ranges), error });
+    return restoreBlocks(blocks, tracked, { retryTimeoutMs }).pipe(
+      concatMap((block) => concat(putBack(block, store, tracked), of(block))),
+      tap({
+        next: (block) => void (records += block.records.length),
+        complete: () => notify({ type: 'recovered', ranges: blocks.flatMap(({ ranges }) => ranges).length, records }),
+      }),
+    );
+  });
+}
+
+/** So that a restart of the pipeline need not ask Kinesis again. It may fail: the block is there. */
+function putBack(block: Block, store: BoundedStore, { notify }: TrackedShard): Observable<never> {
+  return store.put(block).pipe(
+    ignoreElements(),
+    catchError((error: unknown) => {
+      notify({ type: 'blockStoreFailed', action: 'put', blockId: block.id, error });
+      return EMPTY;
+    }),
+  );
+}
+
+/** The blocks that are loaded and not released, by their payload bytes. */
+class LoadedBlocks {
+  readonly #loading: Loading;
+  readonly #bytes = new Map<SequenceNumberRanges, number>();
+  #total = 0;
+
+  constructor(loading: Loading) {
+    this.#loading = loading;
+  }
+
+  /** Completes when there is room for another block. */
+  available(): Observable<never> {
+    const { tracked, scheduler } = this.#loading;
+    return defer(() => {
+      if (this.#hasRoom()) return EMPTY;
+      const room$ = tracked.releases$.pipe(
+        startWith(undefined),
+        map(() => this.#hasRoom()),
+      );
+      const stalled$ = delayOf(STALL_TO_REPORT_MS, scheduler).pipe(
+        tap(() => this.#reportStall()),
+        map(() => false),
+      );
+      // Not in the middle of the release that made the room, but after it.
+      return merge(room$, stalled$).pipe(
+        filter((hasRoom) => hasRoom),
+        take(1),
+        concatMap(() => delayOf(0, scheduler)),
+        ignoreElements(),
+      );
+    });
+  }
+
+  /** A block is loaded. One that was never stored is never released, and does not count. */
+  note({ ranges, records }: Block): void {
+    if (!this.#loading.tracked.unreleased.has(ranges)) return;
+    const bytes = records.reduce((sum, { data }) => sum + data.byteLength, 0);
+    this.#bytes.set(ranges, bytes);
+    this.#total += bytes;
+  }
+
+  #hasRoom(): boolean {
+    for (const [ranges, bytes] of this.#bytes) {
+      if (this.#loading.tracked.unreleased.has(ranges)) continue;
+      this.#bytes.delete(ranges);
+      this.#total -= bytes;
+    }
+    return this.#bytes.size === 0 || this.#total < this.#loading.maxLoadedBytes;
+  }
+
+  #reportStall(): void {
+    const { tracked } = this.#loading;
+    const { streamName, shardId } = tracked.identity;
+    const [oldest] = this.#bytes.keys();
+    tracked.notify({ type: 'watermarkHeld', streamName, shardId, ranges: oldest!.ranges, heldMs: STALL_TO_REPORT_MS });
+  }
+}
+
+function resolve(blocks: BlockStore, config: LoadBlocksConfig): Loading {
+  assertKnownFields(config, LOAD_BLOCKS_FIELDS);
+  const { shard, maxLoadedBytes = 16 * 1024 * 1024, retryTimeoutMs = 10_000 } = config;
+  const { requestTimeoutMs = 30_000, scheduler = asyncScheduler } = config;
+  assertBlockStore(blocks);
+  assertInteger('maxLoadedBytes', maxLoadedBytes, 1);
+  assertInteger('retryTimeoutMs', retryTimeoutMs, 1);
+  assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
+  const store = boundedStore(blocks, { requestTimeoutMs, scheduler });
+  return { store, tracked: ownShardOf(shard), maxLoadedBytes, retryTimeoutMs, scheduler };
+}
+
+const LOAD_BLOCKS_FIELDS: FieldsOf<LoadBlocksConfig> = {
+  shard: true,
+  maxLoadedBytes: true,
+  retryTimeoutMs: true,
+  requestTimeoutMs: true,
+  scheduler: true,
+};
+
+/** One page of GetRecords. */
+const MAX_RECORDS_READ_TOGETHER = 10_000;
+const STALL_TO_REPORT_MS = 10_000;

@@ -1,0 +1,188 @@
+import {
+  asyncScheduler,
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  filter,
+  from,
+  ignoreElements,
+  merge,
+  mergeMap,
+  of,
+  ReplaySubject,
+  take,
+  tap,
+  type Observable,
+  type OperatorFunction,
+  type SchedulerLike,
+} from 'rxjs';
+import type { BlockStore } from '../blocks/block-store.js';
+import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
+import type { StoredBlock } from '../blocks/stored-block.js';
+import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
+import { KeyedQueue } from '../internal/keyed-queue.js';
+import { assertInteger, assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
+import type { Shard } from '../shards/shard.js';
+import { bindSettledBlock, entriesOf } from '../tracking/tracked-block.js';
+import type { TrackedShard } from '../tracking/tracked-shard.js';
+import { blockId, type Block } from '../values/block.js';
+import { InvalidValueError, isRxKinesisError } from '../values/errors.js';
+import { assertBlockStore, MAX_TIMEOUT_MS, ownShardOf } from './stored-blocks.js';
+
+/** How {@link storeBlocks} stores. */
+export interface StoreBlocksConfig {
+  /** The shard that the blocks come from. */
+  readonly shard: Shard;
+  /** How often a put that failed is tried again; then its error goes on. From 0 up. @defaultValue 10 */
+  readonly maxRetries?: number;
+  /** The bound of the delay before the first retry, doubled with each, with full jitter; in ms. From 0 up. @defaultValue 1_000 */
+  readonly retryDelayMs?: number;
+  /** How long a call to the store may go without an answer before it counts as failed, in ms. From 1 up. @defaultValue 30_000 */
+  readonly requestTimeoutMs?: number;
+  /** Every timer. @defaultValue asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+  /** A number from 0 up to 1, for the jitter. @defaultValue Math.random */
+  readonly random?: () => number;
+}
+
+/**
+ * Puts each block into a store and passes on a small handle, so that blocks which wait for their work wait there and not in memory.
+ *
+ * @remarks
+ * First emits the handles of the blocks that an earlier run, or an earlier subscription, stored and did not release, oldest first;
+ * their ranges come from the shard's checkpoint, so they come also when the store has lost them. Then deletes what else the store
+ * has of this shard: nobody knows of it any more. Then puts one block at a time, in order, and emits its handle when it is stored.
+ *
+ * From here on a checkpoint beyond the block names its ranges, until `releaseBlocks`. With `checkpointEvery` right behind this
+ * operator a checkpoint means *safely stored*, and behind the work *done*. A checkpoint names at most 100 ranges so, and none in a
+ * store that does not keep them (`CheckpointStore.keepsUnreleased`): it then stays before the blocks that it cannot name.
+ *
+ * Buffers the blocks that wait for their put. A put that fails is tried again with full jitter; a `blockStoreFailed` event tells of
+ * each failure. Errors: the store's, after all retries or when it is not retriable, and nothing is settled by it; the source's at
+ * once. Unsubscribing takes back nothing that has begun.
+ *
+ * @param blocks - where to store. Give each application its own: what is not its own is deleted.
+ * @throws InvalidConfigError when called with a number out of range, a store that is none, or a shard of no source.
+ *
+ * @example
+ * ```ts
+ * shard.pipe(
+ *   bufferTime(200),
+ *   withSequenceRanges(),
+ *   storeBlocks(blocks, { shard }),
+ *   checkpointEvery(1_000),
+ *   loadBlocks(blocks, { shard }),
+ *   concatMap((block) => save(block)),
+ *   releaseBlocks(blocks),
+ * );
+ * ```
+ */
+export function storeBlocks(blocks: BlockStore, config: StoreBlocksConfig): OperatorFunction<Block, StoredBlock> {
+  const { store, tracked, policy } = resolve(blocks, config);
+
+  return (source) =>
+    defer(() => {
+      const turns = new KeyedQueue();
+      const subscribed$ = new ReplaySubject<void>(1);
+      const sourceEnded$ = new ReplaySubject<void>(1);
+      // Where the shard stands is known once its source is subscribed; what the source emits by then waits for its turn.
+      const opened$ = subscribed$.pipe(concatMap(() => merge(tracked.opened$, sourceEnded$).pipe(take(1))));
+      const first$ = turns.run('', opened$.pipe(concatMap(() => emitLeftOver(store, tracked))));
+      const stored$ = source.pipe(
+        tap({ complete: () => sourceEnded$.next() }),
+        mergeMap((block) => turns.run('', storing(block, store, tracked, policy))),
+      );
+      return merge(
+        first$,
+        stored$,
+        defer(() => (subscribed$.next(), subscribed$.complete(), EMPTY)),
+      );
+    });
+}
+
+function emitLeftOver(store: BoundedStore, tracked: TrackedShard): Observable<StoredBlock> {
+  return defer(() => {
+    const { unreleased } = tracked;
+    const leftOver = unreleased.leftOver.map((ranges) => ({ id: blockId(ranges), ranges, recovered: false }));
+    for (const { ranges } of leftOver) {
+      unreleased.take(ranges);
+      if (entriesOf(ranges).length === 0) bindSettledBlock(ranges, tracked);
+    }
+    return concat(from(leftOver), deleteForgotten(store, tracked, new Set(leftOver.map(({ id }) => id))));
+  });
+}
+
+/** Lets go of the shard's blocks that no checkpoint names: they come again from Kinesis, and under other ids. */
+function deleteForgotten(store: BoundedStore, tracked: TrackedShard, known: ReadonlySet<string>): Observable<never> {
+  const { streamName, shardId } = tracked.identity;
+  const ownPrefix = `${streamName}/${shardId}/`;
+  const lanes = new KeyedQueue();
+  let count = 0;
+  return store.list().pipe(
+    filter((id) => id.startsWith(ownPrefix) && !known.has(id)),
+    mergeMap((id) => lanes.run(String(count++ % MAX_DELETES_AT_ONCE), reported(store.delete(id), tracked, 'delete', id))),
+    ignoreElements(),
+    (deletes$) => reported(deletes$, tracked, 'list'),
+  );
+}
+
+function storing(block: Block, store: BoundedStore, tracked: TrackedShard, policy: RetryPolicy): Observable<StoredBlock> {
+  const { id, ranges, recovered } = block;
+  const put$ = defer(() => {
+    assertOwn(block, tracked);
+    return store.put(block);
+  }).pipe(
+    ignoreElements(),
+    tap({ error: (error: unknown) => tracked.notify({ type: 'blockStoreFailed', action: 'put', blockId: id, error }) }),
+    retryWithBackOff({ ...policy, maxDelayMs: MAX_RETRY_DELAY_MS, shouldRetry: (error) => !isRxKinesisError(error) || error.retriable }),
+  );
+  const stored$ = defer(() => {
+    tracked.unreleased.add(ranges);
+    return of({ id, ranges, recovered });
+  });
+  return concat(put$, stored$);
+}
+
+function assertOwn({ id, ranges }: Block, { identity: { streamName, shardId } }: TrackedShard): void {
+  const isOwn = ranges.nonEmpty() && ranges.ranges.every((range) => range.shardId === shardId && range.streamName === streamName);
+  if (!isOwn) throw new InvalidValueError(`storeBlocks: expected a block of ${streamName}/${shardId}, got ${id}`);
+}
+
+/** What fails here costs space in the store, and no data. */
+function reported<T>(call: Observable<T>, { notify }: TrackedShard, action: 'delete' | 'list', id?: string): Observable<T> {
+  return call.pipe(
+    catchError((error: unknown) => {
+      notify({ type: 'blockStoreFailed', action, ...(id !== undefined && { blockId: id }), error });
+      return EMPTY;
+    }),
+  );
+}
+
+type RetryPolicy = Pick<BackOff, 'maxRetries' | 'initialDelayMs' | 'scheduler' | 'random'>;
+
+function resolve(blocks: BlockStore, config: StoreBlocksConfig) {
+  assertKnownFields(config, STORE_BLOCKS_FIELDS);
+  const { shard, maxRetries = 10, retryDelayMs = 1_000, requestTimeoutMs = 30_000 } = config;
+  const { scheduler = asyncScheduler, random = Math.random } = config;
+  assertBlockStore(blocks);
+  assertInteger('maxRetries', maxRetries, 0);
+  assertNumber('retryDelayMs', retryDelayMs, 0);
+  assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
+  const store = boundedStore(blocks, { requestTimeoutMs, scheduler });
+  return { store, tracked: ownShardOf(shard), policy: { maxRetries, initialDelayMs: retryDelayMs, scheduler, random } };
+}
+
+const STORE_BLOCKS_FIELDS: FieldsOf<StoreBlocksConfig> = {
+  shard: true,
+  maxRetries: true,
+  retryDelayMs: true,
+  requestTimeoutMs: true,
+  scheduler: true,
+  random: true,
+};
+
+/** The bound of the delay between two tries of one put, in ms. */
+const MAX_RETRY_DELAY_MS = 20_000;
+const MAX_DELETES_AT_ONCE = 8;

@@ -1,0 +1,93 @@
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type GetObjectCommandOutput,
+  type ListObjectsV2CommandOutput,
+} from '@aws-sdk/client-s3';
+import {
+  catchError,
+  concatMap,
+  EMPTY,
+  expand,
+  ignoreElements,
+  map,
+  of,
+  throwError,
+  type MonoTypeOperatorFunction,
+  type Observable,
+} from 'rxjs';
+import { BlockStoreError } from '../blocks/errors.js';
+import { faultKind, nameOf, type FaultKinds } from '../internal/aws-errors.js';
+import { fromAbortable } from '../internal/fromAbortable.js';
+import { isRxKinesisError } from '../values/errors.js';
+
+/** What of an `S3Client` of `@aws-sdk/client-s3` is used: taken by its shape, so that any 3.x of it will do. */
+export interface S3ClientLike {
+  /** Sends one command; `abortSignal` ends the request. */
+  send(command: object, options?: { readonly abortSignal?: AbortSignal }): Promise<unknown>;
+}
+
+/**
+ * The requests that the store makes, as cold Observables: each subscription is one request (one a page for the list), unsubscribing
+ * aborts it. This is the only place that knows the SDK.
+ */
+export interface S3Requests {
+  put(key: string, body: Uint8Array): Observable<never>;
+  /** Emits `undefined` when there is no such object. */
+  get(key: string): Observable<Uint8Array | undefined>;
+  delete(key: string): Observable<never>;
+  /** The keys that begin with `prefix`. */
+  list(prefix: string): Observable<string>;
+}
+
+/** Makes the requests through the user's client. */
+export function s3Requests(client: S3ClientLike, Bucket: string): S3Requests {
+  const send = <T>(command: object) => fromAbortable((abortSignal) => client.send(command, { abortSignal }) as Promise<T>);
+  const page = (Prefix: string, ContinuationToken?: string) =>
+    send<ListObjectsV2CommandOutput>(new ListObjectsV2Command({ Bucket, Prefix, ContinuationToken }));
+
+  return {
+    put: (Key, Body) => send(new PutObjectCommand({ Bucket, Key, Body })).pipe(ignoreElements(), failedTo('store')),
+    get: (Key) =>
+      // The body with its request, so that unsubscribing ends both.
+      fromAbortable(async (abortSignal) => {
+        const { Body } = (await client.send(new GetObjectCommand({ Bucket, Key }), { abortSignal })) as GetObjectCommandOutput;
+        return Body?.transformToByteArray();
+      }).pipe(
+        catchError((error: unknown) => (nameOf(error) === 'NoSuchKey' ? of(undefined) : throwError(() => error))),
+        failedTo('read'),
+      ),
+    delete: (Key) => send(new DeleteObjectCommand({ Bucket, Key })).pipe(ignoreElements(), failedTo('delete')),
+    list: (prefix) =>
+      page(prefix).pipe(
+        expand(({ IsTruncated, NextContinuationToken: next }) => (IsTruncated && next ? page(prefix, next) : EMPTY)),
+        concatMap(({ Contents }) => Contents ?? []),
+        map(({ Key }) => Key ?? ''),
+        failedTo('list'),
+      ),
+  };
+}
+
+function failedTo<T>(action: string): MonoTypeOperatorFunction<T> {
+  return catchError((error: unknown) => throwError(() => storeError(action, error)));
+}
+
+/** Only the name of the SDK's error enters the message, its own text stays in `cause`. */
+function storeError(action: string, cause: unknown): Error {
+  if (isRxKinesisError(cause)) return cause;
+  const fields = { fault: 'failed', retriable: faultKind(cause, S3_FAULTS) !== 'fatal', cause } as const;
+  return new BlockStoreError(`S3 could not ${action} blocks: ${nameOf(cause) || 'unknown error'}`, fields);
+}
+
+/** Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
+const S3_FAULTS: FaultKinds = {
+  AccessDenied: 'fatal',
+  InvalidAccessKeyId: 'fatal',
+  InvalidBucketName: 'fatal',
+  NoSuchBucket: 'fatal',
+  RequestTimeTooSkewed: 'transient',
+  SignatureDoesNotMatch: 'fatal',
+  SlowDown: 'throttling',
+};

@@ -1,0 +1,80 @@
+import { concatMap, defer, filter, map, mergeMap, of, type Observable } from 'rxjs';
+import { blockEncoder, decodeBlock, type EncodeBlockConfig } from '../blocks/block-codec.js';
+import { blockIdIn, blockName } from '../blocks/block-name.js';
+import type { BlockStore } from '../blocks/block-store.js';
+import { KeyedQueue } from '../internal/keyed-queue.js';
+import { uninterrupted } from '../internal/uninterrupted.js';
+import { assertKnownFields, assertMethod } from '../internal/validate.js';
+import { InvalidConfigError } from '../values/errors.js';
+import { s3Requests, type S3ClientLike } from './s3-requests.js';
+
+/** Where {@link s3Blocks} keeps blocks. */
+export interface S3BlocksConfig extends EncodeBlockConfig {
+  /** An `S3Client` of `@aws-sdk/client-s3`, with your region, credentials, retries and time-outs. */
+  readonly client: S3ClientLike;
+  /** The bucket. It must exist. */
+  readonly bucket: string;
+  /**
+   * What the keys begin with; at most 100 of the characters `A-Z a-z 0-9 / - _ .`. Give each application its own: blocks that an
+   * application does not know are cleaned away as left over. @defaultValue 'rx-kinesis/blocks/'
+   */
+  readonly prefix?: string;
+}
+
+/**
+ * Keeps blocks in a bucket of S3, or of any service with its API: a replica that outlives the machine.
+ *
+ * @remarks
+ * One object a block, written in one request, so a block is there as a whole or not at all. `put` completes when the service has
+ * acknowledged it. Calls about one block wait for each other, and unsubscribing does not take back a `put` or `delete` that has
+ * begun; it aborts a `get` or `list`. Requests are tried again as the client is configured to. Objects of a process that never came
+ * back stay until an application with the same prefix cleans them away: a lifecycle rule for the prefix, longer than the stream's
+ * retention, is a good second. Buffers one block a call.
+ *
+ * Errors: `BlockStoreError` with `fault: 'failed'`, retriable for throttling, 5xx and the connection; `InvalidValueError` from `get`
+ * for an object that is torn, changed or another block's: such a block is lost, and never wrong.
+ *
+ * @throws InvalidConfigError when called with a malformed config, or with `compress` where the platform cannot.
+ *
+ * @example
+ * ```ts
+ * const replica = s3Blocks({ client: new S3Client({}), bucket: 'flights-blocks', prefix: 'flights-app/' });
+ * ```
+ */
+export function s3Blocks(config: S3BlocksConfig): BlockStore {
+  assertKnownFields(config, { client: true, bucket: true, prefix: true, compress: true });
+  const { client, bucket, prefix = 'rx-kinesis/blocks/', compress = false } = config;
+  assertMethod('client', client, 'send');
+  assertBucket(bucket);
+  assertPrefix(prefix);
+  const requests = s3Requests(client, bucket);
+  const encode = blockEncoder({ compress });
+  const turns = new KeyedQueue();
+  const keyOf = (id: string): string => prefix + blockName(id);
+  const inTurn = (key: string, work: Observable<never>): Observable<never> => uninterrupted(turns.run(key, work));
+
+  return {
+    put: (block) =>
+      defer(() => {
+        const key = keyOf(block.id);
+        return inTurn(key, encode(block).pipe(mergeMap((bytes) => requests.put(key, bytes))));
+      }),
+    get: (id) => defer(() => requests.get(keyOf(id)).pipe(concatMap((bytes) => (bytes ? decodeBlock(bytes, id) : of(undefined))))),
+    delete: (id) => defer(() => inTurn(keyOf(id), requests.delete(keyOf(id)))),
+    list: () =>
+      requests.list(prefix).pipe(
+        map((key) => blockIdIn(key.slice(prefix.length))),
+        // What somebody else has put there is left alone.
+        filter((id) => id !== undefined),
+      ),
+  };
+}
+
+function assertBucket(bucket: unknown): void {
+  if (typeof bucket !== 'string' || bucket === '') throw new InvalidConfigError('bucket: expected its name');
+}
+
+function assertPrefix(prefix: unknown): void {
+  const isPlain = typeof prefix === 'string' && /^[A-Za-z0-9/_.-]{0,100}$/.test(prefix) && !/(^|\/)\.{0,2}(\/)/.test(prefix);
+  if (!isPlain) throw new InvalidConfigError('prefix: expected at most 100 letters, digits and / - _ . without empty or dotted parts');
+}

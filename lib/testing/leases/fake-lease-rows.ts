@@ -1,0 +1,55 @@
+import type { LeaseRow, NewLease } from '../../leases/lease.js';
+import type { LeaseUpdate } from '../../leases/lease-updates.js';
+
+/** The rows of a table in memory, with conditional writes as DynamoDB makes them. */
+export class FakeLeaseRows {
+  /** What KCL 3 keeps beside the leases. */
+  kcl3: { readonly clientVersion?: string; readonly leaderHeartbeat?: string } = {};
+  readonly #rows = new Map<string, LeaseRow>();
+  readonly #switches = new Map<string, number>();
+
+  get(leaseKey: string): LeaseRow | undefined {
+    return this.#rows.get(leaseKey);
+  }
+
+  all(): LeaseRow[] {
+    return [...this.#rows.values()];
+  }
+
+  /** How often a lease went from one owner to another since its last checkpoint. */
+  switchesOf(leaseKey: string): number {
+    return this.#switches.get(leaseKey) ?? 0;
+  }
+
+  put(row: LeaseRow): void {
+    this.#rows.set(row.leaseKey, row);
+  }
+
+  delete(leaseKey: string): void {
+    this.#rows.delete(leaseKey);
+    this.#switches.delete(leaseKey);
+  }
+
+  create(lease: NewLease): boolean {
+    if (this.#rows.has(lease.leaseKey)) return false;
+    this.put({ ...lease, childShardIds: [] });
+    return true;
+  }
+
+  update(leaseKey: string, { when, set, remove = [], switchesOwner = false }: LeaseUpdate): boolean {
+    const row = this.#rows.get(leaseKey);
+    const conditions = Object.entries(when) as [keyof typeof when, string | number | null][];
+    if (!row || conditions.some(([attribute, value]) => row[attribute] !== (value ?? undefined))) return false;
+    const kept = Object.entries(row).filter(([attribute]) => !(remove as readonly string[]).includes(attribute));
+    this.put({ ...(Object.fromEntries(kept) as unknown as LeaseRow), ...set });
+    if (set.checkpoint) this.#switches.set(leaseKey, 0);
+    if (switchesOwner) this.#switches.set(leaseKey, this.switchesOf(leaseKey) + 1);
+    return true;
+  }
+
+  remove(leaseKey: string, leaseCounter: number): boolean {
+    if (this.#rows.get(leaseKey)?.leaseCounter !== leaseCounter) return false;
+    this.delete(leaseKey);
+    return true;
+  }
+}

@@ -1,0 +1,139 @@
+import { expect } from 'chai';
+import type { FakeLeases } from '../../lib/testing/leases/fakeLeases.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
+import { fleetOf, holdings, leasables } from '../support/lease-fleet.js';
+
+const V3 = 'CLIENT_VERSION_3X';
+const saidBy = (table: FakeLeases, worker: string, what: string) =>
+  table.log.filter((line) => line.endsWith(`${worker} ${what}`)).map((line) => Math.floor(Number(line.split(' ')[0]) / 1_000));
+/** A Java worker holds all leases and renews; the leader's lock is alive. */
+const java = (table: FakeLeases, shards: number) => {
+  let beats = 0;
+  for (let shard = 0; shard < shards; shard++)
+    table.put(shard, { leaseOwner: 'java', leaseCounter: 1, hashKeyRange: leasables(shards)[shard]!.hashKeyRange });
+  return () => {
+    table.kcl3({ clientVersion: V3, leaderHeartbeat: String(beats++) });
+    for (const { leaseKey, leaseOwner, checkpointOwner, leaseCounter } of table.rows()) {
+      if ((checkpointOwner ?? leaseOwner) === 'java') table.put(leaseKey, { leaseCounter: leaseCounter + 1 });
+    }
+  };
+};
+const every = (ms: number, untilMs: number, step: () => void) =>
+  Object.fromEntries(Array.from({ length: Math.floor(untilMs / ms) }, (_, index) => [index * ms + 3, step]));
+
+describe('a member of a KCL 3 fleet', () => {
+  it(
+    'says each half minute that it is there, and takes nothing by itself',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, leasables(4));
+      const beat = java(table, 4);
+      table.put(3, { leaseOwner: undefined });
+      beat();
+      run(70_000, { ...every(500, 70_000, beat), 1: () => start('w1') });
+      expect(saidBy(table, 'w1', 'publish')).to.deep.equal([0, 30, 60]);
+      expect(workers[0]!.news).to.deep.equal([]);
+      expect(table.row(3)).to.include({ leaseOwner: undefined });
+    }),
+  );
+
+  it(
+    'reads and renews what the leader assigns to it, once the former owner has finished',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, leasables(2));
+      const beat = java(table, 2);
+      beat();
+      run(10_000, {
+        ...every(200, 10_000, beat),
+        1: () => start('w1'),
+        2_000: () => table.put(0, { leaseOwner: 'w1', checkpointOwner: 'java' }),
+        4_000: () => {
+          expect(holdings(...workers)).to.deep.equal({ w1: [] });
+          table.put(0, { checkpointOwner: undefined, leaseCounter: table.row(0)!.leaseCounter + 1 });
+        },
+        4_200: () => expect(holdings(...workers)).to.deep.equal({ w1: [0] }),
+        9_000: () => expect(holdings(...workers)).to.deep.equal({ w1: [0] }),
+      });
+      expect(table.row(0)).to.include({ leaseOwner: 'w1' });
+    }),
+  );
+
+  it(
+    'hands over what the leader assigns to another, having gone on renewing until its work had ended',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, leasables(2));
+      const beat = java(table, 2);
+      table.put(0, { leaseOwner: 'w1' });
+      beat();
+      run(10_000, {
+        ...every(200, 10_000, beat),
+        1: () => start('w1', { drainMs: 3_000 }),
+        2_000: () => table.put(0, { leaseOwner: 'java', checkpointOwner: 'w1' }),
+        4_500: () => expect(table.row(0)).to.include({ leaseOwner: 'java', checkpointOwner: 'w1' }),
+        5_500: () => expect(table.row(0)).to.include({ leaseOwner: 'java' }),
+      });
+      expect(table.row(0)).not.to.have.property('checkpointOwner');
+      expect(workers[0]!.news.map((text) => text.split(' ')[1])).to.deep.equal(['granted']);
+    }),
+  );
+
+  it(
+    'hands over in time also what does not end in time',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, leasables(2));
+      const beat = java(table, 2);
+      table.put(0, { leaseOwner: 'w1' });
+      beat();
+      run(6_000, {
+        ...every(200, 6_000, beat),
+        1: () => start('w1', { answers: false, handOverTimeoutMs: 1_500 }),
+        2_000: () => table.put(0, { leaseOwner: 'java', checkpointOwner: 'w1' }),
+        4_000: () => expect(table.row(0)).not.to.have.property('checkpointOwner'),
+      });
+      expect(workers[0]!.news.map((text) => text.split(' ')[1])).to.deep.equal(['granted', 'lost']);
+    }),
+  );
+
+  it(
+    'takes back that it is there when it stops',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, leasables(1));
+      const beat = java(table, 1);
+      beat();
+      run(3_000, { ...every(200, 3_000, beat), 1: () => start('w1'), 2_000: () => workers[0]!.stop() });
+      expect(saidBy(table, 'w1', 'withdraw')).to.deep.equal([2]);
+    }),
+  );
+
+  it(
+    'takes leases by itself where no leader lives',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, leasables(2));
+      table.kcl3({ clientVersion: V3, leaderHeartbeat: 'the last one' });
+      run(130_000, {
+        1: () => start('w1'),
+        119_000: () => expect(holdings(...workers)).to.deep.equal({ w1: [] }),
+        125_000: () => expect(holdings(...workers)).to.deep.equal({ w1: [0, 1] }),
+      });
+    }),
+  );
+
+  it(
+    'takes leases by itself in the modes of KCL 2, and says that it is there',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, leasables(2));
+      table.kcl3({ clientVersion: 'CLIENT_VERSION_UPGRADE_FROM_2X' });
+      run(1_000, { 1: () => start('w1') });
+      expect(saidBy(table, 'w1', 'publish')).to.deep.equal([0]);
+      expect(workers[0]!.news).to.have.length(2);
+    }),
+  );
+
+  it(
+    'says nothing in a table that KCL 3 has not put such rows into',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, leasables(2));
+      run(40_000, { 1: () => start('w1'), 35_000: () => workers[0]!.stop() });
+      expect(table.log.filter((line) => /publish|withdraw/.test(line))).to.deep.equal([]);
+    }),
+  );
+});

@@ -1,0 +1,275 @@
+import { expect } from 'chai';
+import {
+  bufferCount,
+  concatMap,
+  delay,
+  EMPTY,
+  from,
+  map,
+  mergeMap,
+  NEVER,
+  of,
+  Subject,
+  take,
+  tap,
+  throwError,
+  timer,
+  type Observable,
+} from 'rxjs';
+import type { BlockStore } from '../../lib/blocks/block-store.js';
+import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
+import type { StoredBlock } from '../../lib/blocks/stored-block.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { loadBlocks, type LoadBlocksConfig } from '../../lib/operators/loadBlocks.js';
+import { releaseBlocks } from '../../lib/operators/releaseBlocks.js';
+import { storeBlocks } from '../../lib/operators/storeBlocks.js';
+import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
+import type { Shard } from '../../lib/shards/shard.js';
+import type { FakeScript } from '../../lib/testing/kinesis/fake-script.js';
+import { block, marbles } from '../../lib/testing/index.js';
+import type { Block } from '../../lib/values/block.js';
+import { isInvalidConfig } from '../../lib/values/errors.js';
+import { inLetters, instantKinesis, quickShard } from '../support/quick-shard.js';
+
+/** A shard whose records are there from the start, two in a block, and what is seen of it. */
+function opened(script: FakeScript | string, config: Partial<Parameters<typeof quickShard>[1]> = {}) {
+  const events: KinesisEvent[] = [];
+  const client = instantKinesis(typeof script === 'string' ? { shards: { 0: script } } : script);
+  const shard = quickShard(client, { events: { next: (event) => void events.push(event) }, ...config });
+  const typesOf = (...types: string[]) => events.filter(({ type }) => types.includes(type)).map(({ type }) => type);
+  return { client, shard, events, typesOf };
+}
+
+const stored = (shard: Shard, blocks: BlockStore): Observable<StoredBlock> =>
+  shard.pipe(bufferCount(2), withSequenceRanges(), storeBlocks(blocks, { shard }));
+const idOf = (from: number, to: number): string => `stream/shardId-000000000000/${from}-${to}/2`;
+
+/** A store that forgets, or damages, some of its blocks between `put` and `get`. */
+function forgetful(lost: (id: string) => boolean | undefined, get?: BlockStore['get']): BlockStore & { readonly gets: string[] } {
+  const inner = memoryBlocks();
+  const gets: string[] = [];
+  return { ...inner, gets, get: (id) => (gets.push(id), lost(id) ? (get?.(id) ?? of(undefined)) : inner.get(id)) };
+}
+
+describe('loadBlocks', () => {
+  const load = (shard: Shard, blocks: BlockStore, config: Partial<LoadBlocksConfig> = {}) => loadBlocks(blocks, { shard, ...config });
+
+  it(
+    'turns handles into their blocks, in order, from the store',
+    marbles(({ expectObservable }) => {
+      const { shard, client } = opened('abcdef^|');
+      const blocks = memoryBlocks();
+      const reads = client.callsOf('getRecords').length;
+      // The shard completes by itself in the frame after.
+      expectObservable(stored(shard, blocks).pipe(load(shard, blocks), map(inLetters), take(3))).toBe('(xyz|)', {
+        x: 'ab',
+        y: 'cd',
+        z: 'ef',
+      });
+      timer(10).subscribe(() => expect(client.callsOf('getShardIterator')).to.have.length(reads + 1));
+    }),
+  );
+
+  it(
+    'gives a block the ranges instance of its handle, and so its entry',
+    marbles(() => {
+      const { shard } = opened('ab^|');
+      const blocks = memoryBlocks();
+      const seen: unknown[] = [];
+      stored(shard, blocks)
+        .pipe(
+          tap(({ ranges }) => seen.push(ranges)),
+          load(shard, blocks),
+        )
+        .subscribe(({ ranges }) => expect(ranges).to.equal(seen[0]));
+      timer(1).subscribe(() => expect(seen).to.have.length(1));
+    }),
+  );
+
+  describe('a block that the store has not', () => {
+    const damages: Readonly<Record<string, BlockStore['get']>> = {
+      'has lost': () => of(undefined),
+      'answers with nothing for': () => EMPTY,
+      'fails with': () => throwError(() => new Error('disk')),
+      'never answers about': () => NEVER,
+      'has another in place of': () => of(block(7)),
+      'has a part of': () => of({ ...block(3), id: idOf(3, 4) }),
+    };
+    for (const [name, get] of Object.entries(damages)) {
+      it(
+        `whole: one that it ${name} is read again from Kinesis, and the others are not touched`,
+        marbles(({ scheduler }) => {
+          const { shard, client, typesOf } = opened('abcdef^|');
+          const blocks = forgetful((id) => id === idOf(3, 4), get);
+          const seen: string[] = [];
+          stored(shard, blocks)
+            .pipe(load(shard, blocks, { requestTimeoutMs: 5, scheduler }))
+            .subscribe((one) => seen.push(inLetters(one)));
+          timer(50).subscribe(() => {
+            expect(seen).to.deep.equal(['ab', "cd'", 'ef']);
+            expect(client.callsOf('getShardIterator')).to.have.length(2);
+            expect(typesOf('recoveryStarted', 'recovered')).to.deep.equal(['recoveryStarted', 'recovered']);
+          });
+        }),
+      );
+    }
+  });
+
+  it(
+    'reads lost blocks that follow each other in one go, up to the first that is there',
+    marbles(() => {
+      const { shard, client, events } = opened('abcdefghij^|');
+      const blocks = forgetful((id) => id !== idOf(7, 8));
+      const seen: string[] = [];
+      const gate = new Subject<void>();
+      stored(shard, blocks)
+        .pipe(
+          // All handles are waiting before the first is looked for.
+          mergeMap((handle) => gate.pipe(map(() => handle))),
+          load(shard, blocks),
+        )
+        .subscribe((one) => seen.push(inLetters(one)));
+      timer(5).subscribe(() => gate.next());
+      timer(50).subscribe(() => {
+        expect(seen).to.deep.equal(["ab'", "cd'", "ef'", 'gh', "ij'"]);
+        // The shard's own, one for the first three, one for the last.
+        expect(client.callsOf('getShardIterator')).to.have.length(3);
+        const recovered = events.flatMap((event) => (event.type === 'recovered' ? [[event.ranges, event.records]] : []));
+        expect(recovered).to.deep.equal([
+          [3, 6],
+          [1, 2],
+        ]);
+      });
+    }),
+  );
+
+  it(
+    'puts back what it read again, as it was',
+    marbles(() => {
+      const { shard } = opened('abcd^|');
+      let isLost = true;
+      const blocks = forgetful(() => isLost);
+      stored(shard, blocks).pipe(load(shard, blocks)).subscribe();
+      timer(10).subscribe(() => {
+        isLost = false;
+        from(blocks.get(idOf(3, 4))).subscribe((one) => expect(inLetters(one!)).to.equal("cd'"));
+      });
+    }),
+  );
+
+  it(
+    'emits what it read again also when it cannot be put back, and tells',
+    marbles(() => {
+      const { shard, typesOf } = opened('ab^|');
+      let puts = 0;
+      const inner = memoryBlocks();
+      const blocks: BlockStore = {
+        ...inner,
+        get: () => of(undefined),
+        put: () => (puts++ === 0 ? EMPTY : throwError(() => new Error('full'))),
+      };
+      const seen: string[] = [];
+      stored(shard, blocks)
+        .pipe(load(shard, blocks))
+        .subscribe((one) => seen.push(inLetters(one)));
+      timer(10).subscribe(() => {
+        expect(seen).to.deep.equal(["ab'"]);
+        expect(typesOf('blockStoreFailed')).to.have.length(1);
+      });
+    }),
+  );
+
+  it(
+    'loads a further block only when earlier ones are released: what waits, waits as handles',
+    marbles(({ scheduler }) => {
+      const { shard } = opened('abcdefgh^|');
+      const blocks = memoryBlocks();
+      const log: string[] = [];
+      const work = (one: Block): Observable<Block> => of(one).pipe(delay(10));
+      stored(shard, blocks)
+        .pipe(
+          // Two bytes a block: there is room for two.
+          load(shard, blocks, { maxLoadedBytes: 3 }),
+          tap((one) => log.push(`${scheduler.now()} ${inLetters(one)}`)),
+          concatMap(work),
+          releaseBlocks(blocks),
+        )
+        .subscribe();
+      timer(100).subscribe(() => expect(log).to.deep.equal(['0 ab', '0 cd', '10 ef', '20 gh']));
+    }),
+  );
+
+  it(
+    'tells, once, of a block that is never released and holds up the rest',
+    marbles(() => {
+      const { shard, events } = opened('abcd^|');
+      const blocks = memoryBlocks();
+      const subscription = stored(shard, blocks)
+        .pipe(load(shard, blocks, { maxLoadedBytes: 1 }))
+        .subscribe();
+      timer(60_000).subscribe(() => {
+        const held = events.flatMap((event) => (event.type === 'watermarkHeld' ? [[event.ranges[0]!.fromSeqNumber, event.heldMs]] : []));
+        expect(held).to.deep.equal([['1', 10_000]]);
+        subscription.unsubscribe();
+      });
+    }),
+  );
+
+  it(
+    'errs with what is missing when Kinesis has the records no longer, and emits nothing of them',
+    marbles(() => {
+      const { shard } = opened({ shards: { 0: 'abcd^' }, trims: [{ shard: 0, atMs: 5, through: 'd' }] });
+      const blocks = forgetful((id) => id === idOf(1, 2));
+      const seen: string[] = [];
+      let error: unknown;
+      stored(shard, blocks)
+        .pipe(delay(10), load(shard, blocks))
+        .subscribe({ next: (one) => seen.push(inLetters(one)), error: (reason: unknown) => (error = reason) });
+      timer(20_000).subscribe(() => {
+        expect(seen).to.deep.equal([]);
+        expect(error).to.include({ code: 'RANGE_EXPIRED', retriable: false });
+      });
+    }),
+  );
+
+  it('gives up when Kinesis throttles for longer than retryTimeoutMs', () => {
+    let error: unknown;
+    marbles(({ scheduler }) => {
+      const { shard, client } = opened('ab^', { retry: { maxRetries: 1_000 } });
+      const blocks = forgetful(() => true);
+      const subscription = stored(shard, blocks)
+        .pipe(
+          tap(() => client.fail({ method: 'getRecords', error: 'ProvisionedThroughputExceededException', times: Infinity })),
+          load(shard, blocks, { retryTimeoutMs: 3_000, scheduler }),
+        )
+        .subscribe({ error: (reason: unknown) => (error = reason) });
+      timer(20_000).subscribe(() => subscription.unsubscribe());
+    })();
+    expect(error).to.include({ code: 'RECOVERY_TIMEOUT', retriable: true, timeoutMs: 3_000 });
+  });
+
+  it('loads 20 000 blocks that wait, from a store that answers at once', function () {
+    this.timeout(60_000);
+    let count = 0;
+    marbles(
+      () => {
+        const shard = quickShard(instantKinesis({ shards: { 0: '' } }));
+        const source = new Subject<StoredBlock>();
+        const one = block(1);
+        let isFirst = true;
+        const get = () => (isFirst ? ((isFirst = false), timer(5).pipe(map(() => one))) : of(one));
+        source.pipe(loadBlocks({ ...memoryBlocks(), get }, { shard })).subscribe(() => count++);
+        for (let i = 0; i < 20_000; i++) source.next({ id: one.id, ranges: one.ranges, recovered: false });
+        source.complete();
+      },
+      { maxActions: 1e7 },
+    )();
+    expect(count).to.equal(20_000);
+  });
+
+  it('refuses a shard of no source', () => {
+    expect(() => loadBlocks(memoryBlocks(), { shard: NEVER as never }))
+      .to.throw(/shard/)
+      .that.satisfies(isInvalidConfig);
+  });
+});
