@@ -98,7 +98,9 @@ export function fakeLeases(config: FakeLeasesConfig = {}): FakeLeases {
         const isDue = ({ shardId, isReady }: LeasableShard): boolean => isReady && !away.has(shardId) && !asked.has(shardId);
         const ready$ = shards$.pipe(
           tap((shards) => shards.forEach((shard) => inView.set(shard.shardId, shard))),
-          mergeMap((shards) => shards.filter(isDue)),
+          mergeMap((shards) => shards),
+          // Shard by shard: the news of one may bring the others again before their turn.
+          filter(isDue),
           tap(({ shardId }) => asked.add(shardId)),
         );
         const again$ = given$.pipe(

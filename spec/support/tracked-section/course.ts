@@ -111,12 +111,14 @@ export function kinesisOf(course: Course) {
   const scripts = shards.map((records, shard) => {
     const isChild = shard === 1 && hasChild(course);
     let atMs = isChild ? closedAtMs : 0;
+    // Those of a child are beyond its parent's.
+    const firstNumber = (isChild ? 1_010 : 10) + shard;
     const scripted: FakeRecord[] = [];
     records.forEach(({ gapMs, joined }, i) => {
       const before = scripted.at(-1);
       if (joined && before) return void scripted.push({ ...before, subSequenceNumber: before.subSequenceNumber! + 1 });
       atMs += gapMs;
-      scripted.push({ atMs, data: 'x', sequenceNumber: (i + 1) * 10 + shard, subSequenceNumber: 0 });
+      scripted.push({ atMs, data: 'x', sequenceNumber: firstNumber + i * 10, subSequenceNumber: 0 });
     });
     closedAtMs = atMs + 3;
     return { records: scripted, closedAtMs, ...(isChild && { parents: [0] }) };

@@ -44,18 +44,25 @@ export function follow(
       tell,
     });
     processes.push(process);
-    const isExpected = (error: unknown): boolean => process.isStopping && mayFailAtStop(course, process.number, error);
+    const isExpected = (error: unknown): boolean => mayFail(course, process, error);
     const subscription = process.run$
-      .pipe(catchError((error: unknown) => (isExpected(error) ? EMPTY : throwError(() => error))))
+      .pipe(
+        catchError((error: unknown) => {
+          if (!isExpected(error)) return throwError(() => error);
+          process.isFailed = true;
+          return EMPTY;
+        }),
+      )
       .subscribe({
         complete: () => {
           process.isOver = true;
-          if (process.isStopping) begin();
+          if (process.isStopping || process.isFailed) begin();
         },
       });
     const leave = course.leaves[process.number];
     if (!leave) return;
     scheduler.schedule(() => {
+      if (process !== processes.at(-1)) return;
       if (leave.how === 'stop' && !process.isOver) return process.stop();
       process.isDead = leave.how === 'crash';
       subscription.unsubscribe();
@@ -75,9 +82,9 @@ export function follow(
   return { kinesis, seen };
 }
 
-/** A failure while it stops ends a process with an error, if nobody recovers from it; as does a store that is ahead of its last write. */
-function mayFailAtStop(course: Course, process: number, error: unknown): boolean {
-  // A late write of the process before may be ahead.
-  if (isCheckpointError(error)) return course.leaves[process - 1]?.how === 'unsubscribe';
-  return !recovers(course) && (isShardReadError(error) || error instanceof TypeError);
+/** Whether a process may end with an error: while it stops, if nobody recovers; or when the store is ahead of what it writes. */
+function mayFail(course: Course, process: Process, error: unknown): boolean {
+  // A late write of a process before may have come in between; as may those of one that ended so.
+  if (isCheckpointError(error)) return course.leaves.slice(0, process.number).some(({ how }) => how === 'unsubscribe');
+  return process.isStopping && !recovers(course) && (isShardReadError(error) || error instanceof TypeError);
 }
