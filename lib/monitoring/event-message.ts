@@ -11,7 +11,10 @@ export function messageOf(event: UntimedEvent): string {
 /** Where an event belongs: its stream or its worker, and its shard or its block, as far as it says. */
 export function placeOf(event: UntimedEvent): string {
   const { streamName, workerId, shardId, blockId } = event as Partial<Record<'blockId' | 'shardId' | 'streamName' | 'workerId', string>>;
-  return [streamName ?? workerId, shardId ?? blockId].filter((name) => name !== undefined).join('/') || 'all shards';
+  return (
+    [streamName ?? workerId, shardId ?? blockId].filter((name) => name !== undefined).join('/') ||
+    (event.type === 'hashKeysUncovered' ? 'all shards' : 'the client')
+  );
 }
 
 function whatHappened(event: UntimedEvent): string {
@@ -41,10 +44,10 @@ const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<Unt
   shardFailed: () => 'the pipeline failed for good',
   shardReleased: ({ reason }) => (reason === 'lost' ? 'another worker has taken the shard' : `shard released (${reason})`),
   shardRestarted: ({ delayMs, attempt }) => `the pipeline failed and restarts in ${delayMs} ms (restart ${attempt})`,
-  slowClient: ({ advice }) => `the client is slow: ${advice}`,
+  slowClient: ({ advice }) => `is slow: ${advice}`,
   stopTimedOut: () => 'stop ran out of time',
   storeRetry: (event) => retryOf(event, 'the store'),
-  wireFallback: ({ reason }) => `pages are read as JSON, since CBOR is not taken (${reason})`,
+  wireFallback: ({ reason }) => `pages are read as JSON, though CBOR was asked for (${reason})`,
   watermarkHeld: ({ heldMs, ranges }) =>
     `the checkpoint is held by a block that was dropped or whose work hangs, for ${heldMs} ms: ${ranges.map(rangeToString).join(', ')}`,
 };

@@ -39,7 +39,7 @@ export const LEVELS: Readonly<Record<UntimedEvent['type'], EventLevel>> = {
   stopping: 'info',
   storeRetry: 'warn',
   watermarkHeld: 'warn',
-  wireFallback: 'info',
+  wireFallback: 'warn',
 };
 
 /** The level of an event: that of its type, but for what is everyday or alarming in particular. */

@@ -60,6 +60,8 @@ const EVENTS: ReadonlyArray<readonly [UntimedEvent, RegExp | undefined]> = [
   [{ type: 'shardRestarted', ...shard, attempt: 1, delayMs: 5, error: new Error('work') }, /restarts in 5 ms \(restart 1\): Error: work$/],
   [{ type: 'shardStarted', ...shard, parentShardIds: [], start: 'LATEST' }, undefined],
   [{ type: 'shardsDiscovered', streamName: 'flights', added: [shard.shardId], total: 1 }, undefined],
+  [{ type: 'slowClient', advice: 'keep connections alive' }, /the client: is slow: keep connections alive/],
+  [{ type: 'wireFallback', reason: 'refused', error }, /read as JSON, though CBOR was asked for \(refused\): .*malformed/],
   [{ type: 'stopTimedOut', streamName: 'flights', error }, /flights: stop ran out of time: /],
   [{ type: 'stopped', streamName: 'flights', tookMs: 1 }, undefined],
   [{ type: 'stopping', streamName: 'flights', shards: 1, records: 0, bytes: 0 }, undefined],
@@ -94,7 +96,7 @@ describe('warnings', () => {
         expect(lines).to.have.length(1);
         expect(lines[0])
           .to.match(line)
-          .and.to.match(/^rx-kinesis: (flights|all shards)/)
+          .and.to.match(/^rx-kinesis: (flights|all shards|the client)/)
           .and.not.to.match(/[\n\r]/);
       }
     });
@@ -210,7 +212,7 @@ describe('warnings', () => {
         scheduler.schedule(() => subscription.unsubscribe(), 30_000);
         flush();
         expect(linesWritten()).to.have.length(1);
-        expect(linesWritten()[0]).to.match(/the checkpoint 1 could not be written and is tried again: Error$/);
+        expect(linesWritten()[0]).to.match(/the checkpoint 1 could not be written and is tried again: CheckpointError/);
       }),
     );
   });

@@ -65,7 +65,12 @@ function live() {
   const pipeline = (shard: Shard): Observable<Block> => {
     current = new WeakRef(shard);
     made.shards.push(new WeakRef(trackedShardOf(shard)!));
-    return shard.pipe(bufferCount(PER_BLOCK), withSequenceRanges(), tap(note), recoverFrom(store, { maxRecoveries: 1_000, scheduler }));
+    return shard.pipe(
+      bufferCount(PER_BLOCK),
+      withSequenceRanges(),
+      tap(note),
+      recoverFrom(store, { maxRecoveries: 1_000, initialDelayMs: 2, scheduler }),
+    );
   };
   const subscription = kinesisStream({
     ...{ client, streamName: 'stream', startFrom: 'TRIM_HORIZON', store, budget, events, scheduler, random: () => 0.5 },

@@ -71,7 +71,13 @@ export function recovering({ scheduler }: MarbleHelpers, config: RecoveringConfi
   const ends: unknown[] = [];
   const note = (end: unknown): void => void ends.push(scheduler.now(), end);
   toBlocks(shard)
-    .pipe(recoverFrom(store, recovery), noting(scheduler, delivered), work, noting(scheduler, finished), checkpointEvery(intervalMs))
+    .pipe(
+      recoverFrom(store, { initialDelayMs: 0, ...recovery }),
+      noting(scheduler, delivered),
+      work,
+      noting(scheduler, finished),
+      checkpointEvery(intervalMs),
+    )
     .subscribe({ error: note, complete: () => note('complete') });
   return { kinesis, store, shard, delivered, finished, ends };
 }

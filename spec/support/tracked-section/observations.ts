@@ -119,15 +119,23 @@ export function observedStore(seen: Observations, { inner, process, writeMs, may
 export interface StoreOwner {
   readonly isHeld: (shardId: string) => boolean;
   readonly isDead: () => boolean;
+  /** Whether `recoverFrom` is at work on a shard: its looks into the store are not about where the shard begins. */
+  readonly isRecovering: (shardId: string) => boolean;
 }
 
 /** Takes note of what a process reads, and of each write when it is begun. */
-export function observedByOwner<S extends CheckpointStore | LeasingStore>(seen: Observations, store: S, { isHeld, isDead }: StoreOwner): S {
+export function observedByOwner<S extends CheckpointStore | LeasingStore>(
+  seen: Observations,
+  store: S,
+  { isHeld, isDead, isRecovering }: StoreOwner,
+): S {
   return {
     ...store,
     read: (shard) =>
       defer(() => from(store.read(shard))).pipe(
-        tap((checkpoint) => void (checkpoint && seen.reads.push({ checkpoint, handled: seen.handled.length }))),
+        tap((checkpoint) => {
+          if (checkpoint && !isRecovering(shard.shardId)) seen.reads.push({ checkpoint, handled: seen.handled.length });
+        }),
       ),
     write: (checkpoint, shard) => {
       if (!isDead()) seen.asked.push({ checkpoint, finished: new Set(seen.finished), isHeld: isHeld(shard.shardId) });

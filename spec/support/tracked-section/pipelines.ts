@@ -27,7 +27,8 @@ export interface Pipelines {
 export function pipelinesOf(course: Course, options: PipelineOptions): Pipelines {
   const { recovery, buffer, upstreamMs } = course;
   const { store, seen } = options;
-  const recovering = <T extends Block | KinesisRecord>() => recoverFrom<T>(store, { maxRecoveries: 1_000 });
+  const recovering = <T extends Block | KinesisRecord>() =>
+    recoverFrom<T>(store, { maxRecoveries: 1_000, initialDelayMs: 2, random: () => 0.5 });
   const mayThrow = throwingOnce(course.throwing);
   const toBlocks = (records$: Observable<KinesisRecord>): Observable<Block> =>
     records$.pipe(

@@ -59,8 +59,13 @@ export class Process {
     }
     const isHeld = (shardId: string): boolean => this.holds(shardId);
     const plain = this.#leases ? { ...this.#leases, write: this.#fencedWrite(this.#leases, course.writeMs ?? 0) } : inner;
-    const store = observedByOwner(seen, plain, { isHeld, isDead: () => this.isDead });
-    this.run$ = consumerOf(options, { store, unobserved: plain, isHeld, stop: this.#stop });
+    const recovering = new Set<string>();
+    const store = observedByOwner(seen, plain, { isHeld, isDead: () => this.isDead, isRecovering: (shardId) => recovering.has(shardId) });
+    const note = (event: KinesisEvent): void => {
+      if (event.type === 'recoveryStarted') recovering.add(event.shardId);
+      if (event.type === 'recovered' || event.type === 'shardReleased') recovering.delete(event.shardId);
+    };
+    this.run$ = consumerOf(options, { store, note, isHeld, stop: this.#stop });
   }
 
   /** Whether it may work on a shard: always, where there are no leases. */
@@ -110,24 +115,28 @@ export class Process {
 
 interface Means {
   readonly store: CheckpointStore;
-  /** The same store, for looks that are not about where a shard begins. */
-  readonly unobserved: CheckpointStore;
+  /** Takes the events first. */
+  readonly note: (event: KinesisEvent) => void;
   readonly isHeld: (shardId: string) => boolean;
   readonly stop: Observable<void>;
 }
 
-function consumerOf(
-  { course, kinesis, seen, number, tell }: ProcessOptions,
-  { store, unobserved, isHeld, stop }: Means,
-): Observable<Block> {
+function consumerOf({ course, kinesis, seen, number, tell }: ProcessOptions, { store, note, isHeld, stop }: Means): Observable<Block> {
   const { maxInFlightRecords, maxRetries, idleDelayMs, page } = course;
   const reading = {
     ...quickReading(),
-    ...{ client: kinesis, store, stop, maxInFlightRecords, random: () => 0.5, events: { next: tell } },
+    ...{
+      client: kinesis,
+      store,
+      stop,
+      maxInFlightRecords,
+      random: () => 0.5,
+      events: { next: (event: KinesisEvent) => (note(event), tell(event)) },
+    },
     retry: { maxRetries, initialDelayMs: 3 },
     reader: polling({ idleDelayMs, maxRecordsPerPage: page }),
   };
-  const { ofShard, behind } = pipelinesOf(course, { store: unobserved, process: number, seen, isHeld });
+  const { ofShard, behind } = pipelinesOf(course, { store, process: number, seen, isHeld });
   if (!isStream(course)) return ofShard(merge(...shardIdsOf(course).map((shardId) => kinesisShard({ ...reading, shardId }))));
   const restart = { maxRestarts: 1_000, initialDelayMs: 2 };
   return behind(kinesisStream({ ...reading, discoveryIntervalMs: Infinity }).pipe(mergeShards(ofShard, { restart, random: () => 0.5 })));
