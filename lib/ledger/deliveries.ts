@@ -30,7 +30,7 @@ export class Deliveries {
   #lastOrdinal = 0;
   #bytes = 0;
   #claimed: DeliveryPoint = { ordinal: 0, position: undefined, bytesThrough: 0 };
-  /** UnclaimedRun records up to here no longer use credit. */
+  /** Unclaimed records up to here no longer use credit. */
   #writtenOffOrdinal = 0;
   #writtenOffBytes = 0;
   /** Everything up to here was delivered to a subscription that is over. */
@@ -57,7 +57,7 @@ export class Deliveries {
     return this.#claimed.ordinal === this.#lastOrdinal;
   }
 
-  /** UnclaimedRun records that use credit. */
+  /** Unclaimed records that use credit. */
   get waitingRecords(): number {
     return this.#lastOrdinal - Math.max(this.#claimed.ordinal, this.#writtenOffOrdinal);
   }

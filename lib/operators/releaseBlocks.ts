@@ -102,7 +102,7 @@ export function releaseBlocks<T extends { readonly ranges: SequenceNumberRanges 
         }),
       );
       const deleteRest$ = defer(() => {
-        const rest = [...waiting].filter(([ranges, owners]) => owners.every(({ checkpointer }) => checkpointer.isDoneWith(ranges)));
+        const rest = [...waiting].filter(([ranges, owners]) => isDone(ranges, owners));
         return merge(...rest.map(([ranges]) => deleteNow(ranges)));
       });
       const values$ = source.pipe(tap({ next: release, complete: () => (sourceEnded$.next(), released$.complete()) }));
@@ -116,8 +116,17 @@ export function releaseBlocks<T extends { readonly ranges: SequenceNumberRanges 
 
 /** Emits once, when the checkpoints of all these shards say that the block is done with. */
 function whenDone(ranges: SequenceNumberRanges, owners: readonly TrackedShard[]): Observable<unknown> {
-  const isDone = (): boolean => owners.every(({ checkpointer }) => checkpointer.isDoneWith(ranges));
-  return merge(...owners.map(({ checkpointer }) => checkpointer.writes$)).pipe(startWith(undefined), filter(isDone), take(1));
+  const writes$ = merge(...owners.map(({ checkpointer }) => checkpointer.writes$));
+  return writes$.pipe(
+    startWith(undefined),
+    filter(() => isDone(ranges, owners)),
+    take(1),
+  );
+}
+
+/** Whether the checkpoints of all these shards say that the block is done with. */
+function isDone(ranges: SequenceNumberRanges, owners: readonly TrackedShard[]): boolean {
+  return owners.every(({ checkpointer }) => checkpointer.isDoneWith(ranges));
 }
 
 function deleting(ranges: SequenceNumberRanges, store: BoundedStore, owners: readonly TrackedShard[]): Observable<never> {

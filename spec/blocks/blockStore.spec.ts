@@ -25,17 +25,8 @@ import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { block, marbles } from '../../lib/testing/index.js';
 import { makeBlock, type Block } from '../../lib/values/block.js';
 import { isInvalidConfig, isInvalidValue } from '../../lib/values/errors.js';
-import { answerOf, blockStoreContract, idsIn } from '../support/block-store-contract.js';
+import { answerOf, blockStoreContract, idsIn, STORAGE_LEVELS } from '../support/block-store-contract.js';
 import { errorOf } from '../support/checkpoint-store-contract.js';
-
-const LEVELS: readonly StorageLevel[] = [
-  'MEMORY_ONLY',
-  'MEMORY_ONLY_2',
-  'MEMORY_AND_DISK',
-  'MEMORY_AND_DISK_2',
-  'DISK_ONLY',
-  'DISK_ONLY_2',
-];
 
 /** A store whose calls can be replaced, one by one. */
 function place(calls: Partial<BlockStore> = {}): BlockStore {
@@ -71,7 +62,7 @@ const size = encodeBlockSync(one).byteLength;
 const run = <T>(call: ObservableInput<T>): Observable<T> => defer(() => from(call));
 
 describe('blockStore', () => {
-  for (const level of LEVELS) describe(level, () => blockStoreContract(() => blockStore(level, parts(level))));
+  for (const level of STORAGE_LEVELS) describe(level, () => blockStoreContract(() => blockStore(level, parts(level))));
 
   describe('puts', () => {
     const where = async (config: ReturnType<typeof parts>): Promise<string[]> => {
@@ -88,7 +79,7 @@ describe('blockStore', () => {
       DISK_ONLY: ['disk'],
       DISK_ONLY_2: ['disk', 'replica'],
     };
-    for (const level of LEVELS) {
+    for (const level of STORAGE_LEVELS) {
       it(`one copy for each that ${level} promises`, async () => {
         const config = parts(level);
         await answerOf(blockStore(level, config).put(one));

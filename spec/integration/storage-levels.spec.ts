@@ -24,20 +24,12 @@ import {
 } from '../../lib/index.js';
 import { levelCheckpoints } from '../../lib/level/index.js';
 import { blocksAt, RECORDS_A_BLOCK, type BlocksPlace } from '../support/blocks-place.js';
-import { idsIn } from '../support/block-store-contract.js';
+import { idsIn, STORAGE_LEVELS } from '../support/block-store-contract.js';
 import { kill, kinesisKinds, type KinesisService } from '../support/kinesis-services.js';
 import { startS3, type S3Service } from '../support/s3-service.js';
 import { TestStream } from '../support/test-stream.js';
 import { until } from '../support/until.js';
 
-const LEVELS: readonly StorageLevel[] = [
-  'MEMORY_ONLY',
-  'MEMORY_ONLY_2',
-  'MEMORY_AND_DISK',
-  'MEMORY_AND_DISK_2',
-  'DISK_ONLY',
-  'DISK_ONLY_2',
-];
 const SHARDS = 2;
 const BLOCKS_A_SHARD = 12;
 const PAYLOAD_BYTES = 2_000;
@@ -58,7 +50,7 @@ const TABLE: Readonly<Record<string, Readonly<Record<StorageLevel, Recovered>>>>
 };
 
 function row(...cells: readonly [Recovered, Recovered, Recovered, Recovered, Recovered, Recovered]): Record<StorageLevel, Recovered> {
-  return Object.fromEntries(LEVELS.map((level, i) => [level, cells[i]!])) as Record<StorageLevel, Recovered>;
+  return Object.fromEntries(STORAGE_LEVELS.map((level, i) => [level, cells[i]!])) as Record<StorageLevel, Recovered>;
 }
 
 describe('the storage levels, with real processes and files', function () {
@@ -248,7 +240,7 @@ describe('the storage levels, with real processes and files', function () {
     });
   }
 
-  for (const level of LEVELS) {
+  for (const level of STORAGE_LEVELS) {
     describe(level, () => {
       const stored = () => join(root, level);
 

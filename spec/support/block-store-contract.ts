@@ -6,6 +6,17 @@ import { blockId, makeBlock, type Block } from '../../lib/values/block.js';
 import { isInvalidValue } from '../../lib/values/errors.js';
 import { SequenceNumberRanges } from '../../lib/values/sequence-range.js';
 import { errorOf } from './checkpoint-store-contract.js';
+import type { StorageLevel } from '../../lib/blocks/storage-level.js';
+
+/** All levels. */
+export const STORAGE_LEVELS: readonly StorageLevel[] = [
+  'MEMORY_ONLY',
+  'MEMORY_ONLY_2',
+  'MEMORY_AND_DISK',
+  'MEMORY_AND_DISK_2',
+  'DISK_ONLY',
+  'DISK_ONLY_2',
+];
 
 /** The last value of a call, `undefined` when it has none, as a Promise. */
 export function answerOf<T>(call: ObservableInput<T>): Promise<T | undefined> {
