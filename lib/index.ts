@@ -1,5 +1,5 @@
 // Values
-export type { KinesisRecord } from './values/record.js';
+export type { KinesisRecord, RecordFields } from './values/record.js';
 export { comparePositions, type InitialPosition, type Position } from './values/position.js';
 export { mergeAdjacentRanges, type RangeToRead, type SequenceNumberRange, type SequenceNumberRangesJson } from './values/sequence-range.js';
 export { SequenceNumberRanges } from './values/ranges-json.js';

@@ -92,7 +92,7 @@ export class LeaseCoordinator {
       this.#look$.next();
       // Whoever releases all that is held does not wait for it.
       this.#member.withdraw().subscribe({ error: () => undefined });
-      return EMPTY;
+      return this.#taker.withdraw();
     });
     return merge(new LeaseRenewals(this.#context).run().pipe(takeUntil(drained$)), this.#rounds(), concat(followed$, drain$));
   }

@@ -1,15 +1,18 @@
-import { catchError, concatMap, defer, EMPTY, ignoreElements, map, of, tap, type Observable } from 'rxjs';
+import { catchError, concatMap, defer, EMPTY, from, ignoreElements, map, mergeMap, of, type Observable } from 'rxjs';
 import type { LeaseNews } from '../checkpoints/checkpoint-store.js';
 import type { HeldLease } from './held-lease.js';
 import { inLanes } from './in-lanes.js';
 import type { LeaseContext } from './lease-context.js';
-import { askUpdate } from './lease-updates.js';
+import { isEnded, type LeaseRow } from './lease.js';
+import { askUpdate, releaseUpdate, withdrawUpdate } from './lease-updates.js';
 import { planLeases, type LeaseStep } from './planLeases.js';
 
 /** Leases that are taken at one time: whoever starts beside this worker gets some too. */
 const TAKE_LANES = 4;
 /** A worker of KCL looks each two failover times, and steals one lease then. */
 const FAILOVERS_PER_STEAL = 2;
+/** How often a row is read again that changes between reading and writing it. */
+const MAX_WITHDRAWALS = 3;
 
 /** Takes leases, asks for them, and notes what was granted in one subscription. */
 export class LeaseTaker {
@@ -51,6 +54,15 @@ export class LeaseTaker {
     });
   }
 
+  /** Takes back what was asked for: whoever hands a lease over to a worker that is gone leaves it without work until it expires. Never errors. */
+  withdraw(): Observable<never> {
+    const { observer, config } = this.#context;
+    const mine = ({ leaseOwner }: LeaseRow): boolean => leaseOwner === config.workerId;
+    return defer(() => from(observer.rows().filter((row) => mine(row) && !isEnded(row)))).pipe(
+      mergeMap(({ leaseKey }) => this.#withdraw(leaseKey)),
+    );
+  }
+
   /** The next look decides again. */
   #failed({ row: { leaseKey: shardId } }: LeaseStep, error: unknown): Observable<never> {
     const { notify, workerId } = this.#context.config;
@@ -75,12 +87,39 @@ export class LeaseTaker {
     );
   }
 
-  #ask({ row: { leaseKey, leaseOwner: owner = '' } }: LeaseStep): Observable<never> {
-    const { port, config } = this.#context;
+  #ask({ row }: LeaseStep): Observable<never> {
+    const { port, config, observer, clock } = this.#context;
+    const { leaseKey, leaseOwner: owner = '' } = row;
     const { workerId, notify } = config;
     return port.update(leaseKey, askUpdate({ leaseOwner: owner }, workerId)).pipe(
-      tap((done) => (done ? notify({ type: 'leaseRequested', workerId, shardId: leaseKey, owner }) : undefined)),
-      ignoreElements(),
+      concatMap((done) => {
+        if (!done) return EMPTY;
+        notify({ type: 'leaseRequested', workerId, shardId: leaseKey, owner });
+        observer.note({ ...row, leaseOwner: workerId, checkpointOwner: owner }, clock.nowMs());
+        return this.#isDraining() ? this.#withdraw(leaseKey) : EMPTY;
+      }),
+    );
+  }
+
+  #withdraw(leaseKey: string, attempt = 1): Observable<never> {
+    const { port, inTurn, held, config } = this.#context;
+    const { workerId, notify } = config;
+    const withdraw = (): Observable<boolean> =>
+      port.get(leaseKey).pipe(
+        concatMap((row) => {
+          if (row?.leaseOwner !== workerId || held.get(leaseKey)?.isOpen) return of(true);
+          const { checkpointOwner, leaseCounter } = row;
+          // Without a former owner it was handed over meanwhile.
+          const isWaiting = checkpointOwner !== undefined;
+          return port.update(leaseKey, isWaiting ? withdrawUpdate(workerId, checkpointOwner) : releaseUpdate(leaseCounter, workerId));
+        }),
+      );
+    return inTurn(leaseKey, withdraw).pipe(
+      concatMap((done) => (done || attempt >= MAX_WITHDRAWALS ? EMPTY : this.#withdraw(leaseKey, attempt + 1))),
+      catchError((error: unknown) => {
+        notify({ type: 'leaseRequestFailed', workerId, action: 'release', shardId: leaseKey, attempt, error });
+        return EMPTY;
+      }),
     );
   }
 

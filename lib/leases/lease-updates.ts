@@ -50,6 +50,11 @@ export function askUpdate({ leaseOwner }: { readonly leaseOwner: string }, worke
   return { when: { leaseOwner, checkpointOwner: null }, set: { leaseOwner: workerId, checkpointOwner: leaseOwner } };
 }
 
+/** Takes that back: the lease stays with its owner. */
+export function withdrawUpdate(workerId: string, checkpointOwner: string): LeaseUpdate {
+  return { when: { leaseOwner: workerId, checkpointOwner }, set: { leaseOwner: checkpointOwner }, remove: ['checkpointOwner'] };
+}
+
 /** Hands the lease over to who has been named as its next owner. */
 export function handOverUpdate(leaseCounter: number, workerId: string, leaseOwner: string): LeaseUpdate {
   return {

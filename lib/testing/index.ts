@@ -5,6 +5,7 @@ export type { FakeCall, KinesisMethod } from './kinesis/fake-calls.js';
 export type { FakeFault } from './kinesis/fake-faults.js';
 export type { FakeRecord, FakeScript, FakeShardScript, FakeTrim, TrimmedReads } from './kinesis/fake-script.js';
 export { fakeLeases, type FakeLeases, type FakeLeasesConfig } from './leases/fakeLeases.js';
+export type { LeaseRow } from '../leases/lease.js';
 export { marbles, type MarbleHelpers, type MarblesConfig } from './marbles/marbles.js';
 export { record } from './record.js';
 export type { ShardName } from './shard-name.js';

@@ -23,7 +23,7 @@ export abstract class RxKinesisError extends Error {
     this.name = new.target.name;
   }
 
-  /** For logs: name, message, code and ids, and of the cause what {@link faultOf} keeps. */
+  /** For logs: name, message, code and ids, and of the cause what a {@link Fault} holds. */
   toJSON(): Fault {
     return { ...this, message: this.message, cause: faultOf(this.cause) };
   }

@@ -4,7 +4,7 @@ import { RANGES_VERSION, SequenceNumberRanges as Ranges, type RangeToRead, type 
 import { shown } from './shown.js';
 
 /** The ranges of one block, in the order of its records: the block's identity, and all that is needed to read it again. */
-export type SequenceNumberRanges<Range extends RangeToRead = SequenceNumberRange> = Ranges<Range>;
+export interface SequenceNumberRanges<Range extends RangeToRead = SequenceNumberRange> extends Ranges<Range> {}
 
 /**
  * The class of {@link Block.ranges}, with the reader of its JSON.

@@ -28,7 +28,7 @@ export interface SequenceNumberRange {
 export type RangeToRead = Pick<SequenceNumberRange, 'streamName' | 'shardId' | 'fromSeqNumber' | 'toSeqNumber'> &
   Partial<SequenceNumberRange>;
 
-/** What {@link SequenceNumberRanges.toJSON} gives: a schema version and the ranges. */
+/** What `SequenceNumberRanges.toJSON()` gives: a schema version and the ranges. */
 export interface SequenceNumberRangesJson<Range extends RangeToRead = SequenceNumberRange> {
   /** The schema's version. A reader refuses one that it does not know. */
   readonly version: typeof RANGES_VERSION;

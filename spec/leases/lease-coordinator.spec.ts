@@ -116,6 +116,38 @@ describe('the leases of a fleet', () => {
     }),
   );
 
+  for (const stopMs of [1_052, 1_100, 1_199, 1_200, 1_201, 1_250, 1_400])
+    it(
+      `that a worker asked for, and does not want any more since it stops, are not handed over to nobody (${stopMs} ms)`,
+      marbles((helpers) => {
+        const { start, run, workers, table } = fleetOf(helpers, leasables(8));
+        run(4_000, {
+          0: () => start('w1', { drainMs: 200 }),
+          1_000: () => start('w2', { drainMs: 10 }),
+          [stopMs]: () => workers[1]!.stop(),
+          2_000: () => expect(holdings(...workers)).to.deep.equal({ w1: [0, 1, 2, 3, 4, 5, 6, 7], w2: [] }),
+        });
+        expect(eventsOf(workers[0]!, 'leaseAsked')).to.have.length(4);
+        expect(newsOf(workers[1]!, 'complete')).to.have.length(1);
+        expect(table.rows().map(({ leaseOwner, checkpointOwner }) => [leaseOwner, checkpointOwner])).to.deep.equal(
+          Array(8).fill(['w1', undefined]),
+        );
+      }),
+    );
+
+  it(
+    'are handed over to nobody by workers that stop together',
+    marbles((helpers) => {
+      const { start, run, workers, table } = fleetOf(helpers, leasables(8));
+      run(4_000, {
+        0: () => start('w1', { drainMs: 200 }),
+        1_000: () => start('w2', { drainMs: 10 }),
+        1_100: () => workers.forEach((worker) => worker.stop()),
+        2_000: () => expect(table.rows().map(({ leaseOwner }) => leaseOwner)).to.deep.equal(Array(8).fill(undefined)),
+      });
+    }),
+  );
+
   it(
     'are lost by an owner that does not hand them over in time',
     marbles((helpers) => {

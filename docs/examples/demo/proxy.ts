@@ -80,10 +80,15 @@ export class Outage {
   }
 }
 
-/** The iterator in a request or an answer, whether it is JSON or CBOR: behind its name and a few bytes that say how long it is. */
+/** The iterator in a request or an answer, whether it is JSON or CBOR: there, its name is followed by a byte that says how many give its length. */
 function iteratorIn(text: string, field: string): string | undefined {
   const at = text.lastIndexOf(field);
-  return at < 0 ? undefined : /[A-Za-z0-9+/=]{40,}/.exec(text.slice(at + field.length))?.[0];
+  if (at < 0) return undefined;
+  const rest = text.slice(at + field.length);
+  const bytes = { x: 1, y: 2 }[rest[0]!];
+  if (bytes === undefined) return /^":"([^"]+)"/.exec(rest)?.[1];
+  const length = Buffer.from(rest, 'latin1').readUIntBE(1, bytes);
+  return rest.slice(1 + bytes, 1 + bytes + length);
 }
 
 /** Answers as Kinesis does when it is ill and when it is asked too often, in turns. */

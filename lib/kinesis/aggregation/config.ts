@@ -1,10 +1,10 @@
 import type { Position } from '../../values/position.js';
 
 /** What to do with an aggregate that holds user records of other shards, see {@link AggregateConfig}. */
-export type OutOfRangePolicy = (typeof OUT_OF_RANGE_POLICIES)[number];
+export type OutOfRangePolicy = 'drop-aggregate' | 'drop-records' | 'keep';
 
 /** Every policy there is. */
-export const OUT_OF_RANGE_POLICIES = ['drop-aggregate', 'drop-records', 'keep'] as const;
+export const OUT_OF_RANGE_POLICIES: readonly OutOfRangePolicy[] = ['drop-aggregate', 'drop-records', 'keep'];
 
 /** How aggregates are opened. */
 export interface AggregateConfig {
