@@ -44,7 +44,7 @@ for (const kind of kinesisKinds) {
 
     it('a time that has not come is an error that passes', async () => {
       const startFrom = new Date(Date.now() + 3_600_000);
-      const error = await failureOf({ startFrom, retry: { maxRetries: 0 } });
+      const error = await failureOf({ startFrom, retry: { maxRetries: 0 }, recover: { maxRecoveries: 0 } });
       expect(error).to.satisfy(isShardReadError).and.to.include({ retriable: true, streamName: stream.name });
       expect(error).to.have.property('message').that.includes(startFrom.toISOString());
     });

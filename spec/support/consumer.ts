@@ -26,6 +26,7 @@ import {
   type KinesisEvent,
   type KinesisRecord,
   type KinesisStreamConfig,
+  type RecoverFromConfig,
   type RestartConfig,
 } from '../../lib/index.js';
 import type { TestStream } from './test-stream.js';
@@ -70,10 +71,11 @@ export interface ConsumerConfig extends Omit<KinesisStreamConfig, 'startFrom' | 
   /** Works on a block; the block is done when it completes. */
   readonly work?: (block: Block) => ObservableInput<unknown>;
   readonly restart?: RestartConfig;
+  readonly recover?: RecoverFromConfig;
 }
 
 /** Starts a consumer: blocks of 10 ms, recovery, one block of a shard at a time, checkpoints every 20 ms. */
-export function consume({ work = () => [], restart, ...config }: ConsumerConfig): Consumer {
+export function consume({ work = () => [], restart, recover, ...config }: ConsumerConfig): Consumer {
   const { store = memoryCheckpoints() } = config;
   const blocks: Block[] = [];
   const events: KinesisEvent[] = [];
@@ -88,7 +90,13 @@ export function consume({ work = () => [], restart, ...config }: ConsumerConfig)
   const blocks$ = kinesisStream({ startFrom: 'TRIM_HORIZON', ...fast, ...config, store, stop: stop$, events: observer }).pipe(
     mergeShards(
       (shard) =>
-        shard.pipe(bufferTime(10), withSequenceRanges(), recoverFrom(store), concatMap(workOn), checkpointEvery(20, { retryDelayMs: 5 })),
+        shard.pipe(
+          bufferTime(10),
+          withSequenceRanges(),
+          recoverFrom(store, recover),
+          concatMap(workOn),
+          checkpointEvery(20, { retryDelayMs: 5 }),
+        ),
       {
         restart,
       },

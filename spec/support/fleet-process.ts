@@ -23,6 +23,7 @@ export interface FleetLine {
   readonly type: string;
   readonly shardId?: string;
   readonly sequenceNumber?: string;
+  readonly start?: unknown;
   readonly reason?: string;
   readonly from?: string;
   readonly error?: string;
