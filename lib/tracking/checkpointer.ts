@@ -1,8 +1,8 @@
-import { catchError, concat, defer, EMPTY, ReplaySubject, Subject, throwError } from 'rxjs';
+import { catchError, concat, concatMap, defer, EMPTY, of, ReplaySubject, Subject, throwError } from 'rxjs';
 import type { MonoTypeOperatorFunction, Observable, SchedulerLike } from 'rxjs';
 import { MAX_SETTLED_RANGES } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
-import { isLeaseLost } from '../checkpoints/errors.js';
+import { isCheckpointError, isLeaseLost } from '../checkpoints/errors.js';
 import { writeCheckpoint, type StoreCallLimits } from '../checkpoints/store-calls.js';
 import { retryWithBackOff } from '../internal/back-off.js';
 import type { EventSink } from '../monitoring/events.js';
@@ -35,6 +35,8 @@ export interface CheckpointerOptions extends StoreCallLimits {
   readonly settledBeyond: () => readonly SequenceNumberRange[];
   /** The blocks that are stored and not released. @defaultValue none */
   readonly unreleased?: UnreleasedBlocks;
+  /** Emits what a store holds, once. @defaultValue nothing is known */
+  readonly readStored?: (store: CheckpointStore) => Observable<Checkpoint | undefined>;
   /** Called when a write is refused because another worker holds the lease. */
   readonly lose: () => void;
 }
@@ -154,22 +156,37 @@ export class Checkpointer {
     const event = { streamName, shardId, sequenceNumber, subSequenceNumber };
     const result = new ReplaySubject<Checkpoint>(1);
     state.inFlight = result;
-    writeCheckpoint(store, checkpoint, identity(), this.#options).subscribe({
+    const conclude = (written: Checkpoint): void => {
+      state.inFlight = undefined;
+      state.written = written;
+      if (written === checkpoint) notify({ type: 'checkpointWritten', ...event });
+      result.next(written);
+      result.complete();
+      this.#writes.next();
+    };
+    const write$ = concat(writeCheckpoint(store, checkpoint, identity(), this.#options), of(checkpoint));
+    write$.pipe(catchError((error: unknown) => this.#furtherThan(checkpoint, store, error))).subscribe({
+      next: conclude,
       error: (error: unknown) => {
         state.inFlight = undefined;
         notify({ type: 'checkpointFailed', ...event, error });
         result.error(error);
       },
-      complete: () => {
-        state.inFlight = undefined;
-        state.written = checkpoint;
-        notify({ type: 'checkpointWritten', ...event });
-        result.next(checkpoint);
-        result.complete();
-        this.#writes.next();
-      },
     });
     return result;
+  }
+
+  /**
+   * A store refuses what goes back. A late write of a subscription that has ended may have come further than this one: then there is
+   * nothing to write, and what the store holds is emitted.
+   */
+  #furtherThan(checkpoint: Checkpoint, store: CheckpointStore, error: unknown): Observable<Checkpoint> {
+    const { readStored = () => of(undefined) } = this.#options;
+    if (!isCheckpointError(error) || error.retriable || isLeaseLost(error)) return throwError(() => error);
+    return readStored(store).pipe(
+      catchError(() => of(undefined)),
+      concatMap((stored) => (stored && isFurther(stored, checkpoint) ? of(stored) : throwError(() => error))),
+    );
   }
 
   #due(store: CheckpointStore): Checkpoint | undefined {
@@ -187,6 +204,12 @@ export class Checkpointer {
     this.#states.set(store, state);
     return state;
   }
+}
+
+/** Whether what is stored is of the same shard and beyond what was to be written. */
+function isFurther(stored: Checkpoint, { shardStart, ...position }: Checkpoint): boolean {
+  const isSameShard = stored.shardStart === undefined || shardStart === undefined || stored.shardStart === shardStart;
+  return isSameShard && comparePositions(stored, position) > 0;
 }
 
 /** Blocks are the same by the instance of their ranges. */

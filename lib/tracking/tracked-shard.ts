@@ -60,6 +60,7 @@ export class TrackedShard {
   /** Emits when another worker has the shard; completes without a value when the shard is released otherwise. */
   readonly leaseLost$ = this.#leaseLost.asObservable();
   #identity: ShardIdentity;
+  #isOpened = false;
   #isLost = false;
   #isStopping = false;
   #isDrained = false;
@@ -87,6 +88,7 @@ export class TrackedShard {
       progress: () => this.#progress,
       settledBeyond: () => (this.isFinished ? [] : this.ledger.settledBeyond()),
       unreleased: this.unreleased,
+      readStored: (from) => this.readStored(from),
       lose: () => this.lose(),
     });
   }
@@ -114,8 +116,14 @@ export class TrackedShard {
 
   /** It is known where the shard stands. */
   noteOpened(): void {
+    this.#isOpened = true;
     this.#opened.next();
     this.#opened.complete();
+  }
+
+  /** Whether it is known where the shard stands. */
+  get isOpened(): boolean {
+    return this.#isOpened;
   }
 
   /** Whether another worker has the shard: then nothing is written any more. */
