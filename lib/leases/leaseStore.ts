@@ -3,6 +3,7 @@ import { assertCheckpoint } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, LeasableShard, LeaseNews, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { LeaseLostError } from '../checkpoints/errors.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
+import { SteadyClock } from '../internal/steady-clock.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { SHARD_END, TRIM_HORIZON, type InitialPosition } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
@@ -15,7 +16,6 @@ import { LeaseObserver } from './lease-observer.js';
 import type { LeasePort } from './lease-port.js';
 import { leaseStatus, type LeaseStatus } from './lease-status.js';
 import { makeChildren } from './shard-end.js';
-import { SteadyClock } from './steady-clock.js';
 import { unownedCheckpoint } from './unownedCheckpoint.js';
 
 /** A table of checkpoints and leases. */
@@ -65,6 +65,9 @@ class SharedLeases {
     const { workerId, failoverTimeMs, scheduler } = config;
     const tenancy = { workerId, fenceMs: failoverTimeMs * FENCE_FAILOVERS, scheduler };
     const onLost = (lease: HeldLease, reason: LossReason): void => this.#noteLoss(lease, reason);
+    // A renewal's tick is the longest time without a look at it, unless the process stands still.
+    const clock = new SteadyClock(2 * tickMs(config));
+    clock.now(scheduler);
     this.statuses$ = this.#statuses$.asObservable();
     this.#context = {
       config,
@@ -72,8 +75,7 @@ class SharedLeases {
       port,
       held: new HeldLeases(port, { ...tenancy, onLost }),
       observer: new LeaseObserver(),
-      // A renewal's tick is the longest time without a reading, unless the process stands still.
-      clock: new SteadyClock(scheduler, 2 * tickMs(config)),
+      clock: { nowMs: () => clock.now(scheduler) },
       shards: () => this.#shards,
       inTurn: (shardId, work) => this.#turns.run(shardId, defer(work)),
     };
