@@ -65,7 +65,8 @@ export class TrackedShard {
   #isStopping = false;
   #isDrained = false;
   #isPipelineDone = false;
-  #resumes = false;
+  /** The recovery for which the next subscription resumes. */
+  #resumesFor: object | undefined;
   /** Whether a subscription to the shard's records lasts, or the last one completed by itself. */
   #isRead = false;
   #isCutShort = false;
@@ -153,16 +154,16 @@ export class TrackedShard {
 
   /** Whether the next subscription resumes after the last delivered record, since the work on the others continues. */
   get resumes(): boolean {
-    return this.#resumes;
+    return this.#resumesFor !== undefined;
   }
 
   /** A subscription begins to read. Unless it resumes, what is not settled is forgotten: it will be read again. */
   beginReading(): void {
-    if (!this.#resumes) {
+    if (!this.resumes) {
       this.ledger.restart();
       this.unreleased.restart(this.ledger.watermark);
     }
-    this.#resumes = false;
+    this.#resumesFor = undefined;
     this.#isDrained = false;
     this.#isPipelineDone = false;
     this.#isCutShort = false;
@@ -175,13 +176,14 @@ export class TrackedShard {
   }
 
   /** The next subscription resumes after the last delivered record: `recoverFrom` re-emits what was lost before. */
-  resumeAfterDelivered(): void {
-    this.#resumes = true;
+  resumeAfterDelivered(recovery: object): void {
+    this.#resumesFor = recovery;
   }
 
-  /** `recoverFrom` is over: a later subscription is not its own. */
-  cancelResume(): void {
-    this.#resumes = false;
+  /** A recovery is over: a later subscription is not its own. It may be another's, where one gave up and another, further down, goes on. */
+  cancelResume(recovery: object): void {
+    if (this.#resumesFor !== recovery) return;
+    this.#resumesFor = undefined;
     this.noteChange();
   }
 

@@ -50,6 +50,23 @@ describe('recoverFrom behind a shard, when blocks are lost', () => {
   );
 
   it(
+    'goes on where another recoverFrom before it has given up, and repeats nothing',
+    marbles((helpers) => {
+      const { delivered, finished, ends } = recovering(helpers, {
+        script: { shards: { 0: 'abcd---ef-|' }, faults: failAt(5, 6) },
+        toBlocks: (records$) => single(records$).pipe(recoverFrom(undefined, { maxRecoveries: 1, initialDelayMs: 0, resetAfterMs: 1_000 })),
+        work: working({ a: 9, b: 1, c: 9, d: 1 }),
+        intervalMs: 1,
+      });
+      helpers.flush();
+
+      expect(delivered).to.deep.equal(['0 a', '1 b', '2 c', '3 d', '7 e', '8 f']);
+      expect(finished).to.deep.equal(['2 b', '4 d', '7 e', '8 f', '9 a', '11 c']);
+      expect(ends).to.deep.equal([11, 'complete']);
+    }),
+  );
+
+  it(
     'brings back blocks that were on their way to it with the same ids, to settle in their place',
     marbles((helpers) => {
       const before: string[] = [];
