@@ -25,8 +25,8 @@ export class SettledRanges {
   }
 
   /**
-   * Counts the records that are read, in order; records that a restart reads again count once. It throws for a range that holds more records
-   * than its count: that range is not what was settled, so none of its further records may be dropped.
+   * Counts the records that are read, in order; records that a restart reads again count once. It throws for a range that holds more
+   * records than its count: that range is not what was settled, so none of its further records may be dropped.
    *
    * @throws InvalidValueError
    */

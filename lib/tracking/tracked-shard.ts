@@ -183,9 +183,9 @@ export class TrackedShard {
   }
 
   /**
-   * Notes that a pipeline has ended. If it completed, nothing more is read. Nothing more will settle either, unless the pipeline has emitted
-   * unsettled work; and no more blocks will be made, unless it has emitted records. Then, if the shard was read to its end, the records in
-   * no block were dropped on purpose. Before that end, `take` or `takeUntil` may have cut off records that nobody has seen.
+   * Notes that a pipeline has ended. If it completed, nothing more is read. Nothing more will settle either, unless the pipeline has
+   * emitted unsettled work; and no more blocks will be made, unless it has emitted records. Then, if the shard was read to its end, the
+   * records in no block were dropped on purpose. Before that end, `take` or `takeUntil` may have cut off records that nobody has seen.
    */
   endPipeline({ completed, leavesWork, leavesRecords }: PipelineEnd): void {
     this.#pipelines--;
