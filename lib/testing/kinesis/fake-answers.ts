@@ -77,7 +77,7 @@ function checkedNumber(sequenceNumber: string): string {
   throw awsError('InvalidArgumentException', 'StartingSequenceNumber is not a sequence number');
 }
 
-/** The next records, at most `most`, and their end in the log. User records of one sequence number are one record; the first always fits. */
+/** The next records, at most `most`, and their end in the log. User records of one number are one record; the first always fits. */
 function recordsFrom(shard: FakeShard, start: number, nowMs: number, most: number): { records: readonly PortRecord[]; end: number } {
   const arrived = shard.arrivedAt(nowMs);
   const records: PortRecord[] = [];
