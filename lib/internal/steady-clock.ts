@@ -4,18 +4,23 @@ import type { SchedulerLike } from 'rxjs';
  * A clock that never goes back, made of the readings of a scheduler whose clock may be set.
  *
  * @remarks
- * When the scheduler's clock was set back since the last reading, this one stands still at that reading and advances again from the
- * next. When it was set forward, this one advances as far: whoever waits by it then waits less.
+ * A clock set forward carries it along, by at most `maxStepMs` from one look to the next: whoever knows how often it looks is not misled by
+ * a clock that jumps ahead, nor by a pause of the process.
  */
 export class SteadyClock {
+  readonly #maxStepMs: number;
   #nowMs = 0;
   /** The last reading of the scheduler's clock. */
   #seenMs: number | undefined;
 
+  constructor(maxStepMs = Infinity) {
+    this.#maxStepMs = maxStepMs;
+  }
+
   /** The time since the first reading, in ms. */
   now(scheduler: SchedulerLike): number {
     const seenMs = scheduler.now();
-    this.#nowMs += Math.max(0, seenMs - (this.#seenMs ?? seenMs));
+    this.#nowMs += Math.min(Math.max(0, seenMs - (this.#seenMs ?? seenMs)), this.#maxStepMs);
     this.#seenMs = seenMs;
     return this.#nowMs;
   }

@@ -5,7 +5,6 @@ import type { HeldLeases } from './held-leases.js';
 import type { ResolvedLeaseConfig } from './lease-config.js';
 import type { LeaseObserver } from './lease-observer.js';
 import type { LeasePort } from './lease-port.js';
-import type { SteadyClock } from './steady-clock.js';
 
 /** The parts that all objects around one worker's leases share. */
 export interface LeaseContext {
@@ -15,7 +14,8 @@ export interface LeaseContext {
   readonly port: LeasePort;
   readonly held: HeldLeases;
   readonly observer: LeaseObserver;
-  readonly clock: SteadyClock;
+  /** Neither makes another worker's lease look expired when this machine's clock is set, nor after a pause of the process. */
+  readonly clock: { readonly nowMs: () => number };
   /** The shards in view; `undefined` until they are known. */
   readonly shards: () => ReadonlyMap<string, LeasableShard> | undefined;
   /** Runs work on a lease after the earlier work on it. */

@@ -3,6 +3,7 @@ import { assertCheckpoint } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, LeasableShard, LeaseNews, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { LeaseLostError } from '../checkpoints/errors.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
+import { SteadyClock } from '../internal/steady-clock.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { SHARD_END, TRIM_HORIZON, type InitialPosition } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
@@ -14,8 +15,8 @@ import { LeaseCoordinator } from './lease-coordinator.js';
 import { LeaseObserver } from './lease-observer.js';
 import type { LeasePort } from './lease-port.js';
 import { leaseStatus, type LeaseStatus } from './lease-status.js';
+import { readProgress } from './row-progress.js';
 import { makeChildren } from './shard-end.js';
-import { SteadyClock } from './steady-clock.js';
 import { unownedCheckpoint } from './unownedCheckpoint.js';
 
 /** A table of checkpoints and leases. */
@@ -42,6 +43,7 @@ export function leaseStore(port: LeasePort, config: ResolvedLeaseConfig): LeaseS
   const leases = new SharedLeases(port, config);
   return {
     workerId: config.workerId,
+    keepsUnreleased: true,
     leases$: leases.statuses$,
     read: (shard) => leases.read(shard),
     write: (checkpoint, shard) => leases.write(checkpoint, shard),
@@ -65,6 +67,9 @@ class SharedLeases {
     const { workerId, failoverTimeMs, scheduler } = config;
     const tenancy = { workerId, fenceMs: failoverTimeMs * FENCE_FAILOVERS, scheduler };
     const onLost = (lease: HeldLease, reason: LossReason): void => this.#noteLoss(lease, reason);
+    // A renewal's tick is the longest time without a look at it, unless the process stands still.
+    const clock = new SteadyClock(2 * tickMs(config));
+    clock.now(scheduler);
     this.statuses$ = this.#statuses$.asObservable();
     this.#context = {
       config,
@@ -72,8 +77,7 @@ class SharedLeases {
       port,
       held: new HeldLeases(port, { ...tenancy, onLost }),
       observer: new LeaseObserver(),
-      // The clock is read at each tick of the renewals, so a longer step means that the process stood still or the clock was set.
-      clock: new SteadyClock(scheduler, 2 * tickMs(config)),
+      clock: { nowMs: () => clock.now(scheduler) },
       shards: () => this.#shards,
       inTurn: (shardId, work) => this.#turns.run(shardId, defer(work)),
     };
@@ -81,7 +85,12 @@ class SharedLeases {
 
   read({ streamName, shardId }: ShardIdentity): Observable<Checkpoint | undefined> {
     return defer(() => this.#context.port.get(shardId)).pipe(
-      map((row) => row && { streamName, shardId, ...row.checkpoint, ...(row.shardStart !== undefined && { shardStart: row.shardStart }) }),
+      map((row) => {
+        if (!row) return undefined;
+        const { checkpoint, shardStart, progress } = row;
+        const start = shardStart !== undefined && { shardStart };
+        return { streamName, shardId, ...checkpoint, ...start, ...readProgress(progress, checkpoint, { streamName, shardId }) };
+      }),
     );
   }
 

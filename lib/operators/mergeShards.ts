@@ -26,14 +26,17 @@ import { isObservableInput } from '../internal/notifierOf.js';
 import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler } from '../internal/validate.js';
 import { isOutOfOrder } from '../ledger/errors.js';
 import { misplaced } from '../tracking/misplaced.js';
-import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
+import { InvalidConfigError, isInvalidValue, isRxKinesisError } from '../values/errors.js';
 import type { Shard } from '../shards/shard.js';
 import { isDelivered, isUnsettled } from '../tracking/isUnsettled.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
 
 /** How a shard's failed pipeline restarts: exponential back-off with full jitter. */
 export interface RestartConfig {
-  /** The most restarts of one shard within `resetAfterMs`; the next error is propagated. From 0 up. @defaultValue 10 */
+  /**
+   * Restarts of one shard within `resetAfterMs`; the error after that goes on. From 0 up; with `Infinity` no shard that may be restarted ends the
+   * others. @defaultValue 10
+   */
   readonly maxRestarts?: number;
   /** The bound of the first delay, doubled with each restart, in ms. From 0 up. @defaultValue 1_000 */
   readonly initialDelayMs?: number;
@@ -59,12 +62,13 @@ export interface MergeShardsConfig {
  * Runs a pipeline for each shard and merges their values: `mergeMap` with supervision.
  *
  * @remarks
- * A shard's error does not end the others: `project` makes its pipeline again, which restarts at the shard's watermark, so records in
- * flight are emitted again. Restarts back off. When they are used up, or at once after an error that is not `retriable`, the error is
- * propagated and ends all pipelines; after `stop` the others drain first. A pipeline that completes before the shard's end and without
- * `stop` gives the shard up, with the event `pipelineCompleted`. A lost lease unsubscribes from the shard's pipeline at once and is no
- * error. The children of a shard start when its *pipeline* has completed, not only when its blocks are settled. Values are emitted as
- * they come; order holds within a shard. Buffers shards, not values.
+ * A shard's error does not end the others: its pipeline is made anew by `project` and starts again at its watermark, so what was
+ * in flight comes again; restarts back off, and when they are used up, or at once after an error that is not `retriable`, the error goes on
+ * and ends all. A shard whose stored checkpoint is malformed is restarted too: it is read as soon as somebody has mended it. A pipeline that completes before the shard's end and without `stop` gives the shard up, with the event
+ * `pipelineCompleted`. A lost lease
+ * unsubscribes the shard's pipeline at once and is no error. The children of a shard start when its *pipeline* has
+ * completed, not only when its blocks are settled. Values come as they come; order holds within a shard. Buffers shards,
+ * not values.
  *
  * @param project - makes the pipeline of a shard; called once for each start.
  * @throws InvalidConfigError when called with a number out of range.
@@ -87,7 +91,7 @@ export function mergeShards<O extends ObservableInput<unknown>>(
   assertKnownFields(restart, { maxRestarts: true, initialDelayMs: true, maxDelayMs: true, resetAfterMs: true }, 'restart');
   const { maxRestarts = 10, initialDelayMs = 1_000, maxDelayMs = 60_000, resetAfterMs = 600_000 } = restart;
   if (concurrency !== Infinity) assertInteger('concurrency', concurrency, 1);
-  assertInteger('restart.maxRestarts', maxRestarts, 0);
+  if (maxRestarts !== Infinity) assertInteger('restart.maxRestarts', maxRestarts, 0);
   assertNumber('restart.initialDelayMs', initialDelayMs, 0);
   assertNumber('restart.maxDelayMs', maxDelayMs, 0);
   assertNumber('restart.resetAfterMs', resetAfterMs, 0, true);
@@ -147,9 +151,13 @@ function noteFailed(shard: Shard, error: unknown): void {
   trackedShardOf(shard)?.notify({ type: 'shardFailed', streamName, shardId, error });
 }
 
-/** Whether an error of this package is not retriable. */
-function isFinal(error: unknown): boolean {
-  return isRxKinesisError(error) && !error.retriable;
+/**
+ * Whether an error of this package says that it stays as it is. A stored checkpoint that cannot be understood stays so only until somebody
+ * mends it: meanwhile it is no reason to end the other shards.
+ */
+function isFinal(error: unknown, tracked: TrackedShard | undefined): boolean {
+  const isOfCheckpoint = isInvalidValue(error) && tracked?.isOpened === false;
+  return isRxKinesisError(error) && !error.retriable && !isOfCheckpoint;
 }
 
 /** Restarts a failed pipeline after a delay, as often as the policy allows. */
@@ -160,7 +168,7 @@ function restarting<T>(shard: Shard, policy: BackOff): MonoTypeOperatorFunction<
     ...policy,
     // After records out of order the watermark may be past a record that was not worked on: restarting from there would lose it.
     // Errors that cannot pass are not retried, nor is any error while the shard is stopping.
-    shouldRetry: (error) => !isOutOfOrder(error) && !isFinal(error) && !tracked?.isStopping,
+    shouldRetry: (error) => !isOutOfOrder(error) && !isFinal(error, tracked) && !tracked?.isStopping,
     notify: ({ attempt, delayMs, error }) => tracked?.notify({ type: 'shardRestarted', streamName, shardId, attempt, delayMs, error }),
     // When the shard stops, a delay is cut short: the restarted shard completes at once.
     hurry$: tracked?.stopping$ ?? NEVER,

@@ -175,6 +175,9 @@ function rereadWith(read: NonNullable<RecoverFromConfig['read']>, scheduler: Sch
 }
 
 function fieldsOf(record: KinesisRecord): RecordFields {
-  const { sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp } = record;
-  return { sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp };
+  const { sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp, explicitHashKey } = record;
+  return {
+    ...{ sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp },
+    ...(explicitHashKey !== undefined && { explicitHashKey }),
+  };
 }

@@ -32,7 +32,7 @@ export class Recovery {
     this.#isUnderWay = true;
     const { blocks, records, shards } = this.#lost.find();
     this.#resuming = shards;
-    for (const shard of this.#resuming) shard.resumeAfterDelivered();
+    for (const shard of this.#resuming) shard.resumeAfterDelivered(this);
     const lost = byShard(rangesOf(blocks, records));
     this.#tell(lost, ({ streamName, shardId }, ranges, { notify }) =>
       notify({ type: 'recoveryStarted', streamName, shardId, ranges, error }),
@@ -44,7 +44,7 @@ export class Recovery {
 
   /** Ends the recovery with its pipeline: a later subscription to one of the shards does not belong to it. */
   cancel(): void {
-    for (const shard of this.#resuming) shard.cancelResume();
+    for (const shard of this.#resuming) shard.cancelResume(this);
   }
 
   /** Re-emits everything that is lost: first the blocks, then the records in no block, one by one or as one block a page. */

@@ -1,14 +1,14 @@
-import { catchError, concat, defer, EMPTY, ReplaySubject, Subject, throwError } from 'rxjs';
+import { catchError, concat, concatMap, defer, EMPTY, of, ReplaySubject, Subject, throwError } from 'rxjs';
 import type { MonoTypeOperatorFunction, Observable, SchedulerLike } from 'rxjs';
 import { MAX_SETTLED_RANGES } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
-import { isLeaseLost } from '../checkpoints/errors.js';
+import { isCheckpointError, isLeaseLost } from '../checkpoints/errors.js';
 import { writeCheckpoint, type StoreCallLimits } from '../checkpoints/store-calls.js';
 import { retryWithBackOff } from '../internal/back-off.js';
 import type { EventSink } from '../monitoring/events.js';
 import { isRxKinesisError } from '../values/errors.js';
 import { comparePositions, type Position } from '../values/position.js';
-import { endOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
+import { endOf, startOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import { SettledRanges } from './settled-ranges.js';
 import { UnreleasedBlocks } from './unreleased-blocks.js';
@@ -35,6 +35,8 @@ export interface CheckpointerOptions extends StoreCallLimits {
   readonly settledBeyond: () => readonly SequenceNumberRange[];
   /** The blocks that are stored and not released. @defaultValue none */
   readonly unreleased?: UnreleasedBlocks;
+  /** Emits what a store holds, once. @defaultValue nothing is known */
+  readonly readStored?: (store: CheckpointStore) => Observable<Checkpoint | undefined>;
   /** Called when a write is refused because another worker holds the lease. */
   readonly lose: () => void;
 }
@@ -154,22 +156,37 @@ export class Checkpointer {
     const event = { streamName, shardId, sequenceNumber, subSequenceNumber };
     const result = new ReplaySubject<Checkpoint>(1);
     state.inFlight = result;
-    writeCheckpoint(store, checkpoint, identity(), this.#options).subscribe({
+    const conclude = (written: Checkpoint): void => {
+      state.inFlight = undefined;
+      state.written = written;
+      if (written === checkpoint) notify({ type: 'checkpointWritten', ...event });
+      result.next(written);
+      result.complete();
+      this.#writes.next();
+    };
+    const write$ = concat(writeCheckpoint(store, checkpoint, identity(), this.#options), of(checkpoint));
+    write$.pipe(catchError((error: unknown) => this.#furtherThan(checkpoint, store, error))).subscribe({
+      next: conclude,
       error: (error: unknown) => {
         state.inFlight = undefined;
         notify({ type: 'checkpointFailed', ...event, error });
         result.error(error);
       },
-      complete: () => {
-        state.inFlight = undefined;
-        state.written = checkpoint;
-        notify({ type: 'checkpointWritten', ...event });
-        result.next(checkpoint);
-        result.complete();
-        this.#writes.next();
-      },
     });
     return result;
+  }
+
+  /**
+   * A store refuses what goes back. A late write of a subscription that has ended may have come further than this one: then there is
+   * nothing to write, and what the store holds is emitted.
+   */
+  #furtherThan(checkpoint: Checkpoint, store: CheckpointStore, error: unknown): Observable<Checkpoint> {
+    const { readStored = () => of(undefined) } = this.#options;
+    if (!isCheckpointError(error) || error.retriable || isLeaseLost(error)) return throwError(() => error);
+    return readStored(store).pipe(
+      catchError(() => of(undefined)),
+      concatMap((stored) => (stored && isFurther(stored, checkpoint) ? of(stored) : throwError(() => error))),
+    );
   }
 
   #due(store: CheckpointStore): Checkpoint | undefined {
@@ -177,7 +194,7 @@ export class Checkpointer {
     const current = this.currentFor(store);
     if (!current || !written) return current;
     const order = comparePositions(current, written);
-    return order > 0 || (order === 0 && !areSame(current.unreleased, written.unreleased)) ? current : undefined;
+    return order > 0 || (order === 0 && !saysTheSame(current, written)) ? current : undefined;
   }
 
   #stateOf(store: CheckpointStore): StoreState {
@@ -189,9 +206,21 @@ export class Checkpointer {
   }
 }
 
-/** Whether both name the same blocks, which are identified by the instance of their ranges. */
-function areSame(a: Checkpoint['unreleased'] = [], b: Checkpoint['unreleased'] = []): boolean {
-  return a.length === b.length && a.every((ranges, i) => ranges === b[i]);
+/** Whether what is stored is of the same shard and beyond what was to be written. */
+function isFurther(stored: Checkpoint, { shardStart, ...position }: Checkpoint): boolean {
+  const isSameShard = stored.shardStart === undefined || shardStart === undefined || stored.shardStart === shardStart;
+  return isSameShard && comparePositions(stored, position) > 0;
+}
+
+/** Whether two checkpoints of one position name the same blocks, by the instance of their ranges, and the same ranges that are settled. */
+function saysTheSame(a: Checkpoint, b: Checkpoint): boolean {
+  const isSameRange = (one: SequenceNumberRange, other: SequenceNumberRange): boolean =>
+    comparePositions(startOf(one), startOf(other)) === 0 && comparePositions(endOf(one), endOf(other)) === 0;
+  return areSame(a.unreleased, b.unreleased, Object.is) && areSame(a.settledBeyond, b.settledBeyond, isSameRange);
+}
+
+function areSame<T>(a: readonly T[] = [], b: readonly T[] = [], isSame: (one: T, other: T) => boolean): boolean {
+  return a.length === b.length && a.every((one, i) => isSame(one, b[i]!));
 }
 
 function retrying({

@@ -60,11 +60,13 @@ export class TrackedShard {
   /** Emits when another worker has the shard; completes without a value when the shard is released otherwise. */
   readonly leaseLost$ = this.#leaseLost.asObservable();
   #identity: ShardIdentity;
+  #isOpened = false;
   #isLost = false;
   #isStopping = false;
   #isDrained = false;
   #isPipelineDone = false;
-  #resumes = false;
+  /** The recovery for which the next subscription resumes. */
+  #resumesFor: object | undefined;
   /** Whether a subscription to the shard's records is active, or the last one completed by itself. */
   #isRead = false;
   #isCutShort = false;
@@ -87,6 +89,7 @@ export class TrackedShard {
       progress: () => this.#progress,
       settledBeyond: () => (this.isFinished ? [] : this.ledger.settledBeyond()),
       unreleased: this.unreleased,
+      readStored: (from) => this.readStored(from),
       lose: () => this.lose(),
     });
   }
@@ -114,8 +117,14 @@ export class TrackedShard {
 
   /** Notes that the shard's checkpoint has been read. */
   noteOpened(): void {
+    this.#isOpened = true;
     this.#opened.next();
     this.#opened.complete();
+  }
+
+  /** Whether it is known where the shard stands. */
+  get isOpened(): boolean {
+    return this.#isOpened;
   }
 
   /** Whether another worker has the shard: then nothing is written any more. */
@@ -145,16 +154,16 @@ export class TrackedShard {
 
   /** Whether the next subscription resumes after the last delivered record, since the work on the delivered ones continues. */
   get resumes(): boolean {
-    return this.#resumes;
+    return this.#resumesFor !== undefined;
   }
 
   /** Notes that a subscription begins to read. Unless it resumes, forgets what is not settled, since it will be read again. */
   beginReading(): void {
-    if (!this.#resumes) {
+    if (!this.resumes) {
       this.ledger.restart();
       this.unreleased.restart(this.ledger.watermark);
     }
-    this.#resumes = false;
+    this.#resumesFor = undefined;
     this.#isDrained = false;
     this.#isPipelineDone = false;
     this.#isCutShort = false;
@@ -167,13 +176,14 @@ export class TrackedShard {
   }
 
   /** Makes the next subscription resume after the last delivered record: `recoverFrom` re-emits what was lost before it. */
-  resumeAfterDelivered(): void {
-    this.#resumes = true;
+  resumeAfterDelivered(recovery: object): void {
+    this.#resumesFor = recovery;
   }
 
-  /** Undoes {@link resumeAfterDelivered}: `recoverFrom` has ended, and a later subscription is not its own. */
-  cancelResume(): void {
-    this.#resumes = false;
+  /** A recovery is over: a later subscription is not its own. It may be another's, where one gave up and another, further down, goes on. */
+  cancelResume(recovery: object): void {
+    if (this.#resumesFor !== recovery) return;
+    this.#resumesFor = undefined;
     this.noteChange();
   }
 
