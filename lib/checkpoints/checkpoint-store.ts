@@ -10,9 +10,9 @@ export interface Checkpoint extends Position {
   /** The id of the shard. */
   readonly shardId: string;
   /**
-   * Ranges beyond the position that are done too, in order, from work that finished out of order. A store that can hold
-   * them saves their records from being delivered again after a restart; one that cannot leaves them out, or some of them. The same position is
-   * written again when there are more of them.
+   * Ranges beyond the position that are settled too, in order: their work finished out of order. If the store keeps them, their records
+   * are not delivered again after a restart; a store may leave out some or all of them. The package writes the same position again when
+   * they have changed.
    */
   readonly settledBeyond?: readonly SequenceNumberRange[];
   /**
@@ -31,10 +31,11 @@ export interface Checkpoint extends Position {
  * Keeps the progress of shards.
  *
  * @remarks
- * `read` must see the last successful `write` of any process (a consistent read). The package makes one `write` per shard
- * at a time, none before the one before; one that takes longer than `requestTimeoutMs` counts as failed, so a store must refuse to
- * go back should it come to a late one after the next. A `write` by a worker that has lost the shard must fail with `LeaseLostError`.
- * Throttling and passing faults are errors with `retriable: true`, or AWS errors known by their name.
+ * `read` must see the last successful `write` of any process (a consistent read). The package makes one `write` per shard at a time,
+ * never to an earlier position; it writes the same position again when `settledBeyond` or `unreleased` have changed. A `write` that takes
+ * longer than `requestTimeoutMs` counts as failed and may arrive after the next one, so a store must refuse to go back. A `write` by a
+ * worker that has lost the shard must fail with `LeaseLostError`. For throttling and passing faults, a store errors with
+ * `retriable: true`, or with the error of the AWS SDK, which the package recognises by its name.
  */
 export interface CheckpointStore {
   /**

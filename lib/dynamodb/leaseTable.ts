@@ -34,14 +34,15 @@ export type LeaseTable = LeaseStore;
  * attributes of other clients stay. A missing table is made on first use, with on-demand capacity, and requests wait for it. The writes of
  * one shard run one after another, and none waits for records; unsubscribing aborts the request under way. Memory: one small object a row.
  *
- * - `leases` looks at the table again and again, takes a fair share, renews what it holds, asks other workers of this package for what they
- *   have too many of and hands over what they ask for. At a stop each lease is free at once.
- * - `read` emits the row's checkpoint, also a word that says where the shard begins, `undefined` without a row.
- * - `write` fails with `LeaseLostError` unless the lease is held. Of a shard that was never granted here it stores the checkpoint as long as
- *   nobody holds the lease: so `kinesisShard` can use a table, and never writes over a worker. `SHARD_END` is written once the
- *   children have their rows. A write whose reply was lost is recognised and is no lost lease. What is settled beyond a checkpoint
- *   (up to 20 ranges) and which stored blocks before it are not released stand in an attribute of our own.
- * - `release` leaves the row to whoever asked for it, or to nobody. Afterwards, as after a loss, `write` fails until the shard is granted again.
+ * - `leases` looks at the table again and again, takes a fair share, renews the leases that it holds, asks other workers of this package
+ *   for their surplus, and hands over the leases that they ask for. After `stop` each released lease is free at once.
+ * - `read` emits the row's checkpoint, which may be a sentinel for where to begin, or `undefined` without a row.
+ * - `write` errors with a `LeaseLostError` unless the lease is held. For a shard that was never granted here, it stores the checkpoint as
+ *   long as no worker holds the lease: so `kinesisShard` can use a table and never overwrites a worker's row. `SHARD_END` is written after
+ *   the rows of the children. A write whose reply was lost is recognised and does not count as a lost lease. Up to 20 ranges of
+ *   `settledBeyond`, and `unreleased`, are kept in an attribute of this package.
+ * - `release` gives the row to the worker that asked for it, or to nobody. Afterwards, as after a loss, `write` errors until the shard is
+ *   granted again.
  *
  * Errors: `LeaseLostError`; `CheckpointError`, retriable after throttling, after failures of the service or the connection, and while a
  * shard's children are not known; not retriable when access is denied or a checkpoint would go back; `InvalidValueError` for a malformed

@@ -4,8 +4,9 @@ import type { SchedulerLike } from 'rxjs';
  * A clock that never goes back, made of the readings of a scheduler whose clock may be set.
  *
  * @remarks
- * A clock set forward carries it along, by at most `maxStepMs` from one look to the next: whoever knows how often it looks is not misled by
- * a clock that jumps ahead, nor by a pause of the process.
+ * When the scheduler's clock was set back since the last reading, this one stands still at that reading and advances again from the
+ * next. When it was set forward, this one advances by at most `maxStepMs`: so a clock that jumps ahead, or a pause of the process, does not
+ * mislead a user that reads it more often than that.
  */
 export class SteadyClock {
   readonly #maxStepMs: number;

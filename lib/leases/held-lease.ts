@@ -108,7 +108,7 @@ export class HeldLease {
     return this.#stored;
   }
 
-  /** What the row says of the records beyond its checkpoint and the blocks before it. */
+  /** The settled ranges beyond the checkpoint and the unreleased blocks before it, as the row has them. */
   get progress(): string | undefined {
     return this.#stored.progress;
   }

@@ -14,7 +14,7 @@ export interface LeaseContext {
   readonly port: LeasePort;
   readonly held: HeldLeases;
   readonly observer: LeaseObserver;
-  /** Neither makes another worker's lease look expired when this machine's clock is set, nor after a pause of the process. */
+  /** A clock by which other workers' leases do not look expired when this machine's clock is set, or after a pause of the process. */
   readonly clock: { readonly nowMs: () => number };
   /** The shards in view; `undefined` until they are known. */
   readonly shards: () => ReadonlyMap<string, LeasableShard> | undefined;

@@ -9,7 +9,7 @@ export interface StoredCheckpoint extends Position {
   readonly progress?: string | undefined;
 }
 
-/** A checkpoint as the row keeps it. */
+/** Turns a checkpoint into the fields that a row keeps. */
 export function storedOf(checkpoint: Checkpoint): StoredCheckpoint {
   const { sequenceNumber, subSequenceNumber, shardStart } = checkpoint;
   return { sequenceNumber, subSequenceNumber, ...(shardStart !== undefined && { shardStart }), progress: writeProgress(checkpoint) };
@@ -32,7 +32,7 @@ export interface LeaseUpdate {
     readonly checkpoint?: Position;
     /** The sequence number at which the checkpoint's shard begins. */
     readonly shardStart?: string;
-    /** What is settled beyond the checkpoint and unreleased before it. */
+    /** The settled ranges beyond the checkpoint and the unreleased blocks before it, as text. */
     readonly progress?: string;
     readonly childShardIds?: readonly string[];
   };

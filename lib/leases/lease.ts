@@ -17,7 +17,7 @@ export interface LeaseRow {
   readonly checkpoint: Position;
   /** The sequence number at which the checkpoint's shard begins; this package adds the attribute to KCL's row. */
   readonly shardStart?: string;
-  /** What is settled beyond the checkpoint, and which stored blocks before it are not released, as text: what this package adds to KCL's row. */
+  /** The settled ranges beyond the checkpoint and the unreleased blocks before it, as text; an attribute that this package adds. */
   readonly progress?: string;
   /** The shards that it was made from. */
   readonly parentShardIds: readonly string[];

@@ -67,7 +67,7 @@ class SharedLeases {
     const { workerId, failoverTimeMs, scheduler } = config;
     const tenancy = { workerId, fenceMs: failoverTimeMs * FENCE_FAILOVERS, scheduler };
     const onLost = (lease: HeldLease, reason: LossReason): void => this.#noteLoss(lease, reason);
-    // A renewal's tick is the longest time without a look at it, unless the process stands still.
+    // The clock is read at each tick of the renewals, so a longer step means that the process stood still or the clock was set.
     const clock = new SteadyClock(2 * tickMs(config));
     clock.now(scheduler);
     this.statuses$ = this.#statuses$.asObservable();

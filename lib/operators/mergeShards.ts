@@ -34,8 +34,8 @@ import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js'
 /** How a shard's failed pipeline restarts: exponential back-off with full jitter. */
 export interface RestartConfig {
   /**
-   * Restarts of one shard within `resetAfterMs`; the error after that goes on. From 0 up; with `Infinity` no shard that may be restarted ends the
-   * others. @defaultValue 10
+   * The most restarts of one shard within `resetAfterMs`; the next error is propagated. From 0 up; with `Infinity` only an error without
+   * restart ends the other shards. @defaultValue 10
    */
   readonly maxRestarts?: number;
   /** The bound of the first delay, doubled with each restart, in ms. From 0 up. @defaultValue 1_000 */
@@ -62,13 +62,13 @@ export interface MergeShardsConfig {
  * Runs a pipeline for each shard and merges their values: `mergeMap` with supervision.
  *
  * @remarks
- * A shard's error does not end the others: its pipeline is made anew by `project` and starts again at its watermark, so what was
- * in flight comes again; restarts back off, and when they are used up, or at once after an error that is not `retriable`, the error goes on
- * and ends all. A shard whose stored checkpoint is malformed is restarted too: it is read as soon as somebody has mended it. A pipeline that completes before the shard's end and without `stop` gives the shard up, with the event
- * `pipelineCompleted`. A lost lease
- * unsubscribes the shard's pipeline at once and is no error. The children of a shard start when its *pipeline* has
- * completed, not only when its blocks are settled. Values come as they come; order holds within a shard. Buffers shards,
- * not values.
+ * A shard's error does not end the others: `project` makes its pipeline again, which restarts at the shard's watermark, so records in
+ * flight are emitted again. Restarts back off. When they are used up, or at once after an error that is not `retriable`, the error is
+ * propagated and ends all pipelines; after `stop` the others drain first. A shard whose stored checkpoint is malformed is restarted too: it
+ * is read as soon as somebody has repaired the checkpoint. A pipeline that completes before the shard's end and without `stop` gives the
+ * shard up, with the event `pipelineCompleted`. A lost lease unsubscribes from the shard's pipeline at once and is no error. The children
+ * of a shard start when its *pipeline* has completed, not only when its blocks are settled. Values are emitted as they come; order holds
+ * within a shard. Buffers shards, not values.
  *
  * @param project - makes the pipeline of a shard; called once for each start.
  * @throws InvalidConfigError when called with a number out of range.
@@ -152,8 +152,8 @@ function noteFailed(shard: Shard, error: unknown): void {
 }
 
 /**
- * Whether an error of this package says that it stays as it is. A stored checkpoint that cannot be understood stays so only until somebody
- * mends it: meanwhile it is no reason to end the other shards.
+ * Whether an error of this package must not be retried. A malformed stored checkpoint may be repaired, so until then it does not end the
+ * other shards.
  */
 function isFinal(error: unknown, tracked: TrackedShard | undefined): boolean {
   const isOfCheckpoint = isInvalidValue(error) && tracked?.isOpened === false;

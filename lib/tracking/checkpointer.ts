@@ -35,7 +35,7 @@ export interface CheckpointerOptions extends StoreCallLimits {
   readonly settledBeyond: () => readonly SequenceNumberRange[];
   /** The blocks that are stored and not released. @defaultValue none */
   readonly unreleased?: UnreleasedBlocks;
-  /** Emits what a store holds, once. @defaultValue nothing is known */
+  /** Emits the checkpoint in a store, once. @defaultValue emits `undefined` */
   readonly readStored?: (store: CheckpointStore) => Observable<Checkpoint | undefined>;
   /** Called when a write is refused because another worker holds the lease. */
   readonly lose: () => void;
@@ -177,8 +177,8 @@ export class Checkpointer {
   }
 
   /**
-   * A store refuses what goes back. A late write of a subscription that has ended may have come further than this one: then there is
-   * nothing to write, and what the store holds is emitted.
+   * Handles a write that the store has refused. A late write of an ended subscription may have stored a later checkpoint: then there is
+   * nothing to write, and the stored checkpoint is emitted.
    */
   #furtherThan(checkpoint: Checkpoint, store: CheckpointStore, error: unknown): Observable<Checkpoint> {
     const { readStored = () => of(undefined) } = this.#options;
@@ -206,13 +206,13 @@ export class Checkpointer {
   }
 }
 
-/** Whether what is stored is of the same shard and beyond what was to be written. */
+/** Whether the stored checkpoint belongs to the same shard and is beyond the one to write. */
 function isFurther(stored: Checkpoint, { shardStart, ...position }: Checkpoint): boolean {
   const isSameShard = stored.shardStart === undefined || shardStart === undefined || stored.shardStart === shardStart;
   return isSameShard && comparePositions(stored, position) > 0;
 }
 
-/** Whether two checkpoints of one position name the same blocks, by the instance of their ranges, and the same ranges that are settled. */
+/** Whether two checkpoints of one position name the same blocks, by the instance of their ranges, and the same settled ranges. */
 function saysTheSame(a: Checkpoint, b: Checkpoint): boolean {
   const isSameRange = (one: SequenceNumberRange, other: SequenceNumberRange): boolean =>
     comparePositions(startOf(one), startOf(other)) === 0 && comparePositions(endOf(one), endOf(other)) === 0;

@@ -122,7 +122,7 @@ export class TrackedShard {
     this.#opened.complete();
   }
 
-  /** Whether it is known where the shard stands. */
+  /** Whether the shard's checkpoint has been read. */
   get isOpened(): boolean {
     return this.#isOpened;
   }
@@ -180,7 +180,7 @@ export class TrackedShard {
     this.#resumesFor = recovery;
   }
 
-  /** A recovery is over: a later subscription is not its own. It may be another's, where one gave up and another, further down, goes on. */
+  /** Ends a recovery: a later subscription is not its own. If another `recoverFrom`, downstream, goes on, its resume stays. */
   cancelResume(recovery: object): void {
     if (this.#resumesFor !== recovery) return;
     this.#resumesFor = undefined;
