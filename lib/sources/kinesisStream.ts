@@ -28,7 +28,7 @@ import type { PortChildShard, PortShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
 import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
-import { StreamRecreatedError } from '../shards/errors.js';
+import { isStreamRecreated, StreamRecreatedError } from '../shards/errors.js';
 import type { Shard } from '../shards/shard.js';
 import { readStored } from '../shards/open-shard.js';
 import { ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
@@ -172,6 +172,7 @@ class StreamReading {
         this.#changed$.next();
       }),
       catchError((error: unknown) => {
+        if (isStreamRecreated(error)) return throwError(() => error);
         if (this.#graph.size === 0) return throwError(() => shardReadError(error, { streamName }));
         notify({ type: 'discoveryFailed', streamName, error });
         return EMPTY;

@@ -4,6 +4,7 @@ import { isShardReadError } from '../../lib/kinesis/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { KinesisPort } from '../../lib/kinesis/port.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { isStreamRecreated } from '../../lib/shards/errors.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
@@ -276,6 +277,33 @@ describe('kinesisStream', () => {
         const failures = events.filter((event) => event.type === 'discoveryFailed');
         expect(failures).to.have.length(1);
         expect((failures[0]!.error as Error).name).to.equal('AccessDeniedException');
+      }),
+    );
+
+    it(
+      'errors when a later listing shows that the stream was deleted and made again',
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a 60s b' } });
+        const madeAgain: KinesisPort = {
+          ...kinesis,
+          listShards: (request) =>
+            kinesis.listShards(request).pipe(
+              map((page) => ({
+                ...page,
+                Shards: page.Shards.map((shard) => ({
+                  ...shard,
+                  ...(scheduler.now() > 30_000 && { SequenceNumberRange: { StartingSequenceNumber: '7' } }),
+                })),
+              })),
+            ),
+        };
+        const seen: unknown[] = [];
+        kinesisStream(fastReading(madeAgain)).subscribe({ error: (error: unknown) => seen.push(scheduler.now(), error) });
+        flush();
+        expect(seen[0]).to.be.within(30_000, 30_010);
+        expect(seen[1])
+          .to.satisfy(isStreamRecreated)
+          .and.include({ streamName: 'stream', shardId: 'shardId-000000000000', retriable: false });
       }),
     );
   });
