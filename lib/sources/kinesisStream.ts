@@ -59,7 +59,8 @@ export interface KinesisStreamConfig extends ShardReadingConfig {
  * Unsubscribing aborts every request; with leases, what is settled by then is still written.
  *
  * Errors with a `ShardReadError` when the shards cannot be listed at the start, with an `UnreachableError` when the set-up is at fault, and
- * with a `StopTimeoutError` after `stop`. A failing shard errors by itself and does not end the stream: see `mergeShards`.
+ * with a `StopTimeoutError` after `stop`, and with a `StreamRecreatedError` when a later listing shows another stream of this name. A
+ * failing shard errors by itself and does not end the stream: see `mergeShards`.
  *
  * @throws InvalidConfigError when called with a config that cannot work.
  *
