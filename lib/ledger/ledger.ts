@@ -92,7 +92,7 @@ export class Ledger {
     return this.#hasEnded;
   }
 
-  /** Whether the reader has seen the end of the shard and everything before it is settled, so that SHARD_END may be written. */
+  /** Whether the reader has seen the end of the shard, and everything before it is settled: nothing more will be delivered or settled. */
   get isFinished(): boolean {
     return this.#hasEnded && this.isSettled;
   }

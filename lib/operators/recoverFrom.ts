@@ -94,7 +94,7 @@ export function recoverFrom<T extends Block | KinesisRecord>(
   config: RecoverFromConfig = {},
 ): OperatorFunction<T, Recovered<T>> {
   const { retryTimeoutMs, read, policy } = resolve(store, config);
-  const readForeign = read && rereadWith(read, policy.scheduler);
+  const readForeign = read && rereadGiven(read, policy.scheduler);
 
   return (source) =>
     defer(() => {
@@ -158,7 +158,7 @@ function assertOwnStore({ identity: { streamName, shardId }, checkpointer }: Tra
 }
 
 /** Reads ranges of one shard with the user's `read`, and verifies them like any other re-read. */
-function rereadWith(read: NonNullable<RecoverFromConfig['read']>, scheduler: SchedulerLike): Reread {
+function rereadGiven(read: NonNullable<RecoverFromConfig['read']>, scheduler: SchedulerLike): Reread {
   return (ranges, { retryTimeoutMs }) =>
     defer(() => {
       const scan = new RangeScan(ranges, (error) => {

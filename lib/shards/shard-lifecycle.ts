@@ -37,6 +37,7 @@ import {
   isReleaseReason,
   outcomeOf,
   phaseOf,
+  releasedAs,
   waitsForUnclaimed,
   type ReleaseReason,
   type ShardFacts,
@@ -71,15 +72,17 @@ export interface ShardLifecycleOptions {
  * The life of one shard in this process, and its only owner.
  *
  * ```text
- * waiting ──> opening ──> reading ──> draining ──> released: ended | stopped | lost
- *    ^           |           |                        ^
- *    └── failed ─┘           └── lost ────────────────┘
+ * waiting ──> opening ──> reading <──> draining ──> released: ended | stopped | lost
+ *    ^  |        |  |         |                          ^
+ *    └──┼─failed─┘  └─────────┴── lost, nothing to read ─┤
+ *       └─────────────────── stop, lost ─────────────────┘
  * ```
  *
  * - *waiting*: nobody has opened it yet, or opening failed and the next subscription tries again.
  * - *opening*: the shard's checkpoint is read from the store.
  * - *reading*: its records are read, or the next subscription will read them.
- * - *draining*: its end is read, or `stop` has emitted, or its pipeline completed early; the delivered records are still being worked on.
+ * - *draining*: its end is read, or `stop` has emitted, or its pipeline completed early; the delivered records are still being worked on. Whoever
+ *   subscribes again has it read again.
  * - *released*: the last checkpoints are written, the lease is given up, its children may start.
  *
  * After every change `phaseOf` decides the phase from the facts that this class collects: see its truth table.
@@ -127,7 +130,6 @@ export class ShardLifecycle {
       catchError(() => EMPTY),
       ignoreElements(),
       // `stop` only cuts the opening short: a shard that is being read ends by itself, when its work is drained.
-
       takeUntil(stopping$),
     );
     const shard$ = defer(() => (isReleaseReason(phaseOf(this.#facts)) ? EMPTY : of(this.shard)));
@@ -256,7 +258,7 @@ export class ShardLifecycle {
       if (this.#tracked.isLost) lease?.noteLost();
       return lease?.release(identity, config) ?? EMPTY;
     });
-    const conclude$ = defer(() => this.#conclude(this.#tracked.isLost ? 'lost' : this.#isWritten ? reason : 'stopped'));
+    const conclude$ = defer(() => this.#conclude(releasedAs(reason, { isLost: this.#tracked.isLost, isWritten: this.#isWritten })));
     return concat(lastWrites$, release$, conclude$).pipe(ignoreElements());
   }
 
@@ -291,7 +293,7 @@ export class ShardLifecycle {
     this.#tracked.close();
     config.budget.forget(budgetKey({ stream: config.stream, shardId }));
     if (typeof this.#opened?.start === 'object') config.notify({ type: 'shardReleased', streamName, shardId, reason });
-    released?.(reason, outcomeOf(reason, this.#opened) ?? (reason === 'stopped' && this.#tracked.isCutShort ? 'left' : undefined));
+    released?.(reason, outcomeOf(reason, { ...this.#opened, isCutShort: this.#tracked.isCutShort }));
     return EMPTY;
   }
 

@@ -72,10 +72,22 @@ export function waitsForUnclaimed({ isStopping, isCutShort, subscription, resume
   return readsNoMore && !resumes && !isSupervised && !hasOpenEntries;
 }
 
-/** How the shard came to its end, which decides where its children begin; `undefined` if it did not. */
-export function outcomeOf(reason: ReleaseReason, opened: Pick<Opened, 'checkpoint' | 'start'> | undefined): Outcome | undefined {
+/** What the release comes to once the last checkpoints were tried: a lease may have been lost meanwhile, or a store may have refused SHARD_END. */
+export function releasedAs(reason: ReleaseReason, { isLost, isWritten }: Readonly<Record<'isLost' | 'isWritten', boolean>>): ReleaseReason {
+  if (isLost) return 'lost';
+  return isWritten ? reason : 'stopped';
+}
+
+/**
+ * How the shard came to its end, which decides where its children begin; `'left'` when its pipeline left it for good; `undefined` when it is
+ * to be read on, here or elsewhere.
+ */
+export function outcomeOf(
+  reason: ReleaseReason,
+  { checkpoint, start, isCutShort }: Partial<Pick<Opened, 'checkpoint' | 'start'>> & Pick<ShardFacts, 'isCutShort'>,
+): Outcome | 'left' | undefined {
+  if (reason === 'stopped' && isCutShort) return 'left';
   if (reason !== 'ended') return undefined;
-  const { checkpoint, start } = opened ?? {};
   if (start === 'skipped') return 'skipped';
   const isFromHorizon = typeof start === 'object' && start.type === 'TRIM_HORIZON';
   return checkpoint || start === 'done' || isFromHorizon ? 'resumed' : 'read';
