@@ -32,6 +32,7 @@ import { toShardId } from '../../lib/testing/shard-name.js';
 import type { Block } from '../../lib/values/block.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { fastReading, identityOf, manyLetters, textsOf } from '../support/fast-reading.js';
+import { rejectionOf, turn } from '../support/promises.js';
 import { until } from '../support/until.js';
 
 /** The checkpoint that a store holds. */
@@ -46,30 +47,7 @@ function blocksOf(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {
   return kinesisStream(fastReading(kinesis, config)).pipe(mergeShards((shard) => shard.pipe(bufferCount(1), withSequenceRanges())));
 }
 
-/** What a rejected promise is rejected with. */
-async function errorOf(work: () => Promise<unknown>): Promise<unknown> {
-  try {
-    await work();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('expected an error');
-}
-
-/** A turn of the event loop: what is due by then has happened. */
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-
 describe('eachBlock', () => {
-  it('iterates over the blocks in order, then ends', async () => {
-    const texts: string[] = [];
-    for await (const { id } of eachBlock(of(block(1), block(2, 3), block(4)), { store: memoryCheckpoints() })) texts.push(id);
-    expect(texts).to.deep.equal([block(1), block(2, 3), block(4)].map(({ id }) => id));
-  });
-
-  it('ends at once when there are none', async () => {
-    expect(await eachBlock(EMPTY)[Symbol.asyncIterator]().next()).to.deep.equal({ value: undefined, done: true });
-  });
-
   it('subscribes when the loop asks for the first block, and not before', async () => {
     let subscriptions = 0;
     const blocks = eachBlock(
@@ -145,7 +123,7 @@ describe('eachBlock', () => {
         })(),
       throw: async (blocks: AsyncIterable<Block>) => {
         const failure = new Error('in the loop');
-        const error = await errorOf(async () => {
+        const error = await rejectionOf(async () => {
           for await (const one of blocks) {
             void one;
             throw failure;
@@ -190,7 +168,7 @@ describe('eachBlock', () => {
       const controller = new AbortController();
       const reason = new Error('shutting down');
       let seen = 0;
-      const error = await errorOf(async () => {
+      const error = await rejectionOf(async () => {
         for await (const one of eachBlock(blocksOf(kinesis, { store }), { signal: controller.signal })) {
           seen += one.records.length;
           void until('a read hangs', () => kinesis.callsOf('getRecords').length === 2).then(() => controller.abort(reason));
@@ -207,7 +185,7 @@ describe('eachBlock', () => {
       const kinesis = silent();
       const store = memoryCheckpoints();
       const controller = new AbortController();
-      const error = await errorOf(async () => {
+      const error = await rejectionOf(async () => {
         for await (const one of eachBlock(blocksOf(kinesis, { store }), { signal: controller.signal })) {
           void one;
           controller.abort();
@@ -224,7 +202,7 @@ describe('eachBlock', () => {
         subscriptions++;
         return of(block(1));
       });
-      const error = await errorOf(async () => {
+      const error = await rejectionOf(async () => {
         for await (const one of eachBlock(blocks$, { signal: AbortSignal.abort('enough'), store: memoryCheckpoints() }))
           expect.fail(one.id);
       });
@@ -288,7 +266,7 @@ describe('eachBlock', () => {
       return fails$.subscribe({ next: () => subscriber.error(failure) });
     });
     let seen = 0;
-    const error = await errorOf(async () => {
+    const error = await rejectionOf(async () => {
       for await (const one of eachBlock(blocks$, { store })) {
         void one;
         if (++seen === 2) fails$.next();
@@ -301,24 +279,10 @@ describe('eachBlock', () => {
 
   it('errors with a CheckpointError when the last write fails', async () => {
     const store: CheckpointStore = { read: () => of(undefined), write: () => throwError(() => new Error('down')) };
-    const error = await errorOf(async () => {
+    const error = await rejectionOf(async () => {
       for await (const one of eachBlock(of(block(1)), { store, maxRetries: 0 })) void one;
     });
     expect(error).to.satisfy(isCheckpointError);
-  });
-
-  it('keeps two loops apart', async () => {
-    const blocks = eachBlock(
-      defer(() => of(block(1), block(2), block(3))),
-      { store: memoryCheckpoints() },
-    );
-    const [first, second] = [blocks[Symbol.asyncIterator](), blocks[Symbol.asyncIterator]()];
-    const ids = [await first.next(), await second.next(), await first.next(), await first.next(), await second.next()].map(
-      ({ value }) => (value as Block).records[0]!.sequenceNumber,
-    );
-    expect(ids).to.deep.equal(['1', '1', '2', '3', '2']);
-    expect((await first.next()).done).to.be.true;
-    await second.return!();
   });
 
   it('is closed once, and tears its source down once', async () => {
