@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bufferTime, concat, map, mergeMap, of, retry, Subject, take, timer, toArray, type Observable } from 'rxjs';
+import { bufferTime, concat, map, mergeMap, of, retry, Subject, timer, toArray, type Observable } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { isRangeExpired } from '../../lib/kinesis/errors.js';
@@ -32,15 +32,6 @@ function storeAt(sequenceNumber: string): CheckpointStore {
 
 describe('kinesisShard', () => {
   it(
-    'emits the records of the shard as they arrive, and completes at its end',
-    marbles(({ expectObservable }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'a^-------b-----c-|' } });
-      // An iterator at 1, pages at 2, 12 and 22; a listing tells that the shard is closed.
-      expectObservable(shardOf(kinesis)).toBe('--a---------b----------(c|)', kinesis.values);
-    }),
-  );
-
-  it(
     'emits nothing of an empty shard, and polls it in peace (regression: idle polling without a pause)',
     marbles(({ expectObservable, flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: '' } });
@@ -48,13 +39,6 @@ describe('kinesisShard', () => {
       flush();
       const times = kinesis.callsOf('getRecords').map(({ atMs }) => atMs);
       expect(times).to.deep.equal([1, 1_002, 2_003, 3_004, 4_005]);
-    }),
-  );
-
-  it(
-    'completes an empty closed shard',
-    marbles(({ expectObservable }) => {
-      expectObservable(texts(fakeKinesis({ shards: { 0: '|^' } }))).toBe('---|');
     }),
   );
 
@@ -77,29 +61,6 @@ describe('kinesisShard', () => {
         from: { sequenceNumber: '2', subSequenceNumber: 0 },
         firstAvailable: { sequenceNumber: '5', subSequenceNumber: 0 },
       });
-    }),
-  );
-
-  it(
-    'aborts its request when it is unsubscribed, and makes no other call (regression: the poll went on)',
-    marbles(({ expectObservable, flush }) => {
-      const kinesis = fakeKinesis({ shards: { 0: '' }, latencyMs: 10 });
-      expectObservable(texts(kinesis), '^ 14ms !').toBe('-');
-      flush();
-      expect(kinesis.calls.map(({ method, aborted }) => [method, aborted])).to.deep.equal([
-        ['getShardIterator', false],
-        ['getRecords', true],
-      ]);
-    }),
-  );
-
-  it(
-    'stops in the middle of a page',
-    marbles(({ expectObservable, flush }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'abcd^' } });
-      expectObservable(texts(kinesis).pipe(take(2))).toBe('--(ab|)');
-      flush();
-      expect(kinesis.callsOf('getRecords')).to.have.length(1);
     }),
   );
 
