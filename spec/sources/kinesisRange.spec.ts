@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { concat, retry, take, toArray } from 'rxjs';
+import { retry, toArray } from 'rxjs';
 import { isRangeExpired, isRangeIncomplete, isRecoveryTimeout, isShardReadError } from '../../lib/kinesis/errors.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
@@ -15,16 +15,6 @@ import { failureOf, letters, range, single } from '../support/range-reading.js';
 import { timelineOf } from '../support/timeline.js';
 
 describe('kinesisRange', () => {
-  it(
-    'emits exactly the records of the range, then completes',
-    marbles(({ expectObservable }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'abcdefg^' } });
-      const { c, d, e } = kinesis.values;
-      const records$ = kinesisRange(range(3, 5), { client: kinesis });
-      expectObservable(records$).toBe('--(cde|)', { c, d, e });
-    }),
-  );
-
   it(
     'asks for no more than the range, from its first record on',
     marbles(({ flush }) => {
@@ -255,38 +245,6 @@ describe('kinesisRange', () => {
       }),
     );
   });
-
-  it(
-    'aborts its request when it is unsubscribed, and makes no other call',
-    marbles(({ flush }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'abc^' }, latencyMs: 10 });
-      timelineOf(single(kinesis, range(1, 3)), 15);
-      flush();
-      expect(kinesis.calls.map(({ aborted }) => aborted)).to.deep.equal([false, true]);
-    }),
-  );
-
-  it(
-    'stops in the middle of a page when it is unsubscribed there',
-    marbles(({ expectObservable, flush }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'abcdef^' }, maxRecordsPerPage: 4 });
-      expectObservable(single(kinesis, range(1, 6)).pipe(take(2))).toBe('--(ab|)');
-      flush();
-      expect(kinesis.callsOf('getRecords')).to.have.length(1);
-    }),
-  );
-
-  it(
-    'reads anew for each subscriber, and when it is subscribed again',
-    marbles(({ expectObservable, flush }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'abc^' } });
-      const range$ = single(kinesis, range(2, 3)).pipe(toArray());
-      expectObservable(range$).toBe('--(a|)', { a: ['b', 'c'] });
-      expectObservable(concat(range$, range$)).toBe('--a-(a|)', { a: ['b', 'c'] });
-      flush();
-      expect(kinesis.callsOf('getShardIterator')).to.have.length(3);
-    }),
-  );
 
   it(
     'lets a retry begin anew',
