@@ -103,7 +103,7 @@ describe('checkpointEvery', () => {
     );
 
     it(
-      'while the last write is awaited does not cut it',
+      'does not cut the last write while that is awaited',
       marbles(({ cold, scheduler, flush }) => {
         const store = recordingStore({ latencyMs: 6 });
         const subscription = cold('-a|', values).pipe(checkpointEvery(50, { store })).subscribe();
@@ -115,7 +115,7 @@ describe('checkpointEvery', () => {
     );
 
     it(
-      'while a write waits to be retried makes one last try',
+      'makes one last try while a write waits to be retried',
       marbles(({ hot, scheduler, flush }) => {
         const store = recordingStore();
         store.refuse(refused);
@@ -128,9 +128,9 @@ describe('checkpointEvery', () => {
     );
   });
 
-  describe('a write that fails', () => {
+  describe('when a write fails', () => {
     it(
-      'is retried with full jitter, without holding up the data',
+      'tries again with full jitter, without holding up the data',
       marbles(({ cold, expectObservable, flush }) => {
         const source = cold('  -a-b-c-d 95ms |', values);
         const expected = '     -a-b-c-d 95ms |';
@@ -147,7 +147,7 @@ describe('checkpointEvery', () => {
     );
 
     it(
-      'for good is tried again at the next tick, although nothing else settles (regression: a failed checkpoint was left until new work)',
+      'tries again at the next tick when all its tries have failed, although nothing else settles (regression: a failed checkpoint was left until new work)',
       marbles(({ cold, expectObservable, flush }) => {
         const source = cold('  -a 30ms |', values);
         const expected = '     -a 30ms |';
@@ -163,7 +163,7 @@ describe('checkpointEvery', () => {
     );
 
     it(
-      'as the last one before completion becomes the error: a CheckpointError that names the shard',
+      'errors with a CheckpointError that names the shard when it was the last one before completion',
       marbles(({ cold, flush }) => {
         const store = recordingStore();
         store.refuse(refused, 3);
@@ -184,7 +184,7 @@ describe('checkpointEvery', () => {
     );
 
     it(
-      'as the last one with an error of this package goes on as it is, without a retry if that is of no use',
+      'errors with an error of this package as it is, without a retry if that is of no use, when it was the last one',
       marbles(({ cold, expectObservable, flush }) => {
         const error = new CheckpointError('no', { ...PLACE, retriable: false });
         const store = recordingStore();
@@ -197,7 +197,7 @@ describe('checkpointEvery', () => {
     );
 
     it(
-      'as the last one before an error does not hide that error',
+      'errors with the error of the source when it was the last one before that',
       marbles(({ cold, expectObservable, flush }) => {
         const store = recordingStore();
         store.refuse(refused, 2);
@@ -250,9 +250,9 @@ describe('checkpointEvery', () => {
     );
   });
 
-  describe('settles', () => {
+  describe('in the ledger', () => {
     it(
-      'in any order, and never writes past unfinished work (regression: the largest number of a chunk became the checkpoint)',
+      'settles blocks in any order, and never writes past unfinished work (regression: the largest number of a chunk became the checkpoint)',
       marbles(({ cold, flush }) => {
         const store = recordingStore();
         const shard = handFedShard({ store });
@@ -264,7 +264,7 @@ describe('checkpointEvery', () => {
     );
 
     it(
-      'each block once: a block that comes twice moves nothing',
+      'settles each block once: a block that comes twice moves nothing',
       marbles(({ cold, flush }) => {
         const store = recordingStore();
         const shard = handFedShard({ store });
@@ -276,7 +276,7 @@ describe('checkpointEvery', () => {
     );
 
     it(
-      'blocks by hand in order of arrival, never backwards',
+      'settles blocks by hand in order of arrival, never backwards',
       marbles(({ cold, flush }) => {
         const store = recordingStore();
         cold('-d----a----b-|', values).pipe(checkpointEvery(5, { store })).subscribe();
@@ -286,7 +286,7 @@ describe('checkpointEvery', () => {
     );
 
     it(
-      'blocks by hand only with the option store',
+      'settles blocks by hand only with the option store',
       marbles(({ cold, expectObservable, expectSubscriptions }) => {
         const source = cold('  -a-b-|', values);
         const subs = '         ^!    ';
@@ -299,7 +299,7 @@ describe('checkpointEvery', () => {
     );
 
     it(
-      'whatever still carries the ranges',
+      'settles whatever still carries the ranges',
       marbles(({ cold, flush }) => {
         const store = recordingStore();
         const shard = handFedShard({ store });
@@ -310,7 +310,7 @@ describe('checkpointEvery', () => {
       }),
     );
 
-    it('before the block goes on', () => {
+    it('settles a block before it goes on', () => {
       const store = recordingStore();
       const shard = handFedShard({ store });
       const [only] = [shard.block(1)];
@@ -335,7 +335,7 @@ describe('checkpointEvery', () => {
   );
 
   it(
-    'only settles when there is no store',
+    'settles without a write when there is no store',
     marbles(({ cold, expectObservable, flush }) => {
       const shard = handFedShard();
       const tracked = { a: shard.block(1) };
@@ -363,7 +363,7 @@ describe('checkpointEvery', () => {
   );
 
   it(
-    'with the interval Infinity writes at the end only',
+    'writes at the end only with the interval Infinity',
     marbles(({ cold, flush }) => {
       const store = recordingStore();
       cold('-a 1m b 1m |', values).pipe(checkpointEvery(Infinity, { store })).subscribe();
@@ -444,7 +444,7 @@ describe('checkpointEvery', () => {
     expect([throws, scheduler.frame]).to.deep.equal([1, 303]);
   });
 
-  describe('refuses when called', () => {
+  describe('with a config that cannot work', () => {
     const cases: Record<string, readonly [number, CheckpointEveryConfig, RegExp]> = {
       'no interval': [0, {}, /intervalMs: expected a number from 1 up, got 0/],
       'an interval that is no number': [NaN, {}, /intervalMs: .* got NaN/],
@@ -455,7 +455,7 @@ describe('checkpointEvery', () => {
       'a negative delay': [5, { retryDelayMs: -1 }, /retryDelayMs: expected a finite number from 0 up, got -1/],
     };
     for (const [what, [intervalMs, config, words]] of Object.entries(cases)) {
-      it(what, () => {
+      it(`refuses when called: ${what}`, () => {
         expect(() => checkpointEvery(intervalMs, config))
           .to.throw(words)
           .that.satisfies(isInvalidConfig);

@@ -98,7 +98,7 @@ describe('eachBlock', () => {
     expect(seen).to.equal(60);
   });
 
-  describe('closes at once, although the source never emits,', () => {
+  describe('with a source that does not emit any more', () => {
     /** One record, then no answer any more. */
     const silent = () =>
       fakeKinesis({
@@ -132,7 +132,7 @@ describe('eachBlock', () => {
         expect(error).to.equal(failure);
       },
     })) {
-      it(`on ${name}: the poll is aborted, the block in hand is not settled`, async () => {
+      it(`closes at once on ${name}: the poll is aborted, the block in hand is not settled`, async () => {
         const kinesis = silent();
         const store = memoryCheckpoints();
         await leave(eachBlock(blocksOf(kinesis, { store }), { intervalMs: 5 }));
@@ -145,7 +145,7 @@ describe('eachBlock', () => {
       });
     }
 
-    it('on return while it waits for a block', async () => {
+    it('closes at once on return while it waits for a block', async () => {
       const kinesis = silent();
       const iterator = eachBlock(blocksOf(kinesis))[Symbol.asyncIterator]();
       await iterator.next();
@@ -156,13 +156,13 @@ describe('eachBlock', () => {
       expect(kinesis.calls.at(-1)).to.include({ method: 'getRecords', aborted: true });
     });
 
-    it('on return before the first block is asked for', async () => {
+    it('closes at once on return before the first block is asked for', async () => {
       const iterator = eachBlock(NEVER as Observable<Block>)[Symbol.asyncIterator]();
       expect(await iterator.return!()).to.deep.equal({ value: undefined, done: true });
       expect(await iterator.next()).to.deep.equal({ value: undefined, done: true });
     });
 
-    it('on an abort while it waits: with the reason of the signal', async () => {
+    it('closes at once on an abort while it waits: with the reason of the signal', async () => {
       const kinesis = silent();
       const store = memoryCheckpoints();
       const controller = new AbortController();
@@ -181,7 +181,7 @@ describe('eachBlock', () => {
       expect(checkpointOf(store)).to.equal('1');
     });
 
-    it('on an abort in the loop: the block in hand is not settled', async () => {
+    it('closes at once on an abort in the loop: the block in hand is not settled', async () => {
       const kinesis = silent();
       const store = memoryCheckpoints();
       const controller = new AbortController();
@@ -196,7 +196,7 @@ describe('eachBlock', () => {
       expect(checkpointOf(store)).to.equal(undefined);
     });
 
-    it('on a signal that is aborted already: without subscribing', async () => {
+    it('closes at once on a signal that is aborted already: without subscribing', async () => {
       let subscriptions = 0;
       const blocks$ = defer(() => {
         subscriptions++;
@@ -210,7 +210,7 @@ describe('eachBlock', () => {
       expect(subscriptions).to.equal(0);
     });
 
-    it('and listens to the signal no longer', async () => {
+    it('listens to the signal no longer when it is closed', async () => {
       const listeners = new Set<unknown>();
       const signal = Object.assign(new AbortController().signal, {
         addEventListener: (_type: string, listener: unknown) => void listeners.add(listener),
@@ -224,7 +224,7 @@ describe('eachBlock', () => {
       expect(listeners.size).to.equal(0);
     });
 
-    it('starts a last write of what was settled', async () => {
+    it('starts a last write of what was settled when it is closed', async () => {
       const writes: string[] = [];
       const inner = memoryCheckpoints();
       const store: CheckpointStore = {
@@ -344,7 +344,7 @@ describe('eachBlock', () => {
     expect(checkpointOf(store)).to.equal('20');
   });
 
-  describe('refuses', () => {
+  describe('with a config that cannot work', () => {
     const bad: Record<string, [object, RegExp]> = {
       'an interval of 0': [{ intervalMs: 0 }, /intervalMs.*got 0/],
       'a negative interval': [{ intervalMs: -1 }, /intervalMs.*got -1/],
@@ -352,7 +352,7 @@ describe('eachBlock', () => {
       'a controller for a signal': [{ signal: new AbortController() }, /signal: expected an AbortSignal/],
     };
     for (const [name, [config, message]] of Object.entries(bad)) {
-      it(name, () => {
+      it(`refuses when called: ${name}`, () => {
         expect(() => eachBlock(EMPTY, config))
           .to.throw(message)
           .that.satisfies(isInvalidConfig);

@@ -86,7 +86,7 @@ describe('loadBlocks', () => {
     }),
   );
 
-  describe('a block that the store has not', () => {
+  describe('with a store that loses or damages blocks', () => {
     const damages: Readonly<Record<string, BlockStore['get']>> = {
       'has lost': () => of(undefined),
       'answers with nothing for': () => EMPTY,
@@ -97,7 +97,7 @@ describe('loadBlocks', () => {
     };
     for (const [name, get] of Object.entries(damages)) {
       it(
-        `whole: one that it ${name} is read again from Kinesis, and the others are not touched`,
+        `reads again from Kinesis a block that it ${name}, and does not touch the others`,
         marbles(({ scheduler }) => {
           const { shard, client, typesOf } = opened('abcdef^|');
           const blocks = forgetful((id) => id === idOf(3, 4), get);
@@ -216,7 +216,7 @@ describe('loadBlocks', () => {
   );
 
   it(
-    'errs with what is missing when Kinesis has the records no longer, and emits nothing of them',
+    'errors with what is missing when Kinesis has the records no longer, and emits nothing of them',
     marbles(() => {
       const { shard } = opened({ shards: { 0: 'abcd^' }, trims: [{ shard: 0, atMs: 5, through: 'd' }] });
       const blocks = forgetful((id) => id === idOf(1, 2));

@@ -269,7 +269,7 @@ describe('mergeShards', () => {
     );
 
     it(
-      'and was lost before, does not subscribe the pipeline',
+      'does not subscribe the pipeline when that was before',
       marbles(({ cold, expectObservable, expectSubscriptions }) => {
         const a = cold('-a');
         const shards = cold('(a|)', { a: handMadeShard(a, 0, of(undefined)) });
@@ -279,7 +279,7 @@ describe('mergeShards', () => {
     );
 
     it(
-      'during the back-off, does not start again',
+      'does not start again when that is during the back-off',
       marbles(({ cold, expectObservable }) => {
         const shards = cold('(a|)', { a: handMadeShard(cold('-#'), 0, cold('---x', { x: undefined })) });
         expectObservable(shards.pipe(mergeShards(recordsOf, { restart: { initialDelayMs: 10 }, ...fixed }))).toBe('---|');
@@ -287,7 +287,7 @@ describe('mergeShards', () => {
     );
 
     it(
-      'completing leaseLost$ means nothing',
+      'does not take a leaseLost$ that completes for a loss',
       marbles(({ cold, expectObservable }) => {
         const shards = cold('(a|)', { a: handMadeShard(cold('-a-b|'), 0, EMPTY) });
         expectObservable(shards.pipe(mergeShards(recordsOf))).toBe('-a-b|');
@@ -295,11 +295,11 @@ describe('mergeShards', () => {
     );
   });
 
-  describe('and the children of a shard', () => {
+  describe('with the children of a shard', () => {
     const split = { 0: 'a^--|', 1: { parents: [0], records: '----b' } };
 
     it(
-      'start when its pipeline has completed, not only its blocks are settled: what stands behind checkpointEvery counts',
+      'lets them start when its pipeline has completed, not only its blocks are settled: what stands behind checkpointEvery counts',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: split });
         const store = recordingStore();
@@ -321,7 +321,7 @@ describe('mergeShards', () => {
     );
 
     it(
-      'do not start while the pipeline restarts',
+      'does not let them start while the pipeline restarts',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: split });
         const project = (shard: Shard) =>
@@ -341,7 +341,7 @@ describe('mergeShards', () => {
     );
 
     it(
-      'start although the pipeline left the shard early, but the checkpoint does not pass what it did not see',
+      'lets them start although the pipeline left the shard early, but the checkpoint does not pass what it did not see',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'abcdef^' } });
         const store = memoryCheckpoints();
@@ -387,7 +387,7 @@ describe('mergeShards', () => {
     }),
   );
 
-  describe('refuses', () => {
+  describe('with a config that cannot work', () => {
     const bad: Record<string, [MergeShardsConfig, RegExp]> = {
       'a concurrency of 0': [{ concurrency: 0 }, /concurrency: expected a whole number from 1 up, got 0/],
       'half a shard': [{ concurrency: 1.5 }, /concurrency.*got 1.5/],
@@ -397,7 +397,7 @@ describe('mergeShards', () => {
       'a delay that is no number': [{ restart: { resetAfterMs: NaN } }, /restart.resetAfterMs.*got NaN/],
     };
     for (const [name, [config, message]] of Object.entries(bad)) {
-      it(name, () => {
+      it(`refuses when called: ${name}`, () => {
         expect(() => mergeShards(recordsOf, config))
           .to.throw(message)
           .that.satisfies(isInvalidConfig);

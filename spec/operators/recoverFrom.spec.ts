@@ -100,7 +100,7 @@ describe('recoverFrom', () => {
     expect(scheduler.frame).to.equal(1_000);
   });
 
-  describe('refuses when called', () => {
+  describe('with a config that cannot work', () => {
     const cases: Record<string, readonly [RecoverFromConfig, RegExp]> = {
       'a negative number of recoveries': [{ maxRecoveries: -1 }, /maxRecoveries: expected a whole number from 0 up, got -1/],
       'a broken number of recoveries': [{ maxRecoveries: 1.5 }, /maxRecoveries: .* got 1.5/],
@@ -110,14 +110,14 @@ describe('recoverFrom', () => {
       'text for a number': [{ retryTimeoutMs: '5' as never }, /retryTimeoutMs: .* got "5"/],
     };
     for (const [what, [config, words]] of Object.entries(cases)) {
-      it(what, () => {
+      it(`refuses when called: ${what}`, () => {
         expect(() => recoverFrom(store, config))
           .to.throw(words)
           .that.satisfies(isInvalidConfig);
       });
     }
 
-    it('what is no store', () => {
+    it('refuses what is no store when called', () => {
       expect(() => recoverFrom({} as never))
         .to.throw(/store: expected a CheckpointStore/)
         .that.satisfies(isInvalidConfig);

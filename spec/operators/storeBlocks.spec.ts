@@ -87,7 +87,7 @@ describe('storeBlocks', () => {
   );
 
   it(
-    'errs after maxRetries, and at once when the failure lasts',
+    'errors after maxRetries, and at once when the failure lasts',
     marbles(({ expectObservable, scheduler }) => {
       const failing = (retriable: boolean) =>
         noting({ put: () => throwError(() => new BlockStoreError('no', { fault: 'failed', retriable })) });
@@ -223,7 +223,7 @@ describe('blocks that an earlier run left', () => {
     expect(place.log).to.deep.equal(['ab', "cd'", 'ef']);
   });
 
-  it('that no checkpoint names are deleted from the store, and those of other shards are not', () => {
+  it('are deleted from the store when no checkpoint names them, and those of other shards are not', () => {
     const place = newPlace('ab^');
     const other = block(9);
     const foreign = { ...other, id: other.id };

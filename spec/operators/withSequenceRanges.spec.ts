@@ -36,8 +36,8 @@ describe('withSequenceRanges', () => {
     expect(account.ledger.openEntries()).to.have.length(4);
   });
 
-  describe('a block', () => {
-    it('has one range for each run of records of a shard that were read one after the other', () => {
+  describe('in a block', () => {
+    it('makes one range of each run of records of a shard that were read one after the other', () => {
       const [one, two] = [handFedShard(), handFedShard({}, 'shardId-000000000001')];
       const [a, b] = [one.deliver(1, 2, 3, 4, 5), two.deliver(10, 20)];
       const dropped = a.filter((_, i) => i !== 2);
@@ -54,7 +54,7 @@ describe('withSequenceRanges', () => {
       expect(entriesOf(made[0]!.ranges)).to.have.length(2);
     });
 
-    it('knows the sub-sequence numbers of both ends', () => {
+    it('notes the sub-sequence numbers of both ends', () => {
       const records = [0, 1, 2].map((subSequenceNumber) => record({ sequenceNumber: '7', subSequenceNumber }));
       const made: Block[] = [];
       of(records.slice(1))
@@ -73,7 +73,7 @@ describe('withSequenceRanges', () => {
       ]);
     });
 
-    it('of records made by hand has ranges, but no account', () => {
+    it('gives records made by hand ranges, but no account', () => {
       of([record(1), record(5)])
         .pipe(withSequenceRanges())
         .subscribe((it) => {
@@ -83,7 +83,7 @@ describe('withSequenceRanges', () => {
     });
   });
 
-  describe('errs with OutOfOrderError, and leaves the watermark where it is,', () => {
+  describe('with records out of order', () => {
     const cases: Record<string, (records: readonly KinesisRecord[]) => (readonly KinesisRecord[])[]> = {
       'when a record comes twice': (r) => [[r[0]!], [r[1]!], [r[1]!]],
       'when a record comes twice in one array': (r) => [[r[0]!, r[1]!, r[1]!]],
@@ -91,7 +91,7 @@ describe('withSequenceRanges', () => {
       'when an array is not in order': (r) => [[r[1]!, r[0]!]],
     };
     for (const [when, arrange] of Object.entries(cases)) {
-      it(when, () => {
+      it(`errors with OutOfOrderError, and leaves the watermark where it is, ${when}`, () => {
         const { deliver, account } = handFedShard();
         const errors: unknown[] = [];
         of(...arrange(deliver(1, 2)))

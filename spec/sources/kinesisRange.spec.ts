@@ -107,11 +107,11 @@ describe('kinesisRange', () => {
     }),
   );
 
-  describe('a range of which Kinesis no longer holds everything', () => {
+  describe('with a range of which Kinesis no longer holds everything', () => {
     const ways: TrimmedReads[] = ['horizon', 'empty-pages', 'InvalidArgumentException', 'ResourceNotFoundException'];
     for (const reads of ways) {
       it(
-        `is a RangeExpiredError that names it, never foreign records (regression: expired data was read silently short, ${reads})`,
+        `errors with a RangeExpiredError that names it, never foreign records (regression: expired data was read silently short, ${reads})`,
         marbles(({ flush }) => {
           const kinesis = fakeKinesis({ shards: { 0: 'abcdefg^' }, trims: [{ shard: 0, through: 'c', reads }] });
           const { error, texts } = failureOf(single(kinesis, range(2, 5)), flush);
@@ -124,7 +124,7 @@ describe('kinesisRange', () => {
       );
 
       it(
-        `is read as far as it is there under onGap 'continue', with a gap event (${reads})`,
+        `emits what is there under onGap 'continue', with a gap event (${reads})`,
         marbles(({ flush }) => {
           const kinesis = fakeKinesis({ shards: { 0: 'abcdefg^' }, trims: [{ shard: 0, through: 'c', reads }] });
           const events: KinesisEvent[] = [];
@@ -144,7 +144,7 @@ describe('kinesisRange', () => {
       );
 
       it(
-        `is an error when all of it is gone (${reads})`,
+        `errors when all of it is gone (${reads})`,
         marbles(({ flush }) => {
           const kinesis = fakeKinesis({ shards: { 0: 'abcdefg^' }, trims: [{ shard: 0, through: 'f', reads }] });
           const { error, texts } = failureOf(single(kinesis, range(2, 5)), flush);
@@ -155,7 +155,7 @@ describe('kinesisRange', () => {
     }
 
     it(
-      'is for a function to decide',
+      'lets a function decide',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'abcdefg^' }, trims: [{ shard: 0, through: 'c' }] });
         const gaps: unknown[] = [];
@@ -167,13 +167,13 @@ describe('kinesisRange', () => {
     );
   });
 
-  describe('a range whose description does not fit', () => {
+  describe('with a range whose description does not fit', () => {
     for (const [name, bad, found] of [
       ['too few records', range(2, 5, 5), 4],
       ['too many records', range(2, 5, 3), 4],
     ] as const) {
       it(
-        `is a RangeIncompleteError: ${name}`,
+        `errors with a RangeIncompleteError: ${name}`,
         marbles(({ flush }) => {
           const kinesis = fakeKinesis({ shards: { 0: 'abcdefg^' } });
           const { error } = failureOf(single(kinesis, bad), flush);
@@ -185,7 +185,7 @@ describe('kinesisRange', () => {
     }
 
     it(
-      'is a RangeIncompleteError when its last record does not exist: what follows is not emitted',
+      'errors with a RangeIncompleteError when its last record does not exist: what follows is not emitted',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({
           shards: { 0: { records: [2, 4, 8, 9].map((sequenceNumber) => ({ sequenceNumber, data: String(sequenceNumber) })) } },
@@ -197,7 +197,7 @@ describe('kinesisRange', () => {
     );
 
     it(
-      'is a RangeIncompleteError when the shard ends before it does',
+      'errors with a RangeIncompleteError when the shard ends before it does',
       marbles(({ flush }) => {
         const { error } = failureOf(single(fakeKinesis({ shards: { 0: 'abc|^' } }), range(2, 5)), flush);
         expect(error).to.satisfy(isRangeIncomplete);
@@ -205,7 +205,7 @@ describe('kinesisRange', () => {
     );
 
     it(
-      'stays an error under onGap continue',
+      'errors also under onGap continue',
       marbles(({ flush }) => {
         const { error } = failureOf(single(fakeKinesis({ shards: { 0: 'abcdef^' } }), range(2, 4, 7), { onGap: 'continue' }), flush);
         expect(error).to.satisfy(isRangeIncomplete);
@@ -221,7 +221,7 @@ describe('kinesisRange', () => {
       'no iterator comes': { method: 'getShardIterator' as const, answer: 'never' as const, times: 1_000 },
     })) {
       it(
-        `is a retriable RecoveryTimeoutError after retryTimeoutMs: ${name}`,
+        `errors with a retriable RecoveryTimeoutError after retryTimeoutMs: ${name}`,
         marbles(({ scheduler, flush }) => {
           const kinesis = fakeKinesis({ shards: { 0: 'abc^' }, faults: [fault] });
           const { error } = failureOf(single(kinesis, range(1, 3), { retryTimeoutMs: 3_000, retry: { maxRetries: 1_000 } }), flush);
@@ -294,7 +294,7 @@ describe('kinesisRange', () => {
     }),
   );
 
-  describe('refuses when called', () => {
+  describe('with what cannot work', () => {
     const client = fakeKinesis({ shards: {} });
     const badRanges: Record<string, unknown> = {
       'no range': undefined,
@@ -304,7 +304,7 @@ describe('kinesisRange', () => {
       'a count of 0': range(1, 2, 0),
     };
     for (const [name, bad] of Object.entries(badRanges)) {
-      it(name, () => {
+      it(`refuses when called: ${name}`, () => {
         expect(() => kinesisRange(bad as SequenceNumberRange, { client }))
           .to.throw(/range 0/)
           .that.satisfies(isInvalidValue);
@@ -326,7 +326,7 @@ describe('kinesisRange', () => {
       ],
     };
     for (const [name, [config, message]] of Object.entries(badConfigs)) {
-      it(name, () => {
+      it(`refuses when called: ${name}`, () => {
         expect(() => kinesisRange(range(1, 2), { client, ...config }))
           .to.throw(message)
           .that.satisfies(isInvalidConfig);

@@ -88,9 +88,9 @@ describe('kinesisShard', () => {
     }),
   );
 
-  describe('begins', () => {
+  describe('at its beginning', () => {
     it(
-      'after its checkpoint',
+      'begins after its checkpoint',
       marbles(({ expectObservable }) => {
         expectObservable(
           texts(fakeKinesis({ shards: { 0: 'abcd|^' } }), { store: storeAt('2'), startFrom: 'LATEST' }).pipe(toArray()),
@@ -99,7 +99,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'not at all when it is done: completes at once',
+      'completes at once when it is done',
       marbles(({ expectObservable, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'ab|^' } });
         expectObservable(texts(kinesis, { store: storeAt('SHARD_END') })).toBe('-|');
@@ -110,7 +110,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'at the moment of its first subscription with LATEST, whatever fails until then (regression: the moment moved on)',
+      'begins at the moment of its first subscription with LATEST, whatever fails until then (regression: the moment moved on)',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^-------b 40ms c' } });
         const inner = memoryCheckpoints();
@@ -129,7 +129,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'at a Date',
+      'begins at a Date',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'abc^d' } });
         const timeline = timelineOf(texts(kinesis, { startFrom: new Date(-2) }), 30);
@@ -139,7 +139,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'and says where, once',
+      'says where it begins, once',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'ab|^' } });
         const events: KinesisEvent[] = [];
@@ -266,7 +266,7 @@ describe('kinesisShard', () => {
     }),
   );
 
-  describe('refuses', () => {
+  describe('with a config that cannot work', () => {
     const bad: Record<string, [object, RegExp]> = {
       'a misspelt option': [{ shardID: 'x' }, /unknown option shardID/],
       'an option of the stream': [{ discoveryIntervalMs: 5 }, /unknown option discoveryIntervalMs/],
@@ -276,7 +276,7 @@ describe('kinesisShard', () => {
       'a negative credit': [{ maxInFlightBytes: -1 }, /maxInFlightBytes.*got -1/],
     };
     for (const [name, [config, message]] of Object.entries(bad)) {
-      it(name, () => {
+      it(`refuses when called: ${name}`, () => {
         expect(() => shardOf(fakeKinesis({ shards: {} }), config))
           .to.throw(message)
           .that.satisfies(isInvalidConfig);
@@ -284,7 +284,7 @@ describe('kinesisShard', () => {
     }
   });
 
-  describe('is released', () => {
+  describe('at its end', () => {
     const followed = (kinesis: FakeKinesis, config: Partial<KinesisShardConfig> = {}) => {
       const seen: string[] = [];
       const budget = readBudget({ readsPerSecond: Infinity, bytesPerSecond: Infinity });
@@ -303,7 +303,7 @@ describe('kinesisShard', () => {
       );
 
     it(
-      'when it is read to its end and its work is settled: leaseLost$ completes, its budget is forgotten, SHARD_END is written',
+      'is released when it is read to its end and its work is settled: leaseLost$ completes, its budget is forgotten, SHARD_END is written',
       marbles(({ flush }) => {
         const store = recordingStore();
         const { shard, seen, forget } = followed(fakeKinesis({ shards: { 0: 'ab|^' } }), { store });
@@ -316,7 +316,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'when stop has fired and its work is drained',
+      'is released when stop has fired and its work is drained',
       marbles(({ flush }) => {
         const store = recordingStore();
         const { shard, seen } = followed(fakeKinesis({ shards: { 0: 'ab^' } }), { store, stop: timer(10) });
@@ -328,7 +328,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'also when its own pipeline writes to another store: the last checkpoint goes to both',
+      'is released also when its own pipeline writes to another store: the last checkpoint goes to both',
       marbles(({ flush }) => {
         const [own, other] = [recordingStore(), recordingStore()];
         const { shard } = followed(fakeKinesis({ shards: { 0: 'a|^' } }), { store: own });
@@ -339,7 +339,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'not when it is unsubscribed: it lets go of stop, and reads on with the next subscription',
+      'is not released when it is unsubscribed: it lets go of stop, and reads on with the next subscription',
       marbles(({ flush }) => {
         const stop = new Subject<void>();
         const { shard, seen } = followed(fakeKinesis({ shards: { 0: 'ab^' } }), { stop });
@@ -356,7 +356,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'once: subscribed again afterwards it completes at once',
+      'is released once: subscribed again afterwards it completes at once',
       marbles(({ flush }) => {
         const { shard, seen } = followed(fakeKinesis({ shards: { 0: 'a^' } }), { stop: timer(10) });
         shard.subscribe();

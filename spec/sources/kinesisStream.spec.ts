@@ -88,7 +88,7 @@ describe('kinesisStream', () => {
     );
   });
 
-  describe('discovery', () => {
+  describe('as it discovers shards', () => {
     it(
       'follows every page of ListShards (regression: unpaged, shards beyond the first page were never read)',
       marbles(({ expectObservable }) => {
@@ -271,7 +271,7 @@ describe('kinesisStream', () => {
     }),
   );
 
-  describe('refuses', () => {
+  describe('with a config that cannot work', () => {
     const kinesis = fakeKinesis({ shards: {} });
     const bad: Record<string, [object, RegExp]> = {
       'a misspelt option': [{ startFom: 'LATEST' }, /unknown option startFom; known are client, .*discoveryIntervalMs/],
@@ -288,7 +288,7 @@ describe('kinesisStream', () => {
       'a negative credit': [{ maxInFlightRecords: -1 }, /maxInFlightRecords.*got -1/],
     };
     for (const [name, [config, message]] of Object.entries(bad)) {
-      it(name, () => {
+      it(`refuses when called: ${name}`, () => {
         expect(() => kinesisStream(fastReading(kinesis, config)))
           .to.throw(message)
           .that.satisfies(isInvalidConfig);
