@@ -117,7 +117,7 @@ describe('recoverFrom', () => {
       });
     }
 
-    it('refuses what is no store when called', () => {
+    it('refuses when called: what is no store', () => {
       expect(() => recoverFrom({} as never))
         .to.throw(/store: expected a CheckpointStore/)
         .that.satisfies(isInvalidConfig);
