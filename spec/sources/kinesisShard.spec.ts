@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bufferTime, concat, map, mergeMap, of, retry, Subject, timer, toArray, type Observable } from 'rxjs';
+import { bufferTime, catchError, concat, map, mergeMap, of, retry, Subject, throwError, timer, toArray, type Observable } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { isRangeExpired } from '../../lib/kinesis/errors.js';
@@ -61,6 +61,27 @@ describe('kinesisShard', () => {
         from: { sequenceNumber: '2', subSequenceNumber: 0 },
         firstAvailable: { sequenceNumber: '5', subSequenceNumber: 0 },
       });
+    }),
+  );
+
+  it(
+    'asks again when onGap throws, and passes over no gap without its word (regression: the second read passed over it in silence)',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'abcdef|^' }, trims: [{ shard: 0, through: 'd' }] });
+      const failure = new Error('of onGap');
+      const events: string[] = [];
+      const onGap = (): never => {
+        throw failure;
+      };
+      const config = {
+        ...{ store: storeAt('2'), onGap, retry: { maxRetries: 1 } },
+        events: { next: ({ type }: KinesisEvent) => void events.push(type) },
+      };
+      const causes$ = texts(kinesis, config).pipe(catchError((error: unknown) => throwError(() => (error as Error).cause)));
+
+      expectObservable(causes$).toBe('59ms #', undefined, failure);
+      flush();
+      expect(events).to.not.include('gap');
     }),
   );
 
