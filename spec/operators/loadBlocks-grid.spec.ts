@@ -1,23 +1,21 @@
 import { expect } from 'chai';
-import { count, from, map, merge, mergeMap, of, range, repeat, take, tap, timer } from 'rxjs';
+import { count, from, map, mergeMap, of, range, repeat, take, tap, timer } from 'rxjs';
 import type { BlockStore } from '../../lib/blocks/block-store.js';
 import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
-import type { StoredBlock } from '../../lib/blocks/stored-block.js';
 import { loadBlocks } from '../../lib/operators/loadBlocks.js';
 import { block, marbles } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
 import { openedShard } from '../support/quick-shard.js';
+import { handleOf, holding } from '../support/stored-blocks.js';
 
 const values: Record<string, Block> = { a: block(1), b: block(2, 3), c: block(4) };
-const handleOf = ({ id, ranges, recovered }: Block): StoredBlock => ({ id, ranges, recovered });
 const handles = { a: handleOf(values.a!), b: handleOf(values.b!), c: handleOf(values.c!) };
 const failure = new TypeError('of the user');
 
-/** A store that holds the blocks, and answers a `get` after 3 ms, or at once. */
-function holding({ getMs }: { readonly getMs?: number } = {}): BlockStore {
-  const blocks = memoryBlocks();
-  merge(...Object.values(values).map((one) => blocks.put(one))).subscribe();
-  return getMs === undefined ? blocks : { ...blocks, get: (id) => timer(getMs).pipe(mergeMap(() => blocks.get(id))) };
+/** A store that holds the blocks, and answers a `get` after 3 ms. */
+function slow(): BlockStore {
+  const blocks = holding(values);
+  return { ...blocks, get: (id) => timer(3).pipe(mergeMap(() => blocks.get(id))) };
 }
 
 describe('loadBlocks', () => {
@@ -28,7 +26,7 @@ describe('loadBlocks', () => {
       const subs = '         ^--------!      ';
       const expected = '     ----a----b--(c|)';
 
-      expectObservable(source.pipe(loadBlocks(holding({ getMs: 3 }), { shard: openedShard() }))).toBe(expected, values);
+      expectObservable(source.pipe(loadBlocks(slow(), { shard: openedShard() }))).toBe(expected, values);
       expectSubscriptions(source.subscriptions).toBe(subs);
     }),
   );
@@ -40,7 +38,7 @@ describe('loadBlocks', () => {
       const subs = '         ^--';
       const expected = '     -a-';
 
-      expectObservable(source.pipe(loadBlocks(holding(), { shard: openedShard() }))).toBe(expected, values);
+      expectObservable(source.pipe(loadBlocks(holding(values), { shard: openedShard() }))).toBe(expected, values);
       expectSubscriptions(source.subscriptions).toBe(subs);
     }),
   );
@@ -52,7 +50,7 @@ describe('loadBlocks', () => {
       const subs = '         (^!)';
       const expected = '     |   ';
 
-      expectObservable(source.pipe(loadBlocks(holding(), { shard: openedShard() }))).toBe(expected);
+      expectObservable(source.pipe(loadBlocks(holding(values), { shard: openedShard() }))).toBe(expected);
       expectSubscriptions(source.subscriptions).toBe(subs);
     }),
   );
@@ -64,7 +62,7 @@ describe('loadBlocks', () => {
       const subs = '         ^--!';
       const expected = '     -a-#';
 
-      expectObservable(source.pipe(loadBlocks(holding(), { shard: openedShard() }))).toBe(expected, values, failure);
+      expectObservable(source.pipe(loadBlocks(holding(values), { shard: openedShard() }))).toBe(expected, values, failure);
       expectSubscriptions(source.subscriptions).toBe(subs);
     }),
   );
@@ -79,7 +77,7 @@ describe('loadBlocks', () => {
 
       const result = source.pipe(
         mergeMap((x) => of(x)),
-        loadBlocks(holding(), { shard: openedShard() }),
+        loadBlocks(holding(values), { shard: openedShard() }),
         mergeMap((x) => of(x)),
       );
       expectObservable(result, unsub).toBe(expected, values);
@@ -94,7 +92,7 @@ describe('loadBlocks', () => {
       const source = from(Object.values(handles)).pipe(tap(({ id }) => taken.push(id)));
       const expected = '(ab|)';
 
-      expectObservable(source.pipe(loadBlocks(holding(), { shard: openedShard() }), take(2))).toBe(expected, values);
+      expectObservable(source.pipe(loadBlocks(holding(values), { shard: openedShard() }), take(2))).toBe(expected, values);
       flush();
       expect(taken).to.deep.equal([handles.a.id, handles.b.id]);
     }),
@@ -112,7 +110,7 @@ describe('loadBlocks', () => {
       const expected2 = '    ------a--(b|)';
 
       // Neither waits for what the other loads.
-      const result = source.pipe(loadBlocks(holding({ getMs: 3 }), { shard: openedShard() }));
+      const result = source.pipe(loadBlocks(slow(), { shard: openedShard() }));
       expectObservable(result).toBe(expected1, values);
       expectObservable(result, '--^').toBe(expected2, values);
       expectSubscriptions(source.subscriptions).toBe([subs1, subs2]);
@@ -126,7 +124,7 @@ describe('loadBlocks', () => {
       const subs = ['        ^---!    ', '----^---!'];
       const expected = '     -a-b-a-b|';
 
-      expectObservable(source.pipe(loadBlocks(holding(), { shard: openedShard() }), repeat(2))).toBe(expected, values);
+      expectObservable(source.pipe(loadBlocks(holding(values), { shard: openedShard() }), repeat(2))).toBe(expected, values);
       expectSubscriptions(source.subscriptions).toBe(subs);
     }),
   );

@@ -120,7 +120,7 @@ describe('mergeShards', () => {
   it(
     'serves two subscribers independently',
     marbles(({ cold, expectObservable, expectSubscriptions }) => {
-      const a = cold('          -x#      ');
+      const a = cold('       -x#      ');
       const source = cold('  a|       ', { a: handMadeShard(a) });
       const subs1 = '        ^!       ';
       const expected1 = '    -x---x#  ';

@@ -1,20 +1,14 @@
 import { expect } from 'chai';
-import { count, from, map, merge, mergeMap, of, range, repeat, take, tap } from 'rxjs';
+import { count, from, map, mergeMap, of, range, repeat, take, tap } from 'rxjs';
 import type { BlockStore } from '../../lib/blocks/block-store.js';
 import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
 import { releaseBlocks } from '../../lib/operators/releaseBlocks.js';
 import { block, marbles } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
+import { holding } from '../support/stored-blocks.js';
 
 const values: Record<string, Block> = { a: block(1), b: block(2, 3), c: block(4) };
 const failure = new TypeError('of the user');
-
-/** A store that holds the blocks. */
-function holding(): BlockStore {
-  const blocks = memoryBlocks();
-  merge(...Object.values(values).map((one) => blocks.put(one))).subscribe();
-  return blocks;
-}
 
 /** The ids of the blocks that a store holds. */
 function idsIn(blocks: BlockStore): string[] {
@@ -30,7 +24,7 @@ describe('releaseBlocks', () => {
       const source = cold('  -a-b--|', values);
       const subs = '         ^-----!';
       const expected = '     -a-b--|';
-      const blocks = holding();
+      const blocks = holding(values);
 
       expectObservable(source.pipe(releaseBlocks(blocks))).toBe(expected, values);
       expectSubscriptions(source.subscriptions).toBe(subs);
@@ -46,7 +40,7 @@ describe('releaseBlocks', () => {
       const subs = '         ^--';
       const expected = '     -a-';
 
-      expectObservable(source.pipe(releaseBlocks(holding()))).toBe(expected, values);
+      expectObservable(source.pipe(releaseBlocks(holding(values)))).toBe(expected, values);
       expectSubscriptions(source.subscriptions).toBe(subs);
     }),
   );
@@ -58,7 +52,7 @@ describe('releaseBlocks', () => {
       const subs = '         (^!)';
       const expected = '     |   ';
 
-      expectObservable(source.pipe(releaseBlocks(holding()))).toBe(expected);
+      expectObservable(source.pipe(releaseBlocks(holding(values)))).toBe(expected);
       expectSubscriptions(source.subscriptions).toBe(subs);
     }),
   );
@@ -70,7 +64,7 @@ describe('releaseBlocks', () => {
       const subs = '         ^--!';
       const expected = '     -a-#';
 
-      expectObservable(source.pipe(releaseBlocks(holding()))).toBe(expected, values, failure);
+      expectObservable(source.pipe(releaseBlocks(holding(values)))).toBe(expected, values, failure);
       expectSubscriptions(source.subscriptions).toBe(subs);
     }),
   );
@@ -82,7 +76,7 @@ describe('releaseBlocks', () => {
       const subs = '        ^----!    ';
       const expected = '    -a--b-    ';
       const unsub = '       -----!    ';
-      const blocks = holding();
+      const blocks = holding(values);
 
       const result = source.pipe(
         mergeMap((x) => of(x)),
@@ -103,7 +97,7 @@ describe('releaseBlocks', () => {
       const source = from(Object.values(values)).pipe(tap(({ id }) => taken.push(id)));
       const expected = '(ab|)';
 
-      expectObservable(source.pipe(releaseBlocks(holding()), take(2))).toBe(expected, values);
+      expectObservable(source.pipe(releaseBlocks(holding(values)), take(2))).toBe(expected, values);
       flush();
       expect(taken).to.deep.equal([values.a!.id, values.b!.id]);
     }),
@@ -120,7 +114,7 @@ describe('releaseBlocks', () => {
       const subs2 = '        -----^-------!';
       const expected2 = '    ------a--b---|';
       const deleted: string[] = [];
-      const blocks = { ...holding(), delete: (id: string) => of(deleted.push(`${scheduler.now()} ${id}`)) };
+      const blocks = { ...holding(values), delete: (id: string) => of(deleted.push(`${scheduler.now()} ${id}`)) };
 
       const result = source.pipe(releaseBlocks(blocks, { retainMs: 3 }));
       expectObservable(result).toBe(expected1, values);
@@ -139,7 +133,7 @@ describe('releaseBlocks', () => {
       const subs = ['        ^---!    ', '----^---!'];
       const expected = '     -a-b-a-b|';
       const deleted: string[] = [];
-      const blocks = { ...holding(), delete: (id: string) => of(deleted.push(id)) };
+      const blocks = { ...holding(values), delete: (id: string) => of(deleted.push(id)) };
 
       expectObservable(source.pipe(releaseBlocks(blocks), repeat(2))).toBe(expected, values);
       expectSubscriptions(source.subscriptions).toBe(subs);

@@ -1,14 +1,13 @@
 import { expect } from 'chai';
-import { count, map, mergeMap, of, range, repeat, Subject, takeUntil, tap, timer, EMPTY } from 'rxjs';
+import { count, EMPTY, map, mergeMap, of, range, repeat, Subject, takeUntil, tap, timer } from 'rxjs';
 import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
-import type { StoredBlock } from '../../lib/blocks/stored-block.js';
 import { storeBlocks } from '../../lib/operators/storeBlocks.js';
 import { block, marbles } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
 import { openedShard } from '../support/quick-shard.js';
+import { handleOf } from '../support/stored-blocks.js';
 
 const values: Record<string, Block> = { a: block(1), b: block(2, 3), c: block(4) };
-const handleOf = ({ id, ranges, recovered }: Block): StoredBlock => ({ id, ranges, recovered });
 const handles = { a: handleOf(values.a!), b: handleOf(values.b!), c: handleOf(values.c!) };
 const failure = new TypeError('of the user');
 

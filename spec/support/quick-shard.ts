@@ -38,8 +38,8 @@ export function inLetters(value: Block | KinesisRecord): string {
 }
 
 /** A shard that was opened, so that it is known where it stands, and that nobody reads. */
-export function openedShard(fields: Partial<KinesisShardConfig> = {}): Shard {
-  const shard = quickShard(instantKinesis({ shards: { 0: '' } }), fields);
+export function openedShard(): Shard {
+  const shard = quickShard(instantKinesis({ shards: { 0: '' } }));
   shard.subscribe().unsubscribe();
   return shard;
 }
