@@ -98,12 +98,13 @@ export class PageContinuity {
     const [first] = page.Records;
     if (finding === 'ask') this.#olderRecord = first?.SequenceNumber;
     if (finding === 'look' || finding === 'ask') return this.#reopen(finding);
-    if (finding) this.#trimCheck = undefined;
     if (finding === 'trimmed') {
       this.skipGap(this.position!, first && { sequenceNumber: first.SequenceNumber, subSequenceNumber: 0 });
       // Later pages must not be compared with a record that nobody has seen.
       if (!first && !this.#isProven) this.#moveTo({ type: 'TRIM_HORIZON' }, false);
     }
+    // Not before: where `onGap` throws, the page is read again, and the gap must be found again.
+    if (finding) this.#trimCheck = undefined;
     return this.#moveAfter(page);
   }
 
