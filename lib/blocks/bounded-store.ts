@@ -1,4 +1,5 @@
 import { defer, filter, from, take, throwError, timeout, type Observable, type ObservableInput, type SchedulerLike } from 'rxjs';
+import { reduced } from '../internal/aws-fault.js';
 import type { Block } from '../values/block.js';
 import type { BlockStore } from './block-store.js';
 import { BlockStoreError } from './errors.js';
@@ -21,7 +22,7 @@ export interface CallLimit {
 
 /** Puts a limit on the calls of a store, and believes none of the blocks that it gives without a look. */
 export function boundedStore(store: BlockStore, limit: CallLimit): BoundedStore {
-  const call = <T>(what: string, made: () => ObservableInput<T>): Observable<T> => defer(() => from(made())).pipe(within(what, limit));
+  const call = <T>(what: string, made: () => ObservableInput<T>): Observable<T> => defer(() => from(made())).pipe(reduced(), within(what, limit));
   const whole =
     (id: string) =>
     (block: Block | undefined): block is Block => {

@@ -1,6 +1,6 @@
 import { catchError, concat, defaultIfEmpty, defer, from, ignoreElements, map, of, take, throwError } from 'rxjs';
 import type { MonoTypeOperatorFunction, Observable, SchedulerLike } from 'rxjs';
-import { reducedFault } from '../internal/aws-fault.js';
+import { reduced } from '../internal/aws-fault.js';
 import { faultKind } from '../internal/aws-errors.js';
 import { answeredWithin } from '../internal/request-timeout.js';
 import { isRxKinesisError } from '../values/errors.js';
@@ -65,11 +65,6 @@ export function releaseLease(
     ignoreElements(),
     ownErrors('the lease could not be released', shard),
   );
-}
-
-/** What a store, or the driver behind it, errors with may quote anything: its name is kept, the error as it was is had from `rawErrorOf`. */
-function reduced<T>(): MonoTypeOperatorFunction<T> {
-  return catchError((error: unknown) => throwError(() => reducedFault(error)));
 }
 
 /** Makes what is no error of this package one: a reduced fault, or a call that took too long. */

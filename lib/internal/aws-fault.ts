@@ -1,3 +1,4 @@
+import { catchError, throwError, type MonoTypeOperatorFunction } from 'rxjs';
 import { isRxKinesisError } from '../values/errors.js';
 
 /**
@@ -34,9 +35,14 @@ export class AwsFault extends Error {
   }
 }
 
-/** The error of the SDK as it is told everywhere; an error of this package stays what it is. */
+/** The error of the SDK as it is told everywhere; an error of this package, and one that is reduced already, stays what it is. */
 export function reducedFault(error: unknown): unknown {
-  return isRxKinesisError(error) ? error : new AwsFault(error);
+  return isRxKinesisError(error) || rawErrors.has(error as object) ? error : new AwsFault(error);
+}
+
+/** Reduces what the source errors with: a service, a store of the user's own, or the driver behind it may quote anything. */
+export function reduced<T>(): MonoTypeOperatorFunction<T> {
+  return catchError((error: unknown) => throwError(() => reducedFault(error)));
 }
 
 /**

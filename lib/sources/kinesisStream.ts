@@ -21,6 +21,7 @@ import {
   type Observable,
 } from 'rxjs';
 import { isLeasing } from '../checkpoints/checkpoint-store.js';
+import { reduced } from '../internal/aws-fault.js';
 import { delayOf } from '../internal/delay.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
 import { listShards } from '../kinesis/listShards.js';
@@ -198,7 +199,8 @@ class StreamReading {
       map(() => this.#graph.inView().map(({ shard, isReady }) => ({ ...this.#identityOf(shard), closed: shard.closed, isReady }))),
       takeUntil(this.#stop$),
     );
-    return store.leases(shards$, initialPosition(this.#config.startFrom)).pipe(
+    return defer(() => store.leases(shards$, initialPosition(this.#config.startFrom))).pipe(
+      reduced(),
       mergeMap((news) => {
         if (news.type === 'ended') this.#endedElsewhere(news.shardId);
         const given$ = news.type === 'granted' ? this.#grant(news.shardId, new ShardLease(news.lease, store)) : EMPTY;
