@@ -61,6 +61,8 @@ export type LeaseNews =
 
 /** A store that also says which worker may read a shard. `kinesisStream` reads the shards that it is granted. */
 export interface LeasingStore extends CheckpointStore {
+  /** Whether the store itself tells of each lease that is lost: then the console is not told a second time. */
+  readonly tellsOfLosses?: boolean;
   /**
    * Emits each lease that this worker comes to hold, also one that it had before and lost, and the shards that were read to
    * their end elsewhere. A `read` after a grant is up to date.

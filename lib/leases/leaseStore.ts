@@ -42,6 +42,7 @@ export function leaseStore(port: LeasePort, config: ResolvedLeaseConfig): LeaseS
   const leases = new SharedLeases(port, config);
   return {
     workerId: config.workerId,
+    tellsOfLosses: true,
     leases$: leases.statuses$,
     read: (shard) => leases.read(shard),
     write: (checkpoint, shard) => leases.write(checkpoint, shard),
