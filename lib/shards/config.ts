@@ -18,7 +18,8 @@ export type StartPosition = 'TRIM_HORIZON' | 'LATEST' | Date;
 export interface ShardReadingConfig extends KinesisConfig, StreamConfig {
   /**
    * Where to begin a shard that has no checkpoint and no parent in view. `'LATEST'` means the first moment at which the
-   * shard was seen, by this machine's clock, and stays that. There is no default: each choice loses or repeats something.
+   * shard was seen, by this machine's clock (put back if Kinesis says that it has not come), and stays that. There is no default: each choice
+   * loses or repeats something.
    */
   readonly startFrom: StartPosition;
   /** Where checkpoints are kept. Without one, progress ends with the process. */

@@ -12,6 +12,7 @@ import { allowsGap, type ReadStart } from '../readers/reader.js';
 import { AT_TIMESTAMP, compareSequenceNumbers, isSentinel, LATEST, SHARD_END } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
+import type { LatestMoment } from './latest-moment.js';
 import type { ReadyShard } from './shard-graph.js';
 
 /** Where a shard stands when its turn comes. */
@@ -32,8 +33,8 @@ export interface OpenShardOptions {
     readonly shard: Pick<ReadyShard['shard'], 'closed'>;
   };
   readonly config: ResolvedShardConfig;
-  /** What `'LATEST'` means, in ms. */
-  readonly firstSeenMs: number;
+  /** What `'LATEST'` means. */
+  readonly latest: LatestMoment;
   /** Whether no listing will say which shard this is, so that it is looked up here. */
   readonly isUnlisted?: boolean;
 }
@@ -118,11 +119,11 @@ function assertOwn(checkpoint: Checkpoint, identity: ShardIdentity, closed: bool
 const FROM_HORIZON: ReadStart = { type: 'TRIM_HORIZON' };
 
 function startOf(options: OpenShardOptions, checkpoint?: Checkpoint): Observable<Opened['start']> {
-  const { ready, config, firstSeenMs } = options;
+  const { ready, config, latest } = options;
   const { startFrom } = config;
   if (checkpoint?.sequenceNumber === SHARD_END) return of('done');
   // The word that a shard's row says goes before what this process would begin with.
-  if (checkpoint?.sequenceNumber === LATEST) return of({ type: 'AT_TIMESTAMP', timestamp: new Date(firstSeenMs) });
+  if (checkpoint?.sequenceNumber === LATEST) return of(latest.start);
   if (checkpoint?.sequenceNumber === AT_TIMESTAMP && startFrom instanceof Date) return of({ type: 'AT_TIMESTAMP', timestamp: startFrom });
   if (checkpoint) return of(FROM_HORIZON);
   return lookAtUnlistedParents(options).pipe(
@@ -131,7 +132,7 @@ function startOf(options: OpenShardOptions, checkpoint?: Checkpoint): Observable
       // Also for a child of a shard that began there: what it holds from before is not asked for.
       if (startFrom instanceof Date) return { type: 'AT_TIMESTAMP', timestamp: startFrom };
       if (ready.hasReadParent || !ready.initial) return FROM_HORIZON;
-      return ready.shard.closed ? 'skipped' : { type: 'AT_TIMESTAMP', timestamp: new Date(firstSeenMs) };
+      return ready.shard.closed ? 'skipped' : latest.start;
     }),
   );
 }

@@ -29,6 +29,7 @@ import type { PortChildShard, PortShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
 import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
+import { LatestMoment } from '../shards/latest-moment.js';
 import { StreamRecreatedError } from '../shards/errors.js';
 import type { Shard } from '../shards/shard.js';
 import { readStored } from '../shards/open-shard.js';
@@ -85,7 +86,7 @@ export function kinesisStream(config: KinesisStreamConfig): Observable<Shard> {
 class StreamReading {
   readonly #config: ResolvedShardConfig;
   readonly #discoveryIntervalMs: number;
-  readonly #firstSeenMs: number;
+  readonly #latest: LatestMoment;
   readonly #graph = new ShardGraph();
   /** A shard ended whose children are not all known: list the shards now. */
   readonly #relist$ = new Subject<void>();
@@ -102,7 +103,7 @@ class StreamReading {
   constructor(config: ResolvedShardConfig, discoveryIntervalMs: number) {
     this.#config = config;
     this.#discoveryIntervalMs = discoveryIntervalMs;
-    this.#firstSeenMs = config.scheduler.now();
+    this.#latest = new LatestMoment(config.scheduler.now());
   }
 
   /** Emits the shards; completes after `stop`, when all of them are released. */
@@ -245,7 +246,7 @@ class StreamReading {
       identity: this.#identityOf(ready.shard),
       config: this.#config,
       ready,
-      firstSeenMs: this.#firstSeenMs,
+      latest: this.#latest,
       ...(lease && { lease }),
       insistsOnEnd: true,
       // A shard that another worker asks for is drained, checkpointed and released, as at a stop.
