@@ -15,7 +15,7 @@ export function failedWrites(scheduler: SchedulerLike): EventSink {
     if (nowMs >= lastMs && nowMs - lastMs < QUIET_MS) return;
     toldMs.set(shardKey(event), nowMs);
     // A CheckpointError, which names the shard.
-    console.warn(`rx-kinesis: ${(event.error as Error).message}, and is tried again`);
+    console.warn(`rx-kinesis: ${(event.error as Error).message}, and is tried again [${event.type}]`);
   };
 }
 

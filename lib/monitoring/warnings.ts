@@ -5,7 +5,7 @@ import { levelOf } from './levels.js';
 
 /**
  * What is heard without `events`: what an operator must know is written with `console.warn`, one line, at most once a minute for each kind
- * of event and shard.
+ * of event and shard. The line ends with the event's name, by which the tables of the guides are searched.
  *
  * @param write - takes the lines.
  */
@@ -34,7 +34,9 @@ export function warnings(scheduler: SchedulerLike, write: (line: string) => void
     written.delete(key);
     written.set(key, { atMs: nowMs, unwritten: 0 });
     forgetBefore(nowMs);
-    write(`rx-kinesis: ${messageOf(event)}${last?.unwritten ? ` (and ${last.unwritten} more since the last such line)` : ''}`);
+    write(
+      `rx-kinesis: ${messageOf(event)} [${event.type}]${last?.unwritten ? ` (and ${last.unwritten} more since the last such line)` : ''}`,
+    );
   };
 }
 

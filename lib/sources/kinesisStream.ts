@@ -30,7 +30,7 @@ import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
 import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
 import { LatestMoment } from '../shards/latest-moment.js';
-import { StreamRecreatedError } from '../shards/errors.js';
+import { isStreamRecreated, StreamRecreatedError } from '../shards/errors.js';
 import type { Shard } from '../shards/shard.js';
 import { readStored } from '../shards/open-shard.js';
 import { ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
@@ -174,7 +174,7 @@ class StreamReading {
         this.#changed$.next();
       }),
       catchError((error: unknown) => {
-        if (this.#graph.size === 0) return throwError(() => shardReadError(error, { streamName }));
+        if (this.#graph.size === 0 || isStreamRecreated(error)) return throwError(() => shardReadError(error, { streamName }));
         notify({ type: 'discoveryFailed', streamName, error });
         return EMPTY;
       }),

@@ -59,7 +59,10 @@ const EVENTS: ReadonlyArray<readonly [UntimedEvent, RegExp | undefined]> = [
   [{ type: 'shardFailed', ...shard, error }, /failed for good: .*malformed/],
   [{ type: 'shardReleased', ...shard, reason: 'lost' }, /another worker has taken the shard/],
   [{ type: 'shardReleased', ...shard, reason: 'ended' }, undefined],
-  [{ type: 'shardRestarted', ...shard, attempt: 1, delayMs: 5, error: new Error('work') }, /restarts in 5 ms \(restart 1\): Error: work$/],
+  [
+    { type: 'shardRestarted', ...shard, attempt: 1, delayMs: 5, error: new Error('work') },
+    /restarts in 5 ms \(restart 1\): Error: work \[shardRestarted]$/,
+  ],
   [{ type: 'shardStarted', ...shard, parentShardIds: [], start: 'LATEST' }, undefined],
   [{ type: 'shardsDiscovered', streamName: 'flights', added: [shard.shardId], total: 1 }, undefined],
   [{ type: 'slowClient', advice: 'keep connections alive' }, /the client: is slow: keep connections alive/],
@@ -241,7 +244,7 @@ describe('warnings', () => {
           flush();
           expect(linesWritten()).to.have.length(1);
           expect(linesWritten()[0]).to.match(
-            /shardId-000000000000: (the lease is lost after \d+ ms \(taken\)|another worker has taken the shard)$/,
+            /shardId-000000000000: (the lease is lost after \d+ ms \(taken\)|another worker has taken the shard) \[(leaseLost|shardReleased)]$/,
           );
         }),
       );

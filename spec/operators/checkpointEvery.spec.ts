@@ -270,7 +270,7 @@ describe('checkpointEvery', () => {
           flush();
           const lines = warn.args.map(([line]) => String(line));
           expect(lines[0]).to.equal(
-            'rx-kinesis: stream/shardId-000000000000: the checkpoint could not be written: Error, and is tried again',
+            'rx-kinesis: stream/shardId-000000000000: the checkpoint could not be written: Error, and is tried again [checkpointFailed]',
           );
           expect(lines.filter((line) => line.includes(PLACE.shardId))).to.have.length(3);
           expect(lines.filter((line) => line.includes('shardId-000000000001'))).to.have.length(3);

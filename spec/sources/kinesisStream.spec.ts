@@ -1,9 +1,11 @@
 import { expect } from 'chai';
-import { catchError, concat, map, mergeMap, of, queueScheduler, take, timer, toArray, type Observable } from 'rxjs';
+import { asyncScheduler, catchError, concat, map, mergeMap, of, queueScheduler, take, timer, toArray, type Observable } from 'rxjs';
 import { isShardReadError } from '../../lib/kinesis/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
-import type { KinesisPort } from '../../lib/kinesis/port.js';
+import type { KinesisPort, PortShard } from '../../lib/kinesis/port.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { mergeShards } from '../../lib/operators/mergeShards.js';
+import { isStreamRecreated } from '../../lib/shards/errors.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
@@ -276,6 +278,29 @@ describe('kinesisStream', () => {
         const failures = events.filter((event) => event.type === 'discoveryFailed');
         expect(failures).to.have.length(1);
         expect((failures[0]!.error as Error).name).to.equal('AccessDeniedException');
+      }),
+    );
+
+    it(
+      'ends when a listing shows that the stream was deleted and made again meanwhile (regression: a failed listing, told and forgotten)',
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a', 1: '' } });
+        const anew = <T extends PortShard>(shard: T): T => ({ ...shard, SequenceNumberRange: { StartingSequenceNumber: '77' } });
+        const client: KinesisPort = {
+          ...kinesis,
+          listShards: (request) =>
+            kinesis
+              .listShards(request)
+              .pipe(map((page) => (asyncScheduler.now() < 40_000 ? page : { ...page, Shards: page.Shards.map(anew) }))),
+        };
+        const errors: unknown[] = [];
+        const shards$ = kinesisStream(fastReading(client)).pipe(mergeShards((shard) => shard));
+        shards$.subscribe({ error: (error: unknown) => errors.push(error, asyncScheduler.now()) });
+        flush();
+        expect(errors[0])
+          .to.satisfy(isStreamRecreated)
+          .and.to.include({ streamName: 'stream', shardId: 'shardId-000000000000', retriable: false });
+        expect(errors[1]).to.be.within(60_000, 60_010);
       }),
     );
   });
