@@ -26,7 +26,7 @@ import { isObservableInput } from '../internal/notifierOf.js';
 import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler } from '../internal/validate.js';
 import { isOutOfOrder } from '../ledger/errors.js';
 import { misplaced } from '../tracking/misplaced.js';
-import { InvalidConfigError, isInvalidValue, isRxKinesisError } from '../values/errors.js';
+import { InvalidConfigError, isFinal, isInvalidValue } from '../values/errors.js';
 import type { Shard } from '../shards/shard.js';
 import { isDelivered, isUnsettled } from '../tracking/isUnsettled.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
@@ -152,12 +152,12 @@ function noteFailed(shard: Shard, error: unknown): void {
 }
 
 /**
- * Whether an error of this package says that it stays as it is. A stored checkpoint that cannot be understood stays so only until somebody
+ * Whether an error says that it stays as it is. A stored checkpoint that cannot be understood stays so only until somebody
  * mends it: meanwhile it is no reason to end the other shards.
  */
-function isFinal(error: unknown, tracked: TrackedShard | undefined): boolean {
+function isFinalFor(error: unknown, tracked: TrackedShard | undefined): boolean {
   const isOfCheckpoint = isInvalidValue(error) && tracked?.isOpened === false;
-  return isRxKinesisError(error) && !error.retriable && !isOfCheckpoint;
+  return isFinal(error) && !isOfCheckpoint;
 }
 
 /** Restarts a failed pipeline after a delay, as often as the policy allows. */
@@ -168,7 +168,7 @@ function restarting<T>(shard: Shard, policy: BackOff): MonoTypeOperatorFunction<
     ...policy,
     // After records out of order the watermark may be past one that was not worked on: restarting from there would lose it.
     // What cannot pass is not tried again, nor is anything while the shard is to stop.
-    shouldRetry: (error) => !isOutOfOrder(error) && !isFinal(error, tracked) && !tracked?.isStopping,
+    shouldRetry: (error) => !isOutOfOrder(error) && !isFinalFor(error, tracked) && !tracked?.isStopping,
     notify: ({ attempt, delayMs, error }) => tracked?.notify({ type: 'shardRestarted', streamName, shardId, attempt, delayMs, error }),
     // There is no use in waiting for a shard that is to stop: restarted, it completes at once.
     hurry$: tracked?.stopping$ ?? NEVER,
