@@ -166,7 +166,9 @@ export class CheckpointSchedule {
     const { intervalMs, retry } = this.#options;
     if (intervalMs === Infinity) return delayOf(Infinity, retry.scheduler);
     const elapsedMs = retry.scheduler.now() - this.#startMs;
-    return delayOf(intervalMs - (elapsedMs % intervalMs), retry.scheduler);
+    // A clock that was set back, before the start, makes no tick later.
+    const sinceTickMs = ((elapsedMs % intervalMs) + intervalMs) % intervalMs;
+    return delayOf(intervalMs - sinceTickMs, retry.scheduler);
   }
 
   #writeAtTick(shard: TrackedShard, state: ScheduledShard): Observable<unknown> {
@@ -198,7 +200,7 @@ export class CheckpointSchedule {
     }
     if (!state.held.isReported) {
       state.held.isReported = true;
-      reportHeld(shard, rangesOf(entry), nowMs - state.held.sinceMs);
+      reportHeld(shard, rangesOf(entry), Math.max(0, nowMs - state.held.sinceMs));
     }
     return false;
   }
