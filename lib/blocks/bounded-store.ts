@@ -1,4 +1,5 @@
 import { defer, filter, from, take, throwError, timeout, type Observable, type ObservableInput, type SchedulerLike } from 'rxjs';
+import { reduced } from '../internal/aws-fault.js';
 import type { Block } from '../values/block.js';
 import type { BlockStore } from './block-store.js';
 import { BlockStoreError } from './errors.js';
@@ -21,7 +22,8 @@ export interface CallLimit {
 
 /** Limits the time of a store's calls, and verifies every block that it emits. */
 export function boundedStore(store: BlockStore, limit: CallLimit): BoundedStore {
-  const call = <T>(what: string, made: () => ObservableInput<T>): Observable<T> => defer(() => from(made())).pipe(within(what, limit));
+  const call = <T>(what: string, made: () => ObservableInput<T>): Observable<T> =>
+    defer(() => from(made())).pipe(reduced(), within(what, limit));
   const whole =
     (id: string) =>
     (block: Block | undefined): block is Block => {

@@ -63,6 +63,8 @@ export type LeaseNews =
 
 /** A store that also decides which worker may read a shard. `kinesisStream` reads the shards whose leases the store grants. */
 export interface LeasingStore extends CheckpointStore {
+  /** Whether the store itself tells of each lease that is lost: then the console is not told a second time. */
+  readonly tellsOfLosses?: boolean;
   /**
    * Emits each lease that this worker acquires, also one that it had before and lost, and the shards that were read to
    * their end elsewhere. A `read` after a grant is up to date.

@@ -1,6 +1,6 @@
 import { catchError, concat, defaultIfEmpty, defer, from, ignoreElements, map, of, take, throwError } from 'rxjs';
 import type { MonoTypeOperatorFunction, Observable, SchedulerLike } from 'rxjs';
-import { reducedFault } from '../internal/aws-fault.js';
+import { reduced } from '../internal/aws-fault.js';
 import { faultKind } from '../internal/aws-errors.js';
 import { answeredWithin } from '../internal/request-timeout.js';
 import { isRxKinesisError } from '../values/errors.js';
@@ -65,11 +65,6 @@ export function releaseLease(
     ignoreElements(),
     ownErrors('the lease could not be released', shard),
   );
-}
-
-/** Reduces the error of a store or its driver to its name, since its message may quote anything; `rawErrorOf` returns the original. */
-function reduced<T>(): MonoTypeOperatorFunction<T> {
-  return catchError((error: unknown) => throwError(() => reducedFault(error)));
 }
 
 /** Wraps a reduced fault, or a time-out, into an error of this package; passes on errors that are of this package already. */

@@ -1,3 +1,4 @@
+import { catchError, throwError, type MonoTypeOperatorFunction } from 'rxjs';
 import { isRxKinesisError } from '../values/errors.js';
 
 /**
@@ -33,9 +34,14 @@ export class AwsFault extends Error {
   }
 }
 
-/** Reduces an error of the SDK to an {@link AwsFault}; returns an error of this package unchanged. */
+/** Reduces an error of the SDK to an {@link AwsFault}; returns an error of this package, or one that is reduced already, unchanged. */
 export function reducedFault(error: unknown): unknown {
-  return isRxKinesisError(error) ? error : new AwsFault(error);
+  return isRxKinesisError(error) || rawErrors.has(error as object) ? error : new AwsFault(error);
+}
+
+/** Reduces what the source errors with: a service, a store of the user's own, or the driver behind it may quote anything. */
+export function reduced<T>(): MonoTypeOperatorFunction<T> {
+  return catchError((error: unknown) => throwError(() => reducedFault(error)));
 }
 
 /**

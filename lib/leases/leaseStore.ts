@@ -44,6 +44,7 @@ export function leaseStore(port: LeasePort, config: ResolvedLeaseConfig): LeaseS
   return {
     workerId: config.workerId,
     keepsUnreleased: true,
+    tellsOfLosses: true,
     leases$: leases.statuses$,
     read: (shard) => leases.read(shard),
     write: (checkpoint, shard) => leases.write(checkpoint, shard),

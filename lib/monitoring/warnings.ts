@@ -5,7 +5,7 @@ import { levelOf } from './levels.js';
 
 /**
  * The sink without the option `events`: it writes warnings and errors with `console.warn`, one line each, at most once a minute for each
- * kind of event and shard.
+ * kind of event and shard. The line ends with the event's name, which the tables of the guides use.
  *
  * @param write - takes the lines.
  */
@@ -34,7 +34,9 @@ export function warnings(scheduler: SchedulerLike, write: (line: string) => void
     written.delete(key);
     written.set(key, { atMs: nowMs, unwritten: 0 });
     forgetBefore(nowMs);
-    write(`rx-kinesis: ${messageOf(event)}${last?.unwritten ? ` (and ${last.unwritten} more since the last such line)` : ''}`);
+    write(
+      `rx-kinesis: ${messageOf(event)} [${event.type}]${last?.unwritten ? ` (and ${last.unwritten} more since the last such line)` : ''}`,
+    );
   };
 }
 

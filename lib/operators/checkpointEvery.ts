@@ -11,11 +11,15 @@ import {
   throwError,
   type MonoTypeOperatorFunction,
   type Observable,
+  type Observer,
   type SchedulerLike,
 } from 'rxjs';
 import { CheckpointSchedule } from '../tracking/checkpoint-schedule.js';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
+import type { KinesisEvent } from '../monitoring/events.js';
+import { failedWrites } from '../monitoring/failedWrites.js';
+import { sinkOf } from '../monitoring/sinkOf.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { isRanges, isRecord, misplaced } from '../tracking/misplaced.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
@@ -28,6 +32,11 @@ export interface CheckpointEveryConfig {
   readonly maxRetries?: number;
   /** The bound of the first retry's delay, doubled with each retry, with full jitter; in ms. From 0 up. @defaultValue 1_000 */
   readonly retryDelayMs?: number;
+  /**
+   * Takes the events of blocks made by hand, or `'silent'`; the events of a shard's blocks go where its source sends them. Errors that the observer
+   * throws are ignored. @defaultValue a failing checkpoint is written with `console.warn`, at most once a minute for each shard
+   */
+  readonly events?: Pick<Observer<KinesisEvent>, 'next'> | 'silent';
   /** The scheduler of all timers, and the clock. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
   /** Returns a number from 0 up to 1, for the jitter. @defaultValue Math.random */
@@ -64,7 +73,7 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
   config: CheckpointEveryConfig = {},
 ): MonoTypeOperatorFunction<T> {
   assertKnownFields(config, CHECKPOINTING_FIELDS);
-  const { store, maxRetries = 10, retryDelayMs = 1_000, scheduler = asyncScheduler, random = Math.random } = config;
+  const { store, maxRetries = 10, retryDelayMs = 1_000, events, scheduler = asyncScheduler, random = Math.random } = config;
   assertNumber('intervalMs', intervalMs, 1, true);
   assertInteger('maxRetries', maxRetries, 0);
   assertNumber('retryDelayMs', retryDelayMs, 0);
@@ -73,10 +82,11 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
   if (store && typeof store.write !== 'function') throw new InvalidConfigError('store: expected a CheckpointStore');
 
   const retry = { maxRetries, retryDelayMs, scheduler, random };
+  const notify = sinkOf(events, scheduler, () => failedWrites(scheduler));
 
   return (source) =>
     defer(() => {
-      const schedule = new CheckpointSchedule({ store, intervalMs, retry });
+      const schedule = new CheckpointSchedule({ store, intervalMs, retry, notify });
       const sourceEnded$ = new Subject<void>();
       const complete = (): void => {
         sourceEnded$.next();
@@ -113,6 +123,7 @@ export const CHECKPOINTING_FIELDS: FieldsOf<CheckpointEveryConfig> = {
   store: true,
   maxRetries: true,
   retryDelayMs: true,
+  events: true,
   scheduler: true,
   random: true,
 };

@@ -26,7 +26,7 @@ import { isObservableInput } from '../internal/notifierOf.js';
 import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler } from '../internal/validate.js';
 import { isOutOfOrder } from '../ledger/errors.js';
 import { misplaced } from '../tracking/misplaced.js';
-import { InvalidConfigError, isInvalidValue, isRxKinesisError } from '../values/errors.js';
+import { InvalidConfigError, isFinal, isInvalidValue } from '../values/errors.js';
 import type { Shard } from '../shards/shard.js';
 import { isDelivered, isUnsettled } from '../tracking/isUnsettled.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
@@ -155,9 +155,9 @@ function noteFailed(shard: Shard, error: unknown): void {
  * Whether an error of this package must not be retried. A malformed stored checkpoint may be repaired, so until then it does not end the
  * other shards.
  */
-function isFinal(error: unknown, tracked: TrackedShard | undefined): boolean {
+function isFinalFor(error: unknown, tracked: TrackedShard | undefined): boolean {
   const isOfCheckpoint = isInvalidValue(error) && tracked?.isOpened === false;
-  return isRxKinesisError(error) && !error.retriable && !isOfCheckpoint;
+  return isFinal(error) && !isOfCheckpoint;
 }
 
 /** Restarts a failed pipeline after a delay, as often as the policy allows. */
@@ -168,7 +168,7 @@ function restarting<T>(shard: Shard, policy: BackOff): MonoTypeOperatorFunction<
     ...policy,
     // After records out of order the watermark may be past a record that was not worked on: restarting from there would lose it.
     // Errors that cannot pass are not retried, nor is any error while the shard is stopping.
-    shouldRetry: (error) => !isOutOfOrder(error) && !isFinal(error, tracked) && !tracked?.isStopping,
+    shouldRetry: (error) => !isOutOfOrder(error) && !isFinalFor(error, tracked) && !tracked?.isStopping,
     notify: ({ attempt, delayMs, error }) => tracked?.notify({ type: 'shardRestarted', streamName, shardId, attempt, delayMs, error }),
     // When the shard stops, a delay is cut short: the restarted shard completes at once.
     hurry$: tracked?.stopping$ ?? NEVER,

@@ -24,7 +24,7 @@ import { RangeScan } from '../readers/range-scan.js';
 import { LostWork } from '../recovery/lost-work.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import type { Block } from '../values/block.js';
-import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
+import { InvalidConfigError, isFinal } from '../values/errors.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
 import type { Reread } from '../readers/reread.js';
 import type { KinesisRecord, RecordFields } from '../values/record.js';
@@ -103,7 +103,7 @@ export function recoverFrom<T extends Block | KinesisRecord>(
 
       // 1. The source errors: decide whether to recover, and make its shards resume after the last delivered record.
       const shouldRetry = (error: unknown, attempt: number): boolean | 'at once' => {
-        if (isRxKinesisError(error) && !error.retriable) return false;
+        if (isFinal(error)) return false;
         return attempt === 1 ? 'at once' : true;
       };
       const begin = (error: unknown): void => {

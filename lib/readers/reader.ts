@@ -14,7 +14,12 @@ import { shardKey } from '../values/shard-id.js';
 /** Where reading begins: at the oldest record, at a time, at a record, or after one. */
 export type ReadStart =
   | { readonly type: 'TRIM_HORIZON' }
-  | { readonly type: 'AT_TIMESTAMP'; readonly timestamp: Date }
+  | {
+      readonly type: 'AT_TIMESTAMP';
+      readonly timestamp: Date;
+      /** For a time of this machine's clock: told that the service says that it has not come, says whether {@link timestamp} is an earlier one now. */
+      readonly putBack?: (refused: Date) => boolean;
+    }
   | { readonly type: 'AT' | 'AFTER'; readonly position: Position };
 
 /** What to do about a {@link Gap}. */

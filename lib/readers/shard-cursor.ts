@@ -114,22 +114,25 @@ export class ShardCursor {
   /** Emits an iterator, or `GONE` when the shard is gone with all its records. */
   #open(): Observable<string | typeof GONE> {
     const { port, stream, shardId } = this.#context;
-    const request = { ...stream.id, ShardId: shardId, ...iteratorRequest(this.#continuity.start) } as GetShardIteratorRequest;
+    const { start } = this.#continuity;
+    const askedAt = start.type === 'AT_TIMESTAMP' ? start.timestamp : undefined;
+    const request = { ...stream.id, ShardId: shardId, ...iteratorRequest(start) } as GetShardIteratorRequest;
     return port.getShardIterator(request).pipe(
       map((answer) => {
         this.#iterator = checkedIterator(answer, this.#shard());
         this.#continuity.opened();
         return this.#iterator;
       }),
-      catchError((error: unknown) => this.#refused(error)),
+      catchError((error: unknown) => this.#refused(error, askedAt)),
     );
   }
 
   /** Handles an error of GetShardIterator: a future timestamp, a record that is not there, or any other error. */
-  #refused(error: unknown): Observable<string | typeof GONE> {
+  #refused(error: unknown, askedAt?: Date): Observable<string | typeof GONE> {
     const { start, position, looksAtOldest } = this.#continuity;
     const name = nameOf(error);
-    if (start.type === 'AT_TIMESTAMP' && name === 'InvalidArgumentException') {
+    if (askedAt && start.type === 'AT_TIMESTAMP' && name === 'InvalidArgumentException') {
+      if (start.putBack?.(askedAt)) return this.#open();
       const message = `the time ${start.timestamp.toISOString()} is not in the past for Kinesis`;
       throw new ShardReadError(message, { ...this.#shard(), retriable: true, cause: error });
     }

@@ -1,9 +1,10 @@
 import type { Observable, ObservableInput } from 'rxjs';
-import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
+import { isLeasing, type CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { notifierOf } from '../internal/notifierOf.js';
 import { assertFunction, assertInteger, assertNumber, type FieldsOf } from '../internal/validate.js';
 import { resolveStream, type ResolvedStream, type StreamConfig } from '../kinesis/stream-id.js';
 import type { CreditLimits } from '../ledger/credit.js';
+import type { EventSink } from '../monitoring/events.js';
 import { KINESIS_FIELDS, resolveKinesis, type KinesisConfig, type ResolvedKinesisConfig } from '../readers/config.js';
 import { polling } from '../readers/polling.js';
 import type { Reader } from '../readers/reader.js';
@@ -17,8 +18,8 @@ export type StartPosition = 'TRIM_HORIZON' | 'LATEST' | Date;
 export interface ShardReadingConfig extends KinesisConfig, StreamConfig {
   /**
    * Where to begin a shard that has no checkpoint, and no parent that was read. `'LATEST'` means the time of the subscription, by this
-   * machine's clock, also when the shard is read later or again; `kinesisShard` takes the time of its first subscription. There is no
-   * default: each choice loses or repeats something.
+   * machine's clock (put back if Kinesis says that it has not come), also when the shard is read later or again; `kinesisShard` takes the time
+   * of its first subscription. There is no default: each choice loses or repeats something.
    */
   readonly startFrom: StartPosition;
   /** Where checkpoints are kept. Without a store, the process loses its progress at its end. */
@@ -70,8 +71,10 @@ export function resolveShardConfig(config: ShardReadingConfig): ResolvedShardCon
     throw new InvalidConfigError('store: expected a CheckpointStore with read and write');
   }
   const limits = { maxInFlightRecords, maxInFlightBytes };
+  const kinesis = resolveKinesis(config);
   return {
-    ...resolveKinesis(config),
+    ...kinesis,
+    notify: isToldByStore(config) ? withoutLosses(kinesis.notify) : kinesis.notify,
     stream: resolveStream(config),
     startFrom,
     store,
@@ -79,6 +82,17 @@ export function resolveShardConfig(config: ShardReadingConfig): ResolvedShardCon
     stop$: notifierOf('stop', stop),
     stopTimeoutMs,
     limits,
+  };
+}
+
+function isToldByStore({ events, store }: ShardReadingConfig): boolean {
+  return events === undefined && isLeasing(store) && store.tellsOfLosses === true;
+}
+
+/** A lost lease is one line of the console: that of the store, which knows why. */
+function withoutLosses(notify: EventSink): EventSink {
+  return (event) => {
+    if (event.type !== 'shardReleased' || event.reason !== 'lost') notify(event);
   };
 }
 

@@ -12,6 +12,7 @@ import { allowsGap, type ReadStart } from '../readers/reader.js';
 import { AT_TIMESTAMP, compareSequenceNumbers, isSentinel, LATEST, SHARD_END } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
+import type { LatestMoment } from './latest-moment.js';
 import type { ReadyShard } from './shard-graph.js';
 
 /** Where a shard stands when it is opened. */
@@ -32,8 +33,8 @@ export interface OpenShardOptions {
     readonly shard: Pick<ReadyShard['shard'], 'closed'>;
   };
   readonly config: ResolvedShardConfig;
-  /** What `'LATEST'` means, in ms. */
-  readonly firstSeenMs: number;
+  /** The time that `'LATEST'` means. */
+  readonly latest: LatestMoment;
   /** Whether no listing will say where the shard begins, so that it is looked up here. */
   readonly isUnlisted?: boolean;
 }
@@ -118,11 +119,11 @@ function assertOwn(checkpoint: Checkpoint, identity: ShardIdentity, closed: bool
 const FROM_HORIZON: ReadStart = { type: 'TRIM_HORIZON' };
 
 function startOf(options: OpenShardOptions, checkpoint?: Checkpoint): Observable<Opened['start']> {
-  const { ready, config, firstSeenMs } = options;
+  const { ready, config, latest } = options;
   const { startFrom } = config;
   if (checkpoint?.sequenceNumber === SHARD_END) return of('done');
   // A sentinel in the shard's row takes precedence over `startFrom` of this process.
-  if (checkpoint?.sequenceNumber === LATEST) return of({ type: 'AT_TIMESTAMP', timestamp: new Date(firstSeenMs) });
+  if (checkpoint?.sequenceNumber === LATEST) return of(latest.start);
   if (checkpoint?.sequenceNumber === AT_TIMESTAMP && startFrom instanceof Date) return of({ type: 'AT_TIMESTAMP', timestamp: startFrom });
   if (checkpoint) return of(FROM_HORIZON);
   return lookAtUnlistedParents(options).pipe(
@@ -131,7 +132,7 @@ function startOf(options: OpenShardOptions, checkpoint?: Checkpoint): Observable
       // Also for a child of a shard that was read from this time: its records from before that time are not wanted.
       if (startFrom instanceof Date) return { type: 'AT_TIMESTAMP', timestamp: startFrom };
       if (ready.hasReadParent || !ready.initial) return FROM_HORIZON;
-      return ready.shard.closed ? 'skipped' : { type: 'AT_TIMESTAMP', timestamp: new Date(firstSeenMs) };
+      return ready.shard.closed ? 'skipped' : latest.start;
     }),
   );
 }

@@ -28,6 +28,7 @@ import { TrackedShard } from '../tracking/tracked-shard.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
 import type { OpenWork } from './errors.js';
+import { LatestMoment } from './latest-moment.js';
 import { makeShard } from './make-shard.js';
 import { openShard, readStored, startToString, type Opened, type OpenShardOptions } from './open-shard.js';
 import type { Shard } from './shard.js';
@@ -52,8 +53,8 @@ export interface ShardLifecycleOptions {
   readonly ready: OpenShardOptions['ready'];
   /** Whether no listing will say where the shard begins. @defaultValue false */
   readonly isUnlisted?: boolean;
-  /** The time that `'LATEST'` means, in ms. @defaultValue the time at which the shard is first opened */
-  readonly firstSeenMs?: number;
+  /** The time that `'LATEST'` means. @defaultValue the time at which the shard is first opened */
+  readonly latest?: LatestMoment;
   /** The lease under which the shard is read, where there are leases. */
   readonly lease?: ShardLease;
   /** Emits, once, when the shard must complete; replays to late subscribers. */
@@ -92,17 +93,17 @@ export class ShardLifecycle {
   readonly shard: Shard;
   readonly #options: ShardLifecycleOptions;
   readonly #tracked: TrackedShard;
-  #firstSeenMs: number | undefined;
+  #latest: LatestMoment | undefined;
   #opened: Opened | undefined;
   #isOpening = false;
   #isReleased = false;
   #subscription: SubscriptionState = 'none';
 
   constructor(options: ShardLifecycleOptions) {
-    const { identity, config, lease, firstSeenMs } = options;
+    const { identity, config, lease, latest } = options;
     const { store, notify, stream, requestTimeoutMs, scheduler } = config;
     this.#options = options;
-    this.#firstSeenMs = firstSeenMs;
+    this.#latest = latest;
     this.#tracked = new TrackedShard({
       ...{ identity, store, notify, requestTimeoutMs, scheduler },
       reread: rereadWith(config, stream, identity.shardId),
@@ -203,9 +204,9 @@ export class ShardLifecycle {
       const { config, ready, isUnlisted } = this.#options;
       const { identity } = this.#tracked;
       // The time of `'LATEST'` stays the same, even if the checkpoint cannot be read at the first try.
-      this.#firstSeenMs ??= config.scheduler.now();
+      this.#latest ??= new LatestMoment(config.scheduler.now());
       this.#isOpening = true;
-      return openShard({ identity, config, ready, isUnlisted, firstSeenMs: this.#firstSeenMs }).pipe(
+      return openShard({ identity, config, ready, isUnlisted, latest: this.#latest }).pipe(
         tap((opened) => this.#noteOpened(opened)),
         finalize(() => (this.#isOpening = false)),
       );

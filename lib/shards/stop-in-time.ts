@@ -32,7 +32,7 @@ export function stopInTime<T>(released$: Observable<T>, { config, stop$, live, h
     };
     const noteStopped = (): void => {
       done$.next();
-      if (stoppingSinceMs !== undefined) notify({ type: 'stopped', streamName, tookMs: scheduler.now() - stoppingSinceMs });
+      if (stoppingSinceMs !== undefined) notify({ type: 'stopped', streamName, tookMs: Math.max(0, scheduler.now() - stoppingSinceMs) });
     };
     const failLate = (): never => {
       const open = [...live()].map((life) => life.openWork);

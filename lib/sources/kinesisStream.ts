@@ -21,6 +21,7 @@ import {
   type Observable,
 } from 'rxjs';
 import { isLeasing } from '../checkpoints/checkpoint-store.js';
+import { reduced } from '../internal/aws-fault.js';
 import { delayOf } from '../internal/delay.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
 import { listShards } from '../kinesis/listShards.js';
@@ -28,6 +29,7 @@ import type { PortChildShard, PortShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
 import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
+import { LatestMoment } from '../shards/latest-moment.js';
 import { isStreamRecreated, StreamRecreatedError } from '../shards/errors.js';
 import type { Shard } from '../shards/shard.js';
 import { readStored } from '../shards/open-shard.js';
@@ -85,7 +87,7 @@ export function kinesisStream(config: KinesisStreamConfig): Observable<Shard> {
 class StreamReading {
   readonly #config: ResolvedShardConfig;
   readonly #discoveryIntervalMs: number;
-  readonly #firstSeenMs: number;
+  readonly #latest: LatestMoment;
   readonly #graph = new ShardGraph();
   /** Emits when the shards must be listed now: a shard ended whose children are not all known. */
   readonly #relist$ = new Subject<void>();
@@ -102,7 +104,7 @@ class StreamReading {
   constructor(config: ResolvedShardConfig, discoveryIntervalMs: number) {
     this.#config = config;
     this.#discoveryIntervalMs = discoveryIntervalMs;
-    this.#firstSeenMs = config.scheduler.now();
+    this.#latest = new LatestMoment(config.scheduler.now());
   }
 
   /** Emits the shards; completes after `stop`, when all of them are released. */
@@ -173,8 +175,7 @@ class StreamReading {
         this.#changed$.next();
       }),
       catchError((error: unknown) => {
-        if (isStreamRecreated(error)) return throwError(() => error);
-        if (this.#graph.size === 0) return throwError(() => shardReadError(error, { streamName }));
+        if (this.#graph.size === 0 || isStreamRecreated(error)) return throwError(() => shardReadError(error, { streamName }));
         notify({ type: 'discoveryFailed', streamName, error });
         return EMPTY;
       }),
@@ -200,7 +201,8 @@ class StreamReading {
       map(() => this.#graph.inView().map(({ shard, isReady }) => ({ ...this.#identityOf(shard), closed: shard.closed, isReady }))),
       takeUntil(this.#stop$),
     );
-    return store.leases(shards$, initialPosition(this.#config.startFrom)).pipe(
+    return defer(() => store.leases(shards$, initialPosition(this.#config.startFrom))).pipe(
+      reduced(),
       mergeMap((news) => {
         if (news.type === 'ended') this.#endedElsewhere(news.shardId);
         const given$ = news.type === 'granted' ? this.#grant(news.shardId, new ShardLease(news.lease, store)) : EMPTY;
@@ -245,7 +247,7 @@ class StreamReading {
       identity: this.#identityOf(ready.shard),
       config: this.#config,
       ready,
-      firstSeenMs: this.#firstSeenMs,
+      latest: this.#latest,
       ...(lease && { lease }),
       insistsOnEnd: true,
       // When another worker asks for a shard, it is drained, checkpointed and released, as after `stop`.

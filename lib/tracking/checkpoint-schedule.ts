@@ -17,6 +17,7 @@ import {
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { delayOf } from '../internal/delay.js';
 import type { LedgerEntry } from '../ledger/entries.js';
+import type { EventSink } from '../monitoring/events.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { endOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
 import { shardKey, type ShardIdentity } from '../values/shard-id.js';
@@ -31,6 +32,8 @@ export interface CheckpointScheduleOptions {
   /** The time between two writes of a shard, in ms. */
   readonly intervalMs: number;
   readonly retry: WriteRetry;
+  /** Told of the shards of blocks made by hand: no source tells of those. @defaultValue nobody */
+  readonly notify?: EventSink;
 }
 
 /** What the schedule knows of one shard. */
@@ -141,7 +144,8 @@ export class CheckpointSchedule {
   }
 
   #makeByHand(identity: ShardIdentity, store: CheckpointStore): TrackedShard {
-    return new TrackedShard({ identity, store, scheduler: this.#options.retry.scheduler });
+    const { notify, retry } = this.#options;
+    return new TrackedShard({ identity, store, notify, scheduler: retry.scheduler });
   }
 
   #remember(shard: TrackedShard): void {
@@ -161,7 +165,9 @@ export class CheckpointSchedule {
     const { intervalMs, retry } = this.#options;
     if (intervalMs === Infinity) return delayOf(Infinity, retry.scheduler);
     const elapsedMs = retry.scheduler.now() - this.#startMs;
-    return delayOf(intervalMs - (elapsedMs % intervalMs), retry.scheduler);
+    // A clock that was set back, before the start, makes no tick later.
+    const sinceTickMs = ((elapsedMs % intervalMs) + intervalMs) % intervalMs;
+    return delayOf(intervalMs - sinceTickMs, retry.scheduler);
   }
 
   #writeAtTick(shard: TrackedShard, state: ScheduledShard): Observable<unknown> {
@@ -193,7 +199,7 @@ export class CheckpointSchedule {
     }
     if (!state.held.isReported) {
       state.held.isReported = true;
-      reportHeld(shard, rangesOf(entry), nowMs - state.held.sinceMs);
+      reportHeld(shard, rangesOf(entry), Math.max(0, nowMs - state.held.sinceMs));
     }
     return false;
   }

@@ -92,6 +92,11 @@ export function isRxKinesisError(error: unknown): error is RxKinesisError {
   return typeof error === 'object' && error !== null && BRAND in error;
 }
 
+/** Whether an error says itself that the same would fail again: one of this package, or of anybody who gives it `retriable: false`. */
+export function isFinal(error: unknown): boolean {
+  return (error as { readonly retriable?: unknown } | undefined | null)?.retriable === false;
+}
+
 /** Makes a guard for one `code`. */
 export function guardFor<E extends RxKinesisError>(code: E['code']): (error: unknown) => error is E {
   return (error): error is E => isRxKinesisError(error) && error.code === code;

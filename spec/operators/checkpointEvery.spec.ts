@@ -1,8 +1,24 @@
 import { expect } from 'chai';
-import { BehaviorSubject, defer, delay, map, mergeMap, NEVER, of, Subject, take, throwError, timer, VirtualTimeScheduler } from 'rxjs';
+import sinon from 'sinon';
+import {
+  BehaviorSubject,
+  defer,
+  delay,
+  map,
+  mergeMap,
+  NEVER,
+  of,
+  Subject,
+  take,
+  throwError,
+  timer,
+  VirtualTimeScheduler,
+  type Observable,
+} from 'rxjs';
 import { CheckpointError, isCheckpointError, LeaseLostError } from '../../lib/checkpoints/errors.js';
 import { rawErrorOf } from '../../lib/internal/aws-fault.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery, type CheckpointEveryConfig } from '../../lib/operators/checkpointEvery.js';
 import { block, marbles, record } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
@@ -161,6 +177,44 @@ describe('checkpointEvery', () => {
         expect(store.kept).to.deep.equal(['30 1']);
       }),
     );
+
+    describe('and blocks made by hand, whose shards have no source that tells of it,', () => {
+      let warn: sinon.SinonStub;
+      beforeEach(() => (warn = sinon.stub(console, 'warn')));
+      afterEach(() => warn.restore());
+
+      const failing = (source: Observable<Block>, config: CheckpointEveryConfig = {}): void => {
+        const store = recordingStore();
+        store.refuse(refused, 1_000);
+        source.pipe(checkpointEvery(1_000, { store, maxRetries: 1, retryDelayMs: 10, ...config })).subscribe({ error: () => undefined });
+      };
+
+      it(
+        'is heard on the console, once a minute for each shard',
+        marbles(({ cold, flush }) => {
+          failing(cold('-a-e 130s |', { ...values, e: block({ ...record(9), shardId: 'shardId-000000000001' }) }));
+          flush();
+          const lines = warn.args.map(([line]) => String(line));
+          expect(lines[0]).to.equal(
+            'rx-kinesis: stream/shardId-000000000000: the checkpoint could not be written: Error, and is tried again [checkpointFailed]',
+          );
+          expect(lines.filter((line) => line.includes(PLACE.shardId))).to.have.length(3);
+          expect(lines.filter((line) => line.includes('shardId-000000000001'))).to.have.length(3);
+        }),
+      );
+
+      it(
+        'is told to events, and then not to the console',
+        marbles(({ cold, flush }) => {
+          const events: KinesisEvent[] = [];
+          failing(cold('-a 3s -', values), { events: { next: (event) => void events.push(event) } });
+          failing(cold('-a 3s -', values), { events: 'silent' });
+          flush();
+          expect(events[0]).to.include({ type: 'checkpointFailed', ...PLACE, sequenceNumber: '1', at: 1_000 });
+          expect(warn.args).to.deep.equal([]);
+        }),
+      );
+    });
 
     it(
       'errors with a CheckpointError that names the shard when it was the last one before completion',

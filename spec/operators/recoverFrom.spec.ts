@@ -23,18 +23,22 @@ describe('recoverFrom', () => {
     }),
   );
 
-  it(
-    'lets an error of this package that is not retriable go on at once',
-    marbles(({ cold, expectObservable, expectSubscriptions }) => {
-      const error = new InvalidValueError('malformed');
-      const source = cold('  -a-#', values, error);
-      const subs = '         ^--!';
-      const expected = '     -a-#';
+  for (const [whose, error] of [
+    ['this package', new InvalidValueError('malformed')],
+    ['the user', Object.assign(new Error('poison'), { retriable: false })],
+  ] as const) {
+    it(
+      `lets an error of ${whose} that is not retriable go on at once`,
+      marbles(({ cold, expectObservable, expectSubscriptions }) => {
+        const source = cold('  -a-#', values, error);
+        const subs = '         ^--!';
+        const expected = '     -a-#';
 
-      expectObservable(source.pipe(recoverFrom(store))).toBe(expected, values, error);
-      expectSubscriptions(source.subscriptions).toBe(subs);
-    }),
-  );
+        expectObservable(source.pipe(recoverFrom(store))).toBe(expected, values, error);
+        expectSubscriptions(source.subscriptions).toBe(subs);
+      }),
+    );
+  }
 
   it(
     'counts the recoveries of the last resetAfterMs only',

@@ -1,16 +1,32 @@
 import { expect } from 'chai';
-import { bufferTime, catchError, concat, map, mergeMap, of, retry, Subject, throwError, timer, toArray, type Observable } from 'rxjs';
+import {
+  bufferTime,
+  catchError,
+  concat,
+  filter,
+  map,
+  mergeMap,
+  of,
+  retry,
+  Subject,
+  throwError,
+  timer,
+  toArray,
+  type Observable,
+} from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { isRangeExpired } from '../../lib/kinesis/errors.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { kinesisShard, type KinesisShardConfig } from '../../lib/sources/kinesisShard.js';
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { toShardId } from '../../lib/testing/shard-name.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
+import type { KinesisRecord } from '../../lib/values/record.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import type { Shard } from '../../lib/shards/shard.js';
 import { recordingStore } from '../support/recording-store.js';
@@ -315,7 +331,7 @@ describe('kinesisShard', () => {
       shard.leaseLost$.subscribe({ next: () => seen.push('lost'), complete: () => seen.push('leaseLost$ completes') });
       return { shard, seen, forget };
     };
-    const pipeline = (shard: Shard): Observable<unknown> =>
+    const pipeline = (shard: Observable<KinesisRecord>): Observable<unknown> =>
       shard.pipe(
         bufferTime(5),
         withSequenceRanges(),
@@ -358,6 +374,23 @@ describe('kinesisShard', () => {
         expect([own, other].map(({ kept }) => kept.at(-1)?.split(' ')[1])).to.deep.equal(['SHARD_END', 'SHARD_END']);
       }),
     );
+
+    for (const [name, supervised, last] of [
+      ['not as ended when a filter drops all that is read between a start and the end: nobody says that it is done', false, []],
+      ['as ended in that case under mergeShards, which sees the pipeline complete', true, ['SHARD_END']],
+    ] as const) {
+      it(
+        name,
+        marbles(({ flush }) => {
+          const store = recordingStore();
+          const { shard } = followed(fakeKinesis({ shards: { 0: 'ab|^' } }), { store });
+          const dropping = (records$: Shard): Observable<unknown> => pipeline(records$.pipe(filter(() => false)));
+          (supervised ? of(shard).pipe(mergeShards(dropping)) : dropping(shard)).subscribe();
+          flush();
+          expect(store.kept.map((line) => line.split(' ')[1])).to.deep.equal(last);
+        }),
+      );
+    }
 
     it(
       'is not released when it is unsubscribed: it lets go of stop, and reads on with the next subscription',

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bufferTime, catchError, concat, map, mergeMap, of, retry, takeUntil, timer, type Observable } from 'rxjs';
+import { bufferTime, catchError, concat, map, mergeMap, of, retry, takeUntil, timer, type Observable, type SchedulerLike } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { isShardReadError } from '../../lib/kinesis/errors.js';
@@ -89,6 +89,32 @@ describe('kinesisStream, at its beginning,', () => {
         expect(letters(timeline)).to.equal('-bc');
       }),
     );
+
+    for (const [aheadMs, read] of [
+      [20_000, 'bcdef'],
+      [-20_000, 'abcdef'],
+    ] as const) {
+      it(
+        `by a clock that is ${aheadMs} ms ahead, without passing over what comes after its subscription, also when it is read again`,
+        marbles(({ flush, scheduler: real }) => {
+          const scheduler: SchedulerLike = { now: () => real.now() + aheadMs, schedule: real.schedule.bind(real) };
+          const at = (data: string, atMs: number) => ({ data, atMs });
+          const kinesis = fakeKinesis({
+            shards: {
+              0: { records: [at('a', -15_000), at('b', -5_000), at('c', 1_000), at('d', 6_000)] },
+              1: { records: [at('e', 2_000), at('f', 30_000)] },
+            },
+            // What is not settled by then is read again.
+            faults: [{ method: 'getRecords', error: 'AccessDeniedException', shard: 0, fromMs: 5_500 }],
+          });
+          const timeline = timelineOf(texts(kinesis, { startFrom: 'LATEST', scheduler }), 40_000);
+          flush();
+          expect([...new Set(letters(timeline))].sort().join('')).to.equal(read);
+          const opened = starts(kinesis, 0).slice(-2);
+          expect(opened[1], 'where it was read again').to.deep.equal(opened[0]);
+        }),
+      );
+    }
 
     it(
       'passes over shards that were closed by then, and reads their children from the same moment',

@@ -132,6 +132,24 @@ describe('CheckpointSchedule', () => {
     }),
   );
 
+  for (const setByMs of [-1_007, 1_007]) {
+    it(
+      `writes within an interval also by a clock that is set by ${setByMs} ms`,
+      marbles(({ scheduler: real, flush }) => {
+        const scheduler: SchedulerLike = { now: () => real.now() + (real.now() < 5 ? 0 : setByMs), schedule: real.schedule.bind(real) };
+        const { schedule, settle, shard } = scheduled({ scheduler });
+        const block = shard.block(1);
+        let writtenMs: number | undefined;
+        shard.account.checkpointer.writes$.subscribe(() => (writtenMs = real.now()));
+        real.schedule(() => settle(block), 12);
+        const subscription = schedule.writeAtTicks().subscribe();
+        real.schedule(() => subscription.unsubscribe(), 60);
+        flush();
+        expect(writtenMs).to.be.within(12, 22);
+      }),
+    );
+  }
+
   it(
     'has no timer while there is nothing to write',
     marbles(({ scheduler, flush }) => {

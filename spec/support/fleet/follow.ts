@@ -11,7 +11,7 @@ import { fakeKinesis, type FakeKinesis } from '../../../lib/testing/kinesis/fake
 import type { Block } from '../../../lib/values/block.js';
 import { fastReading } from '../fast-reading.js';
 import { seededRandom } from '../seeded-random.js';
-import { CALM_MS, END_MS, FAILOVER_MS, type FleetCourse, type FleetEvent } from './course.js';
+import { CALM_MS, endMs, FAILOVER_MS, type FleetCourse, type FleetEvent } from './course.js';
 import { FleetTable } from './fleet-table.js';
 import { Machine } from './machine.js';
 
@@ -81,7 +81,7 @@ class Fleet {
     for (const event of events) this.#at(event.atMs, () => this.#happen(event));
     // Also what still lasts is over then, and somebody is there to do the rest.
     this.#at(CALM_MS + 3_000, () => (this.#alive().length === 0 ? this.#join() : undefined));
-    this.#at(END_MS, () => this.#members.forEach((member) => this.#crash(member)));
+    this.#at(endMs(this.#course), () => this.#members.forEach((member) => this.#crash(member)));
     flush();
     return { kinesis: this.#kinesis, parents: this.#parents, table: this.#table, worked: this.#worked, errors: this.#errors };
   }
