@@ -1,0 +1,103 @@
+import { fsyncSync, openSync, writeSync } from 'node:fs';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { bufferTime, concatMap, defer, map, mergeMap, Subject, tap, timer, type Observable } from 'rxjs';
+import { leaseTable } from '../../lib/dynamodb/index.js';
+import {
+  checkpointEvery,
+  kinesisStream,
+  mergeShards,
+  polling,
+  recoverFrom,
+  withSequenceRanges,
+  type Block,
+  type Shard,
+} from '../../lib/index.js';
+import { clientsOf as dynamodbClientsOf } from '../support/dynamodb-services.js';
+import { clientsOf as kinesisClientsOf } from '../support/kinesis-services.js';
+import type { TortureSettings } from './worker-lines.js';
+
+/*
+ * A worker of the torture, to be killed and paused: writes each block that it has worked on to its file, for good, before it can settle, and
+ * every event. SIGTERM is its `stop`.
+ */
+const settings = JSON.parse(process.argv[2]!) as TortureSettings;
+const { streamName, tableName, kinesis, dynamodb, file, workerId, processId, failoverTimeMs, inOrder, sdkRetries } = settings;
+const log = openSync(file, 'a');
+const tell = (line: object): void => void writeSync(log, `${JSON.stringify({ at: Date.now(), ...line })}\n`);
+const tellEvent = (event: object): void =>
+  tell({ type: 'event', event: 'error' in event ? { ...event, error: chainOf(event.error) } : event });
+const stop$ = new Subject<void>();
+process.once('SIGTERM', () => {
+  tell({ type: 'stopping' });
+  stop$.next();
+});
+
+// Whoever looks at the requests sees by this who made them.
+const agent = { customUserAgent: [['torture', processId]] as [string, string][], ...(sdkRetries && { maxAttempts: 3 }) };
+const store = leaseTable({
+  client: dynamodbClientsOf(dynamodb).client(agent),
+  tableName,
+  workerId,
+  failoverTimeMs,
+  events: { next: tellEvent },
+});
+let tenures = 0;
+
+const work = (block: Block, shardId: string, tenure: number): Observable<Block> =>
+  timer(Math.random() * 60).pipe(
+    tap(() => {
+      tell({ type: 'block', shardId, tenure, recovered: block.recovered, numbers: block.records.map((record) => record.sequenceNumber) });
+      fsyncSync(log);
+    }),
+    map(() => block),
+  );
+
+const pipeline = (shard: Shard): Observable<Block> =>
+  defer(() => {
+    const { shardId } = shard;
+    const tenure = tenures++;
+    tell({ type: 'tenure', shardId, tenure });
+    const works = (block: Block): Observable<Block> => work(block, shardId, tenure);
+    return shard.pipe(
+      bufferTime(100),
+      withSequenceRanges(),
+      // Every fault passes here: how many there are in a minute says nothing.
+      recoverFrom(store, { maxRecoveries: 1_000 }),
+      inOrder ? concatMap(works) : mergeMap(works, 3),
+      checkpointEvery(300),
+    );
+  });
+
+kinesisStream({
+  client: kinesisClientsOf(kinesis).client({ ...agent, requestHandler: new NodeHttpHandler() }),
+  streamName,
+  startFrom: 'TRIM_HORIZON',
+  reader: polling({ idleDelayMs: 250 }),
+  // Few, so that recoverFrom gets something to do.
+  retry: { maxRetries: 3, initialDelayMs: 100, maxDelayMs: 500 },
+  requestTimeoutMs: 2_000,
+  discoveryIntervalMs: 5_000,
+  store,
+  stop: stop$,
+  events: { next: (event) => (event.type === 'pageRead' || event.type === 'blockSettled' ? undefined : tellEvent(event)) },
+})
+  .pipe(mergeShards(pipeline))
+  .subscribe({
+    error: (error: unknown) => {
+      tell({ type: 'failed', error: chainOf(error) });
+      process.exit(1);
+    },
+    complete: () => {
+      tell({ type: 'complete' });
+      process.exit(0);
+    },
+  });
+// Whoever started it is gone.
+process.once('disconnect', () => process.exit(0));
+tell({ type: 'begun' });
+
+/** An error and what caused it. */
+function chainOf(error: unknown): string {
+  const { cause } = (error ?? {}) as { readonly cause?: unknown };
+  return `${String(error)}${cause === undefined ? '' : ` <- ${chainOf(cause)}`}`;
+}
