@@ -13,6 +13,7 @@ import { tickMs, type LeaseContext } from './lease-context.js';
 import { LeaseCoordinator } from './lease-coordinator.js';
 import { LeaseObserver } from './lease-observer.js';
 import type { LeasePort } from './lease-port.js';
+import type { LeaseRow } from './lease.js';
 import { leaseStatus, type LeaseStatus } from './lease-status.js';
 import { makeChildren } from './shard-end.js';
 import { SteadyClock } from './steady-clock.js';
@@ -81,6 +82,8 @@ class SharedLeases {
 
   read({ streamName, shardId }: ShardIdentity): Observable<Checkpoint | undefined> {
     return defer(() => this.#context.port.get(shardId)).pipe(
+      // Whoever deleted the row of a lease that is held did not take it, nor undo what was done: its holder writes it anew.
+      map((row) => row ?? this.#heldRow(shardId)),
       map((row) => row && { streamName, shardId, ...row.checkpoint, ...(row.shardStart !== undefined && { shardStart: row.shardStart }) }),
     );
   }
@@ -114,6 +117,11 @@ class SharedLeases {
       const lease = held.get(shardId);
       return lease?.isOpen ? this.#release(lease) : of(undefined);
     });
+  }
+
+  #heldRow(shardId: string): Pick<LeaseRow, 'checkpoint' | 'shardStart'> | undefined {
+    const lease = this.#context.held.get(shardId);
+    return lease?.isOpen ? { checkpoint: lease.checkpoint } : undefined;
   }
 
   #write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined> {
