@@ -7,6 +7,9 @@ import { LineReader, type TortureSettings, type WorkerLine } from './worker-line
 /** How long a worker that was told to stop may take: longer than its own `stopTimeoutMs`. */
 const STOP_WITHIN_MS = 35_000;
 
+/** How soon a worker that ended by itself is started again. */
+const RESTART_MS = 500;
+
 /** Where the workers find everything. */
 export type Surroundings = Omit<TortureSettings, 'file' | 'inOrder' | 'processId' | 'sdkRetries' | 'workerId'>;
 
@@ -16,6 +19,10 @@ export interface Member {
   readonly inOrder: boolean;
   readonly child: ChildProcess;
   readonly reader: LineReader;
+  /** Whether it has seen the shards. */
+  hasBegun: boolean;
+  /** What it ended with, when nobody had wanted that. */
+  endedWith?: string | number;
   /** Its end, or its standing still, is wanted. */
   state: 'ended' | 'ending' | 'paused' | 'running';
 }
@@ -23,10 +30,9 @@ export interface Member {
 /** The workers, one process after the other in each place. */
 export class Fleet {
   readonly members: Member[] = [];
-  /** Ends that nobody wanted. */
-  readonly deaths: string[] = [];
   kills = 0;
   pauses = 0;
+  readonly #late: string[] = [];
   readonly #program: string;
   readonly #directory: string;
   readonly #surroundings: Surroundings;
@@ -37,6 +43,20 @@ export class Fleet {
     this.#program = program;
     this.#directory = directory;
     this.#surroundings = surroundings;
+  }
+
+  /** Ends that should not have been. */
+  get deaths(): string[] {
+    const ended = this.#ended().filter(({ hasBegun }) => hasBegun);
+    return [...ended.map(({ processId, endedWith }) => `${processId} ended by itself with ${endedWith}`), ...this.#late];
+  }
+
+  /**
+   * How many ended because they could not list the shards when they began. No pipeline was there yet: the source says so and ends, and
+   * whoever runs it starts it again.
+   */
+  get startsGivenUp(): number {
+    return this.#ended().filter(({ hasBegun }) => !hasBegun).length;
   }
 
   start(count: number): void {
@@ -75,7 +95,12 @@ export class Fleet {
 
   /** The lines that are new, with who wrote them. */
   *news(): Iterable<{ readonly member: Member; readonly line: WorkerLine }> {
-    for (const member of this.members) for (const line of member.reader.read()) yield { member, line };
+    for (const member of this.members) {
+      for (const line of member.reader.read()) {
+        if (line.type === 'event' && line.event.type === 'shardsDiscovered') member.hasBegun = true;
+        yield { member, line };
+      }
+    }
   }
 
   /** Asks all to stop and waits for that; notes those that do not. */
@@ -93,12 +118,12 @@ export class Fleet {
   async #stop(member: Member): Promise<void> {
     member.state = 'ending';
     const late = setTimeout(() => {
-      this.deaths.push(`${member.processId} did not stop within ${STOP_WITHIN_MS} ms`);
+      this.#late.push(`${member.processId} did not stop within ${STOP_WITHIN_MS} ms`);
       member.child.kill('SIGKILL');
     }, STOP_WITHIN_MS);
     await this.#end(member, 'SIGTERM');
     clearTimeout(late);
-    if (member.child.exitCode !== 0) this.deaths.push(`${member.processId} ended its stop with ${member.child.exitCode}`);
+    if (member.child.exitCode !== 0) this.#late.push(`${member.processId} ended its stop with ${member.child.exitCode}`);
   }
 
   async #end(member: Member, signal: NodeJS.Signals): Promise<void> {
@@ -109,6 +134,10 @@ export class Fleet {
     child.kill(signal);
     await exited;
     member.state = 'ended';
+  }
+
+  #ended(): Member[] {
+    return this.members.filter(({ endedWith }) => endedWith !== undefined);
   }
 
   #choose(choice: number): Member | undefined {
@@ -127,14 +156,13 @@ export class Fleet {
       env,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
-    const member: Member = { processId, inOrder, child, reader: new LineReader(file), state: 'running' };
+    const member: Member = { processId, inOrder, child, reader: new LineReader(file), hasBegun: false, state: 'running' };
     this.members.push(member);
     child.once('exit', (code, signal) => {
       if (member.state === 'ending') return;
       member.state = 'ended';
-      this.deaths.push(`${processId} ended by itself with ${code ?? signal}`);
-      // The others go on, and what it leaves is theirs.
-      this.#start(place, workerId);
+      member.endedWith = code ?? signal ?? undefined;
+      this.#later(RESTART_MS, () => this.#start(place, workerId));
     });
   }
 

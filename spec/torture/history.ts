@@ -23,16 +23,16 @@ export interface ToldEvent extends WorkerEvent {
 export class History {
   readonly blocks: WorkedBlock[] = [];
   readonly events: ToldEvent[] = [];
-  /** The words of workers that failed. */
+  /** The words of workers that failed when they were under way. */
   readonly failures: string[] = [];
   /** The records that were worked on, and how often that was again. */
   readonly done = new Set<string>();
   repeats = 0;
 
-  add({ processId, inOrder }: Member, line: WorkerLine): void {
+  add({ processId, inOrder, hasBegun }: Member, line: WorkerLine): void {
     const { at } = line;
     if (line.type === 'event') this.events.push({ ...line.event, at, processId });
-    if (line.type === 'failed') this.failures.push(`${processId} failed: ${line.error}`);
+    if (line.type === 'failed' && hasBegun) this.failures.push(`${processId} failed: ${line.error}`);
     if (line.type !== 'block') return;
     const { shardId, recovered, numbers } = line;
     this.blocks.push({ at, processId, tenure: `${processId}/${line.tenure}`, inOrder, shardId, recovered, numbers });

@@ -49,6 +49,7 @@ export async function verdictOn({ history, journal, producer, fleet, faults, dir
     'splits and merges': producer.reshardings,
     kills: fleet.kills,
     pauses: fleet.pauses,
+    'starts given up': fleet.startsGivenUp,
     'faults made': faults.total,
     'retries of reads': history.countOf('readRetry'),
     'recoveries begun': history.countOf('recoveryStarted'),

@@ -72,7 +72,8 @@ kinesisStream({
   client: kinesisClientsOf(kinesis).client({ ...agent, requestHandler: new NodeHttpHandler() }),
   streamName,
   startFrom: 'TRIM_HORIZON',
-  reader: polling({ idleDelayMs: 250 }),
+  // The emulators take seconds for pages of thousands of records, when the machine is busy.
+  reader: polling({ idleDelayMs: 250, maxRecordsPerPage: 1_000 }),
   // Few, so that recoverFrom gets something to do.
   retry: { maxRetries: 3, initialDelayMs: 100, maxDelayMs: 500 },
   requestTimeoutMs: 2_000,
