@@ -1,6 +1,16 @@
 import type { Producer } from './producer.js';
 import type { WorkedBlock } from './history.js';
 
+/** What was put into a shard. */
+export interface PutRecords {
+  readonly shardId: string;
+  readonly parents: readonly string[];
+  /** The sequence numbers, in order. */
+  readonly numbers: readonly string[];
+  /** When each had been put. */
+  readonly putAt: readonly number[];
+}
+
 /** When each record of one shard was put, and worked on for the first time. */
 export class ShardAccount {
   readonly shardId: string;
@@ -8,13 +18,15 @@ export class ShardAccount {
   readonly #indexes: ReadonlyMap<string, number>;
   readonly #putAt: readonly number[];
   readonly #doneAt: number[];
+  /** When all up to each had been worked on; made when it is first asked for. */
+  #prefixes: number[] | undefined;
 
-  constructor(shardId: string, parents: readonly string[], producer: Producer) {
+  constructor({ shardId, parents, numbers, putAt }: PutRecords) {
     this.shardId = shardId;
     this.parents = parents;
-    this.#putAt = producer.putAt(shardId);
-    this.#indexes = new Map(producer.stream.written(shardId).map(({ sequenceNumber }, index) => [sequenceNumber, index]));
-    this.#doneAt = Array.from(this.#indexes, () => Infinity);
+    this.#putAt = putAt;
+    this.#indexes = new Map(numbers.map((number, index) => [number, index]));
+    this.#doneAt = numbers.map(() => Infinity);
   }
 
   get size(): number {
@@ -35,7 +47,7 @@ export class ShardAccount {
 
   /** Call when all blocks are entered. When the first so many records had all been worked on. */
   doneUpTo(count: number): number {
-    return count === 0 ? -Infinity : this.#prefixes()[count - 1]!;
+    return count === 0 ? -Infinity : (this.#prefixes ??= this.#doneUpTo())[count - 1]!;
   }
 
   /** The records that were never worked on. */
@@ -57,12 +69,9 @@ export class ShardAccount {
     return longest;
   }
 
-  #made: number[] | undefined;
-
-  #prefixes(): number[] {
-    if (this.#made) return this.#made;
+  #doneUpTo(): number[] {
     let last = -Infinity;
-    return (this.#made = this.#doneAt.map((at) => (last = Math.max(last, at))));
+    return this.#doneAt.map((at) => (last = Math.max(last, at)));
   }
 }
 
@@ -71,7 +80,8 @@ export async function accountsOf(producer: Producer, blocks: readonly WorkedBloc
   const accounts = new Map<string, ShardAccount>();
   for (const { ShardId, ParentShardId, AdjacentParentShardId } of await producer.stream.shards()) {
     const parents = [ParentShardId, AdjacentParentShardId].filter((id) => id !== undefined);
-    accounts.set(ShardId!, new ShardAccount(ShardId!, parents, producer));
+    const numbers = producer.stream.written(ShardId!).map(({ sequenceNumber }) => sequenceNumber);
+    accounts.set(ShardId!, new ShardAccount({ shardId: ShardId!, parents, numbers, putAt: producer.putAt(ShardId!) }));
   }
   for (const block of blocks) accounts.get(block.shardId)?.enter(block);
   return accounts;
