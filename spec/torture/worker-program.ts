@@ -73,8 +73,8 @@ kinesisStream({
   client: kinesisClientsOf(kinesis).client({ ...agent, requestHandler: new NodeHttpHandler() }),
   streamName,
   startFrom: 'TRIM_HORIZON',
-  // The emulators take seconds for pages of thousands of records, when the machine is busy.
-  reader: polling({ idleDelayMs: 250, maxRecordsPerPage: 1_000 }),
+  // kinesalite writes CBOR slowly, and goes on with requests that nobody waits for any more: big pages take it seconds on a busy machine.
+  reader: polling({ idleDelayMs: 250, maxRecordsPerPage: 250 }),
   // Few, so that recoverFrom gets something to do.
   retry: { maxRetries: 3, initialDelayMs: 100, maxDelayMs: 500 },
   requestTimeoutMs: 2_000,
