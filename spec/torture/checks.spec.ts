@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { checkpoints, lastCheckpoints, lostRecords, orderWithin, parentsFirst, tornDown, writers } from './checks.js';
+import { checkpoints, lastCheckpoints, lostForNothing, lostRecords, orderWithin, parentsFirst, tornDown, writers } from './checks.js';
 import { History, type WorkedBlock } from './history.js';
 import { ShardAccount } from './shard-account.js';
 import type { RowWrite } from './table-journal.js';
@@ -85,6 +85,16 @@ describe('the checks of the torture', () => {
     expect(writers([taken, write({ processId: '2.0', takes: true }), write({ leaseCounter: 3 })])).to.deep.equal([
       'a: 1.0 wrote at 3, although 2.0 held the lease',
     ]);
+  });
+
+  it('find a lease that is given up although nobody has taken it', () => {
+    const lost = { type: 'leaseLost', reason: 'taken', at: 50, processId: '1.0', shardId: 'a' };
+    const found = (...writes: RowWrite[]) => lostForNothing({ events: [lost] }, new Map([['a', writes]]));
+    const own = write({ at: 10, takes: true });
+    expect(found(own, write({ at: 20, processId: '2.0', takes: true }))).to.deep.equal([]);
+    expect(found(own, write({ at: 20 }))).to.have.length(1);
+    expect(found(write({ at: 5, processId: '2.0', takes: true }), own)).to.have.length(1);
+    expect(found(own, write({ at: 60, processId: '2.0', takes: true }))).to.have.length(1);
   });
 
   it('find a table that does not say at the end that all is done', () => {

@@ -86,6 +86,17 @@ export function writers(writes: readonly RowWrite[]): string[] {
   });
 }
 
+/** A worker hears that a lease was taken from it only when another process has taken it, or the row was deleted. */
+export function lostForNothing({ events }: Pick<History, 'events'>, writes: ReadonlyMap<string, readonly RowWrite[]>): string[] {
+  const lost = events.filter(({ type, reason }) => type === 'leaseLost' && reason === 'taken');
+  return lost.flatMap(({ shardId, processId, at }) => {
+    const before = (writes.get(shardId!) ?? []).filter((write) => write.at <= at);
+    const own = before.map((write) => write.takes && write.processId === processId).lastIndexOf(true);
+    const isTaken = before.slice(own + 1).some(({ type, takes }) => takes || type === 'delete');
+    return isTaken ? [] : [`${shardId}: ${processId} gave its lease up at ${new Date(at).toISOString()}, although nobody had taken it`];
+  });
+}
+
 /** At the end the table says of each shard that all of it is done. */
 export function lastCheckpoints(writes: ReadonlyMap<string, readonly RowWrite[]>, accounts: Accounts): string[] {
   return [...accounts.values()].flatMap((account) => {

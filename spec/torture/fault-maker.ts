@@ -11,8 +11,8 @@ import type { Garbling } from '../support/garbled-replies.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { services, type Burst, type FaultKind, type ServiceName } from './schedule.js';
 
-/** How long a request may be late: less, and more, than the workers wait. */
-const LATEST_MS = 5_000;
+/** How long a request may be late: less, and more, than the workers wait for it, and than a lease is theirs without a renewal. */
+const LATEST_MS = 12_000;
 
 const garblings: readonly Garbling[] = ['flipped', 'html 200', 'html 502', 'headers', 'empty'];
 

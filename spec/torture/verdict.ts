@@ -1,4 +1,4 @@
-import { checkpoints, lastCheckpoints, lostRecords, orderWithin, parentsFirst, tornDown, writers } from './checks.js';
+import { checkpoints, lastCheckpoints, lostForNothing, lostRecords, orderWithin, parentsFirst, tornDown, writers } from './checks.js';
 import type { FaultMaker } from './fault-maker.js';
 import type { Fleet } from './fleet.js';
 import type { History } from './history.js';
@@ -37,6 +37,7 @@ export async function verdictOn({ history, journal, producer, fleet, faults, dir
     ...orderWithin(blocks, accounts),
     ...parentsFirst(blocks, accounts),
     ...ofStream.flatMap(([shardId, rows]) => [...checkpoints(rows, accounts.get(shardId)!), ...writers(rows)]),
+    ...lostForNothing(history, writes),
     ...lastCheckpoints(writes, accounts),
     ...tornDown(history),
     ...fleet.deaths,

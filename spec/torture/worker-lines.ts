@@ -39,6 +39,7 @@ export type WorkerLine = { readonly at: number } & (
 export interface WorkerEvent {
   readonly type: string;
   readonly shardId?: string;
+  readonly reason?: string;
   readonly error?: string;
 }
 
