@@ -43,6 +43,7 @@ export async function verdictOn({ history, journal, producer, fleet, faults, dir
     ...fleet.deaths,
   ];
   const silences = [...accounts.values()].map((account) => account.longestSilence().ms);
+  const recovered = history.events.filter(({ type }) => type === 'recovered');
   const figures = {
     records: producer.stream.count,
     'worked on again': history.repeats,
@@ -54,7 +55,8 @@ export async function verdictOn({ history, journal, producer, fleet, faults, dir
     'faults made': faults.total,
     'retries of reads': history.countOf('readRetry'),
     'recoveries begun': history.countOf('recoveryStarted'),
-    recovered: history.countOf('recovered'),
+    recovered: recovered.length,
+    'records read again by them': recovered.reduce((sum, { records = 0 }) => sum + records, 0),
     'leases taken': history.countOf('leaseTaken'),
     'leases lost': history.countOf('leaseLost'),
     'pipelines restarted': history.countOf('shardRestarted'),

@@ -40,6 +40,8 @@ export interface WorkerEvent {
   readonly type: string;
   readonly shardId?: string;
   readonly reason?: string;
+  /** Of `recovered`: how many records were read again. */
+  readonly records?: number;
   readonly error?: string;
 }
 

@@ -41,17 +41,20 @@ const store = leaseTable({
   failoverTimeMs,
   events: { next: tellEvent },
 });
-let tenures = 0;
+/** How often pipelines cut blocks, by turns: often, and so seldom that there is something in the buffer when recoverFrom has to act. */
+const BLOCKS_MS = [300, 3_000] as const;
 
 const work = (block: Block, shardId: string, tenure: number): Observable<Block> =>
   // At once, they overtake each other; one after the other, they keep up.
-  timer(Math.random() * (inOrder ? 60 : 400)).pipe(
+  timer(Math.random() * (inOrder ? 1 : 4) * BLOCKS_MS[0]).pipe(
     tap(() => {
       tell({ type: 'block', shardId, tenure, recovered: block.recovered, numbers: block.records.map((record) => record.sequenceNumber) });
       fsyncSync(log);
     }),
     map(() => block),
   );
+
+let tenures = 0;
 
 const pipeline = (shard: Shard): Observable<Block> =>
   defer(() => {
@@ -60,11 +63,10 @@ const pipeline = (shard: Shard): Observable<Block> =>
     tell({ type: 'tenure', shardId, tenure });
     const works = (block: Block): Observable<Block> => work(block, shardId, tenure);
     return shard.pipe(
-      bufferTime(100),
+      bufferTime(BLOCKS_MS[tenure % 2]!),
       withSequenceRanges(),
-      // Every fault passes here: how many there are in a minute says nothing.
-      recoverFrom(store, { maxRecoveries: 1_000 }),
-      inOrder ? concatMap(works) : mergeMap(works, 4),
+      recoverFrom(store, { maxRecoveries: 1_000, maxDelayMs: 1_000 }),
+      inOrder ? concatMap(works) : mergeMap(works, 6),
       checkpointEvery(300),
     );
   });
@@ -74,9 +76,9 @@ kinesisStream({
   streamName,
   startFrom: 'TRIM_HORIZON',
   // kinesalite writes CBOR slowly, and goes on with requests that nobody waits for any more: big pages take it seconds on a busy machine.
-  reader: polling({ idleDelayMs: 250, maxRecordsPerPage: 250 }),
-  // Few, so that recoverFrom gets something to do.
-  retry: { maxRetries: 3, initialDelayMs: 100, maxDelayMs: 500 },
+  reader: polling({ idleDelayMs: 200, maxRecordsPerPage: 250 }),
+  // Few and soon, so that it has to.
+  retry: { maxRetries: 2, initialDelayMs: 50 },
   requestTimeoutMs: 2_000,
   discoveryIntervalMs: 5_000,
   store,
