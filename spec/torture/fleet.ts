@@ -36,6 +36,7 @@ export class Fleet {
   readonly #program: string;
   readonly #directory: string;
   readonly #surroundings: Surroundings;
+  readonly #abandoned = new AbortController();
   /** What brings workers back. */
   readonly #returning = new Set<Promise<void>>();
 
@@ -111,6 +112,7 @@ export class Fleet {
 
   /** Ends every process at once. */
   async abandon(): Promise<void> {
+    this.#abandoned.abort();
     await Promise.all(this.members.map((member) => this.#end(member, 'SIGKILL')));
     this.members.forEach(({ reader }) => reader.close());
   }
@@ -167,10 +169,9 @@ export class Fleet {
   }
 
   #later(afterMs: number, work: () => void): void {
-    const returning: Promise<void> = pause(afterMs).then(() => {
-      this.#returning.delete(returning);
-      work();
-    });
+    const { signal } = this.#abandoned;
+    const returning: Promise<void> = pause(afterMs, undefined, { signal }).then(work, () => undefined);
     this.#returning.add(returning);
+    void returning.then(() => this.#returning.delete(returning));
   }
 }

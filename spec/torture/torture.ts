@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -55,6 +55,7 @@ export class Torture {
       return await torture.#run();
     } finally {
       for (const cleanUp of torture.#cleanUps.reverse()) await cleanUp();
+      if (options.signal.aborted) await rm(torture.directory, { recursive: true });
     }
   }
 
