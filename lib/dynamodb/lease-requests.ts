@@ -12,7 +12,7 @@ import {
   type ScanCommandOutput,
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
-import { catchError, defer, EMPTY, expand, map, of, reduce, throwError, type Observable, type OperatorFunction } from 'rxjs';
+import { catchError, concatMap, defer, EMPTY, expand, map, of, reduce, throwError, type Observable, type OperatorFunction } from 'rxjs';
 import { nameOf } from '../internal/aws-errors.js';
 import { fromAbortable } from '../internal/fromAbortable.js';
 import type { LeasePort } from '../leases/lease-port.js';
@@ -51,6 +51,8 @@ function rowRequests(send: Send, TableName: string): Omit<LeasePort, 'publishWor
   const key = (leaseKey: string) => ({ TableName, Key: { leaseKey: { S: leaseKey } } });
   const page = (ExclusiveStartKey?: ScanCommandOutput['LastEvaluatedKey']) =>
     send<ScanCommandOutput>(new ScanCommand({ TableName, ExclusiveStartKey }));
+  const item = (leaseKey: string) =>
+    send<GetItemCommandOutput>(new GetItemCommand({ ...key(leaseKey), ConsistentRead: true, ReturnConsumedCapacity: 'TOTAL' }));
   const unlessChanged = (leaseCounter: number) => ({
     ConditionExpression: 'leaseCounter = :counter',
     ExpressionAttributeValues: { ':counter': { N: String(leaseCounter) } },
@@ -59,11 +61,13 @@ function rowRequests(send: Send, TableName: string): Omit<LeasePort, 'publishWor
     scan: () =>
       defer(() => page()).pipe(
         expand(({ LastEvaluatedKey }) => (LastEvaluatedKey ? page(LastEvaluatedKey) : EMPTY)),
-        reduce<ScanCommandOutput, Item[]>((items, { Items = [] }) => items.concat(Items), []),
+        reduce<ScanCommandOutput, Item[]>((items, page) => items.concat(itemsOf(page)), []),
         map((items) => tableView(items, TableName)),
       ),
     get: (leaseKey) =>
-      send<GetItemCommandOutput>(new GetItemCommand({ ...key(leaseKey), ConsistentRead: true })).pipe(
+      defer(() => item(leaseKey)).pipe(
+        // Nothing at all is what "no such row" looks like, and an answer whose body is lost: that there is no row is not believed at once.
+        concatMap((answer) => (answer.Item || answer.ConsumedCapacity ? of(answer) : item(leaseKey))),
         map(({ Item }) => Item && readRow(Item, `table "${TableName}", key ${leaseKey}`)),
       ),
     create: (lease) =>
@@ -71,6 +75,12 @@ function rowRequests(send: Send, TableName: string): Omit<LeasePort, 'publishWor
     update: (leaseKey, update) => succeeded(send(new UpdateItemCommand({ ...key(leaseKey), ...updateExpression(update) }))),
     remove: (leaseKey, leaseCounter) => succeeded(send(new DeleteItemCommand({ ...key(leaseKey), ...unlessChanged(leaseCounter) }))),
   };
+}
+
+/** To the SDK an answer whose body is lost is an object without fields; taken for an empty table, it would have all rows made anew. */
+function itemsOf({ Items }: ScanCommandOutput): Item[] {
+  if (!Items) throw new TypeError('Scan was answered without Items');
+  return Items;
 }
 
 /** The requests for a worker's row; their condition protects a lease that happens to have the worker's name. */

@@ -14,6 +14,7 @@ import { tickMs, type LeaseContext } from './lease-context.js';
 import { LeaseCoordinator } from './lease-coordinator.js';
 import { LeaseObserver } from './lease-observer.js';
 import type { LeasePort } from './lease-port.js';
+import type { LeaseRow } from './lease.js';
 import { leaseStatus, type LeaseStatus } from './lease-status.js';
 import { readProgress } from './row-progress.js';
 import { makeChildren } from './shard-end.js';
@@ -86,6 +87,8 @@ class SharedLeases {
 
   read({ streamName, shardId }: ShardIdentity): Observable<Checkpoint | undefined> {
     return defer(() => this.#context.port.get(shardId)).pipe(
+      // Whoever deleted the row of a lease that is held did not take it, nor undo what was done: its holder writes it anew.
+      map((row) => row ?? this.#heldRow(shardId)),
       map((row) => {
         if (!row) return undefined;
         const { checkpoint, shardStart, progress } = row;
@@ -124,6 +127,13 @@ class SharedLeases {
       const lease = held.get(shardId);
       return lease?.isOpen ? this.#release(lease) : of(undefined);
     });
+  }
+
+  #heldRow(shardId: string): Pick<LeaseRow, 'checkpoint' | 'progress' | 'shardStart'> | undefined {
+    const lease = this.#context.held.get(shardId);
+    if (!lease?.isOpen) return undefined;
+    const { sequenceNumber, subSequenceNumber } = lease.checkpoint;
+    return { checkpoint: { sequenceNumber, subSequenceNumber }, ...(lease.progress !== undefined && { progress: lease.progress }) };
   }
 
   #write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined> {

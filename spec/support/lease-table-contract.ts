@@ -431,6 +431,14 @@ export function leaseTableContract(service: () => DynamoDBService): void {
       expect(losses).to.include({ values: 0 });
     });
 
+    it('has its checkpoint also while the row is gone: a pipeline that begins anew then repeats and skips nothing', async () => {
+      const store = worker('w1');
+      await take(store);
+      await write(store, '5');
+      await client.send(new DeleteItemCommand(key()));
+      expect(await readFrom(store, shard)).to.deep.equal(checkpointOf(shard, '5'));
+    });
+
     it('is lost to a second process with the same worker id', async () => {
       const [zombie, fresh] = [worker('w1'), worker('w1')];
       await take(zombie);
