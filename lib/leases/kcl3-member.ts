@@ -4,7 +4,7 @@ import type { TableView } from './lease-port.js';
 
 /** How often workers of KCL 3 say that they are there. */
 const PUBLISH_MS = 30_000;
-/** For how long a leader of KCL 3 holds its lock without a heartbeat. */
+/** For how long a leader of KCL 3 holds its lock without a heartbeat, unless its row says otherwise. */
 const LEADER_MS = 120_000;
 /** In these modes the leader assigns the leases; in the others workers take them as in 2.x. */
 const ASSIGNED = new Set(['CLIENT_VERSION_3X', 'CLIENT_VERSION_3X_WITH_ROLLBACK']);
@@ -23,6 +23,7 @@ export class Kcl3Member {
   #clientVersion: string | undefined;
   #heartbeat: string | undefined;
   #heartbeatAtMs = 0;
+  #leaderMs = LEADER_MS;
   #publishedAtMs = -Infinity;
   #failures = 0;
 
@@ -31,8 +32,9 @@ export class Kcl3Member {
   }
 
   /** Enters what a look at the table showed. */
-  look({ clientVersion, leaderHeartbeat }: TableView): void {
+  look({ clientVersion, leaderHeartbeat, leaderLeaseMs = LEADER_MS }: TableView): void {
     this.#clientVersion = clientVersion;
+    this.#leaderMs = leaderLeaseMs;
     if (leaderHeartbeat === this.#heartbeat) return;
     this.#heartbeat = leaderHeartbeat;
     this.#heartbeatAtMs = this.#context.clock.nowMs();
@@ -40,7 +42,7 @@ export class Kcl3Member {
 
   /** Whether a leader assigns the leases. */
   get isAssigned(): boolean {
-    const isLed = this.#heartbeat !== undefined && this.#context.clock.nowMs() - this.#heartbeatAtMs <= LEADER_MS;
+    const isLed = this.#heartbeat !== undefined && this.#context.clock.nowMs() - this.#heartbeatAtMs <= this.#leaderMs;
     return isLed && ASSIGNED.has(this.#clientVersion ?? '');
   }
 

@@ -118,6 +118,19 @@ describe('a member of a KCL 3 fleet', () => {
   );
 
   it(
+    'takes leases by itself once a leader has been silent for as long as its row says',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, leasables(2));
+      table.kcl3({ clientVersion: V3, leaderHeartbeat: 'the last one', leaderLeaseMs: 20_000 });
+      run(30_000, {
+        1: () => start('w1'),
+        19_000: () => expect(holdings(...workers)).to.deep.equal({ w1: [] }),
+        25_000: () => expect(holdings(...workers)).to.deep.equal({ w1: [0, 1] }),
+      });
+    }),
+  );
+
+  it(
     'takes leases by itself in the modes of KCL 2, and says that it is there',
     marbles((helpers) => {
       const { table, start, run, workers } = fleetOf(helpers, leasables(2));

@@ -25,8 +25,11 @@ export interface FakeLeases {
   fail(workerId: string, error: unknown): void;
   /** Ends what `cut` and `fail` began. */
   heal(workerId: string): void;
-  /** Has the table say from now on what KCL 3 would: in which mode its workers are, and the heartbeat of their leader. */
-  kcl3(state: { readonly clientVersion?: string; readonly leaderHeartbeat?: string }): void;
+  /**
+   * Has the table say from now on what KCL 3 would: in which mode its workers are, the heartbeat of their leader, and for how many ms
+   * that counts as there without another one.
+   */
+  kcl3(state: { readonly clientVersion?: string; readonly leaderHeartbeat?: string; readonly leaderLeaseMs?: number }): void;
   /** Every request, such as `12 w1 update 0`: when it arrived, whose it is, what it is, and of which shard. */
   readonly log: readonly string[];
 }
