@@ -9,10 +9,9 @@ import type { LeaseContext } from './lease-context.js';
 import { isEnded, type LeaseRow, type NewLease } from './lease.js';
 import { missingLeases } from './shard-sync.js';
 
-/** KCL's intervals: the audit each two minutes, three of them before a hole is one; the clean-up each minute. */
+/** KCL's intervals: the audit each two minutes, three of them before a hole is one. */
 const AUDIT_MS = 120_000;
 const HOLES_TO_TELL = 3;
-const CLEAN_UP_MS = 60_000;
 /** Rows that are made or deleted at one time. */
 const LANES = 20;
 
@@ -115,10 +114,14 @@ export class TableKeeper {
     return concat(...generations.map((leases) => inLanes(leases, LANES, make)));
   }
 
+  /**
+   * Once in a failover time; KCL waits for a minute or more. A KCL worker counts the leases of ended shards like others, so whoever has
+   * them goes without open ones until the rows are gone.
+   */
   #cleanUp(): Observable<never> {
     const { observer, port, config, clock } = this.#context;
     const nowMs = clock.nowMs();
-    if (!config.cleanUp || nowMs - this.#cleanedUpAtMs < CLEAN_UP_MS) return EMPTY;
+    if (!config.cleanUp || nowMs - this.#cleanedUpAtMs < config.failoverTimeMs) return EMPTY;
     this.#cleanedUpAtMs = nowMs;
     if (!this.#isLeader) return EMPTY;
     const remove = ({ leaseKey, leaseCounter }: LeaseRow): Observable<unknown> =>
