@@ -88,6 +88,8 @@ export interface Lease {
    * time loses the lease. A store that cannot ask leaves it out.
    */
   readonly asked$?: ObservableInput<unknown>;
+  /** Told how many payload bytes each page had that was read under it, for a store that shares shards by how much they bring. */
+  readonly noteRead?: (bytes: number) => void;
 }
 
 /** Whether the store also coordinates workers. */

@@ -3,6 +3,7 @@ import { delayOf } from '../internal/delay.js';
 import { comparePositions, type Position } from '../values/position.js';
 import type { ShardName } from '../values/shard-id.js';
 import { holderOf, type LeaseRow } from './lease.js';
+import { Throughput } from './throughput.js';
 
 /** Why a lease was lost: another worker has it, it could not be renewed in time, or it was not handed over in time. */
 export type LossReason = 'taken' | 'expired' | 'handOverTimeout';
@@ -77,6 +78,7 @@ export class HeldLease {
   #isHandingOver = false;
   #current: Attempt;
   readonly #tenancy: Tenancy;
+  readonly #throughput: Throughput;
   readonly #loss = new AsyncSubject<void>();
   readonly #asked = new AsyncSubject<void>();
 
@@ -86,6 +88,7 @@ export class HeldLease {
     this.origin = { parentShardIds: row.parentShardIds, hashKeyRange: row.hashKeyRange };
     this.fencingToken = String(row.leaseCounter);
     this.sinceMs = tenancy.scheduler.now();
+    this.#throughput = new Throughput(this.sinceMs);
     this.#counter = row.leaseCounter;
     this.#stored = row.checkpoint;
     this.#tenancy = tenancy;
@@ -120,6 +123,18 @@ export class HeldLease {
   /** Who has asked for it. */
   get nextOwner(): string | undefined {
     return this.#nextOwner;
+  }
+
+  /** Takes the payload bytes that were read of the shard. */
+  noteRead(bytes: number): void {
+    this.#throughput.note(bytes);
+  }
+
+  /** What a write may say of the shard's load; nothing more often than leases are renewed. */
+  reckonLoad(): { readonly throughputKBps?: number } {
+    const { scheduler, fenceMs } = this.#tenancy;
+    const throughputKBps = this.#throughput.reckon(scheduler.now(), fenceMs / 3);
+    return throughputKBps === undefined ? {} : { throughputKBps };
   }
 
   /** Before a write is sent: should its reply be lost, the row will show whether it was made. */

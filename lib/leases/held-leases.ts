@@ -24,6 +24,8 @@ export class HeldLeases {
   readonly #port: LeasePort;
   readonly #tenancy: Tenancy;
   readonly #leases = new Map<string, HeldLease>();
+  /** Whether the rows are to say how much is read of each shard: a leader of KCL 3 gives leases away by that. */
+  saysLoad = false;
 
   constructor(port: LeasePort, tenancy: Tenancy) {
     this.#port = port;
@@ -65,7 +67,7 @@ export class HeldLeases {
   /** Renews a lease. Completes also when it turns out to be lost. */
   renew(lease: HeldLease): Observable<never> {
     const { workerId } = this.#tenancy;
-    const update = (): LeaseUpdate => renewUpdate(lease.leaseCounter, workerId, lease.isHandingOver);
+    const update = (): LeaseUpdate => this.#loaded(lease, renewUpdate(lease.leaseCounter, workerId, lease.isHandingOver));
     return defer(() => (lease.isOpen ? this.#write(lease, update) : EMPTY)).pipe(
       switchMap(() => EMPTY),
       catchError((error: unknown) => (lease.isOpen ? throwError(() => error) : EMPTY)),
@@ -79,7 +81,7 @@ export class HeldLeases {
       const update = (): LeaseUpdate => {
         // Before each try: an earlier write, of which there was no reply, may have come further.
         assertNotBackwards(lease.checkpoint, checkpoint);
-        return checkpointUpdate(lease.leaseCounter, checkpoint, childShardIds);
+        return this.#loaded(lease, checkpointUpdate(lease.leaseCounter, checkpoint, childShardIds));
       };
       return this.#write(lease, update, checkpoint);
     });
@@ -113,6 +115,11 @@ export class HeldLeases {
     this.#leases.set(row.leaseKey, lease);
     former?.end();
     return lease;
+  }
+
+  /** With every write that goes on holding the lease: one that is checkpointed often is never renewed. */
+  #loaded(lease: HeldLease, update: LeaseUpdate): LeaseUpdate {
+    return this.saysLoad ? { ...update, set: { ...update.set, ...lease.reckonLoad() } } : update;
   }
 
   /** @param checkpoint - absent when the row keeps what it has. */

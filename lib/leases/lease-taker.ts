@@ -141,7 +141,7 @@ export class LeaseTaker {
       next: (nextOwner) => config.notify({ type: 'leaseAsked', workerId: config.workerId, shardId, nextOwner }),
       error: () => undefined,
     });
-    return { type: 'granted', shardId, lease: { fencingToken, lost$, asked$ } };
+    return { type: 'granted', shardId, lease: { fencingToken, lost$, asked$, noteRead: (bytes) => lease.noteRead(bytes) } };
   }
 
   #tell({ shardId, fencingToken }: HeldLease, { row, idleMs, from }: LeaseStep): void {

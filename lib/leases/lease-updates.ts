@@ -23,6 +23,8 @@ export interface LeaseUpdate {
     /** Where the shard begins that the checkpoint is of. */
     readonly shardStart?: string;
     readonly childShardIds?: readonly string[];
+    /** By this a leader of KCL 3 balances its workers. */
+    readonly throughputKBps?: number;
   };
   /** Attributes that go. */
   readonly remove?: readonly ('checkpointOwner' | 'gracefulOwner' | 'leaseOwner')[];

@@ -11,17 +11,39 @@ export class ShardLease {
   /** Emits when another worker asks for the shard; replays to late subscribers. */
   readonly asked$: Observable<unknown>;
   readonly #store: LeasingStore;
-  readonly #watch: Subscription;
+  readonly #asked$ = new ReplaySubject<unknown>(1);
+  #lease: Lease;
+  #watch: Subscription;
   #isLost = false;
+  #isReleased = false;
   #onLost: () => void = () => undefined;
 
   constructor(lease: Lease, store: LeasingStore) {
     this.fencingToken = lease.fencingToken;
     this.#store = store;
-    const asked$ = new ReplaySubject<unknown>(1);
-    this.asked$ = asked$;
-    this.#watch = from(lease.lost$).subscribe({ next: () => this.#lose(), error: () => undefined });
-    this.#watch.add(from(lease.asked$ ?? NEVER).subscribe({ next: (value) => asked$.next(value), error: () => undefined }));
+    this.asked$ = this.#asked$.asObservable();
+    this.#lease = lease;
+    this.#watch = this.#follow(lease);
+  }
+
+  /** Whether the shard is this worker's until something happens to this lease. */
+  get isHeld(): boolean {
+    return !this.#isLost && !this.#isReleased;
+  }
+
+  /**
+   * The store has granted the shard again before it was lost or given back: this tenure goes on in that one. Whoever has read the token of this one
+   * keeps it, since nobody else had the shard in between.
+   */
+  adopt(lease: Lease): void {
+    this.#watch.unsubscribe();
+    this.#lease = lease;
+    this.#watch = this.#follow(lease);
+  }
+
+  /** Takes the payload bytes of each page. */
+  noteRead(bytes: number): void {
+    this.#lease.noteRead?.(bytes);
   }
 
   /** Whether another worker holds it now. */
@@ -46,6 +68,7 @@ export class ShardLease {
    */
   release(shard: ShardIdentity, config: ResolvedShardConfig): Observable<never> {
     this.#watch.unsubscribe();
+    this.#isReleased = true;
     if (this.#isLost) return EMPTY;
     const { notify, retry } = config;
     const { streamName, shardId } = shard;
@@ -56,6 +79,12 @@ export class ShardLease {
       }),
       catchError(() => EMPTY),
     );
+  }
+
+  #follow({ lost$, asked$ = NEVER }: Lease): Subscription {
+    const watch = from(lost$).subscribe({ next: () => this.#lose(), error: () => undefined });
+    watch.add(from(asked$).subscribe({ next: (value) => this.#asked$.next(value), error: () => undefined }));
+    return watch;
   }
 
   #lose(): void {

@@ -20,7 +20,7 @@ import {
   throwError,
   type Observable,
 } from 'rxjs';
-import { isLeasing } from '../checkpoints/checkpoint-store.js';
+import { isLeasing, type Lease, type LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { delayOf } from '../internal/delay.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
 import { listShards } from '../kinesis/listShards.js';
@@ -97,6 +97,8 @@ class StreamReading {
   readonly #live = new Set<ShardLifecycle>();
   /** The leases that were granted and are not used yet, where the store gives leases. */
   readonly #granted = new Map<string, ShardLease>();
+  /** Those under which shards are read. */
+  readonly #used = new Map<string, ShardLease>();
 
   constructor(config: ResolvedShardConfig, discoveryIntervalMs: number) {
     this.#config = config;
@@ -201,7 +203,7 @@ class StreamReading {
     return store.leases(shards$, initialPosition(this.#config.startFrom)).pipe(
       mergeMap((news) => {
         if (news.type === 'ended') this.#endedElsewhere(news.shardId);
-        const given$ = news.type === 'granted' ? this.#grant(news.shardId, new ShardLease(news.lease, store)) : EMPTY;
+        const given$ = news.type === 'granted' ? this.#grant(news.shardId, news.lease, store) : EMPTY;
         this.#wake();
         return given$;
       }),
@@ -210,7 +212,14 @@ class StreamReading {
   }
 
   /** Keeps the lease for when the shard may be read. One that another worker asks for before that is handed over. */
-  #grant(shardId: string, lease: ShardLease): Observable<never> {
+  #grant(shardId: string, given: Lease, store: LeasingStore): Observable<never> {
+    // Granted again what is held already: to give the second one back would take the shard from whoever reads it under the first.
+    const held = [this.#used.get(shardId), this.#granted.get(shardId)].find((known) => known?.isHeld);
+    if (held) {
+      held.adopt(given);
+      return EMPTY;
+    }
+    const lease = new ShardLease(given, store);
     this.#granted.set(shardId, lease);
     return lease.asked$.pipe(
       filter(() => this.#granted.get(shardId) === lease),
@@ -259,7 +268,12 @@ class StreamReading {
     return defer(() => {
       const life = new ShardLifecycle(options);
       this.#live.add(life);
-      return life.run().pipe(finalize(() => this.#live.delete(life)));
+      if (lease) this.#used.set(shardId, lease);
+      const over = (): void => {
+        this.#live.delete(life);
+        if (this.#used.get(shardId) === lease) this.#used.delete(shardId);
+      };
+      return life.run().pipe(finalize(over));
     });
   }
 
