@@ -1,6 +1,7 @@
 import { catchError, defer, EMPTY, ignoreElements, tap, type Observable } from 'rxjs';
 import type { LeaseContext } from './lease-context.js';
 import type { TableView } from './lease-port.js';
+import type { AssignmentRule } from './planLeases.js';
 
 /** How often workers of KCL 3 say that they are there. */
 const PUBLISH_MS = 30_000;
@@ -15,7 +16,8 @@ const ASSIGNED = new Set(['CLIENT_VERSION_3X', 'CLIENT_VERSION_3X_WITH_ROLLBACK'
  * @remarks
  * The leader assigns leases to workers that say each half minute that they are there. Where it does so, this worker takes nothing by itself: it
  * renews what it is assigned and hands over what the leader assigns to others. Without a leader that lives, as in a fleet of
- * this package alone, it takes leases as KCL 2.x does. The row by which it says so is written only where KCL 3 has put such rows
+ * this package alone, it takes leases as KCL 2.x does, but steals none: where there are Java workers the next leader shares them without a
+ * repeat. The row by which it says so is written only where KCL 3 has put such rows
  * already: a KCL 2.x worker cannot scan a table that has them.
  */
 export class Kcl3Member {
@@ -40,10 +42,11 @@ export class Kcl3Member {
     this.#heartbeatAtMs = this.#context.clock.nowMs();
   }
 
-  /** Whether a leader assigns the leases. */
-  get isAssigned(): boolean {
+  /** Who decides which leases this worker gets. */
+  get rule(): AssignmentRule {
+    if (!ASSIGNED.has(this.#clientVersion ?? '')) return 'taken';
     const isLed = this.#heartbeat !== undefined && this.#context.clock.nowMs() - this.#heartbeatAtMs <= this.#leaderMs;
-    return isLed && ASSIGNED.has(this.#clientVersion ?? '');
+    return isLed ? 'assigned' : 'leaderless';
   }
 
   /** Says that this worker is there, when that is due; never errors. */

@@ -150,7 +150,7 @@ export class LeaseCoordinator {
         ignoreElements(),
         catchError((error: unknown) => this.#failed('keep', error)),
       ),
-      defer(() => this.#taker.acquire(this.#member.isAssigned, () => this.lookNow())),
+      defer(() => this.#taker.acquire(this.#member.rule, () => this.lookNow())),
     );
   }
 

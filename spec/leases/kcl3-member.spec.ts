@@ -150,6 +150,21 @@ describe('a member of a KCL 3 fleet', () => {
   );
 
   it(
+    'takes what is free while there is no leader, and steals nothing from Java workers, which the next leader will share',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, leasables(5));
+      const beat = java(table, 4);
+      const leaderless = (): void => {
+        beat();
+        table.kcl3({ clientVersion: V3 });
+      };
+      leaderless();
+      run(30_000, { ...every(200, 30_000, leaderless), 1: () => start('w1') });
+      expect(workers[0]!.news.map((text) => text.split(' ').slice(1).join(' '))).to.deep.equal(['granted 4']);
+    }),
+  );
+
+  it(
     'takes leases by itself once a leader has been silent for as long as its row says',
     marbles((helpers) => {
       const { table, start, run, workers } = fleetOf(helpers, leasables(2));
