@@ -11,7 +11,8 @@ export interface Checkpoint extends Position {
   readonly shardId: string;
   /**
    * Ranges beyond the position that are done too, in order, from work that finished out of order. A store that can hold
-   * them saves their records from being delivered again after a restart; one that cannot leaves them out.
+   * them saves their records from being delivered again after a restart; one that cannot leaves them out, or some of them. The same position is
+   * written again when there are more of them.
    */
   readonly settledBeyond?: readonly SequenceNumberRange[];
   /**
@@ -31,7 +32,7 @@ export interface Checkpoint extends Position {
  *
  * @remarks
  * `read` must see the last successful `write` of any process (a consistent read). The package makes one `write` per shard
- * at a time, each beyond the one before; one that takes longer than `requestTimeoutMs` counts as failed, so a store must refuse to
+ * at a time, none before the one before; one that takes longer than `requestTimeoutMs` counts as failed, so a store must refuse to
  * go back should it come to a late one after the next. A `write` by a worker that has lost the shard must fail with `LeaseLostError`.
  * Throttling and passing faults are errors with `retriable: true`, or AWS errors known by their name.
  */

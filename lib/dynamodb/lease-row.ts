@@ -19,6 +19,7 @@ export function readRow(item: Item, where: string): LeaseRow {
   const starting = optionalText(item, 'startingHashKey', where);
   const ending = optionalText(item, 'endingHashKey', where);
   const shardStart = optionalText(item, 'shardStart', where);
+  const progress = optionalText(item, 'progress', where);
   return {
     leaseKey: optionalText(item, 'leaseKey', where) ?? '',
     ...owner(item, 'leaseOwner', where),
@@ -27,6 +28,7 @@ export function readRow(item: Item, where: string): LeaseRow {
     leaseCounter: wholeNumber(item, 'leaseCounter', where),
     checkpoint: readCheckpoint(item, where),
     ...(shardStart !== undefined && { shardStart }),
+    ...(progress !== undefined && { progress }),
     parentShardIds: item.parentShardId?.SS ?? [],
     childShardIds: item.childShardIds?.SS ?? [],
     ...(starting !== undefined && ending !== undefined && { hashKeyRange: { startingHashKey: starting, endingHashKey: ending } }),
@@ -35,7 +37,7 @@ export function readRow(item: Item, where: string): LeaseRow {
 
 /** A row that is made, as KCL makes it. A set must be absent rather than empty. */
 export function newRow(lease: NewLease): Item {
-  const { leaseKey, leaseOwner, gracefulOwner, leaseCounter, checkpoint, shardStart, parentShardIds, hashKeyRange } = lease;
+  const { leaseKey, leaseOwner, gracefulOwner, leaseCounter, checkpoint, shardStart, progress, parentShardIds, hashKeyRange } = lease;
   const { startingHashKey, endingHashKey } = hashKeyRange ?? {};
   return {
     leaseKey: { S: leaseKey },
@@ -46,6 +48,7 @@ export function newRow(lease: NewLease): Item {
     ...(leaseOwner !== undefined && { leaseOwner: { S: leaseOwner } }),
     ...(gracefulOwner !== undefined && { gracefulOwner: { S: gracefulOwner } }),
     ...(shardStart !== undefined && { shardStart: { S: shardStart } }),
+    ...(progress !== undefined && { progress: { S: progress } }),
     ...(parentShardIds.length > 0 && { parentShardId: { SS: [...parentShardIds] } }),
     ...(startingHashKey !== undefined && { startingHashKey: { S: startingHashKey } }),
     ...(endingHashKey !== undefined && { endingHashKey: { S: endingHashKey } }),

@@ -39,8 +39,8 @@ export type LeaseTable = LeaseStore;
  * - `read` emits the row's checkpoint, also a word that says where the shard begins, `undefined` without a row.
  * - `write` fails with `LeaseLostError` unless the lease is held. Of a shard that was never granted here it stores the checkpoint as long as
  *   nobody holds the lease: so `kinesisShard` can use a table, and never writes over a worker. `SHARD_END` is written once the
- *   children have their rows. A write whose reply was lost is recognised and is no lost lease. What is settled beyond a checkpoint is not
- *   stored: the rows have no place for it.
+ *   children have their rows. A write whose reply was lost is recognised and is no lost lease. What is settled beyond a checkpoint
+ *   (up to 20 ranges) and which stored blocks before it are not released stand in an attribute of our own.
  * - `release` leaves the row to whoever asked for it, or to nobody. Afterwards, as after a loss, `write` fails until the shard is granted again.
  *
  * Errors: `LeaseLostError`; `CheckpointError`, retriable after throttling, failures of the service or the connection, and while a

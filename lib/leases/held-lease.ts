@@ -3,6 +3,7 @@ import { delayOf } from '../internal/delay.js';
 import { comparePositions, type Position } from '../values/position.js';
 import type { ShardName } from '../values/shard-id.js';
 import { holderOf, type LeaseRow } from './lease.js';
+import type { StoredCheckpoint } from './lease-updates.js';
 import { Throughput } from './throughput.js';
 
 /** Why a lease was lost: another worker has it, it could not be renewed in time, or it was not handed over in time. */
@@ -68,9 +69,9 @@ export class HeldLease {
   /** The row's counter after this worker's last write that is known to have succeeded. */
   #counter: number;
   /** The row's checkpoint after that write. */
-  #stored: Position;
+  #stored: StoredCheckpoint;
   /** Checkpoints sent since that write whose outcome is unknown. At most one of them can have been stored. */
-  #unsure: Position[] = [];
+  #unsure: StoredCheckpoint[] = [];
   /** The first of those attempts: any of them may be the one that succeeded. */
   #firstUnsure: Attempt | undefined;
   #isOpen = true;
@@ -90,7 +91,7 @@ export class HeldLease {
     this.sinceMs = tenancy.scheduler.now();
     this.#throughput = new Throughput(this.sinceMs);
     this.#counter = row.leaseCounter;
-    this.#stored = row.checkpoint;
+    this.#stored = { ...row.checkpoint, progress: row.progress };
     this.#tenancy = tenancy;
     this.lost$ = this.#loss.asObservable();
     this.asked$ = this.#asked.asObservable();
@@ -108,6 +109,11 @@ export class HeldLease {
 
   get checkpoint(): Position {
     return this.#stored;
+  }
+
+  /** What the row says of the records beyond its checkpoint and the blocks before it. */
+  get progress(): string | undefined {
+    return this.#stored.progress;
   }
 
   /** Whether this worker may still write. */
@@ -138,7 +144,7 @@ export class HeldLease {
   }
 
   /** Before a write is sent: should its reply be lost, the row will show whether it was made. */
-  sending(checkpoint: Position = this.#stored): Attempt {
+  sending(checkpoint: StoredCheckpoint = this.#stored): Attempt {
     if (!this.#unsure.some((sent) => comparePositions(sent, checkpoint) === 0)) this.#unsure.push(checkpoint);
     const attempt = new Attempt(this.#tenancy);
     this.#firstUnsure ??= attempt;
@@ -151,7 +157,7 @@ export class HeldLease {
   }
 
   /** After this worker's write of the row. */
-  wrote(attempt: Attempt, checkpoint: Position = this.#stored, leaseCounter = this.#counter + 1): void {
+  wrote(attempt: Attempt, checkpoint: StoredCheckpoint = this.#stored, leaseCounter = this.#counter + 1): void {
     this.#counter = leaseCounter;
     this.#stored = checkpoint;
     this.#unsure = [];
@@ -178,7 +184,7 @@ export class HeldLease {
     if (row.leaseCounter !== this.#counter) {
       if (row.leaseCounter !== this.#counter + 1) return false;
       if (!this.#firstUnsure || !this.#unsure.some((sent) => comparePositions(sent, row.checkpoint) === 0)) return false;
-      this.wrote(this.#firstUnsure, row.checkpoint);
+      this.wrote(this.#firstUnsure, { ...row.checkpoint, progress: row.progress });
     }
     this.look(row);
     return this.#isOpen;

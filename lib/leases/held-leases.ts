@@ -2,12 +2,21 @@ import { catchError, defer, EMPTY, finalize, map, of, switchMap, tap, throwError
 import { assertNotBackwards } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import { CheckpointError, LeaseLostError } from '../checkpoints/errors.js';
-import { comparePositions, type Position } from '../values/position.js';
+import { comparePositions } from '../values/position.js';
 import type { ShardName } from '../values/shard-id.js';
 import { Attempt, HeldLease, type Tenancy } from './held-lease.js';
 import { isEnded, type LeaseRow } from './lease.js';
 import type { LeasePort } from './lease-port.js';
-import { checkpointUpdate, handOverUpdate, releaseUpdate, renewUpdate, takeUpdate, type LeaseUpdate } from './lease-updates.js';
+import {
+  checkpointUpdate,
+  handOverUpdate,
+  releaseUpdate,
+  renewUpdate,
+  storedOf,
+  takeUpdate,
+  type LeaseUpdate,
+  type StoredCheckpoint,
+} from './lease-updates.js';
 
 /** How often a row is read again that others keep changing. */
 const MAX_ATTEMPTS = 5;
@@ -78,12 +87,13 @@ export class HeldLeases {
   checkpoint(lease: HeldLease, checkpoint: Checkpoint, childShardIds: readonly string[]): Observable<undefined> {
     return defer(() => {
       if (!lease.isOpen) return throwError(() => new LeaseLostError(checkpoint));
+      const stored = storedOf(checkpoint);
       const update = (): LeaseUpdate => {
         // Before each try: an earlier write, of which there was no reply, may have come further.
         assertNotBackwards(lease.checkpoint, checkpoint);
-        return this.#loaded(lease, checkpointUpdate(lease.leaseCounter, checkpoint, childShardIds));
+        return this.#loaded(lease, checkpointUpdate(lease.leaseCounter, stored, childShardIds));
       };
-      return this.#write(lease, update, checkpoint);
+      return this.#write(lease, update, stored);
     });
   }
 
@@ -123,7 +133,7 @@ export class HeldLeases {
   }
 
   /** @param checkpoint - absent when the row keeps what it has. */
-  #write(lease: HeldLease, update: () => LeaseUpdate, checkpoint?: Position, attempts = 1): Observable<undefined> {
+  #write(lease: HeldLease, update: () => LeaseUpdate, checkpoint?: StoredCheckpoint, attempts = 1): Observable<undefined> {
     return defer(() => {
       const change = update();
       const attempt = lease.sending(checkpoint);
@@ -139,13 +149,14 @@ export class HeldLeases {
   }
 
   /** After a refused write. */
-  #resume(lease: HeldLease, update: () => LeaseUpdate, checkpoint: Position | undefined, attempts: number): Observable<undefined> {
+  #resume(lease: HeldLease, update: () => LeaseUpdate, checkpoint: StoredCheckpoint | undefined, attempts: number): Observable<undefined> {
     const counter = lease.leaseCounter;
     return this.#readAgain(lease).pipe(
       switchMap((isHeld) => {
         if (!isHeld) lease.lose('taken');
         if (!lease.isOpen) return throwError(() => new LeaseLostError(lease.name));
-        const isStored = checkpoint === undefined || comparePositions(lease.checkpoint, checkpoint) === 0;
+        const isStored =
+          checkpoint === undefined || (comparePositions(lease.checkpoint, checkpoint) === 0 && lease.progress === checkpoint.progress);
         if (lease.leaseCounter !== counter && isStored) return of(undefined);
         return attempts < MAX_ATTEMPTS ? this.#write(lease, update, checkpoint, attempts + 1) : throwError(() => contended(lease.name));
       }),
@@ -180,8 +191,18 @@ export class HeldLeases {
     return defer(() => {
       const { workerId } = this.#tenancy;
       const attempt = lease.sending();
-      const { shardId: leaseKey, leaseCounter, checkpoint, origin } = lease;
-      const row = { leaseKey, checkpoint, ...origin, leaseOwner: workerId, gracefulOwner: workerId, leaseCounter: leaseCounter + 1 };
+      const { shardId: leaseKey, leaseCounter, origin, progress } = lease;
+      const { sequenceNumber, subSequenceNumber } = lease.checkpoint;
+      const checkpoint = { sequenceNumber, subSequenceNumber };
+      const row = {
+        leaseKey,
+        checkpoint,
+        ...(progress !== undefined && { progress }),
+        ...origin,
+        leaseOwner: workerId,
+        gracefulOwner: workerId,
+        leaseCounter: leaseCounter + 1,
+      };
       return this.#port.create(row).pipe(
         tap((done) => (done ? lease.wrote(attempt) : undefined)),
         finalize(() => lease.answered(attempt)),

@@ -1,9 +1,19 @@
 import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import type { Position } from '../values/position.js';
 import type { LeaseRow } from './lease.js';
+import { writeProgress } from './row-progress.js';
 
 /** What a row keeps of a checkpoint. */
-type StoredCheckpoint = Pick<Checkpoint, 'sequenceNumber' | 'subSequenceNumber' | 'shardStart'>;
+export interface StoredCheckpoint extends Position {
+  readonly shardStart?: string;
+  readonly progress?: string | undefined;
+}
+
+/** A checkpoint as the row keeps it. */
+export function storedOf(checkpoint: Checkpoint): StoredCheckpoint {
+  const { sequenceNumber, subSequenceNumber, shardStart } = checkpoint;
+  return { sequenceNumber, subSequenceNumber, ...(shardStart !== undefined && { shardStart }), progress: writeProgress(checkpoint) };
+}
 
 /** A conditional change of single attributes of a row. A row is never replaced: that would wipe what KCL keeps in it. */
 export interface LeaseUpdate {
@@ -22,12 +32,14 @@ export interface LeaseUpdate {
     readonly checkpoint?: Position;
     /** Where the shard begins that the checkpoint is of. */
     readonly shardStart?: string;
+    /** What is settled beyond the checkpoint and unreleased before it. */
+    readonly progress?: string;
     readonly childShardIds?: readonly string[];
     /** By this a leader of KCL 3 balances its workers. */
     readonly throughputKBps?: number;
   };
   /** Attributes that go. */
-  readonly remove?: readonly ('checkpointOwner' | 'gracefulOwner' | 'leaseOwner')[];
+  readonly remove?: readonly ('checkpointOwner' | 'gracefulOwner' | 'leaseOwner' | 'progress')[];
   /** Whether the lease goes from one owner to another. */
   readonly switchesOwner?: boolean;
 }
@@ -79,15 +91,17 @@ export function releaseUpdate(leaseCounter: number, workerId: string): LeaseUpda
 
 /** Moves the checkpoint; at a shard's end it also says what the shard became. */
 export function checkpointUpdate(leaseCounter: number, checkpoint: StoredCheckpoint, childShardIds: readonly string[] = []): LeaseUpdate {
-  const { sequenceNumber, subSequenceNumber, shardStart } = checkpoint;
+  const { sequenceNumber, subSequenceNumber, shardStart, progress } = checkpoint;
   return {
     when: { leaseCounter },
     set: {
       leaseCounter: leaseCounter + 1,
       checkpoint: { sequenceNumber, subSequenceNumber },
       ...(shardStart !== undefined && { shardStart }),
+      ...(progress !== undefined && { progress }),
       ...(childShardIds.length > 0 && { childShardIds }),
     },
+    ...(progress === undefined && { remove: ['progress'] as const }),
   };
 }
 
@@ -97,6 +111,6 @@ export function unownedCheckpointUpdate(
   checkpoint: StoredCheckpoint,
   childShardIds?: readonly string[],
 ): LeaseUpdate {
-  const { when, set } = checkpointUpdate(leaseCounter, checkpoint, childShardIds);
-  return { when: { ...when, leaseOwner: null, checkpointOwner: null }, set };
+  const { when, ...change } = checkpointUpdate(leaseCounter, checkpoint, childShardIds);
+  return { when: { ...when, leaseOwner: null, checkpointOwner: null }, ...change };
 }

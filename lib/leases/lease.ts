@@ -17,6 +17,8 @@ export interface LeaseRow {
   readonly checkpoint: Position;
   /** Where the shard begins that the checkpoint is of: what this package adds to KCL's row. */
   readonly shardStart?: string;
+  /** What is settled beyond the checkpoint, and which stored blocks before it are not released, as text: what this package adds to KCL's row. */
+  readonly progress?: string;
   /** The shards that it came from. */
   readonly parentShardIds: readonly string[];
   /** What the shard became: written when it ends. */
@@ -28,7 +30,15 @@ export interface LeaseRow {
 /** A row that nobody has made yet. */
 export type NewLease = Pick<
   LeaseRow,
-  'leaseKey' | 'leaseOwner' | 'gracefulOwner' | 'leaseCounter' | 'checkpoint' | 'shardStart' | 'parentShardIds' | 'hashKeyRange'
+  | 'leaseKey'
+  | 'leaseOwner'
+  | 'gracefulOwner'
+  | 'leaseCounter'
+  | 'checkpoint'
+  | 'shardStart'
+  | 'progress'
+  | 'parentShardIds'
+  | 'hashKeyRange'
 >;
 
 /** The worker that may write: during a hand-over the former owner. */

@@ -15,6 +15,7 @@ import { LeaseCoordinator } from './lease-coordinator.js';
 import { LeaseObserver } from './lease-observer.js';
 import type { LeasePort } from './lease-port.js';
 import { leaseStatus, type LeaseStatus } from './lease-status.js';
+import { readProgress } from './row-progress.js';
 import { makeChildren } from './shard-end.js';
 import { unownedCheckpoint } from './unownedCheckpoint.js';
 
@@ -42,6 +43,7 @@ export function leaseStore(port: LeasePort, config: ResolvedLeaseConfig): LeaseS
   const leases = new SharedLeases(port, config);
   return {
     workerId: config.workerId,
+    keepsUnreleased: true,
     leases$: leases.statuses$,
     read: (shard) => leases.read(shard),
     write: (checkpoint, shard) => leases.write(checkpoint, shard),
@@ -83,7 +85,12 @@ class SharedLeases {
 
   read({ streamName, shardId }: ShardIdentity): Observable<Checkpoint | undefined> {
     return defer(() => this.#context.port.get(shardId)).pipe(
-      map((row) => row && { streamName, shardId, ...row.checkpoint, ...(row.shardStart !== undefined && { shardStart: row.shardStart }) }),
+      map((row) => {
+        if (!row) return undefined;
+        const { checkpoint, shardStart, progress } = row;
+        const start = shardStart !== undefined && { shardStart };
+        return { streamName, shardId, ...checkpoint, ...start, ...readProgress(progress, checkpoint, { streamName, shardId }) };
+      }),
     );
   }
 

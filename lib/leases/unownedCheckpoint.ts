@@ -6,7 +6,7 @@ import { SHARD_END, TRIM_HORIZON } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import { holderOf } from './lease.js';
 import type { LeasePort } from './lease-port.js';
-import { unownedCheckpointUpdate } from './lease-updates.js';
+import { storedOf, unownedCheckpointUpdate } from './lease-updates.js';
 import { newLease } from './new-lease.js';
 
 const MAX_ATTEMPTS = 5;
@@ -30,16 +30,17 @@ export function unownedCheckpoint(
     if (attempts < MAX_ATTEMPTS) return unownedCheckpoint(port, checkpoint, shard, childShardIds, attempts + 1);
     return throwError(() => contended(checkpoint));
   };
-  const { sequenceNumber, subSequenceNumber, shardStart } = checkpoint;
+  const stored = storedOf(checkpoint);
+  const { sequenceNumber, subSequenceNumber, ...kept } = stored;
   const isEnd = sequenceNumber === SHARD_END;
-  const row = { ...newLease(shard, TRIM_HORIZON), ...(!isEnd && { checkpoint: { sequenceNumber, subSequenceNumber }, shardStart }) };
+  const row = { ...newLease(shard, TRIM_HORIZON), ...(!isEnd && { checkpoint: { sequenceNumber, subSequenceNumber }, ...kept }) };
   return defer(() => port.get(shard.shardId)).pipe(
-    switchMap((stored) => {
+    switchMap((known) => {
       // The end is written in a second step, together with the children.
-      if (!stored) return port.create(row).pipe(map((done) => done && !isEnd));
-      if (holderOf(stored) !== undefined) return throwError(() => new LeaseLostError(checkpoint));
-      assertNotBackwards(stored.checkpoint, checkpoint);
-      return port.update(shard.shardId, unownedCheckpointUpdate(stored.leaseCounter, checkpoint, childShardIds));
+      if (!known) return port.create(row).pipe(map((done) => done && !isEnd));
+      if (holderOf(known) !== undefined) return throwError(() => new LeaseLostError(checkpoint));
+      assertNotBackwards(known.checkpoint, checkpoint);
+      return port.update(shard.shardId, unownedCheckpointUpdate(known.leaseCounter, stored, childShardIds));
     }),
     switchMap(again),
   );

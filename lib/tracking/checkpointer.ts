@@ -8,7 +8,7 @@ import { retryWithBackOff } from '../internal/back-off.js';
 import type { EventSink } from '../monitoring/events.js';
 import { isRxKinesisError } from '../values/errors.js';
 import { comparePositions, type Position } from '../values/position.js';
-import { endOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
+import { endOf, startOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import { SettledRanges } from './settled-ranges.js';
 import { UnreleasedBlocks } from './unreleased-blocks.js';
@@ -194,7 +194,7 @@ export class Checkpointer {
     const current = this.currentFor(store);
     if (!current || !written) return current;
     const order = comparePositions(current, written);
-    return order > 0 || (order === 0 && !areSame(current.unreleased, written.unreleased)) ? current : undefined;
+    return order > 0 || (order === 0 && !saysTheSame(current, written)) ? current : undefined;
   }
 
   #stateOf(store: CheckpointStore): StoreState {
@@ -212,9 +212,15 @@ function isFurther(stored: Checkpoint, { shardStart, ...position }: Checkpoint):
   return isSameShard && comparePositions(stored, position) > 0;
 }
 
-/** Blocks are the same by the instance of their ranges. */
-function areSame(a: Checkpoint['unreleased'] = [], b: Checkpoint['unreleased'] = []): boolean {
-  return a.length === b.length && a.every((ranges, i) => ranges === b[i]);
+/** Whether two checkpoints of one position name the same blocks, by the instance of their ranges, and the same ranges that are settled. */
+function saysTheSame(a: Checkpoint, b: Checkpoint): boolean {
+  const isSameRange = (one: SequenceNumberRange, other: SequenceNumberRange): boolean =>
+    comparePositions(startOf(one), startOf(other)) === 0 && comparePositions(endOf(one), endOf(other)) === 0;
+  return areSame(a.unreleased, b.unreleased, Object.is) && areSame(a.settledBeyond, b.settledBeyond, isSameRange);
+}
+
+function areSame<T>(a: readonly T[] = [], b: readonly T[] = [], isSame: (one: T, other: T) => boolean): boolean {
+  return a.length === b.length && a.every((one, i) => isSame(one, b[i]!));
 }
 
 function retrying({

@@ -90,7 +90,7 @@ describe('recoverFrom behind a shard, when blocks are lost', () => {
       expect(delivered).to.deep.equal(['5 a', "6 b'", "6 c'", '14 d']);
       expect(after).to.deep.equal(before);
       // c is settled at 8, b before it at 15.
-      expect(store.asked).to.deep.equal(['7 1', '15 SHARD_END']);
+      expect(store.asked).to.deep.equal(['7 1', '9 1 + 3..3 #1', '15 SHARD_END']);
       expect(trackedShardOf(shard)?.ledger.outstandingRecords).to.equal(0);
     }),
   );
@@ -107,7 +107,7 @@ describe('recoverFrom behind a shard, when blocks are lost', () => {
       helpers.flush();
 
       expect(delivered).to.deep.equal(['5 a', "6 b'", "6 c'", "11 d'"]);
-      expect(store.kept).to.deep.equal(['10 1', '36 SHARD_END']);
+      expect(store.kept).to.deep.equal(['10 1', '20 1 + 4..4 #1', '36 SHARD_END']);
     }),
   );
 
