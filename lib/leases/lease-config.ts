@@ -22,7 +22,7 @@ export interface LeaseConfig {
   /** Decides which leases to take, and for which to ask. @defaultValue a fair share in one round */
   readonly assignment?: LeaseAssignment;
   /**
-   * How often to look at the whole table, in ms from 1 up. Without it as often as costs a fifth of the renewals at most: each sixtieth of the failover
+   * How often to look at the whole table, in ms from 1 up. Without it as often as costs about a fifth of the renewals: each sixtieth of the failover
    * time for each worker, between a twentieth and twice of it. @defaultValue by the number of workers and of rows
    */
   readonly lookIntervalMs?: number;

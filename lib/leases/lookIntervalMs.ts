@@ -14,8 +14,9 @@ const MS_PER_ROW = 0.5;
  *
  * @remarks
  * A look reads 8 KiB, some 20 rows, for one read unit; a renewal costs 5 times as much and happens 3 times in a failover time for
- * each row. So with W workers a look each W/60 failover times costs a fifth of the renewals, however many rows there are. In small fleets that
- * is often, which makes the next owner quick; large ones come to KCL's interval.
+ * each row. So with W workers a look each W/60 failover times costs a fifth of the renewals, however many rows there are from ten up; with fewer, a look is
+ * half a unit all the same. In small fleets that is often, which makes the next owner quick: only a look tells of a worker that has stopped. Large
+ * ones come to KCL's interval.
  */
 export function lookIntervalMs(config: Pick<ResolvedLeaseConfig, 'failoverTimeMs' | 'lookIntervalMs'>, rows: readonly LeaseRow[]): number {
   if (config.lookIntervalMs !== undefined) return config.lookIntervalMs;
