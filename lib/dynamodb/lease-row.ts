@@ -13,7 +13,7 @@ export type Item = Readonly<Record<string, AttributeValue>>;
  * @throws InvalidValueError that names the table, the key and the attribute.
  */
 export function readRow(item: Item, where: string): LeaseRow {
-  // KCL 3.5 keeps other things in the same table. A lease that older versions made has no type.
+  // KCL 3.5 keeps other items in the same table. The leases of older versions have no type.
   const entityType = optionalText(item, 'entityType', where);
   if (entityType !== undefined && entityType !== 'LEASE') throw malformed(where, 'entityType', 'LEASE or nothing');
   const starting = optionalText(item, 'startingHashKey', where);
@@ -35,7 +35,7 @@ export function readRow(item: Item, where: string): LeaseRow {
   };
 }
 
-/** A row that is made, as KCL makes it. A set must be absent rather than empty. */
+/** Makes a row like KCL's. A set must be absent rather than empty. */
 export function newRow(lease: NewLease): Item {
   const { leaseKey, leaseOwner, gracefulOwner, leaseCounter, checkpoint, shardStart, progress, parentShardIds, hashKeyRange } = lease;
   const { startingHashKey, endingHashKey } = hashKeyRange ?? {};
@@ -55,7 +55,7 @@ export function newRow(lease: NewLease): Item {
   };
 }
 
-/** An empty owner is nobody: DynamoDB allows it, KCL never writes it. */
+/** Reads an owner. An empty text means no owner: DynamoDB allows it, KCL never writes it. */
 function owner<T extends 'leaseOwner' | 'checkpointOwner' | 'gracefulOwner'>(
   item: Item,
   attribute: T,

@@ -4,13 +4,13 @@ import type { Item } from './lease-row.js';
 
 type Expressions = Pick<UpdateItemCommandInput, 'ConditionExpression' | 'UpdateExpression'> & { readonly ExpressionAttributeValues?: Item };
 
-/** A checkpoint drops a pending one, as every checkpoint of KCL does. */
+/** The attributes of a pending checkpoint: every checkpoint removes them, as in KCL. */
 const PENDING = ['pendingCheckpoint', 'pendingCheckpointSubSequenceNumber', 'pendingCheckpointState'];
 
-/** As KCL writes it. */
+/** How many decimals KCL writes. */
 const THROUGHPUT_DIGITS = 6;
 
-/** An update of a lease in DynamoDB's words: single attributes only. */
+/** Writes an update of a lease as DynamoDB's expressions: it changes single attributes only. */
 export function updateExpression({ when, set, remove = [], switchesOwner = false }: LeaseUpdate): Expressions {
   const values: Record<string, Item[string]> = {};
   const sets = Object.entries(assigned(set)).map(([attribute, value]) => {
@@ -31,7 +31,7 @@ export function updateExpression({ when, set, remove = [], switchesOwner = false
   };
 }
 
-/** The attributes that are set. */
+/** The attributes that an update sets. */
 function assigned({ checkpoint, leaseCounter, childShardIds, throughputKBps, ...owners }: LeaseUpdate['set']): Item {
   return {
     ...Object.fromEntries(Object.entries(owners).map(([attribute, owner]) => [attribute, { S: owner }])),
@@ -46,7 +46,7 @@ function assigned({ checkpoint, leaseCounter, childShardIds, throughputKBps, ...
   };
 }
 
-/** The row must be there in any case: an update without that would make one. */
+/** The condition of an update. It always demands that the row exists: otherwise the update would make one. */
 function conditionOf(when: LeaseUpdate['when'], values: Record<string, Item[string]>): string {
   const conditions = Object.entries(when).map(([attribute, value]: [string, string | number | null]) => {
     if (value === null) return `attribute_not_exists(${attribute})`;

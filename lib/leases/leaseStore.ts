@@ -21,9 +21,9 @@ import { unownedCheckpoint } from './unownedCheckpoint.js';
 
 /** A table of checkpoints and leases. */
 export interface LeaseStore extends LeasingStore {
-  /** How this worker is named in the rows. */
+  /** The name of this worker in the rows. */
   readonly workerId: string;
-  /** All leases, after each look at the table; the last look's to whoever comes later. Looks are made while `leases` is subscribed. */
+  /** Emits all leases after each look at the table; replays the last look. The store looks while `leases` is subscribed. */
   readonly leases$: Observable<readonly LeaseStatus[]>;
   read(shard: ShardIdentity): Observable<Checkpoint | undefined>;
   write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined>;
@@ -31,13 +31,13 @@ export interface LeaseStore extends LeasingStore {
   release(shard: ShardIdentity): Observable<undefined>;
 }
 
-/** Leases are given up so long after their last renewal, in failover times: before they can be taken. */
+/** When a lease is given up after its last renewal, in failover times: before another worker can take it. */
 const FENCE_FAILOVERS = 0.9;
 
 /**
- * Makes a store of a table. One request for a shard is made after another; nothing is requested before it is subscribed.
+ * Makes a store of a table. The writes for one shard run one after another; nothing is requested before a subscription.
  *
- * @param port - limits the time of each request: one that is never answered would hold up the renewals behind it.
+ * @param port - must limit the time of each request: one that is never answered would delay the renewals that wait for it.
  */
 export function leaseStore(port: LeasePort, config: ResolvedLeaseConfig): LeaseStore {
   const leases = new SharedLeases(port, config);
@@ -58,16 +58,16 @@ class SharedLeases {
   readonly #turns = new KeyedQueue();
   readonly #changed$ = new Subject<void>();
   readonly #statuses$ = new ReplaySubject<readonly LeaseStatus[]>(1);
-  /** The shards in view, for whoever ends one. */
+  /** The shards in view, needed at the end of a shard. */
   #shards: ReadonlyMap<string, LeasableShard> | undefined;
-  /** The one subscription to the leases, while it lasts. */
+  /** The present subscription to the leases, if there is one. */
   #coordinator: LeaseCoordinator | undefined;
 
   constructor(port: LeasePort, config: ResolvedLeaseConfig) {
     const { workerId, failoverTimeMs, scheduler } = config;
     const tenancy = { workerId, fenceMs: failoverTimeMs * FENCE_FAILOVERS, scheduler };
     const onLost = (lease: HeldLease, reason: LossReason): void => this.#noteLoss(lease, reason);
-    // A renewal's tick is the longest time without a look at it, unless the process stands still.
+    // The clock is read at each tick of the renewals, so a longer step means that the process stood still or the clock was set.
     const clock = new SteadyClock(2 * tickMs(config));
     clock.now(scheduler);
     this.statuses$ = this.#statuses$.asObservable();

@@ -5,7 +5,7 @@ import { assertPosition, comparePositions, type Position } from '../values/posit
 import { endOf, SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
 import type { ShardName } from '../values/shard-id.js';
 
-/** What of a checkpoint has no place in KCL's own attributes. */
+/** The fields of a checkpoint that have no place in KCL's own attributes. */
 type Progress = Pick<Checkpoint, 'settledBeyond' | 'unreleased'>;
 
 /** A range of the row's own shard: first and last record, each with its sub-sequence number, and the count. */
@@ -13,7 +13,7 @@ type CompactRange = readonly [from: string, fromSub: number, to: string, toSub: 
 
 interface ProgressJson {
   readonly version: typeof VERSION;
-  /** The checkpoint with which it was written. */
+  /** The checkpoint with which the text was written. */
   readonly at: readonly [sequenceNumber: string, subSequenceNumber: number];
   readonly settled?: readonly CompactRange[];
   readonly unreleased?: readonly (readonly CompactRange[])[];
@@ -21,12 +21,12 @@ interface ProgressJson {
 
 const VERSION = 1;
 /**
- * A row names at most so many settled ranges, each of some 130 bytes: every KiB of an item costs a unit with each write, and half of one with
- * each scan. The records of those that are left out are only delivered again.
+ * The most settled ranges in a row, each of some 130 bytes: every KiB of an item costs a write unit, and part of a read unit with
+ * each scan. The records of further ranges are delivered again.
  */
 const MAX_SETTLED_RANGES = 20;
 
-/** The row's text for what lies beyond or before a checkpoint; `undefined` when there is nothing. */
+/** Writes the settled ranges and unreleased blocks of a checkpoint as the row's text; `undefined` when there are none. */
 export function writeProgress({ sequenceNumber, subSequenceNumber, settledBeyond = [], unreleased = [] }: Checkpoint): string | undefined {
   if (settledBeyond.length === 0 && unreleased.length === 0) return undefined;
   const json: ProgressJson = {
@@ -39,12 +39,12 @@ export function writeProgress({ sequenceNumber, subSequenceNumber, settledBeyond
 }
 
 /**
- * Reads what {@link writeProgress} wrote into the row of a shard, whose checkpoint may have been moved since by a client that does not
- * know of it.
+ * Reads what {@link writeProgress} wrote into the row of a shard. A client that does not know the attribute may have moved the checkpoint
+ * since.
  *
  * @remarks
- * Blocks that were stored and not released are due wherever the checkpoint has gone since; those beyond it will be stored again. Settled ranges
- * hold only for the checkpoint with which they were written: whoever set it elsewhere may want those records again.
+ * Unreleased blocks up to the present checkpoint must still be processed; those beyond it will be stored again. Settled ranges count only
+ * for the checkpoint with which they were written: whoever has moved the checkpoint may want their records again.
  *
  * @throws InvalidValueError that names the shard.
  */
@@ -82,7 +82,7 @@ function parse(text: string, where: string): ProgressJson {
   try {
     json = JSON.parse(text) as Partial<ProgressJson> | null;
   } catch {
-    // The parser's own message quotes its input, which may be anything: it is left out.
+    // The parser's message is left out: it quotes its input, which may be anything.
   }
   if (typeof json !== 'object' || json?.version !== VERSION || !Array.isArray(json.at) || !Array.isArray(json.unreleased ?? []))
     throw new InvalidValueError(`${where}: expected what this package writes, version ${VERSION}`);

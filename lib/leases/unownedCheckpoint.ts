@@ -12,11 +12,11 @@ import { newLease } from './new-lease.js';
 const MAX_ATTEMPTS = 5;
 
 /**
- * Stores the checkpoint of a shard whose lease this worker never held, as `kinesisShard` writes it: only while nobody holds it.
+ * Stores the checkpoint of a shard whose lease this worker never held, as for `kinesisShard`, but only while no worker holds the lease.
  *
  * @remarks
- * The row stays without owner. The condition counts the row up, so a worker that takes the lease at the same moment either sees the checkpoint or is the
- * reason why it is refused.
+ * The row stays without owner. The write increases the counter, so a worker that takes the lease at the same moment either sees the
+ * checkpoint, or makes the write fail.
  */
 export function unownedCheckpoint(
   port: Pick<LeasePort, 'create' | 'get' | 'update'>,
@@ -36,7 +36,7 @@ export function unownedCheckpoint(
   const row = { ...newLease(shard, TRIM_HORIZON), ...(!isEnd && { checkpoint: { sequenceNumber, subSequenceNumber }, ...kept }) };
   return defer(() => port.get(shard.shardId)).pipe(
     switchMap((known) => {
-      // The end is written in a second step, together with the children.
+      // SHARD_END is written in a second step, together with the children.
       if (!known) return port.create(row).pipe(map((done) => done && !isEnd));
       if (holderOf(known) !== undefined) return throwError(() => new LeaseLostError(checkpoint));
       assertNotBackwards(known.checkpoint, checkpoint);

@@ -94,7 +94,7 @@ describe('checkpointEvery behind shards', () => {
   );
 
   it(
-    'of several shards merged into blocks writes each by itself',
+    'writes each shard by itself when blocks are made of several',
     marbles(({ flush }) => {
       const kinesis = instantKinesis({ shards: { 0: 'a--c--e---|', 1: '-b--d---------f--|' } });
       const store = recordingStore();

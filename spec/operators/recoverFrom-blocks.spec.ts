@@ -214,7 +214,7 @@ describe('recoverFrom behind a shard, when blocks are lost', () => {
     );
 
     it(
-      'errs for a block of another process without the option read',
+      'errors for a block of another process without the option read',
       marbles(({ expectObservable }) => {
         const errors: unknown[] = [];
         const result = failing().pipe(

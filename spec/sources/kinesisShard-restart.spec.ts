@@ -10,7 +10,7 @@ import { failAt, noting, single, working } from '../support/recovering.js';
 
 describe('kinesisShard, subscribed again', () => {
   it(
-    'retry begins at the watermark, and what died with the first subscription does not hold up the second',
+    'begins at the watermark with retry, and what died with the first subscription does not hold up the second',
     marbles(({ scheduler, flush }) => {
       const kinesis = instantKinesis({ shards: { 0: 'abc------d----|' }, faults: failAt(5) });
       const store = recordingStore();
@@ -27,7 +27,7 @@ describe('kinesisShard, subscribed again', () => {
   );
 
   it(
-    'retry above the work repeats what is still at work; only the repetition settles',
+    'repeats what is still at work with retry above the work; only the repetition settles',
     marbles(({ scheduler, flush }) => {
       const kinesis = instantKinesis({ shards: { 0: 'ab-------c----|' }, faults: failAt(3) });
       const store = recordingStore();
@@ -50,7 +50,7 @@ describe('kinesisShard, subscribed again', () => {
   );
 
   it(
-    'a new process begins at the checkpoint',
+    'begins at the checkpoint in a new process',
     marbles(({ scheduler, flush }) => {
       const kinesis = instantKinesis({ shards: { 0: 'abcd-----e---|' } });
       const store = recordingStore();
