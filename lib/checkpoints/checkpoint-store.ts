@@ -90,7 +90,7 @@ export interface Lease {
    * it does not in time, it loses the lease. A store without such requests leaves the field out.
    */
   readonly asked$?: ObservableInput<unknown>;
-  /** Told how many payload bytes each page had that was read under it, for a store that shares shards by how much they bring. */
+  /** Called with the payload bytes of each page that is read, for a store that balances workers by load. */
   readonly noteRead?: (bytes: number) => void;
 }
 

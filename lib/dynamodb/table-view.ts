@@ -29,7 +29,7 @@ export function tableView(items: readonly Item[], tableName: string): TableView 
   };
 }
 
-/** The lock of the KCL 3 worker that assigns leases, as Amazon's lock client writes it: its times are numbers written as text. */
+/** Reads the lock of the KCL 3 worker that assigns leases. Amazon's lock client writes its times as strings. */
 function readLeader({ recordVersionNumber, leaseDuration }: Item): Pick<TableView, 'leaderHeartbeat' | 'leaderLeaseMs'> {
   const leaseMs = Number(leaseDuration?.S);
   return {

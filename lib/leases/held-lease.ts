@@ -136,10 +136,10 @@ export class HeldLease {
     this.#throughput.note(bytes);
   }
 
-  /** What a write says of the shard's load: nothing if it was reckoned less than a renewal's interval ago. */
-  reckonLoad(): { readonly throughputKBps?: number } {
+  /** What a write says of the shard's load: nothing if it was measured less than a renewal's interval ago. */
+  measureLoad(): { readonly throughputKBps?: number } {
     const { scheduler, fenceMs } = this.#tenancy;
-    const throughputKBps = this.#throughput.reckon(scheduler.now(), fenceMs / 3);
+    const throughputKBps = this.#throughput.measure(scheduler.now(), fenceMs / 3);
     return throughputKBps === undefined ? {} : { throughputKBps };
   }
 

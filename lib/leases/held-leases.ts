@@ -33,8 +33,8 @@ export class HeldLeases {
   readonly #port: LeasePort;
   readonly #tenancy: Tenancy;
   readonly #leases = new Map<string, HeldLease>();
-  /** Whether the rows are to say how much is read of each shard: a leader of KCL 3 gives leases away by that. */
-  saysLoad = false;
+  /** Whether the rows say how much is read of each shard: a leader of KCL 3 balances its workers by that. */
+  reportsLoad = false;
 
   constructor(port: LeasePort, tenancy: Tenancy) {
     this.#port = port;
@@ -129,7 +129,7 @@ export class HeldLeases {
 
   /** Adds the load to a write that keeps the lease: a renewal or a checkpoint, since a lease that is checkpointed often is never renewed. */
   #loaded(lease: HeldLease, update: LeaseUpdate): LeaseUpdate {
-    return this.saysLoad ? { ...update, set: { ...update.set, ...lease.reckonLoad() } } : update;
+    return this.reportsLoad ? { ...update, set: { ...update.set, ...lease.measureLoad() } } : update;
   }
 
   /** @param checkpoint - absent when the row keeps its checkpoint. */

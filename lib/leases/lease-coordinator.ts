@@ -160,7 +160,7 @@ export class LeaseCoordinator {
     observer.observe(view.leases, nowMs);
     held.forget((shardId) => shards()?.has(shardId) ?? true);
     this.#member.look(view);
-    held.saysLoad = view.clientVersion !== undefined;
+    held.reportsLoad = view.clientVersion !== undefined;
     this.#hasLooked = true;
     for (const lease of held.open()) {
       const row = observer.rowOf(lease.shardId);

@@ -11,7 +11,7 @@ export interface TableView {
   readonly clientVersion?: string;
   /** Changes with each heartbeat of the KCL 3 worker that assigns leases; absent while there is none. */
   readonly leaderHeartbeat?: string;
-  /** For how long that worker counts as there without a heartbeat, in ms, where its row says so. */
+  /** How long that worker counts as alive without a heartbeat, in ms, if its row says so. */
   readonly leaderLeaseMs?: number;
 }
 

@@ -115,8 +115,8 @@ export class TableKeeper {
   }
 
   /**
-   * Once in a failover time; KCL waits for a minute or more. A KCL worker counts the leases of ended shards like others, so whoever has
-   * them goes without open ones until the rows are gone.
+   * Deletes rows once in a failover time, where KCL waits a minute or more: a KCL worker counts the leases of ended shards like others, so a
+   * worker that holds some gets too few open ones until the rows are gone.
    */
   #cleanUp(): Observable<never> {
     const { observer, port, config, clock } = this.#context;

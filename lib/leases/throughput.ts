@@ -1,12 +1,12 @@
-/** KCL's weight of what was reckoned last. */
+/** KCL's weight of the newest rate. */
 const ALPHA = 0.5;
 const BYTES_PER_KB = 1_024;
 
-/** How much of a shard is read, as KCL 3 reckons it: of the rate since the last reckoning and what came out then, the mean. */
+/** How much of a shard is read, measured as KCL 3 does: the mean of the rate since the last measurement and the result of that one. */
 export class Throughput {
   #bytes = 0;
   #sinceMs: number;
-  /** Whether anything was ever read. Until then nothing is known, which is not the same as 0. */
+  /** Whether anything was read yet. Until then the throughput is unknown, which is not 0. */
   #isKnown = false;
   #kBps: number | undefined;
 
@@ -20,8 +20,8 @@ export class Throughput {
     this.#isKnown ||= bytes > 0;
   }
 
-  /** Reckons anew, in KiB a second; `undefined` when there is nothing new to say, since too little time has passed or nothing is known. */
-  reckon(nowMs: number, leastMs: number): number | undefined {
+  /** Measures, in KiB a second; `undefined` if less than `leastMs` has passed since the last measurement, or if nothing was read yet. */
+  measure(nowMs: number, leastMs: number): number | undefined {
     const elapsedMs = nowMs - this.#sinceMs;
     if (!this.#isKnown || elapsedMs < leastMs || elapsedMs <= 0) return undefined;
     const rate = this.#bytes / BYTES_PER_KB / (elapsedMs / 1_000);

@@ -26,14 +26,14 @@ export class ShardLease {
     this.#watch = this.#follow(lease);
   }
 
-  /** Whether the shard is this worker's until something happens to this lease. */
+  /** Whether the lease is neither lost nor released. */
   get isHeld(): boolean {
     return !this.#isLost && !this.#isReleased;
   }
 
   /**
-   * The store has granted the shard again before it was lost or given back: this tenure goes on in that one. Whoever has read the token of this one
-   * keeps it, since nobody else had the shard in between.
+   * Continues under another grant of the same shard, which the store made before this one was lost or released. The fencing token stays, since no
+   * other worker had the shard in between.
    */
   adopt(lease: Lease): void {
     this.#watch.unsubscribe();
