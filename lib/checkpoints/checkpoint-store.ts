@@ -92,6 +92,8 @@ export interface Lease {
    * it does not in time, it loses the lease. A store without such requests leaves the field out.
    */
   readonly asked$?: ObservableInput<unknown>;
+  /** Called with the payload bytes of each page that is read, for a store that balances workers by load. */
+  readonly noteRead?: (bytes: number) => void;
 }
 
 /** Whether the store also coordinates workers. */

@@ -4,6 +4,7 @@ import { comparePositions, type Position } from '../values/position.js';
 import type { ShardName } from '../values/shard-id.js';
 import { holderOf, type LeaseRow } from './lease.js';
 import type { StoredCheckpoint } from './lease-updates.js';
+import { Throughput } from './throughput.js';
 
 /** Why a lease was lost: another worker has it, it could not be renewed in time, or it was not handed over in time. */
 export type LossReason = 'taken' | 'expired' | 'handOverTimeout';
@@ -78,6 +79,7 @@ export class HeldLease {
   #isHandingOver = false;
   #current: Attempt;
   readonly #tenancy: Tenancy;
+  readonly #throughput: Throughput;
   readonly #loss = new AsyncSubject<void>();
   readonly #asked = new AsyncSubject<void>();
 
@@ -87,6 +89,7 @@ export class HeldLease {
     this.origin = { parentShardIds: row.parentShardIds, hashKeyRange: row.hashKeyRange };
     this.fencingToken = String(row.leaseCounter);
     this.sinceMs = tenancy.scheduler.now();
+    this.#throughput = new Throughput(this.sinceMs);
     this.#counter = row.leaseCounter;
     this.#stored = { ...row.checkpoint, progress: row.progress };
     this.#tenancy = tenancy;
@@ -126,6 +129,18 @@ export class HeldLease {
   /** The worker that has asked for the lease. */
   get nextOwner(): string | undefined {
     return this.#nextOwner;
+  }
+
+  /** Adds payload bytes that were read of the shard. */
+  noteRead(bytes: number): void {
+    this.#throughput.note(bytes);
+  }
+
+  /** What a write says of the shard's load: nothing if it was measured less than a renewal's interval ago. */
+  measureLoad(): { readonly throughputKBps?: number } {
+    const { scheduler, fenceMs } = this.#tenancy;
+    const throughputKBps = this.#throughput.measure(scheduler.now(), fenceMs / 3);
+    return throughputKBps === undefined ? {} : { throughputKBps };
   }
 
   /** Notes a write before it is sent: if its reply is lost, the row will show whether it was made. */

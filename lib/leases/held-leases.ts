@@ -33,6 +33,8 @@ export class HeldLeases {
   readonly #port: LeasePort;
   readonly #tenancy: Tenancy;
   readonly #leases = new Map<string, HeldLease>();
+  /** Whether the rows say how much is read of each shard: a leader of KCL 3 balances its workers by that. */
+  reportsLoad = false;
 
   constructor(port: LeasePort, tenancy: Tenancy) {
     this.#port = port;
@@ -74,7 +76,7 @@ export class HeldLeases {
   /** Renews a lease. Completes also when it turns out to be lost. */
   renew(lease: HeldLease): Observable<never> {
     const { workerId } = this.#tenancy;
-    const update = (): LeaseUpdate => renewUpdate(lease.leaseCounter, workerId, lease.isHandingOver);
+    const update = (): LeaseUpdate => this.#loaded(lease, renewUpdate(lease.leaseCounter, workerId, lease.isHandingOver));
     return defer(() => (lease.isOpen ? this.#write(lease, update) : EMPTY)).pipe(
       switchMap(() => EMPTY),
       catchError((error: unknown) => (lease.isOpen ? throwError(() => error) : EMPTY)),
@@ -89,7 +91,7 @@ export class HeldLeases {
       const update = (): LeaseUpdate => {
         // Checked before each try: an earlier write whose reply was lost may have stored a later checkpoint.
         assertNotBackwards(lease.checkpoint, checkpoint);
-        return checkpointUpdate(lease.leaseCounter, stored, childShardIds);
+        return this.#loaded(lease, checkpointUpdate(lease.leaseCounter, stored, childShardIds));
       };
       return this.#write(lease, update, stored);
     });
@@ -123,6 +125,11 @@ export class HeldLeases {
     this.#leases.set(row.leaseKey, lease);
     former?.end();
     return lease;
+  }
+
+  /** Adds the load to a write that keeps the lease: a renewal or a checkpoint, since a lease that is checkpointed often is never renewed. */
+  #loaded(lease: HeldLease, update: LeaseUpdate): LeaseUpdate {
+    return this.reportsLoad ? { ...update, set: { ...update.set, ...lease.measureLoad() } } : update;
   }
 
   /** @param checkpoint - absent when the row keeps its checkpoint. */

@@ -1,10 +1,11 @@
 import { catchError, defer, EMPTY, ignoreElements, tap, type Observable } from 'rxjs';
 import type { LeaseContext } from './lease-context.js';
 import type { TableView } from './lease-port.js';
+import type { AssignmentRule } from './planLeases.js';
 
 /** How often workers of KCL 3 write that they are alive. */
 const PUBLISH_MS = 30_000;
-/** How long a leader of KCL 3 holds its lock without a heartbeat. */
+/** How long a leader of KCL 3 holds its lock without a heartbeat, unless its row says otherwise. */
 const LEADER_MS = 120_000;
 /** In these modes the leader assigns the leases; in the others workers take them as in 2.x. */
 const ASSIGNED = new Set(['CLIENT_VERSION_3X', 'CLIENT_VERSION_3X_WITH_ROLLBACK']);
@@ -15,14 +16,15 @@ const ASSIGNED = new Set(['CLIENT_VERSION_3X', 'CLIENT_VERSION_3X_WITH_ROLLBACK'
  * @remarks
  * The leader assigns leases to workers that write every half minute that they are alive. Where a leader assigns, this worker takes nothing
  * by itself: it renews the leases that it is assigned, and hands over those that the leader assigns to others. Without a live leader, as in
- * a fleet of this package alone, it follows its own assignment. It writes its row of a worker only where KCL 3 has its own rows already:
- * a KCL 2.x worker cannot scan a table with them.
+ * a fleet of this package alone, it follows its own assignment, but steals nothing: KCL's workers will have a next leader, which moves leases
+ * without a repeat. It writes its row of a worker only where KCL 3 has its own rows already: a KCL 2.x worker cannot scan a table with them.
  */
 export class Kcl3Member {
   readonly #context: LeaseContext;
   #clientVersion: string | undefined;
   #heartbeat: string | undefined;
   #heartbeatAtMs = 0;
+  #leaderMs = LEADER_MS;
   #publishedAtMs = -Infinity;
   #failures = 0;
 
@@ -31,17 +33,19 @@ export class Kcl3Member {
   }
 
   /** Takes the result of a look at the table. */
-  look({ clientVersion, leaderHeartbeat }: TableView): void {
+  look({ clientVersion, leaderHeartbeat, leaderLeaseMs = LEADER_MS }: TableView): void {
     this.#clientVersion = clientVersion;
+    this.#leaderMs = leaderLeaseMs;
     if (leaderHeartbeat === this.#heartbeat) return;
     this.#heartbeat = leaderHeartbeat;
     this.#heartbeatAtMs = this.#context.clock.nowMs();
   }
 
-  /** Whether a leader assigns the leases. */
-  get isAssigned(): boolean {
-    const isLed = this.#heartbeat !== undefined && this.#context.clock.nowMs() - this.#heartbeatAtMs <= LEADER_MS;
-    return isLed && ASSIGNED.has(this.#clientVersion ?? '');
+  /** Who decides which leases this worker gets. */
+  get rule(): AssignmentRule {
+    if (!ASSIGNED.has(this.#clientVersion ?? '')) return 'taken';
+    const isLed = this.#heartbeat !== undefined && this.#context.clock.nowMs() - this.#heartbeatAtMs <= this.#leaderMs;
+    return isLed ? 'assigned' : 'leaderless';
   }
 
   /** Writes that this worker is alive, when that is due; never errors. */

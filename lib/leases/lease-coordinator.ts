@@ -150,7 +150,7 @@ export class LeaseCoordinator {
         ignoreElements(),
         catchError((error: unknown) => this.#failed('keep', error)),
       ),
-      defer(() => this.#taker.acquire(this.#member.isAssigned, () => this.lookNow())),
+      defer(() => this.#taker.acquire(this.#member.rule, () => this.lookNow())),
     );
   }
 
@@ -160,6 +160,7 @@ export class LeaseCoordinator {
     observer.observe(view.leases, nowMs);
     held.forget((shardId) => shards()?.has(shardId) ?? true);
     this.#member.look(view);
+    held.reportsLoad = view.clientVersion !== undefined;
     this.#hasLooked = true;
     for (const lease of held.open()) {
       const row = observer.rowOf(lease.shardId);

@@ -11,6 +11,8 @@ export interface TableView {
   readonly clientVersion?: string;
   /** Changes with each heartbeat of the KCL 3 worker that assigns leases; absent while there is none. */
   readonly leaderHeartbeat?: string;
+  /** How long that worker counts as alive without a heartbeat, in ms, if its row says so. */
+  readonly leaderLeaseMs?: number;
 }
 
 /** A row without the attributes that a lease must have. */

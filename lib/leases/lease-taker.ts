@@ -5,7 +5,7 @@ import { inLanes } from './in-lanes.js';
 import type { LeaseContext } from './lease-context.js';
 import { isEnded, type LeaseRow } from './lease.js';
 import { askUpdate, releaseUpdate, withdrawUpdate } from './lease-updates.js';
-import { planLeases, type LeaseStep } from './planLeases.js';
+import { planLeases, type AssignmentRule, type LeaseStep } from './planLeases.js';
 
 /** How many leases are taken at a time: few, so that a worker that starts at the same time gets some too. */
 const TAKE_LANES = 4;
@@ -31,13 +31,13 @@ export class LeaseTaker {
    *
    * @param contended - called when another worker was first: it takes leases at this moment, so the plan may be out of date.
    */
-  acquire(isAssigned: boolean, contended: () => void): Observable<LeaseNews> {
+  acquire(rule: AssignmentRule, contended: () => void): Observable<LeaseNews> {
     return defer(() => {
       const { observer, clock, shards, config } = this.#context;
       const nowMs = clock.nowMs();
       const maySteal = nowMs - this.#stoleAtMs > FAILOVERS_PER_STEAL * config.failoverTimeMs;
       const isHeld = (key: string): boolean => this.#isGranted(key);
-      const steps = planLeases({ leases: observer.leases(nowMs), shards: shards()!, isHeld, isAssigned, maySteal }, config);
+      const steps = planLeases({ leases: observer.leases(nowMs), shards: shards()!, isHeld, rule, maySteal }, config);
       let isContended = false;
       const conclude = (news: LeaseNews | undefined): Observable<LeaseNews> => {
         if (news) return of(news);
@@ -141,7 +141,7 @@ export class LeaseTaker {
       next: (nextOwner) => config.notify({ type: 'leaseAsked', workerId: config.workerId, shardId, nextOwner }),
       error: () => undefined,
     });
-    return { type: 'granted', shardId, lease: { fencingToken, lost$, asked$ } };
+    return { type: 'granted', shardId, lease: { fencingToken, lost$, asked$, noteRead: (bytes) => lease.noteRead(bytes) } };
   }
 
   #tell({ shardId, fencingToken }: HeldLease, { row, idleMs, from }: LeaseStep): void {

@@ -35,6 +35,8 @@ export interface LeaseUpdate {
     /** The settled ranges beyond the checkpoint and the unreleased blocks before it, as text. */
     readonly progress?: string;
     readonly childShardIds?: readonly string[];
+    /** How much is read of the shard, in KiB a second: a leader of KCL 3 balances its workers by it. */
+    readonly throughputKBps?: number;
   };
   /** The attributes to remove. */
   readonly remove?: readonly ('checkpointOwner' | 'gracefulOwner' | 'leaseOwner' | 'progress')[];

@@ -14,8 +14,9 @@ const MS_PER_ROW = 0.5;
  *
  * @remarks
  * A look reads 8 KiB, some 20 rows, for one read unit; a renewal costs 5 times as much, and each row needs 3 renewals in a failover time.
- * So with W workers, a look every W/60 failover times costs a fifth of the renewals, however many rows there are. A small fleet looks
- * often, so a new owner is found soon; a large one reaches KCL's interval.
+ * So with W workers, a look every W/60 failover times costs a fifth of the renewals, however many rows there are from ten up; a look at
+ * fewer costs half a unit all the same. A small fleet looks often, so a new owner is found soon: only a look shows that a worker has stopped.
+ * A large one reaches KCL's interval.
  */
 export function lookIntervalMs(config: Pick<ResolvedLeaseConfig, 'failoverTimeMs' | 'lookIntervalMs'>, rows: readonly LeaseRow[]): number {
   if (config.lookIntervalMs !== undefined) return config.lookIntervalMs;

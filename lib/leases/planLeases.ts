@@ -13,14 +13,19 @@ export interface LeaseStep {
   readonly from: LeaseTakenEvent['from'] | 'asked';
 }
 
+/**
+ * How leases come to workers: each takes them by itself, also from others (`taken`); a leader assigns them, as in KCL 3 (`assigned`); or that leader
+ * is gone, and workers take what is free and ask for the rest (`leaderless`).
+ */
+export type AssignmentRule = 'assigned' | 'leaderless' | 'taken';
+
 /** The facts of one look at the table. */
 export interface LeaseLook {
   readonly leases: readonly ObservedLease[];
   readonly shards: ReadonlyMap<string, LeasableShard>;
   /** Whether this worker holds the lease in this subscription. */
   readonly isHeld: (leaseKey: string) => boolean;
-  /** Whether a leader assigns the leases to the workers, as in KCL 3. */
-  readonly isAssigned: boolean;
+  readonly rule: AssignmentRule;
   /** Whether a lease may be taken from a worker that cannot be asked. */
   readonly maySteal: boolean;
 }
@@ -33,7 +38,7 @@ export function planLeases(look: LeaseLook, config: PlanConfig): LeaseStep[] {
   const wanted = look.leases.filter(({ row }) => !isEnded(row) && look.shards.has(row.leaseKey) && !look.isHeld(row.leaseKey));
   const given = wanted.filter(({ row }) => row.leaseOwner === workerId && row.checkpointOwner === undefined);
   const steps = given.map(({ row, idleMs }): LeaseStep => ({ row, idleMs, from: 'handedOver' }));
-  if (look.isAssigned) return steps;
+  if (look.rule === 'assigned') return steps;
 
   // This worker has asked for them, and the owner is gone or does not answer.
   const late = wanted.filter(
@@ -48,7 +53,7 @@ export function planLeases(look: LeaseLook, config: PlanConfig): LeaseStep[] {
 function assigned(look: LeaseLook, wanted: readonly ObservedLease[], config: PlanConfig): LeaseStep[] {
   const { assignment, workerId, maxLeases, failoverTimeMs, handOverTimeoutMs, random } = config;
   const byKey = new Map(wanted.map((lease) => [lease.row.leaseKey, lease]));
-  let steals = look.maySteal ? 1 : 0;
+  let steals = look.maySteal && look.rule === 'taken' ? 1 : 0;
   const stepTo = (leaseKey: string): LeaseStep[] => {
     const lease = byKey.get(leaseKey);
     // A lease that is being handed over to this worker needs no step; a shard out of view cannot be read.

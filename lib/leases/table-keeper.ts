@@ -9,10 +9,9 @@ import type { LeaseContext } from './lease-context.js';
 import { isEnded, type LeaseRow, type NewLease } from './lease.js';
 import { missingLeases } from './shard-sync.js';
 
-/** KCL's intervals: an audit every two minutes, three audits before a hole is reported; a clean-up every minute. */
+/** KCL's intervals: an audit every two minutes, three audits before a hole is reported. */
 const AUDIT_MS = 120_000;
 const HOLES_TO_TELL = 3;
-const CLEAN_UP_MS = 60_000;
 /** How many rows are made or deleted at a time. */
 const LANES = 20;
 
@@ -115,10 +114,14 @@ export class TableKeeper {
     return concat(...generations.map((leases) => inLanes(leases, LANES, make)));
   }
 
+  /**
+   * Deletes rows once in a failover time, where KCL waits a minute or more: a KCL worker counts the leases of ended shards like others, so a
+   * worker that holds some gets too few open ones until the rows are gone.
+   */
   #cleanUp(): Observable<never> {
     const { observer, port, config, clock } = this.#context;
     const nowMs = clock.nowMs();
-    if (!config.cleanUp || nowMs - this.#cleanedUpAtMs < CLEAN_UP_MS) return EMPTY;
+    if (!config.cleanUp || nowMs - this.#cleanedUpAtMs < config.failoverTimeMs) return EMPTY;
     this.#cleanedUpAtMs = nowMs;
     if (!this.#isLeader) return EMPTY;
     const remove = ({ leaseKey, leaseCounter }: LeaseRow): Observable<unknown> =>

@@ -22,6 +22,8 @@ export interface MakeShardOptions {
   readonly open: () => Observable<ReadStart>;
   /** The token of the lease, where there are leases. */
   readonly fencingToken?: string;
+  /** Called with the payload bytes of each page. */
+  readonly noteRead?: (bytes: number) => void;
   /** Called when the shard's end is read, with its children. */
   readonly ended: (children: readonly PortChildShard[]) => void;
   /** Called when a subscription begins (`'active'`), and when it ends. */
@@ -66,14 +68,17 @@ function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
 }
 
 function readRecords(options: MakeShardOptions): Observable<KinesisRecord> {
-  const { tracked } = options;
+  const { tracked, noteRead } = options;
   const { streamName, shardId } = tracked.identity;
   let children: readonly PortChildShard[] | undefined;
-  const noteEnd = (page: ShardPage): void => void (page.ended && (children = page.childShards));
+  const notePage = (page: ShardPage): void => {
+    noteRead?.(page.bytes);
+    if (page.ended) children = page.childShards;
+  };
   // All records read have been emitted: this is the shard's end, unless `stop` or a lost lease came first.
   const complete = (): void => void (children && endShard(options, children));
   return readPages(options).pipe(
-    tap(noteEnd),
+    tap(notePage),
     concatMap((page) => deliverPage(page, tracked)),
     tap({ complete }),
     catchError((error: unknown) => throwError(() => shardReadError(error, { streamName, shardId, position: tracked.ledger.delivered }))),

@@ -11,17 +11,39 @@ export class ShardLease {
   /** Emits when another worker asks for the shard; replays to late subscribers. */
   readonly asked$: Observable<unknown>;
   readonly #store: LeasingStore;
-  readonly #watch: Subscription;
+  readonly #asked$ = new ReplaySubject<unknown>(1);
+  #lease: Lease;
+  #watch: Subscription;
   #isLost = false;
+  #isReleased = false;
   #onLost: () => void = () => undefined;
 
   constructor(lease: Lease, store: LeasingStore) {
     this.fencingToken = lease.fencingToken;
     this.#store = store;
-    const asked$ = new ReplaySubject<unknown>(1);
-    this.asked$ = asked$;
-    this.#watch = from(lease.lost$).subscribe({ next: () => this.#lose(), error: () => undefined });
-    this.#watch.add(from(lease.asked$ ?? NEVER).subscribe({ next: (value) => asked$.next(value), error: () => undefined }));
+    this.asked$ = this.#asked$.asObservable();
+    this.#lease = lease;
+    this.#watch = this.#follow(lease);
+  }
+
+  /** Whether the lease is neither lost nor released. */
+  get isHeld(): boolean {
+    return !this.#isLost && !this.#isReleased;
+  }
+
+  /**
+   * Continues under another grant of the same shard, which the store made before this one was lost or released. The fencing token stays, since no
+   * other worker had the shard in between.
+   */
+  adopt(lease: Lease): void {
+    this.#watch.unsubscribe();
+    this.#lease = lease;
+    this.#watch = this.#follow(lease);
+  }
+
+  /** Takes the payload bytes of each page. */
+  noteRead(bytes: number): void {
+    this.#lease.noteRead?.(bytes);
   }
 
   /** Whether the lease is lost. */
@@ -46,6 +68,7 @@ export class ShardLease {
    */
   release(shard: ShardIdentity, config: ResolvedShardConfig): Observable<never> {
     this.#watch.unsubscribe();
+    this.#isReleased = true;
     if (this.#isLost) return EMPTY;
     const { notify, retry } = config;
     const { streamName, shardId } = shard;
@@ -56,6 +79,12 @@ export class ShardLease {
       }),
       catchError(() => EMPTY),
     );
+  }
+
+  #follow({ lost$, asked$ = NEVER }: Lease): Subscription {
+    const watch = from(lost$).subscribe({ next: () => this.#lose(), error: () => undefined });
+    watch.add(from(asked$).subscribe({ next: (value) => this.#asked$.next(value), error: () => undefined }));
+    return watch;
   }
 
   #lose(): void {

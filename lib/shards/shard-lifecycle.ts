@@ -114,6 +114,7 @@ export class ShardLifecycle {
       tracked: this.#tracked,
       open: () => this.#openToRead(),
       fencingToken: lease?.fencingToken,
+      noteRead: (bytes) => lease?.noteRead(bytes),
       ended: (children) => options.announce?.(children),
       subscribed: (state) => this.#noteSubscription(state),
     });

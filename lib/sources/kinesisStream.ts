@@ -20,7 +20,7 @@ import {
   throwError,
   type Observable,
 } from 'rxjs';
-import { isLeasing } from '../checkpoints/checkpoint-store.js';
+import { isLeasing, type Lease, type LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { reduced } from '../internal/aws-fault.js';
 import { delayOf } from '../internal/delay.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
@@ -100,6 +100,8 @@ class StreamReading {
   readonly #live = new Set<ShardLifecycle>();
   /** The leases that were granted and are not used yet, where the store gives leases. */
   readonly #granted = new Map<string, ShardLease>();
+  /** Those under which shards are read. */
+  readonly #used = new Map<string, ShardLease>();
 
   constructor(config: ResolvedShardConfig, discoveryIntervalMs: number) {
     this.#config = config;
@@ -205,7 +207,7 @@ class StreamReading {
       reduced(),
       mergeMap((news) => {
         if (news.type === 'ended') this.#endedElsewhere(news.shardId);
-        const given$ = news.type === 'granted' ? this.#grant(news.shardId, new ShardLease(news.lease, store)) : EMPTY;
+        const given$ = news.type === 'granted' ? this.#grant(news.shardId, news.lease, store) : EMPTY;
         this.#wake();
         return given$;
       }),
@@ -214,7 +216,14 @@ class StreamReading {
   }
 
   /** Keeps the lease until the shard may be read; hands it over if another worker asks for it before that. */
-  #grant(shardId: string, lease: ShardLease): Observable<never> {
+  #grant(shardId: string, given: Lease, store: LeasingStore): Observable<never> {
+    // The store grants a shard whose lease is held already. Releasing the second grant would end the first one too, under the shard's reading.
+    const held = [this.#used.get(shardId), this.#granted.get(shardId)].find((known) => known?.isHeld);
+    if (held) {
+      held.adopt(given);
+      return EMPTY;
+    }
+    const lease = new ShardLease(given, store);
     this.#granted.set(shardId, lease);
     return lease.asked$.pipe(
       filter(() => this.#granted.get(shardId) === lease),
@@ -263,7 +272,12 @@ class StreamReading {
     return defer(() => {
       const life = new ShardLifecycle(options);
       this.#live.add(life);
-      return life.run().pipe(finalize(() => this.#live.delete(life)));
+      if (lease) this.#used.set(shardId, lease);
+      const over = (): void => {
+        this.#live.delete(life);
+        if (this.#used.get(shardId) === lease) this.#used.delete(shardId);
+      };
+      return life.run().pipe(finalize(over));
     });
   }
 

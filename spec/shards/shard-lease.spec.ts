@@ -57,6 +57,26 @@ describe('ShardLease', () => {
     for (const lost$ of [of(), throwError(() => new Error('no news'))]) expect(leaseOf(lost$).lease.isLost).to.equal(false);
   });
 
+  it('goes on in the tenure that it is granted anew while it is held: that one can be lost and asked for, not the former', () => {
+    const [former$, lost$, asked$] = [new Subject<void>(), new Subject<void>(), new Subject<void>()];
+    const { lease } = leaseOf(former$);
+    const [asked, read]: number[][] = [[], []];
+    lease.asked$.subscribe(() => asked!.push(1));
+    lease.noteRead(1);
+    lease.adopt({ fencingToken: '8', lost$, asked$, noteRead: (bytes) => read!.push(bytes) });
+    lease.noteRead(2);
+    former$.next();
+    asked$.next();
+    expect({ isHeld: lease.isHeld, asked, read, token: lease.fencingToken }).to.deep.equal({
+      isHeld: true,
+      asked: [1],
+      read: [2],
+      token: '7',
+    });
+    lost$.next();
+    expect(lease.isHeld).to.equal(false);
+  });
+
   it('is given up once when it is released, and hears of no loss from then on', () => {
     const lost$ = new Subject<void>();
     const { lease, config, released } = leaseOf(lost$);

@@ -1,7 +1,24 @@
 import { expect } from 'chai';
-import { bufferTime, catchError, concatMap, delay, EMPTY, from, map, mergeMap, NEVER, of, take, tap, throwError, timer } from 'rxjs';
+import {
+  bufferTime,
+  catchError,
+  concatMap,
+  delay,
+  EMPTY,
+  from,
+  map,
+  merge,
+  mergeMap,
+  NEVER,
+  of,
+  Subject,
+  take,
+  tap,
+  throwError,
+  timer,
+} from 'rxjs';
 import type { Observable } from 'rxjs';
-import type { LeasingStore } from '../../lib/checkpoints/checkpoint-store.js';
+import type { Lease, LeasingStore } from '../../lib/checkpoints/checkpoint-store.js';
 import type { Shard } from '../../lib/shards/shard.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
@@ -388,6 +405,46 @@ describe('kinesisStream with a store that gives leases', () => {
       }),
     );
   });
+
+  it(
+    'reads on under a lease that is granted again meanwhile, and gives it up once',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a 20ms b 20ms c^ 40ms d 40ms e' } });
+      const inner = fakeLeases({ scheduler });
+      const asked$ = new Subject<void>();
+      const store: LeasingStore = {
+        ...inner,
+        leases: (shards$) =>
+          merge(
+            inner.leases(shards$),
+            timer(30).pipe(
+              map(() => ({ type: 'granted', shardId: identityOf(0).shardId, lease: { fencingToken: '9', lost$: NEVER, asked$ } }) as const),
+            ),
+          ),
+      };
+      timer(60).subscribe(() => asked$.next());
+      const timeline = timelineOf(stream(kinesis, { store, stop: timer(200) }).pipe(mergeShards(working(1, 10))), 300);
+      flush();
+      // Asked for under its new tenure, it is drained first.
+      expect(verbs(inner.log).filter((verb) => verb.startsWith('release'))).to.deep.equal(['release 0']);
+      expect(verbs(inner.log).at(-1)).to.equal('release 0');
+      expect(timeline.join(' ')).to.match(/a.*b.*c.*complete/);
+    }),
+  );
+
+  it(
+    'tells a lease how much is read under it',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a^ 10ms bcd' } });
+      const pages: number[] = [];
+      const taking = (take: () => Observable<Lease>) =>
+        take().pipe(map((lease) => ({ ...lease, noteRead: (bytes: number) => void pages.push(bytes) })));
+      const store = fakeLeases({ scheduler, taking });
+      timelineOf(stream(kinesis, { store }).pipe(mergeShards(working(1, 10))), 100);
+      flush();
+      expect(pages.filter((bytes) => bytes > 0).reduce((sum, bytes) => sum + bytes, 0)).to.equal(4);
+    }),
+  );
 
   it(
     'keeps a lease however long the reader has no credit',

@@ -25,8 +25,11 @@ export interface FakeLeases {
   fail(workerId: string, error: unknown): void;
   /** Ends the effect of `cut` and `fail`. */
   heal(workerId: string): void;
-  /** Adds KCL 3's own state to the table: the mode of its workers, and the heartbeat of their leader. */
-  kcl3(state: { readonly clientVersion?: string; readonly leaderHeartbeat?: string }): void;
+  /**
+   * Adds KCL 3's own state to the table: the mode of its workers, the heartbeat of their leader, and how long that counts without
+   * another one, in ms.
+   */
+  kcl3(state: { readonly clientVersion?: string; readonly leaderHeartbeat?: string; readonly leaderLeaseMs?: number }): void;
   /** Every request, such as `12 w1 update 0`: the time of its arrival, the worker, the kind of request, and the shard. */
   readonly log: readonly string[];
 }
