@@ -1,6 +1,7 @@
-import { catchError, EMPTY, from, NEVER, ReplaySubject, type Observable, type Subscription } from 'rxjs';
+import { EMPTY, from, NEVER, ReplaySubject, takeUntil, type Observable, type Subscription } from 'rxjs';
 import type { Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { releaseLease } from '../checkpoints/store-calls.js';
+import { delayOf } from '../internal/delay.js';
 import { retryWithBackOff } from '../internal/back-off.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
@@ -41,20 +42,21 @@ export class ShardLease {
   }
 
   /**
-   * Gives the shard up, if it is held. A store that fails is asked again, with an event each time; in the end a failure only makes the
-   * next worker wait until the lease expires.
+   * Gives the shard up, if it is held. A store that fails is asked again, with an event each time, for most of `stopTimeoutMs`:
+   * in the end a failure only makes the next worker wait until the lease expires, which is no reason for `stop` to fail.
    */
   release(shard: ShardIdentity, config: ResolvedShardConfig): Observable<never> {
     this.#watch.unsubscribe();
     if (this.#isLost) return EMPTY;
-    const { notify, retry } = config;
+    const { notify, retry, stopTimeoutMs, scheduler } = config;
     const { streamName, shardId } = shard;
     return releaseLease(this.#store, shard, config).pipe(
       retryWithBackOff({
         ...retry,
+        maxRetries: Infinity,
         notify: (attempt) => notify({ type: 'storeRetry', streamName, shardId, reason: 'transient', ...attempt }),
       }),
-      catchError(() => EMPTY),
+      takeUntil(delayOf(stopTimeoutMs * PATIENCE, scheduler)),
     );
   }
 
@@ -63,3 +65,6 @@ export class ShardLease {
     this.#onLost();
   }
 }
+
+/** The part of `stopTimeoutMs` for which a release is tried: after it `stop` still ends in time. */
+const PATIENCE = 0.8;
