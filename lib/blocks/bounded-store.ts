@@ -22,7 +22,8 @@ export interface CallLimit {
 
 /** Puts a limit on the calls of a store, and believes none of the blocks that it gives without a look. */
 export function boundedStore(store: BlockStore, limit: CallLimit): BoundedStore {
-  const call = <T>(what: string, made: () => ObservableInput<T>): Observable<T> => defer(() => from(made())).pipe(reduced(), within(what, limit));
+  const call = <T>(what: string, made: () => ObservableInput<T>): Observable<T> =>
+    defer(() => from(made())).pipe(reduced(), within(what, limit));
   const whole =
     (id: string) =>
     (block: Block | undefined): block is Block => {
