@@ -1,6 +1,7 @@
-import { catchError, EMPTY, from, NEVER, ReplaySubject, type Observable, type Subscription } from 'rxjs';
+import { EMPTY, from, NEVER, ReplaySubject, takeUntil, type Observable, type Subscription } from 'rxjs';
 import type { Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { releaseLease } from '../checkpoints/store-calls.js';
+import { delayOf } from '../internal/delay.js';
 import { retryWithBackOff } from '../internal/back-off.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
@@ -63,21 +64,22 @@ export class ShardLease {
   }
 
   /**
-   * Releases the lease, unless it is lost. Retries when the store fails, with an event each time. Never errors: if all retries fail, the
-   * next worker only has to wait until the lease expires.
+   * Releases the lease, unless it is lost. When the store fails it retries, with an event each time, for most of `stopTimeoutMs`. Never errors:
+   * in the end a failure only makes the next worker wait until the lease expires, which is no reason for `stop` to fail.
    */
   release(shard: ShardIdentity, config: ResolvedShardConfig): Observable<never> {
     this.#watch.unsubscribe();
     this.#isReleased = true;
     if (this.#isLost) return EMPTY;
-    const { notify, retry } = config;
+    const { notify, retry, stopTimeoutMs, scheduler } = config;
     const { streamName, shardId } = shard;
     return releaseLease(this.#store, shard, config).pipe(
       retryWithBackOff({
         ...retry,
+        maxRetries: Infinity,
         notify: (attempt) => notify({ type: 'storeRetry', streamName, shardId, reason: 'transient', ...attempt }),
       }),
-      catchError(() => EMPTY),
+      takeUntil(delayOf(stopTimeoutMs * PATIENCE, scheduler)),
     );
   }
 
@@ -92,3 +94,6 @@ export class ShardLease {
     this.#onLost();
   }
 }
+
+/** The part of `stopTimeoutMs` for which a release is tried: after it `stop` still ends in time. */
+const PATIENCE = 0.8;

@@ -102,15 +102,28 @@ describe('ShardLease', () => {
   });
 
   it(
-    'asks a store that fails again, with an event each time, and completes in the end',
+    'asks a store that fails again, with an event each time, and completes in the end: within stopTimeoutMs',
     marbles(({ expectObservable, flush }) => {
       const { lease, config, released, events } = leaseOf(NEVER, () =>
         throwError(() => Object.assign(new Error(), { name: 'ThrottlingException' })),
       );
-      expectObservable(lease.release(identityOf(0), config)).toBe('15ms |');
+      expectObservable(lease.release(identityOf(0), config)).toBe('20s |');
       flush();
-      expect(released).to.have.length(3);
-      expect(events.map(({ type }) => type)).to.deep.equal(['storeRetry', 'storeRetry']);
+      // However few retries a read may have.
+      expect(released).to.have.length.above(5);
+      // The last one that is told is not made any more.
+      expect(events.map(({ type }) => type)).to.deep.equal(released.map(() => 'storeRetry'));
+    }),
+  );
+
+  it(
+    'asks a store that does not answer again after requestTimeoutMs',
+    marbles(({ expectObservable, flush }) => {
+      let calls = 0;
+      const { lease, config, events } = leaseOf(NEVER, () => (calls++ === 0 ? NEVER : timer(1)));
+      expectObservable(lease.release(identityOf(0), { ...config, requestTimeoutMs: 1_000 })).toBe('1006ms |');
+      flush();
+      expect(events.map(({ type }) => type)).to.deep.equal(['storeRetry']);
     }),
   );
 
