@@ -22,6 +22,8 @@ export interface PageReadEvent extends ShardEvent {
   readonly bytes: number;
   /** How far behind the newest record the page ends, in ms. */
   readonly millisBehindLatest: number;
+  /** Whether blocks of the shard are being worked on: not settled, or stored and not released. */
+  readonly hasOpenBlocks: boolean;
 }
 
 /** A shard's reader has waited for credit for some time: blocks are worked on slowly, or something behind them waits for more. */
@@ -31,6 +33,13 @@ export interface ReaderPausedEvent extends ShardEvent {
   readonly records: number;
   /** Their payload bytes. */
   readonly bytes: number;
+  /** For how long the reader has waited, in ms. */
+  readonly pausedMs: number;
+}
+
+/** A reader that was told to have paused reads on. */
+export interface ReaderResumedEvent extends ShardEvent {
+  readonly type: 'readerResumed';
   /** For how long the reader has waited, in ms. */
   readonly pausedMs: number;
 }
@@ -94,6 +103,8 @@ export interface ShardsDiscoveredEvent extends StreamEvent {
 /** The list of shards could not be read; the next discovery tries again. */
 export interface DiscoveryFailedEvent extends StreamEvent {
   readonly type: 'discoveryFailed';
+  /** `throttling`: Kinesis asks to slow down; `transient`: a fault that passes; `fatal`: one that does not pass by itself. */
+  readonly reason: 'throttling' | 'transient' | 'fatal';
   readonly error: unknown;
 }
 
@@ -168,6 +179,36 @@ export interface PipelineCompletedEvent extends ShardEvent {
   readonly records: number;
 }
 
+/** A block was made: its part of this shard is worked on from here on. */
+export interface BlockOpenedEvent extends ShardEvent {
+  readonly type: 'blockOpened';
+  /** Its records of this shard. */
+  readonly records: number;
+  /** Their payload bytes. */
+  readonly bytes: number;
+}
+
+/** `storeBlocks` has put a block into its store. */
+export interface BlockStoredEvent extends ShardEvent {
+  readonly type: 'blockStored';
+  readonly blockId: string;
+  readonly records: number;
+}
+
+/** A block is not there any more: its store has lost it, or what failed above `recoverFrom` took it along. It is read again. */
+export interface BlockLostEvent extends ShardEvent {
+  readonly type: 'blockLost';
+  readonly blockId: string;
+  readonly records: number;
+}
+
+/** A lost block has been read again, and is complete. */
+export interface BlockRecoveredEvent extends ShardEvent {
+  readonly type: 'blockRecovered';
+  readonly blockId: string;
+  readonly records: number;
+}
+
 /** A block has come to `checkpointEvery`: its part of this shard is settled. */
 export interface BlockSettledEvent extends ShardEvent {
   readonly type: 'blockSettled';
@@ -177,6 +218,8 @@ export interface BlockSettledEvent extends ShardEvent {
   readonly bytes: number;
   /** How long ago Kinesis took the last of them, in ms; `undefined` where Kinesis did not say when. */
   readonly lagMs?: number | undefined;
+  /** Whether other blocks of the shard are being worked on: not settled, or stored and not released. */
+  readonly hasOpenBlocks: boolean;
 }
 
 /** A checkpoint is durable. */
@@ -187,7 +230,16 @@ export interface CheckpointWrittenEvent extends ShardEvent, Position {
 /** A checkpoint could not be written; it is tried again. */
 export interface CheckpointFailedEvent extends ShardEvent, Position {
   readonly type: 'checkpointFailed';
+  /** `throttling`: the store asks to slow down; `transient`: a fault that passes; `fatal`: one that does not pass by itself. */
+  readonly reason: 'throttling' | 'transient' | 'fatal';
   readonly error: unknown;
+}
+
+/** A tick of `checkpointEvery` that wrote nothing, although blocks have been settled. */
+export interface CheckpointSkippedEvent extends ShardEvent {
+  readonly type: 'checkpointSkipped';
+  /** `writing`: the write before is still under way; `held`: a block that is not settled holds the watermark. */
+  readonly reason: 'writing' | 'held';
 }
 
 /** Blocks behind this one are settled, but it is not: it was dropped, or its work hangs. The checkpoint stays before it. */
@@ -236,9 +288,14 @@ export interface BlockStoreFailedEvent extends TimedEvent {
 
 /** Everything noteworthy, told apart by `type`. No event carries a payload or a partition key. */
 export type KinesisEvent =
+  | BlockLostEvent
+  | BlockOpenedEvent
+  | BlockRecoveredEvent
   | BlockSettledEvent
   | BlockStoreFailedEvent
+  | BlockStoredEvent
   | CheckpointFailedEvent
+  | CheckpointSkippedEvent
   | CheckpointWrittenEvent
   | DiscoveryFailedEvent
   | GapEvent
@@ -247,6 +304,7 @@ export type KinesisEvent =
   | PipelineCompletedEvent
   | ReadRetryEvent
   | ReaderPausedEvent
+  | ReaderResumedEvent
   | RecoveredEvent
   | RecoveryStartedEvent
   | ShardEndReachedEvent

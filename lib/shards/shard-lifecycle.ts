@@ -175,11 +175,10 @@ export class ShardLifecycle {
   }
 
   get #facts(): ShardFacts {
-    const { ledger, unreleased, isLost, resumes, isSupervised, isDrained, isCutShort, isSettled, checkpointer } = this.#tracked;
+    const { ledger, hasOpenBlocks, isLost, resumes, isSupervised, isDrained, isCutShort, isSettled, checkpointer } = this.#tracked;
     const { hasEnded, isTracked } = ledger;
-    const hasOpenEntries = ledger.hasOpenEntries || unreleased.areInWork;
     return {
-      ...{ isLost, resumes, isSupervised, isDrained, isCutShort, hasEnded, isSettled, isTracked, hasOpenEntries },
+      ...{ isLost, resumes, isSupervised, isDrained, isCutShort, hasEnded, isSettled, isTracked, hasOpenEntries: hasOpenBlocks },
       isStopping: this.#tracked.isStopping,
       isOpening: this.#isOpening,
       start: this.#opened?.start,

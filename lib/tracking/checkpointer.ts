@@ -4,6 +4,7 @@ import { MAX_SETTLED_RANGES } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { isLeaseLost } from '../checkpoints/errors.js';
 import { writeCheckpoint, type StoreCallLimits } from '../checkpoints/store-calls.js';
+import { requestFault } from '../internal/aws-errors.js';
 import { retryWithBackOff } from '../internal/back-off.js';
 import type { EventSink } from '../monitoring/events.js';
 import { isRxKinesisError } from '../values/errors.js';
@@ -157,7 +158,7 @@ export class Checkpointer {
     writeCheckpoint(store, checkpoint, identity(), this.#options).subscribe({
       error: (error: unknown) => {
         state.inFlight = undefined;
-        notify({ type: 'checkpointFailed', ...event, error });
+        notify({ type: 'checkpointFailed', ...event, reason: requestFault(error), error });
         result.error(error);
       },
       complete: () => {

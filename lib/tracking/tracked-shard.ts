@@ -133,6 +133,11 @@ export class TrackedShard {
     return this.ledger.isSettled && this.unreleased.isEmpty;
   }
 
+  /** Whether blocks are being worked on: not settled, or stored and not released. */
+  get hasOpenBlocks(): boolean {
+    return this.ledger.hasOpenEntries || this.unreleased.areInWork;
+  }
+
   /** Whether a supervised pipeline runs: it says when all its work is done. */
   get isSupervised(): boolean {
     return this.#pipelines > 0;

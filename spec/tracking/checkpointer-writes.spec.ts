@@ -157,7 +157,7 @@ describe('Checkpointer, writing,', () => {
 
       const position = { ...place, sequenceNumber: '5', subSequenceNumber: 0 };
       expect(events).to.deep.equal([
-        { type: 'checkpointFailed', ...position, error: refused },
+        { type: 'checkpointFailed', ...position, reason: 'transient', error: refused },
         { type: 'checkpointWritten', ...position },
       ]);
     }),
