@@ -34,10 +34,10 @@ class CountedGauge implements Gauge<number | undefined> {
     this.#counts = new SlidingCounts(slots);
   }
 
-  take(event: KinesisEvent, { slot }: SampleTime): boolean {
+  take(event: KinesisEvent, now: () => SampleTime): boolean {
     const count = this.#countOf(event);
     if (!count) return false;
-    this.#counts.add(slot, ...count);
+    this.#counts.add(now().slot, count[0], count[1]);
     return true;
   }
 

@@ -1,8 +1,20 @@
-import { asyncScheduler, connect, defer, distinctUntilChanged, map, merge, startWith, type Observable, type SchedulerLike } from 'rxjs';
+import {
+  asyncScheduler,
+  connect,
+  defer,
+  distinctUntilChanged,
+  filter,
+  map,
+  merge,
+  startWith,
+  tap,
+  type Observable,
+  type SchedulerLike,
+} from 'rxjs';
 import { assertKnownFields, assertMethod, assertNumber, assertScheduler } from '../internal/validate.js';
 import { RaisedAlerts, type Alert } from './alert.js';
 import type { KinesisEvent } from './events.js';
-import { keyOf } from './shard-progress.js';
+import { nameOf } from './perShard.js';
 import { stuckShards } from './stuckShards.js';
 
 /** What a probe wants to know. */
@@ -54,9 +66,9 @@ export function health(events$: Observable<KinesisEvent>, config: HealthConfig =
       merge(
         shared$.pipe(
           stuckShards({ maxAllowedLagMs, scheduler }),
-          map((alert) => state.noteStuck(alert)),
+          tap((alert) => state.noteStuck(alert)),
         ),
-        shared$.pipe(map((event) => state.note(event))),
+        shared$.pipe(filter((event) => state.note(event))),
       );
     return events$.pipe(
       connect(changes),
@@ -88,16 +100,18 @@ class HealthState {
     this.#health = undefined;
   }
 
-  note(event: KinesisEvent): void {
-    if (this.#take(event)) this.#health = undefined;
+  /** Says whether the event changes anything. */
+  note(event: KinesisEvent): boolean {
+    const isChange = this.#take(event);
+    if (isChange) this.#health = undefined;
+    return isChange;
   }
 
-  /** Says whether it changes anything. */
   #take(event: KinesisEvent): boolean {
     switch (event.type) {
       case 'shardStarted':
         // Its pipeline may run again: a stream that is subscribed anew begins like this.
-        this.#failed.delete(keyOf(event));
+        this.#failed.delete(nameOf(event));
         this.#begin();
         return true;
       case 'shardsDiscovered':
@@ -105,7 +119,7 @@ class HealthState {
         this.#isKnown = true;
         return true;
       case 'shardFailed':
-        this.#failed.add(keyOf(event));
+        this.#failed.add(nameOf(event));
         return true;
       case 'allLeasesLost':
       case 'leaseTaken':

@@ -1,6 +1,8 @@
 import { mergeMap, type OperatorFunction } from 'rxjs';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
+import type { ShardName } from '../values/shard-id.js';
 import type { Alert } from './alert.js';
+import { ByShard } from './by-shard.js';
 import type { KinesisEvent } from './events.js';
 import { sampled, type Gauge, type SampleTime } from './sampled.js';
 import { SlidingCounts } from './sliding-counts.js';
@@ -59,16 +61,16 @@ interface Tried {
 class ErrorGauge implements Gauge<readonly Alert[]> {
   readonly #threshold: number;
   readonly #slots: number;
-  readonly #tried = new Map<string, Tried>();
+  readonly #tried = new ByShard<Tried>();
 
   constructor(threshold: number, slots: number) {
     this.#threshold = threshold;
     this.#slots = slots;
   }
 
-  take(event: KinesisEvent, { slot }: SampleTime): boolean {
+  take(event: KinesisEvent, now: () => SampleTime): boolean {
     if (event.type === 'shardReleased') {
-      const released = this.#tried.get(keyOf(event));
+      const released = this.#tried.get(event);
       if (released) released.isReleased = true;
       return released !== undefined;
     }
@@ -76,35 +78,35 @@ class ErrorGauge implements Gauge<readonly Alert[]> {
     if (errors === undefined || !('streamName' in event)) return false;
     const tried = this.#triedOf(event);
     tried.isReleased = false;
-    tried.counts.add(slot, errors, 1);
+    tried.counts.add(now().slot, errors, 1);
     return true;
   }
 
   show({ slot }: SampleTime): readonly Alert[] {
     const alerts: Alert[] = [];
-    for (const [key, tried] of this.#tried) {
+    for (const tried of this.#tried.values()) {
       const { part, whole } = tried.counts.before(slot);
       const rate = whole === 0 || tried.isReleased ? undefined : part / whole;
       const isHigh = rate !== undefined && rate > this.#threshold;
       if (isHigh !== tried.isRaised) alerts.push(this.#alert(tried, isHigh, rate));
       tried.isRaised = isHigh;
-      if (tried.isReleased || tried.counts.isEmpty) this.#tried.delete(key);
+      if (tried.isReleased || tried.counts.isEmpty) this.#tried.delete(placeOf(tried));
     }
     return alerts;
   }
 
   get isAtRest(): boolean {
-    return this.#tried.size === 0;
+    return this.#tried.isEmpty;
   }
 
   #triedOf(event: PlacedEvent): Tried {
-    const key = keyOf(event);
-    const known = this.#tried.get(key);
+    const place = placeOf(event);
+    const known = this.#tried.get(place);
     if (known) return known;
     const { streamName, shardId } = event;
     const counts = new SlidingCounts(this.#slots);
     const tried = { streamName, ...(shardId !== undefined && { shardId }), counts, isRaised: false, isReleased: false };
-    this.#tried.set(key, tried);
+    this.#tried.set(place, tried);
     return tried;
   }
 
@@ -118,8 +120,9 @@ interface PlacedEvent {
   readonly shardId?: string;
 }
 
-function keyOf({ streamName, shardId = '' }: PlacedEvent): string {
-  return `${streamName}/${shardId}`;
+/** What is of no shard is kept under a name that none has. */
+function placeOf(of: PlacedEvent): ShardName {
+  return of.shardId === undefined ? { streamName: of.streamName, shardId: '' } : (of as ShardName);
 }
 
 /** 1 for what failed, 0 for what succeeded; `undefined` for what is neither. */

@@ -1,7 +1,7 @@
 import { concat, defer, filter, groupBy, map, mergeMap, of, Subject, tap, type Observable, type OperatorFunction } from 'rxjs';
 import { assertFunction } from '../internal/validate.js';
 import type { KinesisEvent, ShardEvent } from './events.js';
-import { keyOf } from './shard-progress.js';
+import type { ShardName } from '../values/shard-id.js';
 
 /** A figure of one shard. */
 export interface ShardFigure<T> {
@@ -35,10 +35,10 @@ export function perShard<T>(metric: OperatorFunction<KinesisEvent, T>): Operator
       const until = ({ key }: { readonly key: string }) => released$.pipe(filter((released) => released === key));
       return events$.pipe(
         filter(isOfShard),
-        tap((event) => void (event.type === 'shardReleased' && released$.next(keyOf(event)))),
+        tap((event) => void (event.type === 'shardReleased' && released$.next(nameOf(event)))),
         filter(({ type }) => type !== 'shardReleased'),
         // Not until an event of the group itself: RxJS would count that as a subscriber of it, and keep the source.
-        groupBy((event) => keyOf(event), { duration: until }),
+        groupBy((event) => nameOf(event), { duration: until }),
         mergeMap((shard$) => figuresOf(shard$, metric)),
       );
     });
@@ -57,4 +57,9 @@ type OfShard = Extract<KinesisEvent, ShardEvent>;
 
 function isOfShard(event: KinesisEvent): event is OfShard {
   return 'streamName' in event && 'shardId' in event;
+}
+
+/** A shard by the name of its stream and its own: no name of a stream has a slash. */
+export function nameOf({ streamName, shardId }: ShardName): string {
+  return `${streamName}/${shardId}`;
 }

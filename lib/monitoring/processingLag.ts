@@ -40,8 +40,8 @@ class LagGauge implements Gauge<number | undefined> {
     this.#window = window;
   }
 
-  take(event: KinesisEvent, { ms }: SampleTime): boolean {
-    return this.#shards.take(event, ms) !== undefined;
+  take(event: KinesisEvent, now: () => SampleTime): boolean {
+    return this.#shards.take(event, now) !== undefined || this.#shards.forget(event).length > 0;
   }
 
   show({ ms, slot }: SampleTime): number | undefined {

@@ -1,4 +1,4 @@
-import { audit, defer, ignoreElements, map, merge, Subject, takeUntil, tap, type Observable, type OperatorFunction } from 'rxjs';
+import { audit, defer, filter, ignoreElements, map, merge, Subject, takeUntil, tap, type Observable, type OperatorFunction } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
 import { SteadyClock } from '../internal/steady-clock.js';
 import type { KinesisEvent } from './events.js';
@@ -14,8 +14,8 @@ export interface SampleTime {
 
 /** What is kept of events, to be looked at from time to time. */
 export interface Gauge<T> {
-  /** Takes an event. Says whether the gauge is to be looked at again. */
-  take(event: KinesisEvent, now: SampleTime): boolean;
+  /** Takes an event. Says whether the gauge is to be looked at again. @param now - asked only for events that count: most do not. */
+  take(event: KinesisEvent, now: () => SampleTime): boolean;
   /** What it shows at a tick. */
   show(now: SampleTime): T;
   /** Whether it will show nothing new until another event comes. */
@@ -40,6 +40,7 @@ class Sampling<T> {
   readonly #window: SamplingWindow;
   readonly #clock = new SteadyClock();
   readonly #armed$ = new Subject<void>();
+  readonly #askNow = (): SampleTime => this.#now();
   #isArmed = false;
   /** What the timer is set for. */
   #tickMs = 0;
@@ -58,7 +59,11 @@ class Sampling<T> {
       map(() => this.#show()),
       takeUntil(ended$),
     );
-    const taken$ = events$.pipe(tap({ next: (event) => this.#take(event), complete: () => ended$.next() }), ignoreElements());
+    const taken$ = events$.pipe(
+      tap({ complete: () => ended$.next() }),
+      filter((event) => this.#take(event)),
+      ignoreElements(),
+    );
     // The ticks first, so that they are there when events come at once.
     return merge(ticks$, taken$);
   }
@@ -68,8 +73,10 @@ class Sampling<T> {
     return { ms, slot: Math.floor(ms / this.#window.everyMs) };
   }
 
-  #take(event: KinesisEvent): void {
-    if (this.#gauge.take(event, this.#now())) this.#arm();
+  /** Lets no event pass: of all that is done for each of thousands a second, this is the most. */
+  #take(event: KinesisEvent): false {
+    if (this.#gauge.take(event, this.#askNow)) this.#arm();
+    return false;
   }
 
   #arm(): void {

@@ -1,4 +1,5 @@
 import type { ShardName } from '../values/shard-id.js';
+import { ByShard } from './by-shard.js';
 import type { KinesisEvent } from './events.js';
 
 /** How far the work on one shard has come, as its events tell. */
@@ -11,8 +12,6 @@ export interface ShardProgress extends ShardName {
   doneThroughMs: number;
   /** When its last event came that says how far it has come. */
   seenMs: number;
-  /** Whether its life here is over. */
-  isReleased: boolean;
 }
 
 /**
@@ -21,21 +20,16 @@ export interface ShardProgress extends ShardName {
  * @remarks Pure. Memory: one small object a shard, until it is released or its stream has stopped.
  */
 export class ShardsProgress {
-  readonly #shards = new Map<string, ShardProgress>();
+  readonly #shards = new ByShard<ShardProgress>();
 
   /** The shards, in the order in which they were first heard of. */
   get all(): Iterable<ShardProgress> {
     return this.#shards.values();
   }
 
-  /** Takes an event. Gives the shards that it is about; `undefined` where it says nothing of progress. */
-  take(event: KinesisEvent, nowMs: number): readonly ShardProgress[] | undefined {
+  /** Takes an event. Gives the shard that it is about; `undefined` where it says nothing of progress. @param now - asked only where it does. */
+  take(event: KinesisEvent, now: () => { readonly ms: number }): ShardProgress | undefined {
     switch (event.type) {
-      case 'shardReleased':
-        return this.#forget(({ streamName, shardId }) => streamName === event.streamName && shardId === event.shardId);
-      case 'stopped':
-      case 'stopTimedOut':
-        return this.#forget(({ streamName }) => streamName === event.streamName);
       case 'pageRead':
       case 'blockOpened':
       case 'blockSettled':
@@ -45,40 +39,46 @@ export class ShardsProgress {
       case 'shardStarted':
       case 'shardRestarted':
       case 'shardFailed': {
-        const shard = this.#shardOf(event, nowMs);
-        note(shard, event, nowMs);
-        return [shard];
+        const { ms } = now();
+        const shard = this.#shardOf(event, ms);
+        note(shard, event, ms);
+        return shard;
       }
       default:
         return undefined;
     }
   }
 
+  /** Forgets the shards whose life here is over by this event; gives them. */
+  forget(event: KinesisEvent): readonly ShardProgress[] {
+    switch (event.type) {
+      case 'shardReleased': {
+        const shard = this.#shards.get(event);
+        if (shard) this.#shards.delete(shard);
+        return shard ? [shard] : NONE;
+      }
+      case 'stopped':
+      case 'stopTimedOut': {
+        const gone = [...this.#shards.values()].filter(({ streamName }) => streamName === event.streamName);
+        for (const shard of gone) this.#shards.delete(shard);
+        return gone;
+      }
+      default:
+        return NONE;
+    }
+  }
+
   #shardOf(event: ShardName, nowMs: number): ShardProgress {
-    const key = keyOf(event);
-    const known = this.#shards.get(key);
+    const known = this.#shards.get(event);
     if (known) return known;
     const { streamName, shardId } = event;
-    const shard = { streamName, shardId, isWaiting: false, progressMs: nowMs, doneThroughMs: nowMs, seenMs: -Infinity, isReleased: false };
-    this.#shards.set(key, shard);
+    const shard = { streamName, shardId, isWaiting: false, progressMs: nowMs, doneThroughMs: nowMs, seenMs: -Infinity };
+    this.#shards.set(event, shard);
     return shard;
   }
-
-  #forget(isIt: (shard: ShardProgress) => boolean): ShardProgress[] {
-    const gone = [...this.#shards.values()].filter(isIt);
-    for (const shard of gone) {
-      this.#shards.delete(keyOf(shard));
-      shard.isWaiting = false;
-      shard.isReleased = true;
-    }
-    return gone;
-  }
 }
 
-/** Made for every event, and so as cheap as can be: no name of a stream has a slash. */
-export function keyOf({ streamName, shardId }: ShardName): string {
-  return `${streamName}/${shardId}`;
-}
+const NONE: readonly ShardProgress[] = [];
 
 function note(shard: ShardProgress, event: KinesisEvent, nowMs: number): void {
   switch (event.type) {

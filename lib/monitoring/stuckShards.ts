@@ -68,7 +68,8 @@ class StuckWatch {
   readonly #scheduler: SchedulerLike;
   readonly #clock = new SteadyClock();
   readonly #shards = new ShardsProgress();
-  readonly #raised = new Set<ShardProgress>();
+  /** The shards whose alert is raised, and when something was last done on each by then. */
+  readonly #raised = new Map<ShardProgress, number>();
   readonly #armed$ = new Subject<void>();
   /** What the timer is set for. */
   #armedForMs = Infinity;
@@ -80,10 +81,12 @@ class StuckWatch {
     this.#scheduler = scheduler;
   }
 
+  readonly #now = () => ({ ms: this.#clock.now(this.#scheduler) });
+
   alerts(events$: Observable<KinesisEvent>): Observable<Alert> {
     const ended$ = new Subject<void>();
     const raised$ = this.#armed$.pipe(
-      switchMap(() => delayOf(this.#armedForMs - this.#clock.now(this.#scheduler), this.#scheduler)),
+      switchMap(() => delayOf(this.#armedForMs - this.#now().ms, this.#scheduler)),
       map(() => this.#look()),
       takeUntil(ended$),
     );
@@ -99,21 +102,27 @@ class StuckWatch {
 
   /** Takes an event. Gives the alerts that it clears. */
   #take(event: KinesisEvent): readonly Alert[] {
-    const nowMs = this.#clock.now(this.#scheduler);
-    const shards = this.#shards.take(event, nowMs);
-    if (!shards) return NONE;
-    const cleared = shards.filter((shard) => this.#raised.has(shard) && !this.#isStuck(shard, nowMs));
-    for (const shard of cleared) this.#raised.delete(shard);
-    for (const shard of shards) this.#expect(shard);
+    const shard = this.#shards.take(event, this.#now);
+    if (!shard) return this.#forget(event);
+    const raisedAtMs = this.#raised.get(shard);
+    const isCleared = raisedAtMs !== undefined && (!shard.isWaiting || shard.progressMs !== raisedAtMs);
+    if (isCleared) this.#raised.delete(shard);
+    this.#expect(shard);
     this.#arm();
-    return cleared.map((shard) => this.#alert(shard, false, shard.isReleased ? undefined : nowMs - shard.progressMs));
+    // Something was done just now, or there is nothing to do.
+    return isCleared ? [this.#alert(shard, false, 0)] : NONE;
+  }
+
+  #forget(event: KinesisEvent): readonly Alert[] {
+    const cleared = this.#shards.forget(event).filter((shard) => this.#raised.delete(shard));
+    return cleared.map((shard) => this.#alert(shard, false, undefined));
   }
 
   /** Gives the alerts that time has raised. */
   #look(): readonly Alert[] {
-    const nowMs = this.#clock.now(this.#scheduler);
+    const { ms: nowMs } = this.#now();
     const stuck = [...this.#shards.all].filter((shard) => !this.#raised.has(shard) && this.#isStuck(shard, nowMs));
-    for (const shard of stuck) this.#raised.add(shard);
+    for (const shard of stuck) this.#raised.set(shard, shard.progressMs);
     this.#deadlineMs = Infinity;
     this.#armedForMs = Infinity;
     for (const shard of this.#shards.all) this.#expect(shard);
