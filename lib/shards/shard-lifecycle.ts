@@ -19,6 +19,7 @@ import {
   tap,
   type Observable,
 } from 'rxjs';
+import { requestFault } from '../internal/aws-errors.js';
 import { delayOf } from '../internal/delay.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import { budgetKey, type ReadStart } from '../readers/reader.js';
@@ -101,7 +102,7 @@ export class ShardLifecycle {
     this.#options = options;
     this.#firstSeenMs = firstSeenMs;
     this.#tracked = new TrackedShard({
-      ...{ identity, store, notify, requestTimeoutMs, scheduler },
+      ...{ identity, store, notify, requestTimeoutMs, scheduler, reasonOf: requestFault },
       reread: rereadWith(config, stream, identity.shardId),
       readStored: (from = store) => readStored(identity, { ...config, store: from }),
     });

@@ -4,9 +4,8 @@ import { MAX_SETTLED_RANGES } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { isLeaseLost } from '../checkpoints/errors.js';
 import { writeCheckpoint, type StoreCallLimits } from '../checkpoints/store-calls.js';
-import { requestFault } from '../internal/aws-errors.js';
 import { retryWithBackOff } from '../internal/back-off.js';
-import type { EventSink } from '../monitoring/events.js';
+import type { CheckpointFailedEvent, EventSink } from '../monitoring/events.js';
 import { isRxKinesisError } from '../values/errors.js';
 import { comparePositions, type Position } from '../values/position.js';
 import { endOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
@@ -30,6 +29,8 @@ export interface CheckpointerOptions extends StoreCallLimits {
   /** The store that the shard came with. */
   readonly store: CheckpointStore | undefined;
   readonly notify: EventSink;
+  /** What a write failed of, for the event. */
+  readonly reasonOf: (error: unknown) => CheckpointFailedEvent['reason'];
   /** How far the shard is done: its watermark, or SHARD_END once that is earned; `undefined` when nothing may be written. */
   readonly progress: () => Position | undefined;
   /** What is settled beyond the watermark. */
@@ -150,7 +151,7 @@ export class Checkpointer {
   }
 
   #begin(checkpoint: Checkpoint, store: CheckpointStore, state: StoreState): Observable<Checkpoint> {
-    const { identity, notify } = this.#options;
+    const { identity, notify, reasonOf } = this.#options;
     const { streamName, shardId, sequenceNumber, subSequenceNumber } = checkpoint;
     const event = { streamName, shardId, sequenceNumber, subSequenceNumber };
     const result = new ReplaySubject<Checkpoint>(1);
@@ -158,7 +159,7 @@ export class Checkpointer {
     writeCheckpoint(store, checkpoint, identity(), this.#options).subscribe({
       error: (error: unknown) => {
         state.inFlight = undefined;
-        notify({ type: 'checkpointFailed', ...event, reason: requestFault(error), error });
+        notify({ type: 'checkpointFailed', ...event, reason: reasonOf(error), error });
         result.error(error);
       },
       complete: () => {

@@ -7,7 +7,7 @@ import type { Reread } from '../readers/reread.js';
 import { SHARD_END, type Position } from '../values/position.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
-import { Checkpointer } from './checkpointer.js';
+import { Checkpointer, type CheckpointerOptions } from './checkpointer.js';
 import { UnreleasedBlocks } from './unreleased-blocks.js';
 
 /** What a {@link TrackedShard} is made of. */
@@ -15,6 +15,8 @@ export interface TrackedShardOptions extends Partial<StoreCallLimits> {
   readonly identity: ShardIdentity;
   readonly store?: CheckpointStore;
   readonly notify?: EventSink;
+  /** What a write to the store failed of: given by the sources, so that operators alone need not know the errors of AWS. @defaultValue `'transient'` */
+  readonly reasonOf?: CheckpointerOptions['reasonOf'];
   /** Absent for blocks that were made by hand. */
   readonly reread?: Reread;
   /** Emits what a store (default: the shard's own) holds, once, with the retries of the source. @defaultValue nothing is known */
@@ -72,7 +74,15 @@ export class TrackedShard {
   #pipelines = 0;
 
   constructor(options: TrackedShardOptions) {
-    const { identity, store, notify = () => undefined, reread, requestTimeoutMs = 30_000, scheduler = asyncScheduler } = options;
+    const {
+      identity,
+      store,
+      notify = () => undefined,
+      reasonOf = () => 'transient' as const,
+      reread,
+      requestTimeoutMs = 30_000,
+      scheduler = asyncScheduler,
+    } = options;
     this.#identity = identity;
     this.notify = notify;
     this.reread = reread;
@@ -82,6 +92,7 @@ export class TrackedShard {
       identity: () => this.#identity,
       store,
       notify,
+      reasonOf,
       requestTimeoutMs,
       scheduler,
       progress: () => this.#progress,

@@ -19,6 +19,7 @@ function checkpointerOf(store: CheckpointStore, progress: () => Position | undef
   return new Checkpointer({
     ...{ identity: () => shard, store, notify, progress, requestTimeoutMs: Infinity, scheduler: asyncScheduler },
     settledBeyond: () => [],
+    reasonOf: () => 'transient' as const,
     lose: () => undefined,
   });
 }
