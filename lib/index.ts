@@ -62,6 +62,20 @@ export type { StorageLevel } from './blocks/storage-level.js';
 export type * from './monitoring/events.js';
 export { logEvents, type EventLogger, type LogEventsConfig } from './monitoring/logEvents.js';
 export type * from './monitoring/lease-events.js';
+export type { WindowConfig } from './monitoring/window-config.js';
+export { checkpointSuccessRate } from './monitoring/checkpointSuccessRate.js';
+export { recoveryRate } from './monitoring/recoveryRate.js';
+export { processingLag } from './monitoring/processingLag.js';
+export { throttleRate, type ThrottleRateConfig } from './monitoring/throttleRate.js';
+export { recordsProcessed } from './monitoring/recordsProcessed.js';
+export { perShard, type ShardFigure } from './monitoring/perShard.js';
+export type { Alert } from './monitoring/alert.js';
+export { stuckShards, type StuckShardsConfig } from './monitoring/stuckShards.js';
+export { highErrorRate, type HighErrorRateConfig } from './monitoring/highErrorRate.js';
+export { shareAlerts } from './monitoring/shareAlerts.js';
+export { pauseWhen } from './operators/pauseWhen.js';
+export { stopWhen } from './monitoring/stopWhen.js';
+export { health, type Health, type HealthConfig } from './monitoring/health.js';
 
 // Errors
 export { rawErrorOf } from './internal/aws-fault.js';

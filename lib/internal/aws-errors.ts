@@ -1,3 +1,5 @@
+import { isRxKinesisError } from '../values/errors.js';
+
 /**
  * What an error of an AWS service means for the call that failed: the service asks to slow down, the fault may pass by itself, the
  * shard iterator is no longer valid, or a retry cannot help.
@@ -30,6 +32,17 @@ export function faultKind(error: unknown, particulars: FaultKinds): FaultKind {
   const isRefusal = $fault === 'client' || (status !== undefined && status >= 400 && status < 500);
   return isRefusal ? 'fatal' : 'transient';
 }
+
+/** Says what an error means of a request that is made again by itself; looks at the cause of an error of this package. */
+export function requestFault(error: unknown): 'throttling' | 'transient' | 'fatal' {
+  const isOwn = isRxKinesisError(error);
+  const kind = faultKind(isOwn ? error.cause : error, NO_PARTICULARS);
+  if (kind === 'throttling') return kind;
+  const isFatal = isOwn ? !error.retriable : kind === 'fatal';
+  return isFatal ? 'fatal' : 'transient';
+}
+
+const NO_PARTICULARS: FaultKinds = {};
 
 /** The `name` of an error, which identifies AWS errors; empty when there is none. */
 export function nameOf(error: unknown): string {

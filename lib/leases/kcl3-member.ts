@@ -1,4 +1,5 @@
 import { catchError, defer, EMPTY, ignoreElements, tap, type Observable } from 'rxjs';
+import { requestFault } from '../internal/aws-errors.js';
 import type { LeaseContext } from './lease-context.js';
 import type { TableView } from './lease-port.js';
 import type { AssignmentRule } from './planLeases.js';
@@ -83,7 +84,7 @@ export class Kcl3Member {
       source.pipe(
         ignoreElements(),
         catchError((error: unknown) => {
-          notify({ type: 'leaseRequestFailed', workerId, action, attempt: ++this.#failures, error });
+          notify({ type: 'leaseRequestFailed', workerId, action, attempt: ++this.#failures, reason: requestFault(error), error });
           return EMPTY;
         }),
       );

@@ -18,7 +18,7 @@ import {
   type Observable,
 } from 'rxjs';
 import type { LeasableShard, LeaseNews } from '../checkpoints/checkpoint-store.js';
-import { faultKind, type FaultKinds } from '../internal/aws-errors.js';
+import { faultKind, type FaultKinds, requestFault } from '../internal/aws-errors.js';
 import { delayOf } from '../internal/delay.js';
 import { isRxKinesisError } from '../values/errors.js';
 import { Kcl3Member } from './kcl3-member.js';
@@ -138,7 +138,7 @@ export class LeaseCoordinator {
     const { notify, workerId } = this.#context.config;
     const isLasting = isRxKinesisError(error) ? 'retriable' in error && error.retriable === false : faultKind(error, PASSING) === 'fatal';
     if (action === 'look' && !this.#hasLooked && isLasting) return throwError(() => error);
-    notify({ type: 'leaseRequestFailed', workerId, action, attempt: ++this.#failures, error });
+    notify({ type: 'leaseRequestFailed', workerId, action, attempt: ++this.#failures, reason: requestFault(error), error });
     return EMPTY;
   }
 
@@ -171,6 +171,7 @@ export class LeaseCoordinator {
       this.#unreadable.add(leaseKey);
       config.notify({ type: 'leaseUnreadable', shardId: leaseKey, error });
     }
+    config.notify({ type: 'leasesSeen', workerId: config.workerId, leases: view.leases.length, held: held.open().length });
     this.#hooks.looked(observer.leases(nowMs));
   }
 

@@ -1,4 +1,5 @@
 import { catchError, defer, EMPTY, finalize, from, mergeMap, repeat, tap, type Observable } from 'rxjs';
+import { requestFault } from '../internal/aws-errors.js';
 import { delayOf } from '../internal/delay.js';
 import type { HeldLease } from './held-lease.js';
 import { TICKS_TO_RENEWAL, tickMs, type LeaseContext } from './lease-context.js';
@@ -64,7 +65,7 @@ export class LeaseRenewals {
       // A write before this one may have renewed the lease.
       if (lease.idleTicks < TICKS_TO_RENEWAL) return EMPTY;
       const waited = lease.idleTicks;
-      return held.renew(lease).pipe(tap({ complete: () => this.#tellIfLate(lease, waited) }));
+      return held.renew(lease).pipe(tap({ complete: () => this.#tellRenewed(lease, waited) }));
     };
     return inTurn(lease.shardId, () => defer(work)).pipe(
       catchError((error: unknown) => this.#retryLater(lease, error)),
@@ -73,9 +74,11 @@ export class LeaseRenewals {
     );
   }
 
-  #tellIfLate(lease: HeldLease, waitedTicks: number): void {
+  #tellRenewed(lease: HeldLease, waitedTicks: number): void {
     const { notify, workerId } = this.#context.config;
-    if (!lease.isOpen || waitedTicks === Infinity || waitedTicks <= TICKS_TO_RENEWAL + 1) return;
+    if (!lease.isOpen) return;
+    notify({ type: 'leaseRenewed', workerId, shardId: lease.shardId });
+    if (waitedTicks === Infinity || waitedTicks <= TICKS_TO_RENEWAL + 1) return;
     notify({ type: 'leaseRenewedLate', workerId, shardId: lease.shardId, sinceMs: waitedTicks * this.#tickMs });
   }
 
@@ -83,7 +86,15 @@ export class LeaseRenewals {
     const { notify, workerId, random } = this.#context.config;
     lease.failures += 1;
     lease.waitTicks = Math.floor(random() * Math.min(3, 2 ** (lease.failures - 1)));
-    notify({ type: 'leaseRequestFailed', workerId, action: 'renew', shardId: lease.shardId, attempt: lease.failures, error });
+    notify({
+      type: 'leaseRequestFailed',
+      workerId,
+      action: 'renew',
+      shardId: lease.shardId,
+      attempt: lease.failures,
+      reason: requestFault(error),
+      error,
+    });
     return EMPTY;
   }
 }

@@ -1,4 +1,5 @@
 import { catchError, concatMap, defer, EMPTY, from, ignoreElements, map, mergeMap, of, type Observable } from 'rxjs';
+import { requestFault } from '../internal/aws-errors.js';
 import type { LeaseNews } from '../checkpoints/checkpoint-store.js';
 import type { HeldLease } from './held-lease.js';
 import { inLanes } from './in-lanes.js';
@@ -66,7 +67,7 @@ export class LeaseTaker {
   /** Reports a failed step; the next look decides again. */
   #failed({ row: { leaseKey: shardId } }: LeaseStep, error: unknown): Observable<never> {
     const { notify, workerId } = this.#context.config;
-    notify({ type: 'leaseRequestFailed', workerId, action: 'take', shardId, attempt: 1, error });
+    notify({ type: 'leaseRequestFailed', workerId, action: 'take', shardId, attempt: 1, reason: requestFault(error), error });
     return EMPTY;
   }
 
@@ -117,7 +118,7 @@ export class LeaseTaker {
     return inTurn(leaseKey, withdraw).pipe(
       concatMap((done) => (done || attempt >= MAX_WITHDRAWALS ? EMPTY : this.#withdraw(leaseKey, attempt + 1))),
       catchError((error: unknown) => {
-        notify({ type: 'leaseRequestFailed', workerId, action: 'release', shardId: leaseKey, attempt, error });
+        notify({ type: 'leaseRequestFailed', workerId, action: 'release', shardId: leaseKey, attempt, reason: requestFault(error), error });
         return EMPTY;
       }),
     );

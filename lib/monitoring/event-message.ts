@@ -25,6 +25,7 @@ function whatHappened(event: UntimedEvent): string {
 /** The sentences of the events whose type alone does not say enough. */
 const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<UntimedEvent, { type: Type }>) => string } = {
   allLeasesLost: () => 'this worker has lost every lease that it held; it goes on trying',
+  blockLost: ({ records }) => `a block of ${records} records is lost and is read again`,
   blockStoreFailed: ({ action }) => `a store of blocks failed: ${action}`,
   checkpointFailed: (event) => `the checkpoint ${positionToString(event)} could not be written and is tried again`,
   discoveryFailed: () => 'the shards could not be listed, which is tried again',
@@ -40,6 +41,7 @@ const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<Unt
   readRetry: (event) => retryOf(event, 'Kinesis'),
   readerPaused: ({ pausedMs, records, bytes }) =>
     `reading has paused for ${pausedMs} ms, since ${records} records (${bytes} bytes) are not settled: is the work slow, or checkpointEvery missing?`,
+  readerResumed: ({ pausedMs }) => `reading goes on after ${pausedMs} ms`,
   recoveryStarted: ({ ranges }) => `what was lost (${ranges.length} ranges) is read again after a failure`,
   shardFailed: () => 'the pipeline failed for good',
   shardReleased: ({ reason }) => (reason === 'lost' ? 'another worker has taken the shard' : `shard released (${reason})`),

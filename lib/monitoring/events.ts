@@ -22,6 +22,8 @@ export interface PageReadEvent extends ShardEvent {
   readonly bytes: number;
   /** How far behind the newest record the page ends, in ms. */
   readonly millisBehindLatest: number;
+  /** Whether blocks of the shard are being worked on: not settled, or stored and not released. */
+  readonly hasOpenBlocks: boolean;
 }
 
 /** A shard's reader has waited for credit for some time: the work on blocks is slow, or an operator downstream waits for more of them. */
@@ -31,6 +33,13 @@ export interface ReaderPausedEvent extends ShardEvent {
   readonly records: number;
   /** Their payload bytes. */
   readonly bytes: number;
+  /** For how long the reader has waited, in ms. */
+  readonly pausedMs: number;
+}
+
+/** A reader that was told to have paused reads on. */
+export interface ReaderResumedEvent extends ShardEvent {
+  readonly type: 'readerResumed';
   /** For how long the reader has waited, in ms. */
   readonly pausedMs: number;
 }
@@ -94,6 +103,8 @@ export interface ShardsDiscoveredEvent extends StreamEvent {
 /** The list of shards could not be read; the next discovery tries again. */
 export interface DiscoveryFailedEvent extends StreamEvent {
   readonly type: 'discoveryFailed';
+  /** `throttling`: Kinesis asks to slow down; `transient`: a fault that passes; `fatal`: one that does not pass by itself. */
+  readonly reason: 'throttling' | 'transient' | 'fatal';
   readonly error: unknown;
 }
 
@@ -171,6 +182,36 @@ export interface PipelineCompletedEvent extends ShardEvent {
   readonly records: number;
 }
 
+/** A block was made of records of this shard; its work begins. */
+export interface BlockOpenedEvent extends ShardEvent {
+  readonly type: 'blockOpened';
+  /** Its records of this shard. */
+  readonly records: number;
+  /** Their payload bytes. */
+  readonly bytes: number;
+}
+
+/** `storeBlocks` has put a block into its store. */
+export interface BlockStoredEvent extends ShardEvent {
+  readonly type: 'blockStored';
+  readonly blockId: string;
+  readonly records: number;
+}
+
+/** A block is lost: its store has no copy of it, or a failure upstream of `recoverFrom` has lost it. It is re-read. */
+export interface BlockLostEvent extends ShardEvent {
+  readonly type: 'blockLost';
+  readonly blockId: string;
+  readonly records: number;
+}
+
+/** A lost block has been re-read, and is complete. */
+export interface BlockRecoveredEvent extends ShardEvent {
+  readonly type: 'blockRecovered';
+  readonly blockId: string;
+  readonly records: number;
+}
+
 /** A block has reached `checkpointEvery`, so its records of this shard are settled. */
 export interface BlockSettledEvent extends ShardEvent {
   readonly type: 'blockSettled';
@@ -180,6 +221,8 @@ export interface BlockSettledEvent extends ShardEvent {
   readonly bytes: number;
   /** How long ago Kinesis received the last of them, in ms; `undefined` where Kinesis did not say when. */
   readonly lagMs?: number | undefined;
+  /** Whether other blocks of the shard are being worked on: not settled, or stored and not released. */
+  readonly hasOpenBlocks: boolean;
 }
 
 /** A checkpoint is durable. */
@@ -190,7 +233,16 @@ export interface CheckpointWrittenEvent extends ShardEvent, Position {
 /** A checkpoint could not be written; it is tried again. */
 export interface CheckpointFailedEvent extends ShardEvent, Position {
   readonly type: 'checkpointFailed';
+  /** `throttling`: the store asks to slow down; `transient`: a fault that passes; `fatal`: one that does not pass by itself. */
+  readonly reason: 'throttling' | 'transient' | 'fatal';
   readonly error: unknown;
+}
+
+/** A tick of `checkpointEvery` wrote nothing, although blocks have been settled. */
+export interface CheckpointSkippedEvent extends ShardEvent {
+  readonly type: 'checkpointSkipped';
+  /** `writing`: the write before is still under way; `held`: a block that is not settled holds the watermark. */
+  readonly reason: 'writing' | 'held';
 }
 
 /** Later blocks are settled, but this one is not: it was dropped, or its work hangs. The checkpoint stays before it. */
@@ -239,9 +291,14 @@ export interface BlockStoreFailedEvent extends TimedEvent {
 
 /** All events; `type` distinguishes them. No event has a payload or a partition key. */
 export type KinesisEvent =
+  | BlockLostEvent
+  | BlockOpenedEvent
+  | BlockRecoveredEvent
   | BlockSettledEvent
   | BlockStoreFailedEvent
+  | BlockStoredEvent
   | CheckpointFailedEvent
+  | CheckpointSkippedEvent
   | CheckpointWrittenEvent
   | DiscoveryFailedEvent
   | GapEvent
@@ -250,6 +307,7 @@ export type KinesisEvent =
   | PipelineCompletedEvent
   | ReadRetryEvent
   | ReaderPausedEvent
+  | ReaderResumedEvent
   | RecoveredEvent
   | RecoveryStartedEvent
   | ShardEndReachedEvent

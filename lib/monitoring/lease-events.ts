@@ -21,6 +21,11 @@ export interface LeaseTakenEvent extends LeaseEventOf {
   readonly fencingToken: string;
 }
 
+/** A lease was renewed by a request of its own: a checkpoint that is written renews it too. */
+export interface LeaseRenewedEvent extends LeaseEventOf {
+  readonly type: 'leaseRenewed';
+}
+
 /** A lease was renewed later than it should have been: the table answers slowly, or this process does not get to run. */
 export interface LeaseRenewedLateEvent extends LeaseEventOf {
   readonly type: 'leaseRenewedLate';
@@ -74,7 +79,19 @@ export interface LeaseRequestFailedEvent extends TimedEvent {
   readonly shardId?: string;
   /** How often it has failed in a row. */
   readonly attempt: number;
+  /** `throttling`: the table asks to slow down; `transient`: a fault that passes; `fatal`: one that does not pass by itself. */
+  readonly reason: 'throttling' | 'transient' | 'fatal';
   readonly error: unknown;
+}
+
+/** This worker has looked at the whole lease table. */
+export interface LeasesSeenEvent extends TimedEvent {
+  readonly type: 'leasesSeen';
+  readonly workerId: string;
+  /** The leases in the table, of all workers. */
+  readonly leases: number;
+  /** Those that this worker holds. */
+  readonly held: number;
 }
 
 /** A row of the lease table cannot be read, so nobody works on its shard. */
@@ -97,8 +114,10 @@ export type LeaseEvent =
   | LeaseAskedEvent
   | LeaseLostEvent
   | LeaseReleasedEvent
+  | LeaseRenewedEvent
   | LeaseRenewedLateEvent
   | LeaseRequestFailedEvent
   | LeaseRequestedEvent
   | LeaseTakenEvent
-  | LeaseUnreadableEvent;
+  | LeaseUnreadableEvent
+  | LeasesSeenEvent;

@@ -189,15 +189,24 @@ function restoreLost(lost: readonly Found[], { store, tracked, retryTimeoutMs }:
     const blocks = lost.map(({ handle: { ranges } }) => ranges);
     const error = new BlockUnavailableError(handle.ranges, cause);
     let records = 0;
+    for (const { handle } of lost) reportBlock('blockLost', handle, tracked);
     notify({ type: 'recoveryStarted', streamName, shardId, ranges: blocks.flatMap(({ ranges }) => ranges), error });
     return restoreBlocks(blocks, tracked, { retryTimeoutMs }).pipe(
       concatMap((block) => concat(putBack(block, store, tracked), of(block))),
       tap({
-        next: (block) => void (records += block.records.length),
+        next: (block) => {
+          records += block.records.length;
+          reportBlock('blockRecovered', block, tracked);
+        },
         complete: () => notify({ type: 'recovered', streamName, shardId, ranges: blocks.flatMap(({ ranges }) => ranges).length, records }),
       }),
     );
   });
+}
+
+function reportBlock(type: 'blockLost' | 'blockRecovered', { id, ranges }: StoredBlock, { notify, identity }: TrackedShard): void {
+  const { streamName, shardId } = identity;
+  notify({ type, streamName, shardId, blockId: id, records: ranges.recordCount });
 }
 
 /** Puts a re-read block back, so that a restart need not read Kinesis again. A failure does no harm: the block is emitted anyway. */

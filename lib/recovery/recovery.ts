@@ -1,5 +1,6 @@
 import { concat, concatMap, defer, EMPTY, from, merge, tap, type Observable } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
+import { reportBlock } from '../tracking/tracked-block.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import type { Block } from '../values/block.js';
 import type { KinesisRecord } from '../values/record.js';
@@ -34,6 +35,7 @@ export class Recovery {
     this.#resuming = shards;
     for (const shard of this.#resuming) shard.resumeAfterDelivered(this);
     const lost = byShard(rangesOf(blocks, records));
+    for (const ranges of blocks) reportBlock('blockLost', ranges);
     this.#tell(lost, ({ streamName, shardId }, ranges, { notify }) =>
       notify({ type: 'recoveryStarted', streamName, shardId, ranges, error }),
     );
@@ -74,7 +76,11 @@ export class Recovery {
   }
 
   #restoreBlock(lost: SequenceNumberRanges): Observable<Block> {
-    return restoreBlock(lost, this.#options).pipe(tap(() => this.#lost.noteRecovered(lost)));
+    const note = (block: Block): void => {
+      this.#lost.noteRecovered(lost);
+      reportBlock('blockRecovered', block.ranges);
+    };
+    return restoreBlock(lost, this.#options).pipe(tap(note));
   }
 
   /** Re-reads lost records. They keep their places in the ledger, so blocks made of them claim what the lost ones would have claimed. */

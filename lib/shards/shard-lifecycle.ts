@@ -19,6 +19,7 @@ import {
   tap,
   type Observable,
 } from 'rxjs';
+import { requestFault } from '../internal/aws-errors.js';
 import { delayOf } from '../internal/delay.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import { budgetKey, type ReadStart } from '../readers/reader.js';
@@ -105,7 +106,7 @@ export class ShardLifecycle {
     this.#options = options;
     this.#latest = latest;
     this.#tracked = new TrackedShard({
-      ...{ identity, store, notify, requestTimeoutMs, scheduler },
+      ...{ identity, store, notify, requestTimeoutMs, scheduler, reasonOf: requestFault },
       reread: rereadWith(config, stream, identity.shardId),
       readStored: (from = store) => readStored(identity, { ...config, store: from }),
     });
@@ -179,11 +180,10 @@ export class ShardLifecycle {
   }
 
   get #facts(): ShardFacts {
-    const { ledger, unreleased, isLost, resumes, isSupervised, isDrained, isCutShort, isSettled, checkpointer } = this.#tracked;
+    const { ledger, hasOpenBlocks, isLost, resumes, isSupervised, isDrained, isCutShort, isSettled, checkpointer } = this.#tracked;
     const { hasEnded, isTracked } = ledger;
-    const hasOpenEntries = ledger.hasOpenEntries || unreleased.areInWork;
     return {
-      ...{ isLost, resumes, isSupervised, isDrained, isCutShort, hasEnded, isSettled, isTracked, hasOpenEntries },
+      ...{ isLost, resumes, isSupervised, isDrained, isCutShort, hasEnded, isSettled, isTracked, hasOpenEntries: hasOpenBlocks },
       isStopping: this.#tracked.isStopping,
       isOpening: this.#isOpening,
       start: this.#opened?.start,

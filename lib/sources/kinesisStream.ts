@@ -21,6 +21,7 @@ import {
   type Observable,
 } from 'rxjs';
 import { isLeasing, type Lease, type LeasingStore } from '../checkpoints/checkpoint-store.js';
+import { requestFault } from '../internal/aws-errors.js';
 import { reduced } from '../internal/aws-fault.js';
 import { delayOf } from '../internal/delay.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
@@ -168,8 +169,9 @@ class StreamReading {
   #list(): Observable<unknown> {
     const { port, stream, retry, notify } = this.#config;
     const { streamName } = stream;
+    const failed = (error: unknown): void => notify({ type: 'discoveryFailed', streamName, reason: requestFault(error), error });
     return listShards(port, stream.id).pipe(
-      retryFaults(retry, ({ error }) => notify({ type: 'discoveryFailed', streamName, error })),
+      retryFaults(retry, ({ error }) => failed(error)),
       tap((shards) => {
         const added = this.#graph.list(shards.map(graphShard));
         this.#identify(shards);
@@ -178,7 +180,7 @@ class StreamReading {
       }),
       catchError((error: unknown) => {
         if (this.#graph.size === 0 || isStreamRecreated(error)) return throwError(() => shardReadError(error, { streamName }));
-        notify({ type: 'discoveryFailed', streamName, error });
+        failed(error);
         return EMPTY;
       }),
     );

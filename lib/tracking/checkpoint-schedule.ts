@@ -155,10 +155,10 @@ export class CheckpointSchedule {
     this.#listening.add(shard.releases$.pipe(map(() => undefined)).subscribe(this.#due$));
   }
 
-  #reportSettled({ notify, identity: { streamName, shardId } }: TrackedShard, { records, bytes, runs }: LedgerEntry): void {
+  #reportSettled({ notify, hasOpenBlocks, identity: { streamName, shardId } }: TrackedShard, { records, bytes, runs }: LedgerEntry): void {
     const arrivedMs = runs.at(-1)?.arrivedMs;
     const lagMs = arrivedMs && Math.max(0, this.#options.retry.scheduler.now() - arrivedMs);
-    notify({ type: 'blockSettled', streamName, shardId, records, bytes, lagMs });
+    notify({ type: 'blockSettled', streamName, shardId, records, bytes, lagMs, hasOpenBlocks });
   }
 
   #nextTick(): Observable<unknown> {
@@ -173,7 +173,12 @@ export class CheckpointSchedule {
   #writeAtTick(shard: TrackedShard, state: ScheduledShard): Observable<unknown> {
     if (this.#lookAtHeld(shard, state)) this.#due$.next();
     // A write of this shard, or the delay before its retry, takes longer than the interval.
-    if (state.isWriting) return EMPTY;
+    if (state.isWriting) {
+      reportSkipped(shard, 'writing');
+      return EMPTY;
+    }
+    const store = this.#storeOf(shard);
+    if (store && !shard.checkpointer.isDue(store) && shard.ledger.holdingEntry()) reportSkipped(shard, 'held');
     state.isWriting = true;
     return concat(
       this.#write(shard).pipe(catchError(() => EMPTY)),
@@ -215,6 +220,10 @@ export class CheckpointSchedule {
 
 function rangesOf({ runs }: LedgerEntry): readonly SequenceNumberRange[] {
   return runs.map((run) => run.range);
+}
+
+function reportSkipped({ notify, identity: { streamName, shardId } }: TrackedShard, reason: 'writing' | 'held'): void {
+  notify({ type: 'checkpointSkipped', streamName, shardId, reason });
 }
 
 function reportHeld({ notify, identity }: TrackedShard, ranges: readonly SequenceNumberRange[], heldMs: number): void {

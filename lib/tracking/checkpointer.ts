@@ -5,7 +5,7 @@ import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-stor
 import { isCheckpointError, isLeaseLost } from '../checkpoints/errors.js';
 import { writeCheckpoint, type StoreCallLimits } from '../checkpoints/store-calls.js';
 import { retryWithBackOff } from '../internal/back-off.js';
-import type { EventSink } from '../monitoring/events.js';
+import type { CheckpointFailedEvent, EventSink } from '../monitoring/events.js';
 import { isRxKinesisError } from '../values/errors.js';
 import { comparePositions, type Position } from '../values/position.js';
 import { endOf, startOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
@@ -29,6 +29,8 @@ export interface CheckpointerOptions extends StoreCallLimits {
   /** The store that the shard came with. */
   readonly store: CheckpointStore | undefined;
   readonly notify: EventSink;
+  /** Says in one word why a write failed, for the event. */
+  readonly reasonOf: (error: unknown) => CheckpointFailedEvent['reason'];
   /** How far the shard is done: its watermark, or SHARD_END once the whole shard is; `undefined` when nothing may be written. */
   readonly progress: () => Position | undefined;
   /** The ranges that are settled beyond the watermark. */
@@ -151,7 +153,7 @@ export class Checkpointer {
   }
 
   #begin(checkpoint: Checkpoint, store: CheckpointStore, state: StoreState): Observable<Checkpoint> {
-    const { identity, notify } = this.#options;
+    const { identity, notify, reasonOf } = this.#options;
     const { streamName, shardId, sequenceNumber, subSequenceNumber } = checkpoint;
     const event = { streamName, shardId, sequenceNumber, subSequenceNumber };
     const result = new ReplaySubject<Checkpoint>(1);
@@ -169,7 +171,7 @@ export class Checkpointer {
       next: conclude,
       error: (error: unknown) => {
         state.inFlight = undefined;
-        notify({ type: 'checkpointFailed', ...event, error });
+        notify({ type: 'checkpointFailed', ...event, reason: reasonOf(error), error });
         result.error(error);
       },
     });

@@ -55,18 +55,32 @@ export function creditOf(tracked: TrackedShard, limits: CreditLimits, scheduler:
       map(credit),
       filter((records) => records > 0),
     );
-    return merge(credit$, reportPause(tracked, scheduler)).pipe(take(1));
+    return reportingPause(credit$, tracked, scheduler);
   });
 }
 
-/** Reports, once, that the reader waits: it would wait for ever for work that needs more blocks before it settles any. */
-function reportPause({ ledger, identity, notify }: TrackedShard, scheduler: SchedulerLike): Observable<never> {
+/**
+ * Reports, once, that the reader waits, since it would wait for ever for work that needs more blocks before it settles any; then, that it no longer
+ * does.
+ */
+function reportingPause(
+  credit$: Observable<number>,
+  { ledger, identity, notify }: TrackedShard,
+  scheduler: SchedulerLike,
+): Observable<number> {
   const { streamName, shardId } = identity;
-  const report = (): void => {
+  const sinceMs = scheduler.now();
+  let isReported = false;
+  const paused = (): void => {
+    isReported = true;
     const { outstandingRecords: records, outstandingBytes: bytes } = ledger;
     notify({ type: 'readerPaused', streamName, shardId, records, bytes, pausedMs: PAUSE_TO_REPORT_MS });
   };
-  return delayOf(PAUSE_TO_REPORT_MS, scheduler).pipe(tap(report), ignoreElements());
+  const resumed = (): void => {
+    if (isReported) notify({ type: 'readerResumed', streamName, shardId, pausedMs: scheduler.now() - sinceMs });
+  };
+  const pause$ = delayOf(PAUSE_TO_REPORT_MS, scheduler).pipe(tap(paused), ignoreElements());
+  return merge(credit$, pause$).pipe(take(1), tap(resumed));
 }
 
 const PAUSE_TO_REPORT_MS = 10_000;

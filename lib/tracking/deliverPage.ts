@@ -7,7 +7,15 @@ export function deliverPage(page: ShardPage, shard: TrackedShard): readonly Trac
   const { settledBefore } = shard.checkpointer;
   const { streamName, shardId } = shard.identity;
   const { records, bytes, millisBehindLatest = 0 } = page;
-  shard.notify({ type: 'pageRead', streamName, shardId, records: records.length, bytes, millisBehindLatest });
+  shard.notify({
+    type: 'pageRead',
+    streamName,
+    shardId,
+    records: records.length,
+    bytes,
+    millisBehindLatest,
+    hasOpenBlocks: shard.hasOpenBlocks,
+  });
   const [first] = records;
   if (!first) return [];
   const isReached = settledBefore.reach(first);

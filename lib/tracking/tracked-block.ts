@@ -1,5 +1,5 @@
 import type { LedgerEntry, Run } from '../ledger/entries.js';
-import { makeBlock, type Block } from '../values/block.js';
+import { blockId, makeBlock, type Block } from '../values/block.js';
 import type { InvalidConfigError } from '../values/errors.js';
 import type { KinesisRecord } from '../values/record.js';
 import { endOf, SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
@@ -98,7 +98,23 @@ function openEntries(ranges: SequenceNumberRanges, runs: readonly TrackedRun[]):
     if (own) own.push(run);
     else byShard.set(run.shard, [run]);
   }
-  return [...byShard].map(([shard, own]) => ({ shard, entry: shard.ledger.open(ranges, own) }));
+  const entries = [...byShard].map(([shard, own]) => ({ shard, entry: shard.ledger.open(ranges, own) }));
+  entries.forEach(reportOpened);
+  return entries;
+}
+
+/** A block of records that an earlier subscription delivered opens nothing. */
+function reportOpened({ shard: { notify, identity }, entry: { state, records, bytes } }: TrackedEntry): void {
+  const { streamName, shardId } = identity;
+  if (state === 'open') notify({ type: 'blockOpened', streamName, shardId, records, bytes });
+}
+
+/** Tells each shard of a block what has become of it. */
+export function reportBlock(type: 'blockLost' | 'blockRecovered', ranges: SequenceNumberRanges): void {
+  for (const { shard } of entriesOf(ranges)) {
+    const { streamName, shardId } = shard.identity;
+    shard.notify({ type, streamName, shardId, blockId: blockId(ranges), records: ranges.recordCount });
+  }
 }
 
 /** Makes the error for a value that is not an array of records. */

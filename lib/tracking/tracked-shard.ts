@@ -7,7 +7,7 @@ import type { Reread } from '../readers/reread.js';
 import { SHARD_END, type Position } from '../values/position.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
-import { Checkpointer } from './checkpointer.js';
+import { Checkpointer, type CheckpointerOptions } from './checkpointer.js';
 import { UnreleasedBlocks } from './unreleased-blocks.js';
 
 /** The parts of a {@link TrackedShard}. */
@@ -15,6 +15,8 @@ export interface TrackedShardOptions extends Partial<StoreCallLimits> {
   readonly identity: ShardIdentity;
   readonly store?: CheckpointStore;
   readonly notify?: EventSink;
+  /** What a write to the store failed of: given by the sources, so that operators alone need not know the errors of AWS. @defaultValue `'transient'` */
+  readonly reasonOf?: CheckpointerOptions['reasonOf'];
   /** Absent for blocks that were made by hand. */
   readonly reread?: Reread;
   /** Emits, once, the checkpoint in a store (default: the shard's own), with the retries of the source. @defaultValue emits `undefined` */
@@ -74,7 +76,15 @@ export class TrackedShard {
   #pipelines = 0;
 
   constructor(options: TrackedShardOptions) {
-    const { identity, store, notify = () => undefined, reread, requestTimeoutMs = 30_000, scheduler = asyncScheduler } = options;
+    const {
+      identity,
+      store,
+      notify = () => undefined,
+      reasonOf = () => 'transient' as const,
+      reread,
+      requestTimeoutMs = 30_000,
+      scheduler = asyncScheduler,
+    } = options;
     this.#identity = identity;
     this.notify = notify;
     this.reread = reread;
@@ -84,6 +94,7 @@ export class TrackedShard {
       identity: () => this.#identity,
       store,
       notify,
+      reasonOf,
       requestTimeoutMs,
       scheduler,
       progress: () => this.#progress,
@@ -140,6 +151,11 @@ export class TrackedShard {
   /** Whether everything delivered is settled, and every stored block is released. */
   get isSettled(): boolean {
     return this.ledger.isSettled && this.unreleased.isEmpty;
+  }
+
+  /** Whether blocks are being worked on: not settled, or stored and not released. */
+  get hasOpenBlocks(): boolean {
+    return this.ledger.hasOpenEntries || this.unreleased.areInWork;
   }
 
   /** Whether a supervised pipeline runs: its completion means that all its work is done. */

@@ -27,8 +27,11 @@ import type { TestScheduler } from 'rxjs/testing';
 import {
   blockStore,
   checkpointEvery,
+  checkpointSuccessRate,
   deaggregate,
   eachBlock,
+  health,
+  highErrorRate,
   isLeaseLost,
   kinesisRange,
   kinesisRanges,
@@ -38,12 +41,22 @@ import {
   memoryBlocks,
   memoryCheckpoints,
   mergeShards,
+  pauseWhen,
+  perShard,
   polling,
+  processingLag,
   readBudget,
+  recordsProcessed,
   recoverFrom,
+  recoveryRate,
   releaseBlocks,
+  shareAlerts,
+  stopWhen,
   storeBlocks,
+  stuckShards,
+  throttleRate,
   withSequenceRanges,
+  type Alert,
   type Block,
   type BlockStore,
   type Checkpoint,
@@ -62,6 +75,7 @@ import { encodeBlockSync } from '../../lib/blocks/block-codec.js';
 import { startDynalite, type DynamoDBService } from '../support/dynamodb-services.js';
 import { handFedShard, settle } from '../support/hand-fed-shard.js';
 import { instantKinesis, quickReading, quickShard } from '../support/quick-shard.js';
+import { sampleEvent } from '../support/sample-event.js';
 import { diagram, framesOf } from './diagram.js';
 
 const SHARD = { streamName: 'stream', shardId: 'shardId-000000000000', parentShardIds: [] };
@@ -435,6 +449,141 @@ describe('the marble diagrams of the pages', () => {
     }),
   );
 
+  const window = { windowMs: 10, everyMs: 5 };
+
+  it(
+    'checkpointSuccessRate',
+    marbles(({ cold, expectObservable }) => {
+      const { events, rate } = diagram('checkpointSuccessRate');
+      const source = cold(events!, { w: sampleEvent('checkpointWritten'), f: sampleEvent('checkpointFailed') });
+      expectObservable(source.pipe(checkpointSuccessRate(window))).toBe(rate!, { a: 2 / 3, b: 3 / 4, c: 1, _: undefined });
+    }),
+  );
+
+  it(
+    'recoveryRate',
+    marbles(({ cold, expectObservable }) => {
+      const { events, rate } = diagram('recoveryRate');
+      const source = cold(events!, {
+        ...{ b: sampleEvent('blockSettled'), p: sampleEvent('pageRead'), r: sampleEvent('recoveryStarted', { ranges: [] }) },
+      });
+      expectObservable(source.pipe(recoveryRate(window))).toBe(rate!, { x: 200, y: 100, z: 0, _: undefined });
+    }),
+  );
+
+  it(
+    'processingLag',
+    marbles(({ cold, expectObservable }) => {
+      const { settled, lag } = diagram('processingLag');
+      const source = cold(settled!, { a: sampleEvent('blockSettled', { lagMs: 100 }) });
+      expectObservable(source.pipe(processingLag(window))).toBe(lag!, { x: 104, y: 102, z: 107, _: undefined });
+    }),
+  );
+
+  it(
+    'throttleRate',
+    marbles(({ cold, expectObservable }) => {
+      const { events, rate } = diagram('throttleRate');
+      const source = cold(events!, { p: sampleEvent('pageRead'), t: sampleEvent('readRetry', { reason: 'throttling' }) });
+      expectObservable(source.pipe(throttleRate({ service: 'kinesis', ...window }))).toBe(rate!, { x: 1 / 3, _: undefined });
+    }),
+  );
+
+  it(
+    'recordsProcessed',
+    marbles(({ cold, expectObservable }) => {
+      const { events, records } = diagram('recordsProcessed');
+      const source = cold(events!, { a: sampleEvent('blockSettled', { records: 100 }), b: sampleEvent('blockSettled', { records: 7 }) });
+      expectObservable(source.pipe(recordsProcessed(window))).toBe(records!, { x: 107, y: 207, z: 100, _: undefined });
+    }),
+  );
+
+  it(
+    'perShard',
+    marbles(({ cold, expectObservable }) => {
+      const { events, figures } = diagram('perShard');
+      const other = 'shardId-000000000001';
+      const source = cold(events!, {
+        a: sampleEvent('blockSettled', { records: 5 }),
+        b: sampleEvent('blockSettled', { records: 2, shardId: other }),
+        r: sampleEvent('shardReleased'),
+      });
+      const figure = (shardId: string, value: number | undefined) => ({ streamName: 'stream', shardId, value });
+      expectObservable(source.pipe(perShard(recordsProcessed(window)))).toBe(figures!, {
+        ...{ x: figure(SHARD.shardId, 5), y: figure(other, 2), u: figure(SHARD.shardId, undefined), v: figure(other, undefined) },
+      });
+    }),
+  );
+
+  it(
+    'stuckShards',
+    marbles(({ cold, expectObservable }) => {
+      const { events, alerts } = diagram('stuckShards');
+      const source = cold(events!, { s: sampleEvent('blockSettled', { hasOpenBlocks: true }) });
+      // The diagram ends before the next alert.
+      const letters$ = source.pipe(
+        stuckShards({ maxAllowedLagMs: 5 }),
+        map(({ raised }) => (raised ? 'r' : 'c')),
+      );
+      expectObservable(letters$, '^ 15ms !').toBe(alerts!);
+    }),
+  );
+
+  it(
+    'highErrorRate',
+    marbles(({ cold, expectObservable }) => {
+      const { events, alerts } = diagram('highErrorRate');
+      const source = cold(events!, { e: sampleEvent('readRetry'), p: sampleEvent('pageRead') });
+      const letters$ = source.pipe(
+        highErrorRate({ threshold: 0.5, ...window }),
+        map(({ raised }) => (raised ? 'r' : 'c')),
+      );
+      expectObservable(letters$).toBe(alerts!);
+    }),
+  );
+
+  it(
+    'shareAlerts',
+    marbles(({ hot, expectObservable }) => {
+      const { alerts, late } = diagram('shareAlerts');
+      const values = { a: alertOf(true), A: alertOf(false) };
+      const alert$ = hot(alerts!, values).pipe(shareAlerts());
+      alert$.subscribe();
+      expectObservable(alert$, '----^').toBe(late!, values);
+    }),
+  );
+
+  it(
+    'pauseWhen',
+    marbles(({ cold, expectObservable }) => {
+      const { blocks, alerts, passed } = diagram('pauseWhen');
+      const values = Object.fromEntries([...'abcd'].map((letter) => [letter, blockOf(letter)]));
+      const alert$ = cold(alerts!, { r: alertOf(true), c: alertOf(false) });
+      expectObservable(cold(blocks!, values).pipe(pauseWhen(alert$))).toBe(passed!, values);
+    }),
+  );
+
+  it(
+    'stopWhen',
+    marbles(({ cold, expectObservable }) => {
+      const { alerts, stop } = diagram('stopWhen');
+      const values = { r: alertOf(true), c: alertOf(false) };
+      expectObservable(stopWhen(cold(alerts!, values))).toBe(stop!, values);
+    }),
+  );
+
+  it(
+    'health',
+    marbles(({ cold, expectObservable }) => {
+      const { events, health: states } = diagram('health');
+      const source = cold(events!, { d: sampleEvent('shardsDiscovered'), s: sampleEvent('stopping'), T: sampleEvent('stopTimedOut') });
+      const letters$ = health(source).pipe(
+        map(({ live, ready, reasons }) => (ready ? 'y' : !live ? 't' : reasons[0] === 'stopping' ? 's' : 'n')),
+      );
+      expectObservable(letters$).toBe(states!);
+    }),
+  );
+
   it(
     'testing',
     marbles(({ expectObservable }) => {
@@ -505,6 +654,10 @@ function puttingTo(blocks: BlockStore, letter: string): Observable<string> {
 function putAndDelete(blocks: BlockStore): Observable<string> {
   const deleted$ = defer(() => from(blocks.delete(blockOf('b').id))).pipe(ignoreElements());
   return merge(puttingTo(blocks, 'b'), concat(deleted$, of('d'))).pipe(concatWith(NEVER));
+}
+
+function alertOf(raised: boolean): Alert {
+  return { type: 'highErrorRate', raised, value: 1, limit: 0 };
 }
 
 function fail(): never {

@@ -50,7 +50,7 @@ describe('the pages of docs/operators', () => {
 
   it('give fields the defaults of the code', () => {
     const code = filesUnder('lib', '.ts').map(read).join('\n');
-    const defaults = [...code.matchAll(/@defaultValue ([\d_]+)[^]{0,40}?\n\s+readonly (\w+)\?/g)];
+    const defaults = [...code.matchAll(/@defaultValue ([\d_.]+)[^]{0,40}?\n\s+readonly (\w+)\?/g)];
     const numberOf = (text: string): string => text.replace(/[_ ]/g, '');
     const rows = single.flatMap((page) =>
       tableOf(page, 'Config').map(([names = '', , value = '']) => ({ page, names: fieldsIn(names), value })),

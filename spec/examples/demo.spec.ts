@@ -6,16 +6,17 @@ import { parseArguments, USAGE } from '../../docs/examples/demo/arguments.js';
 import { meanDelay, readFlights, totalsOf, type Flight } from '../../docs/examples/demo/flights.js';
 import { HOLD_AT, INTERVENTIONS } from '../../docs/examples/demo/interventions.js';
 import { rangeOf } from '../support/ranges.js';
-import { numbersOf } from '../../docs/examples/demo/progress.js';
+import { lineOf, shortLineOf } from '../../docs/examples/demo/progress.js';
 import { FAILURES, Outage } from '../../docs/examples/demo/proxy.js';
-import { drawTable } from '../../docs/examples/demo/report.js';
+import { alertRows, drawTable } from '../../docs/examples/demo/report.js';
 import { drawShardGraph, type ShardSummary } from '../../docs/examples/demo/shard-graph.js';
 import { FlightSink } from '../../docs/examples/demo/sink.js';
 import { readSink, type Applied } from '../../docs/examples/demo/sink-database.js';
 import { describeCheckpoint } from '../../docs/examples/demo/summarize-shards.js';
 import { countEvent, EMPTY_TALLY } from '../../docs/examples/demo/tally.js';
 import { verify, type Evidence, type Produced } from '../../docs/examples/demo/verification.js';
-import type { Block } from '../../lib/index.js';
+import { note, type ToldAlert } from '../../docs/examples/demo/watch.js';
+import type { Alert, Block } from '../../lib/index.js';
 import { block as kinesisBlock, record } from '../../lib/testing/index.js';
 
 describe('demo', () => {
@@ -220,10 +221,30 @@ describe('demo', () => {
   });
 
   it('tells progress within the width of a terminal, beside a bar', () => {
-    expect(numbersOf({ produced: 10_000, processed: 5_000, flights: 20_000, checkpoints: 12 })).to.equal(
-      'produced 10 000, processed 5 000, checkpoints 12',
-    );
-    expect(numbersOf({ produced: 200_000, processed: 200_000, flights: 200_000, checkpoints: 999 })).to.have.length.below(54);
+    const figures = { lagMs: 420, checkpointSuccess: 0.9, throttled: undefined };
+    const progress = { produced: 10_000, processed: 5_000, flights: 20_000, checkpoints: 12, figures };
+    expect(lineOf(progress)).to.equal('produced 10 000, processed 5 000, lag 0.4 s, checkpoints 12 (90 %), throttled -');
+    expect(shortLineOf(progress)).to.equal('5 000 of 20 000, lag 0.4 s, checkpoints 90 %, throttled -');
+    const most = { lagMs: 29_900, checkpointSuccess: 1, throttled: 1 };
+    expect(shortLineOf({ ...progress, processed: 200_000, flights: 200_000, figures: most })).to.have.length.at.most(66);
+  });
+
+  it('tells of each alert when it was raised and when it was cleared', () => {
+    const alert = (type: Alert['type'], raised: boolean, shard: number, value: number | undefined): Alert => {
+      const limit = type === 'stuckShard' ? 2_500 : 0.05;
+      return { type, raised, streamName: 'flights', shardId: `shardId-00000000000${shard}`, value, limit };
+    };
+    const told: ToldAlert[] = [];
+    note(told, alert('stuckShard', true, 3, 2_501), 10_000);
+    note(told, alert('highErrorRate', true, 3, 0.5), 11_000);
+    note(told, alert('stuckShard', false, 3, 0), 12_300);
+    note(told, alert('stuckShard', false, 4, 0), 12_400);
+    note(told, alert('stuckShard', true, 3, 2_600), 20_000);
+    expect(alertRows(told).slice(1)).to.deep.equal([
+      ['stuckShard', '3', '10.0 s', '12.3 s', '2.5 s', '2.5 s'],
+      ['highErrorRate', '3', '11.0 s', 'never', '50 %', '5 %'],
+      ['stuckShard', '3', '20.0 s', 'never', '2.6 s', '2.5 s'],
+    ]);
   });
 
   it('explains itself within 80 columns', () => {

@@ -6,9 +6,12 @@ import { leaseTable } from '../../lib/dynamodb/index.js';
 import {
   blockStore,
   checkpointEvery,
+  checkpointSuccessRate,
   deaggregate,
   eachBlock,
   encodeBlock,
+  health,
+  highErrorRate,
   kinesisRange,
   kinesisRanges,
   kinesisShard,
@@ -18,10 +21,15 @@ import {
   memoryCheckpoints,
   mergeShards,
   polling,
+  processingLag,
   readBudget,
+  recordsProcessed,
   recoverFrom,
+  recoveryRate,
   releaseBlocks,
   storeBlocks,
+  stuckShards,
+  throttleRate,
 } from '../../lib/index.js';
 import { levelBlocks } from '../../lib/level/index.js';
 import { s3Blocks } from '../../lib/s3/index.js';
@@ -70,6 +78,14 @@ describe('a misspelt option is refused when the function is called', () => {
     loadBlocks: () => loadBlocks(memoryBlocks(), { shard: kinesisShard({ ...reading, shardId: '0' }), ...misspelt }),
     releaseBlocks: () => releaseBlocks(memoryBlocks(), misspelt),
     leaseTable: () => leaseTable({ ...leasing, ...misspelt }),
+    checkpointSuccessRate: () => checkpointSuccessRate(misspelt),
+    recoveryRate: () => recoveryRate(misspelt),
+    processingLag: () => processingLag(misspelt),
+    throttleRate: () => throttleRate({ service: 'kinesis', ...misspelt }),
+    recordsProcessed: () => recordsProcessed(misspelt),
+    stuckShards: () => stuckShards({ maxAllowedLagMs: 1, ...misspelt }),
+    highErrorRate: () => highErrorRate(misspelt),
+    health: () => health(NEVER, misspelt),
   };
   for (const [name, call] of Object.entries(calls)) {
     it(name, () => {
@@ -104,6 +120,8 @@ describe('what is no config is refused when the function is called', () => {
     s3Blocks,
     storeBlocks: (config) => storeBlocks(memoryBlocks(), config),
     loadBlocks: (config) => loadBlocks(memoryBlocks(), config),
+    stuckShards,
+    throttleRate,
   };
   const optional: Readonly<Record<string, (config: never) => unknown>> = {
     polling,
@@ -120,6 +138,12 @@ describe('what is no config is refused when the function is called', () => {
     'kinesisStream, retry': (config) => kinesisStream({ ...reading, retry: config }),
     eachBlock: (config) => eachBlock(NEVER, config),
     deaggregate,
+    checkpointSuccessRate,
+    recoveryRate,
+    processingLag,
+    recordsProcessed,
+    highErrorRate,
+    health: (config) => health(NEVER, config),
   };
   const refuses = (call: (config: never) => unknown, given: Readonly<Record<string, unknown>>) => {
     for (const [what, config] of Object.entries(given)) {
@@ -194,6 +218,16 @@ describe('a part of the wrong kind is refused when the function is called', () =
     'a clock for the scheduler of loadBlocks': [/scheduler\.schedule/, () => loadBlocks(memoryBlocks(), { shard, scheduler: clock })],
     'a clock for the scheduler of releaseBlocks': [/scheduler\.schedule/, () => releaseBlocks(memoryBlocks(), { scheduler: clock })],
     'a clock for the scheduler of blockStore': [/scheduler\.schedule/, () => blockStore('MEMORY_ONLY', { scheduler: clock })],
+    'a clock for the scheduler of a metric': [/scheduler\.schedule/, () => recordsProcessed({ scheduler: clock })],
+    'a clock for the scheduler of stuckShards': [/scheduler\.schedule/, () => stuckShards({ maxAllowedLagMs: 1, scheduler: clock })],
+    'a clock for the scheduler of health': [/scheduler\.schedule/, () => health(NEVER, { scheduler: clock })],
+    'a window that is no multiple of its slots': [/windowMs.*multiple of everyMs/, () => recordsProcessed({ windowMs: 10, everyMs: 3 })],
+    'a window of too many slots': [/windowMs.*up to 1000 times/, () => recordsProcessed({ windowMs: 1_001, everyMs: 1 })],
+    'a window of no time': [/windowMs/, () => recordsProcessed({ windowMs: 0 })],
+    'a slot of less than a millisecond': [/everyMs/, () => recordsProcessed({ windowMs: 1, everyMs: 0.5 })],
+    'a negative threshold': [/threshold/, () => highErrorRate({ threshold: -1 })],
+    'no lag': [/maxAllowedLagMs/, () => stuckShards({ maxAllowedLagMs: 0 })],
+    'another service': [/service/, () => throttleRate({ service: 's3' as never })],
     'a number for a stream name': [/streamName/, () => kinesisStream({ ...reading, streamName: 5 as never })],
     'what looks like a stream name': [/streamName/, () => kinesisStream({ ...reading, streamName: ['flights'] as never })],
   };
@@ -231,6 +265,9 @@ describe('the message about a value that is refused is one short line', () => {
     outOfRange: (outOfRange) => deaggregate({ outOfRange }),
     startingHashKey: (startingHashKey) => deaggregate({ hashKeyRange: { startingHashKey, endingHashKey: '5' } }),
     level: (level) => blockStore(level),
+    service: (service) => throttleRate({ service }),
+    windowMs: (windowMs) => recordsProcessed({ windowMs }),
+    threshold: (threshold) => highErrorRate({ threshold }),
     tableName: (tableName) => leaseTable({ ...leasing, tableName }),
     workerId: (workerId) => leaseTable({ ...leasing, workerId: [workerId] as never }),
     cleanUp: (cleanUp) => leaseTable({ ...leasing, cleanUp }),

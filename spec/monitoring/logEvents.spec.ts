@@ -11,7 +11,7 @@ const events: Readonly<Record<string, KinesisEvent>> = {
   error: { type: 'shardFailed', ...shard, error: new Error('work') },
   warn: restart,
   info: { type: 'shardEndReached', ...shard },
-  debug: { type: 'pageRead', ...shard, records: 1, bytes: 1, millisBehindLatest: 0 },
+  debug: { type: 'pageRead', ...shard, records: 1, bytes: 1, millisBehindLatest: 0, hasOpenBlocks: false },
 };
 
 /** A logger with these methods, which notes how it is called; its methods need their `this`, as pino's and Nest's do. */

@@ -26,8 +26,8 @@ describe('the event blockSettled', () => {
       const shard = { streamName: 'stream', shardId: 'shardId-000000000000' };
       expect(events.filter(isSettled)).to.deep.equal([
         // b arrived at 1 ms, c at 10 ms; the shard's end at 14 ms flushes the buffer.
-        { type: 'blockSettled', at: 25, ...shard, records: 2, bytes: 2, lagMs: 24 },
-        { type: 'blockSettled', at: 34, ...shard, records: 1, bytes: 1, lagMs: 24 },
+        { type: 'blockSettled', at: 25, ...shard, records: 2, bytes: 2, lagMs: 24, hasOpenBlocks: true },
+        { type: 'blockSettled', at: 34, ...shard, records: 1, bytes: 1, lagMs: 24, hasOpenBlocks: false },
       ]);
     }),
   );

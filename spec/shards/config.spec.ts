@@ -59,9 +59,11 @@ describe('the config of a source', () => {
       throw new Error('observer');
     };
     const { notify } = resolveKinesis({ client, events: { next } });
-    notify({ type: 'discoveryFailed', streamName: 'flights', error: undefined });
+    notify({ type: 'discoveryFailed', reason: 'transient', streamName: 'flights', error: undefined });
     expect(seen).to.deep.equal(['discoveryFailed']);
-    expect(() => resolveKinesis({ client }).notify({ type: 'discoveryFailed', streamName: 'flights', error: undefined })).not.to.throw();
+    expect(() =>
+      resolveKinesis({ client }).notify({ type: 'discoveryFailed', reason: 'transient', streamName: 'flights', error: undefined }),
+    ).not.to.throw();
   });
 
   describe('is refused with', () => {

@@ -1,22 +1,5 @@
 import { expect } from 'chai';
-import {
-  bufferTime,
-  catchError,
-  concatMap,
-  delay,
-  EMPTY,
-  from,
-  map,
-  merge,
-  mergeMap,
-  NEVER,
-  of,
-  Subject,
-  take,
-  tap,
-  throwError,
-  timer,
-} from 'rxjs';
+import { bufferTime, concatMap, delay, from, map, merge, mergeMap, NEVER, of, Subject, take, tap, throwError, timer } from 'rxjs';
 import type { Observable } from 'rxjs';
 import type { Lease, LeasingStore } from '../../lib/checkpoints/checkpoint-store.js';
 import type { Shard } from '../../lib/shards/shard.js';

@@ -12,6 +12,7 @@ import {
   tap,
   type Observable,
   type ObservableInput,
+  type Observer,
 } from 'rxjs';
 import {
   checkpointEvery,
@@ -72,15 +73,22 @@ export interface ConsumerConfig extends Omit<KinesisStreamConfig, 'startFrom' | 
   readonly work?: (block: Block) => ObservableInput<unknown>;
   readonly restart?: RestartConfig;
   readonly recover?: RecoverFromConfig;
+  /** Takes the events too. */
+  readonly watcher?: Pick<Observer<KinesisEvent>, 'next'>;
 }
 
 /** Starts a consumer: blocks of 10 ms, recovery, one block of a shard at a time, checkpoints every 20 ms. */
-export function consume({ work = () => [], restart, recover, ...config }: ConsumerConfig): Consumer {
+export function consume({ work = () => [], restart, recover, watcher, ...config }: ConsumerConfig): Consumer {
   const { store = memoryCheckpoints() } = config;
   const blocks: Block[] = [];
   const events: KinesisEvent[] = [];
   const stop$ = new Subject<void>();
-  const observer = { next: (event: KinesisEvent) => void events.push(event) };
+  const observer = {
+    next: (event: KinesisEvent) => {
+      events.push(event);
+      watcher?.next(event);
+    },
+  };
 
   const workOn = (block: Block): Observable<Block> =>
     concat(

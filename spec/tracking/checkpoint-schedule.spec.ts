@@ -181,7 +181,8 @@ describe('CheckpointSchedule', () => {
 
         expect(store.asked).to.deep.equal(['10 1', latencyMs === 12 ? '30 1' : '20 1']);
         expect(store.kept).to.have.length(1);
-        expect(shard.events.map(({ type }) => type)).to.deep.equal(['pageRead', 'blockSettled', 'checkpointFailed', 'checkpointWritten']);
+        const told = ['pageRead', 'blockOpened', 'blockSettled', 'checkpointFailed', 'checkpointWritten'];
+        expect(shard.events.map(({ type }) => type)).to.deep.equal(told);
       }),
     );
   }

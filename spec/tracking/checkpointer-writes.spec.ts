@@ -19,6 +19,7 @@ function checkpointerOf(store: CheckpointStore, progress: () => Position | undef
   return new Checkpointer({
     ...{ identity: () => shard, store, notify, progress, requestTimeoutMs: Infinity, scheduler: asyncScheduler },
     settledBeyond: () => [],
+    reasonOf: () => 'transient' as const,
     lose: () => undefined,
   });
 }
@@ -109,6 +110,7 @@ describe('Checkpointer, writing,', () => {
         ...{ progress: () => at(5), settledBeyond: () => [], lose: () => undefined, notify: (event) => void events.push(event) },
         store: { read: () => EMPTY, write: () => throwError(() => back) },
         readStored: () => stored$,
+        reasonOf: () => 'fatal',
       });
       const seen: unknown[] = [];
       writer.write().subscribe({ next: (value) => seen.push(value), error: (error: unknown) => seen.push(error) });
@@ -188,7 +190,7 @@ describe('Checkpointer, writing,', () => {
 
       const position = { ...place, sequenceNumber: '5', subSequenceNumber: 0 };
       expect(events).to.deep.equal([
-        { type: 'checkpointFailed', ...position, error: refused },
+        { type: 'checkpointFailed', ...position, reason: 'transient', error: refused },
         { type: 'checkpointWritten', ...position },
       ]);
     }),

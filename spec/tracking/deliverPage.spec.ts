@@ -56,7 +56,7 @@ describe('deliverPage', () => {
     const { account, events } = accountWith();
     deliverPage(page([1, 2]), account);
     expect(deliverPage(page([]), account)).to.deep.equal([]);
-    const event = { type: 'pageRead', streamName: 'stream', shardId: 'shardId-000000000000', millisBehindLatest: 17 };
+    const event = { type: 'pageRead', streamName: 'stream', shardId: 'shardId-000000000000', millisBehindLatest: 17, hasOpenBlocks: false };
     expect(events).to.deep.equal([
       { ...event, records: 2, bytes: 4 },
       { ...event, records: 0, bytes: 0 },

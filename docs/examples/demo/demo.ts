@@ -14,6 +14,7 @@ import { LEASE_TABLE, startServices, STREAM } from './services.js';
 import { readSink } from './sink-database.js';
 import { summarizeShards } from './summarize-shards.js';
 import { verify } from './verification.js';
+import { Watch } from './watch.js';
 import { Workers } from './workers.js';
 
 /** How long the flights take to be produced, in ms: what the emulator keeps up with beside a worker on two cores. */
@@ -51,12 +52,14 @@ export async function runDemo(records: FlightCount): Promise<Findings> {
 
 async function perform(scene: Scene, flights: Flights, sinkDirectory: string): Promise<Findings> {
   const { production, workers } = scene;
-  const display = new ProgressDisplay(() => ({
+  const display: ProgressDisplay = new ProgressDisplay(() => ({
     produced: production.produced$.value,
     processed: workers.processed$.value,
     flights: flights.flights.length,
     checkpoints: workers.tally.checkpoints,
+    figures: watch.figures,
   }));
+  const watch: Watch = new Watch(workers.events$, () => display.elapsedMs);
   display.say(`${integer(flights.flights.length)} flights by ${flights.groupName}, into a stream of 4 shards`);
   production.start();
   workers.start();
@@ -66,9 +69,11 @@ async function perform(scene: Scene, flights: Flights, sinkDirectory: string): P
     const hasStopped = (await workers.stop(STOP_PATIENCE_MS)) === 0;
     display.say(hasStopped ? 'the worker was asked to stop, and has' : 'the worker did not stop as it was asked to');
     display.stop();
-    return await examine(scene, flights, sinkDirectory, { isComplete, hasStopped, elapsedMs: display.elapsedMs });
+    const { alerts } = watch;
+    return await examine(scene, flights, sinkDirectory, { isComplete, hasStopped, elapsedMs: display.elapsedMs, alerts });
   } finally {
     display.stop();
+    watch.end();
   }
 }
 
@@ -77,7 +82,7 @@ async function examine(
   { production, workers, services }: Scene,
   flights: Flights,
   sinkDirectory: string,
-  end: Pick<Findings, 'isComplete' | 'hasStopped' | 'elapsedMs'>,
+  end: Pick<Findings, 'alerts' | 'isComplete' | 'hasStopped' | 'elapsedMs'>,
 ): Promise<Findings> {
   const { counts, totals, applied } = await readSink(sinkDirectory);
   const produced = await production.readLog();

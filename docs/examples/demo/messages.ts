@@ -1,4 +1,4 @@
-import type { KinesisEvent, PageReadEvent } from '../../../lib/index.js';
+import type { KinesisEvent } from '../../../lib/index.js';
 
 /** What the producer needs to know. */
 export interface ProducerOptions {
@@ -33,10 +33,7 @@ export type WorkerMessage =
   | { readonly type: 'ready' }
   /** A block is saved: how many of its records were new, and how many records all workers have saved by now. */
   | { readonly type: 'saved'; readonly fresh: number; readonly processed: number }
-  | { readonly type: 'event'; readonly event: WorkerEvent };
-
-/** Pages are many, and are nothing to report. */
-export type WorkerEvent = Exclude<KinesisEvent, PageReadEvent>;
+  | { readonly type: 'event'; readonly event: KinesisEvent };
 
 /** What the parent tells a worker: to finish what it has begun, and to end. */
 export const STOP = 'stop';

@@ -1,5 +1,6 @@
 import { SingleBar } from 'cli-progress';
-import { integer, seconds } from './format.js';
+import { integer, percent, seconds } from './format.js';
+import type { Figures } from './watch.js';
 
 /** How things stand. */
 export interface Progress {
@@ -8,6 +9,7 @@ export interface Progress {
   /** How many there are to come. */
   readonly flights: number;
   readonly checkpoints: number;
+  readonly figures: Figures;
 }
 
 /** How often the bar moves on a terminal, and how often there is a line elsewhere, in ms. */
@@ -19,8 +21,8 @@ export class ProgressDisplay {
   readonly #startedMs = performance.now();
   readonly #progress: () => Progress;
   readonly #bar = new SingleBar({
-    format: '{time}  {bar}  {numbers}',
-    barsize: 14,
+    format: '{time} {bar} {numbers}',
+    barsize: 4,
     barCompleteChar: '█',
     barIncompleteChar: '·',
     hideCursor: true,
@@ -39,7 +41,7 @@ export class ProgressDisplay {
 
   start(): void {
     if (isTerminal()) this.#startBar();
-    else this.#timer = setInterval(() => process.stdout.write(`${this.#time()}  ${numbersOf(this.#progress())}\n`), LINE_MS);
+    else this.#timer = setInterval(() => process.stdout.write(`${this.#time()}  ${lineOf(this.#progress())}\n`), LINE_MS);
   }
 
   /** Tells what happens, in a line that stays. */
@@ -63,7 +65,7 @@ export class ProgressDisplay {
   }
 
   #payload(): { time: string; numbers: string } {
-    return { time: this.#time(), numbers: numbersOf(this.#progress()) };
+    return { time: this.#time(), numbers: shortLineOf(this.#progress()) };
   }
 
   #time(): string {
@@ -71,9 +73,20 @@ export class ProgressDisplay {
   }
 }
 
-/** `produced 1 200, processed 1 000, checkpoints 3`. */
-export function numbersOf({ produced, processed, checkpoints }: Progress): string {
-  return `produced ${integer(produced)}, processed ${integer(processed)}, checkpoints ${integer(checkpoints)}`;
+/** `produced 1 200, processed 1 000, lag 0.4 s, checkpoints 3 (100 %), throttled 0 %`: the checkpoints that were written, and how many of those tried. */
+export function lineOf({ produced, processed, checkpoints, figures: { lagMs, checkpointSuccess, throttled } }: Progress): string {
+  const written = `${integer(checkpoints)} (${percent(checkpointSuccess)})`;
+  return `produced ${integer(produced)}, processed ${integer(processed)}, lag ${lag(lagMs)}, checkpoints ${written}, throttled ${percent(throttled)}`;
+}
+
+/** In short, beside a bar: `1 000 of 20 000, lag 0.4 s, checkpoints 100 %, throttled 0 %`. */
+export function shortLineOf({ processed, flights, figures: { lagMs, checkpointSuccess, throttled } }: Progress): string {
+  const figures = `lag ${lag(lagMs)}, checkpoints ${percent(checkpointSuccess)}, throttled ${percent(throttled)}`;
+  return `${integer(processed)} of ${integer(flights)}, ${figures}`;
+}
+
+function lag(lagMs: number | undefined): string {
+  return lagMs === undefined ? '-' : seconds(lagMs);
 }
 
 function isTerminal(): boolean {

@@ -1,4 +1,4 @@
-import { integer, seconds } from './format.js';
+import { integer, percent, seconds, shortId } from './format.js';
 import { meanDelay, NOTHING, totalsOf, type Flights, type Total } from './flights.js';
 import type { Proxy } from './proxy.js';
 import { drawShardGraph, type ShardSummary } from './shard-graph.js';
@@ -7,6 +7,7 @@ import type { Tally } from './tally.js';
 import Table from 'cli-table3';
 import { styleText } from 'node:util';
 import type { Verdict } from './verification.js';
+import type { ToldAlert } from './watch.js';
 import type { Takeover } from './workers.js';
 
 /** Everything that the demo has found out. */
@@ -19,6 +20,7 @@ export interface Findings {
   readonly failedReads: Proxy['failed'];
   readonly takeovers: readonly Takeover[];
   readonly shards: readonly ShardSummary[];
+  readonly alerts: readonly ToldAlert[];
   /** Whether all interventions were carried out, and all that was produced came to be processed. */
   readonly isComplete: boolean;
   /** Whether the last worker ended by itself when it was asked to. */
@@ -43,6 +45,8 @@ export function report(findings: Findings): string {
     drawShardGraph(shards),
     `The ${WORST} worst ${groupName}s (of those with ${MIN_FLIGHTS} flights or more): mean delay in minutes`,
     drawTable(worstGroups(findings)),
+    'Alerts: when they were raised and cleared, what was measured when they were raised, and what is allowed',
+    drawTable(alertRows(findings.alerts)),
     `Lost in a buffer and read again from Kinesis, ${tally.lostRanges.length === 0 ? 'nothing' : 'the first ranges'}:`,
     ...(tally.lostRanges.length > 0 ? [tally.lostRanges.map((range) => `  ${range}`).join('\n')] : []),
     coloured(passed ? 'green' : 'red', `${passed ? 'PASSED' : 'FAILED'} in ${seconds(elapsedMs)}${reasonOf(findings)}`),
@@ -84,6 +88,16 @@ function summary({ flights, verdict, counts, tally, failedReads, takeovers }: Fi
 /** How the sink knew that records came again. */
 function recognised({ repeatedBlockRecords, repeatedRecords }: SinkCounts): string {
   return `${integer(repeatedBlockRecords)} by block id, ${integer(repeatedRecords)} by place in the shard`;
+}
+
+/** A row for each alert. */
+export function alertRows(alerts: readonly ToldAlert[]): Rows {
+  const rows = alerts.map(({ alert: { type, shardId, value, limit }, raisedMs, clearedMs }) => {
+    const figure = (one: number | undefined): string => (type === 'stuckShard' ? seconds(one ?? 0) : percent(one));
+    const shard = shardId === undefined ? 'the list' : shortId(shardId);
+    return [type, shard, seconds(raisedMs), clearedMs === undefined ? 'never' : seconds(clearedMs), figure(value), figure(limit)];
+  });
+  return [['alert', 'shard', 'raised after', 'cleared after', 'figure', 'limit'], ...rows];
 }
 
 function worstGroups({ flights, totals, verdict }: Findings): Rows {

@@ -1,5 +1,5 @@
+import type { KinesisEvent } from '../../../lib/index.js';
 import { counted, shortId } from './format.js';
-import type { WorkerEvent } from './messages.js';
 
 /** What the workers' events add up to. */
 export interface Tally {
@@ -16,7 +16,7 @@ export interface Tally {
 
 export const EMPTY_TALLY: Tally = { checkpoints: 0, recoveredRanges: 0, recoveredRecords: 0, lostRanges: [], retries: 0, restarts: 0 };
 
-export function countEvent(tally: Tally, event: WorkerEvent): Tally {
+export function countEvent(tally: Tally, event: KinesisEvent): Tally {
   switch (event.type) {
     case 'checkpointWritten':
       return { ...tally, checkpoints: tally.checkpoints + 1 };
@@ -37,7 +37,7 @@ export function countEvent(tally: Tally, event: WorkerEvent): Tally {
 
 const SHOWN_RANGES = 5;
 
-type LostRange = Extract<WorkerEvent, { type: 'recoveryStarted' }>['ranges'][number];
+type LostRange = Extract<KinesisEvent, { type: 'recoveryStarted' }>['ranges'][number];
 
 /** `shard 3: 12 records from …4321 to …4410`. */
 function inWords({ shardId, fromSeqNumber, toSeqNumber, recordCount }: LostRange): string {

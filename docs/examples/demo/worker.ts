@@ -29,7 +29,7 @@ const stop$ = new Subject<void>();
 process.on('message', (message) => message === STOP && stop$.next());
 
 // One worker at a time: under the name of the one before it has its leases at once, without waiting for the failover time.
-const store = leaseTable({ client: dynamoDB, tableName, workerId: 'demo' });
+const store = leaseTable({ client: dynamoDB, tableName, workerId: 'demo', events: { next: report } });
 
 kinesisStream({
   client,
@@ -60,7 +60,7 @@ kinesisStream({
   .subscribe({ error: fail, complete: () => void finish() });
 
 function report(event: KinesisEvent): void {
-  if (event.type !== 'pageRead') tell({ type: 'event', event });
+  tell({ type: 'event', event });
 }
 
 function fail(error: unknown): void {

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { BehaviorSubject, filter, firstValueFrom, Subject } from 'rxjs';
+import type { KinesisEvent } from '../../../lib/index.js';
 import { STOP, type WorkerMessage, type WorkerOptions } from './messages.js';
 import { exitOf, kill, startScript } from './processes.js';
 import { countEvent, EMPTY_TALLY, type Tally } from './tally.js';
@@ -17,6 +18,8 @@ export class Workers {
   readonly processed$ = new BehaviorSubject(0);
   /** Emits when a worker ends that nobody ended. */
   readonly crash$ = new Subject<Error>();
+  /** What the workers tell. */
+  readonly events$ = new Subject<KinesisEvent>();
   readonly takeovers: Takeover[] = [];
   readonly #options: WorkerOptions;
   readonly #messages$ = new Subject<WorkerMessage>();
@@ -84,7 +87,10 @@ export class Workers {
   }
 
   #receive(message: WorkerMessage): void {
-    if (message.type === 'event') this.#tally = countEvent(this.#tally, message.event);
+    if (message.type === 'event') {
+      this.#tally = countEvent(this.#tally, message.event);
+      this.events$.next(message.event);
+    }
     if (message.type === 'saved') this.processed$.next(message.processed);
     this.#messages$.next(message);
   }

@@ -1,0 +1,159 @@
+import {
+  asyncScheduler,
+  connect,
+  defer,
+  distinctUntilChanged,
+  filter,
+  map,
+  merge,
+  startWith,
+  tap,
+  type Observable,
+  type SchedulerLike,
+} from 'rxjs';
+import { assertKnownFields, assertMethod, assertNumber, assertScheduler } from '../internal/validate.js';
+import { RaisedAlerts, type Alert } from './alert.js';
+import type { KinesisEvent } from './events.js';
+import { nameOf } from './perShard.js';
+import { stuckShards } from './stuckShards.js';
+
+/** What a probe wants to know. */
+export interface Health {
+  /** Whether the process is to go on. If not, a restart is what helps: nothing does its work any more. */
+  readonly live: boolean;
+  /** Whether it does, or is ready to do, its part. */
+  readonly ready: boolean;
+  /** Why it is not live, or not ready; none when it is both. */
+  readonly reasons: readonly string[];
+}
+
+/** What {@link health} calls healthy. */
+export interface HealthConfig {
+  /** For how long a shard may be stuck, as `stuckShards` means it, before the process is not live, in ms. From 1 up. @defaultValue 300_000 */
+  readonly maxAllowedLagMs?: number;
+  /** Every timer and clock. @defaultValue asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * Says whether a consumer is live and ready, for the probes of an orchestrator.
+ *
+ * @remarks
+ * Not *live*: a shard is stuck for more than `maxAllowedLagMs`, its pipeline failed for good, or `stop` ran out of time. Not *ready*: not live, no
+ * shard was listed or started yet, `stop` has fired, or this worker has lost every lease. A worker without shards, which stands by, is ready. A throttled
+ * service and a failed checkpoint make it neither: a restart would not help.
+ *
+ * Emits at once, and then when something changes. One timer while a shard has something to do, none else. Keeps one small object a shard. Errors and
+ * completes with the events.
+ *
+ * @throws InvalidConfigError when called with a number out of range, or with no Observable.
+ *
+ * @example
+ * ```ts
+ * const events = new Subject<KinesisEvent>();
+ * health(events).subscribe(({ live, ready, reasons }) => console.log(live, ready, reasons));
+ * ```
+ */
+export function health(events$: Observable<KinesisEvent>, config: HealthConfig = {}): Observable<Health> {
+  assertMethod('events$', events$, 'subscribe');
+  assertKnownFields(config, { maxAllowedLagMs: true, scheduler: true });
+  const { maxAllowedLagMs = 300_000, scheduler = asyncScheduler } = config;
+  assertNumber('maxAllowedLagMs', maxAllowedLagMs, 1);
+  assertScheduler(scheduler);
+  return defer(() => {
+    const state = new HealthState();
+    const changes = (shared$: Observable<KinesisEvent>) =>
+      merge(
+        shared$.pipe(
+          stuckShards({ maxAllowedLagMs, scheduler }),
+          tap((alert) => state.noteStuck(alert)),
+        ),
+        shared$.pipe(filter((event) => state.note(event))),
+      );
+    return events$.pipe(
+      connect(changes),
+      startWith(undefined),
+      map(() => state.health),
+      distinctUntilChanged(),
+    );
+  });
+}
+
+/** What is known of a consumer. */
+class HealthState {
+  readonly #stuck = new RaisedAlerts();
+  /** The shards whose pipelines failed for good. */
+  readonly #failed = new Set<string>();
+  #isKnown = false;
+  #isStopping = false;
+  #stopTimedOut = false;
+  #hasLostAll = false;
+  #health: Health | undefined;
+
+  /** The same object until something changes. */
+  get health(): Health {
+    return (this.#health ??= this.#look());
+  }
+
+  noteStuck(alert: Alert): void {
+    this.#stuck.take(alert);
+    this.#health = undefined;
+  }
+
+  /** Says whether the event changes anything. */
+  note(event: KinesisEvent): boolean {
+    const isChange = this.#take(event);
+    if (isChange) this.#health = undefined;
+    return isChange;
+  }
+
+  #take(event: KinesisEvent): boolean {
+    switch (event.type) {
+      case 'shardStarted':
+        // Its pipeline may run again: a stream that is subscribed anew begins like this.
+        this.#failed.delete(nameOf(event));
+        this.#begin();
+        return true;
+      case 'shardsDiscovered':
+        if (this.#isKnown) return false;
+        this.#isKnown = true;
+        return true;
+      case 'shardFailed':
+        this.#failed.add(nameOf(event));
+        return true;
+      case 'allLeasesLost':
+      case 'leaseTaken':
+        this.#hasLostAll = event.type === 'allLeasesLost';
+        return true;
+      case 'stopping':
+        this.#isStopping = true;
+        return true;
+      case 'stopTimedOut':
+        this.#stopTimedOut = true;
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #begin(): void {
+    this.#isKnown = true;
+    this.#isStopping = false;
+    this.#stopTimedOut = false;
+  }
+
+  #look(): Health {
+    const dead = [
+      ...this.#stuck.all.map(({ streamName, shardId, limit }) => `${streamName}/${shardId}: stuck for more than ${limit} ms`),
+      ...[...this.#failed].map((name) => `${name}: the pipeline failed for good`),
+      ...(this.#stopTimedOut ? ['stop ran out of time'] : []),
+    ];
+    const unready = [
+      ...(this.#isKnown ? [] : ['no shard is known yet']),
+      ...(this.#isStopping && !this.#stopTimedOut ? ['stopping'] : []),
+      ...(this.#hasLostAll ? ['this worker has lost every lease'] : []),
+    ];
+    const reasons = [...dead, ...unready];
+    return { live: dead.length === 0, ready: reasons.length === 0, reasons };
+  }
+}

@@ -1,0 +1,65 @@
+import { concat, defer, filter, groupBy, map, mergeMap, of, Subject, tap, type Observable, type OperatorFunction } from 'rxjs';
+import { assertFunction } from '../internal/validate.js';
+import type { KinesisEvent, ShardEvent } from './events.js';
+import type { ShardName } from '../values/shard-id.js';
+
+/** A figure of one shard. */
+export interface ShardFigure<T> {
+  readonly streamName: string;
+  readonly shardId: string;
+  /** What the metric emitted; `undefined` also, as the last of the shard, when it is released. */
+  readonly value: T | undefined;
+}
+
+/**
+ * Makes a metric of a stream one of each of its shards.
+ *
+ * @remarks
+ * Each shard has the metric for itself, from its first event to its release, when a last `undefined` is emitted for it. Events that name no shard, or
+ * no stream, as those of leases, are left out. Figures come as they come; buffers nothing. Errors and completes with the events.
+ *
+ * @param metric - is subscribed once for each shard.
+ * @throws InvalidConfigError when called with what is no operator.
+ *
+ * @example
+ * ```ts
+ * const events = new Subject<KinesisEvent>();
+ * events.pipe(perShard(processingLag())).subscribe(({ shardId, value }) => console.log(shardId, 'is behind by', value, 'ms'));
+ * ```
+ */
+export function perShard<T>(metric: OperatorFunction<KinesisEvent, T>): OperatorFunction<KinesisEvent, ShardFigure<T>> {
+  assertFunction('metric', metric);
+  return (events$) =>
+    defer(() => {
+      const released$ = new Subject<string>();
+      const until = ({ key }: { readonly key: string }) => released$.pipe(filter((released) => released === key));
+      return events$.pipe(
+        filter(isOfShard),
+        tap((event) => void (event.type === 'shardReleased' && released$.next(nameOf(event)))),
+        filter(({ type }) => type !== 'shardReleased'),
+        // Not until an event of the group itself: RxJS would count that as a subscriber of it, and keep the source.
+        groupBy((event) => nameOf(event), { duration: until }),
+        mergeMap((shard$) => figuresOf(shard$, metric)),
+      );
+    });
+}
+
+function figuresOf<T>(shard$: Observable<OfShard>, metric: OperatorFunction<KinesisEvent, T>): Observable<ShardFigure<T>> {
+  let name: ShardEvent | undefined;
+  const figures$ = shard$.pipe(
+    map((event): KinesisEvent => (name = event)),
+    metric,
+  );
+  return concat(figures$, of(undefined)).pipe(map((value) => ({ streamName: name!.streamName, shardId: name!.shardId, value })));
+}
+
+type OfShard = Extract<KinesisEvent, ShardEvent>;
+
+function isOfShard(event: KinesisEvent): event is OfShard {
+  return 'streamName' in event && 'shardId' in event;
+}
+
+/** A shard by the name of its stream and its own: no name of a stream has a slash. */
+export function nameOf({ streamName, shardId }: ShardName): string {
+  return `${streamName}/${shardId}`;
+}

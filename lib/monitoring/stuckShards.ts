@@ -1,0 +1,154 @@
+import {
+  asyncScheduler,
+  defer,
+  filter,
+  map,
+  merge,
+  mergeMap,
+  Subject,
+  switchMap,
+  takeUntil,
+  tap,
+  type Observable,
+  type OperatorFunction,
+  type SchedulerLike,
+} from 'rxjs';
+import { delayOf } from '../internal/delay.js';
+import { SteadyClock } from '../internal/steady-clock.js';
+import { assertKnownFields, assertNumber, assertScheduler } from '../internal/validate.js';
+import type { Alert } from './alert.js';
+import type { KinesisEvent } from './events.js';
+import { ShardsProgress, type ShardProgress } from './shard-progress.js';
+
+/** When {@link stuckShards} calls a shard stuck. */
+export interface StuckShardsConfig {
+  /**
+   * For how long a shard that has something to do may go without a settled block and without a checkpoint, in ms. From 1 up. Take more than a block's
+   * work takes, and than the reader's `idleDelayMs`.
+   */
+  readonly maxAllowedLagMs: number;
+  /** Every timer and clock. @defaultValue asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * Raises an alert for each shard on which no work is done any more, and clears it when there is some again.
+ *
+ * @remarks
+ * Measured is the time since the shard's last settled block or checkpoint, or since it was last seen to have nothing to do (an empty page at
+ * the newest record, with no block open). The alert is raised, once, when that is more than `maxAllowedLagMs` and the shard has something to do: records that
+ * were read, blocks that are open, a read that fails, a pipeline that failed. So an idle shard is not stuck. It is cleared, once, by a settled block or
+ * a checkpoint, when the shard has nothing to do, and, with the value `undefined`, when it is released.
+ *
+ * One timer while a shard has something to do, none else. Keeps one small object a shard until the shard is released. Errors and completes with the events,
+ * at once, and clears nothing then.
+ *
+ * @throws InvalidConfigError when called with a number out of range.
+ *
+ * @example
+ * ```ts
+ * const events = new Subject<KinesisEvent>();
+ * events
+ *   .pipe(stuckShards({ maxAllowedLagMs: 120_000 }))
+ *   .subscribe(({ raised, shardId, value }) => console.log(shardId, raised ? `is stuck for ${value} ms` : 'goes on'));
+ * ```
+ */
+export function stuckShards(config: StuckShardsConfig): OperatorFunction<KinesisEvent, Alert> {
+  assertKnownFields(config, { maxAllowedLagMs: true, scheduler: true });
+  const { maxAllowedLagMs, scheduler = asyncScheduler } = config;
+  assertNumber('maxAllowedLagMs', maxAllowedLagMs, 1);
+  assertScheduler(scheduler);
+
+  return (events$) => defer(() => new StuckWatch(maxAllowedLagMs, scheduler).alerts(events$));
+}
+
+/** One subscription: which shards are stuck. */
+class StuckWatch {
+  readonly #limitMs: number;
+  readonly #scheduler: SchedulerLike;
+  readonly #clock = new SteadyClock();
+  readonly #shards = new ShardsProgress();
+  /** The shards whose alert is raised, and when something was last done on each by then. */
+  readonly #raised = new Map<ShardProgress, number>();
+  readonly #armed$ = new Subject<void>();
+  /** What the timer is set for. */
+  #armedForMs = Infinity;
+  /** When the next shard may have to be called stuck. May be too early, but not too late. */
+  #deadlineMs = Infinity;
+
+  constructor(limitMs: number, scheduler: SchedulerLike) {
+    this.#limitMs = limitMs;
+    this.#scheduler = scheduler;
+  }
+
+  readonly #now = () => ({ ms: this.#clock.now(this.#scheduler) });
+
+  alerts(events$: Observable<KinesisEvent>): Observable<Alert> {
+    const ended$ = new Subject<void>();
+    const raised$ = this.#armed$.pipe(
+      switchMap(() => delayOf(this.#armedForMs - this.#now().ms, this.#scheduler)),
+      map(() => this.#look()),
+      takeUntil(ended$),
+    );
+    const cleared$ = events$.pipe(
+      tap({ complete: () => ended$.next() }),
+      map((event) => this.#take(event)),
+    );
+    return merge(raised$, cleared$).pipe(
+      filter((alerts) => alerts.length > 0),
+      mergeMap((alerts) => alerts),
+    );
+  }
+
+  /** Takes an event. Gives the alerts that it clears. */
+  #take(event: KinesisEvent): readonly Alert[] {
+    const shard = this.#shards.take(event, this.#now);
+    if (!shard) return this.#forget(event);
+    const raisedAtMs = this.#raised.get(shard);
+    const isCleared = raisedAtMs !== undefined && (!shard.isWaiting || shard.progressMs !== raisedAtMs);
+    if (isCleared) this.#raised.delete(shard);
+    this.#expect(shard);
+    this.#arm();
+    // Something was done just now, or there is nothing to do.
+    return isCleared ? [this.#alert(shard, false, 0)] : NONE;
+  }
+
+  #forget(event: KinesisEvent): readonly Alert[] {
+    const cleared = this.#shards.forget(event).filter((shard) => this.#raised.delete(shard));
+    return cleared.map((shard) => this.#alert(shard, false, undefined));
+  }
+
+  /** Gives the alerts that time has raised. */
+  #look(): readonly Alert[] {
+    const { ms: nowMs } = this.#now();
+    const stuck = [...this.#shards.all].filter((shard) => !this.#raised.has(shard) && this.#isStuck(shard, nowMs));
+    for (const shard of stuck) this.#raised.set(shard, shard.progressMs);
+    this.#deadlineMs = Infinity;
+    this.#armedForMs = Infinity;
+    for (const shard of this.#shards.all) this.#expect(shard);
+    this.#arm();
+    return stuck.map((shard) => this.#alert(shard, true, nowMs - shard.progressMs));
+  }
+
+  #isStuck({ isWaiting, progressMs }: ShardProgress, nowMs: number): boolean {
+    return isWaiting && nowMs - progressMs > this.#limitMs;
+  }
+
+  #expect(shard: ShardProgress): void {
+    if (!shard.isWaiting || this.#raised.has(shard)) return;
+    // More than the limit: a clock of whole milliseconds says so one later.
+    this.#deadlineMs = Math.min(this.#deadlineMs, shard.progressMs + this.#limitMs + 1);
+  }
+
+  #arm(): void {
+    if (this.#deadlineMs >= this.#armedForMs) return;
+    this.#armedForMs = this.#deadlineMs;
+    this.#armed$.next();
+  }
+
+  #alert({ streamName, shardId }: ShardProgress, raised: boolean, value: number | undefined): Alert {
+    return { type: 'stuckShard', raised, streamName, shardId, value, limit: this.#limitMs };
+  }
+}
+
+const NONE: readonly Alert[] = [];

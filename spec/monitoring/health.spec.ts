@@ -1,0 +1,73 @@
+import { expect } from 'chai';
+import { Subject } from 'rxjs';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { health, type Health } from '../../lib/monitoring/health.js';
+import { marbles } from '../../lib/testing/index.js';
+import { isInvalidConfig } from '../../lib/values/errors.js';
+import { sampleEvent } from '../support/sample-event.js';
+import { thrownBy } from '../support/thrown-by.js';
+
+const SHARD = 'stream/shardId-000000000000';
+const events = {
+  d: sampleEvent('shardsDiscovered'),
+  e: sampleEvent('pageRead', { records: 0 }),
+  F: sampleEvent('shardFailed'),
+  f: sampleEvent('checkpointFailed'),
+  l: sampleEvent('allLeasesLost'),
+  L: sampleEvent('leaseTaken'),
+  p: sampleEvent('pageRead', { records: 3 }),
+  q: sampleEvent('readRetry', { reason: 'throttling' }),
+  s: sampleEvent('stopping'),
+  S: sampleEvent('shardStarted'),
+  T: sampleEvent('stopTimedOut'),
+  a: sampleEvent('blockSettled'),
+};
+const states: Readonly<Record<string, Health>> = {
+  n: { live: true, ready: false, reasons: ['no shard is known yet'] },
+  y: { live: true, ready: true, reasons: [] },
+  w: { live: false, ready: false, reasons: [`${SHARD}: stuck for more than 5 ms`] },
+  W: { live: false, ready: false, reasons: [`${SHARD}: stuck for more than 5 ms`, 'no shard is known yet'] },
+  x: { live: false, ready: false, reasons: [`${SHARD}: the pipeline failed for good`] },
+  X: { live: false, ready: false, reasons: [`${SHARD}: stuck for more than 5 ms`, `${SHARD}: the pipeline failed for good`] },
+  s: { live: true, ready: false, reasons: ['stopping'] },
+  t: { live: false, ready: false, reasons: ['stop ran out of time'] },
+  l: { live: true, ready: false, reasons: ['this worker has lost every lease'] },
+};
+
+describe('health', () => {
+  const is = (source: string, expected: string) =>
+    marbles(({ cold, expectObservable }) => {
+      expectObservable(health(cold(source, events), { maxAllowedLagMs: 5 })).toBe(expected, states);
+    });
+
+  it('is live and not ready until a shard is known, listed or started', () => {
+    is('--d--', 'n-y')();
+    is('--Sa-', 'n-y')();
+  });
+  it('says nothing when nothing changes', is('--d-d-e-f-a', 'n-y'));
+  it('is not live while a shard is stuck', is('-d-p-------a-', 'ny-------w-y'.replace('-------w-y', '-------w-y')));
+  it('is not live when a pipeline failed for good, until the shard starts again', is('-d-F-Sa-', 'ny-x-y'));
+  it('says all that is wrong', is('-d-F------', 'ny-x-----X'));
+  it('is not ready while it stops, and not live when that takes too long', is('-d--s---T-', 'ny--s---t'));
+  it('is ready again when its stream is subscribed anew', is('-d--T--Sa', 'ny--t--y'));
+  it('is not ready while this worker has no lease of those that it had', is('-d--l--L', 'ny--l--y'));
+  it('is neither by a throttled service nor by a failed checkpoint', is('-d-qfa', 'ny'));
+  it(
+    'allows five minutes unless told otherwise',
+    marbles(({ cold, expectObservable }) => {
+      const stuck = { live: false, ready: false, reasons: [`${SHARD}: stuck for more than 300000 ms`] };
+      expectObservable(health(cold('Sp-', events))).toBe('(ny) 299997ms w', { ...states, w: stuck });
+    }),
+  );
+  it('subscribes the events once', () => {
+    const events$ = new Subject<KinesisEvent>();
+    const subscription = health(events$).subscribe();
+    expect(events$.observed).to.equal(true);
+    subscription.unsubscribe();
+    expect(events$.observed).to.equal(false);
+  });
+  it('wants events, and a time that can be', () => {
+    for (const call of [() => health(5 as never), () => health(new Subject(), { maxAllowedLagMs: 0 })])
+      expect(thrownBy(call)).to.satisfy(isInvalidConfig);
+  });
+});
