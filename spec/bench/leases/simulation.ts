@@ -1,4 +1,4 @@
-import { defer, from, NEVER, Subject, timer, VirtualTimeScheduler, type SchedulerLike, type Subscription } from 'rxjs';
+import { defer, from, NEVER, Subject, timer, type Subscription } from 'rxjs';
 import type { LeasableShard, Lease } from '../../../lib/checkpoints/checkpoint-store.js';
 import { boundedPort } from '../../../lib/leases/boundedPort.js';
 import { kclAssignment } from '../../../lib/leases/kclAssignment.js';
@@ -10,6 +10,7 @@ import { FleetTable } from '../../support/fleet/fleet-table.js';
 import { Machine } from '../../support/fleet/machine.js';
 import { leasables } from '../../support/lease-fleet.js';
 import { seededRandom } from '../../support/seeded-random.js';
+import { VirtualClock } from './virtual-clock.js';
 
 /** By whose rules the leases are shared: this package's, or KCL 2.x's, whose workers cannot be asked and give nothing up. */
 export type Rules = 'kcl' | 'own';
@@ -74,7 +75,7 @@ interface Member {
 
 class Simulation {
   readonly #options: SimulationOptions;
-  readonly #world = new VirtualTimeScheduler();
+  readonly #world = new VirtualClock();
   readonly #table: FleetTable;
   readonly #shards: readonly LeasableShard[];
   readonly #byId: ReadonlyMap<string, LeasableShard>;
@@ -116,8 +117,7 @@ class Simulation {
       hourly = { scans: (counted().scan - calm.scan) * perHour, writes: (counted().writes - calm.writes) * perHour };
       this.#members.forEach((member) => this.#end(member));
     });
-    this.#world.maxFrames = SCRIPT.end + FAILOVER_MS;
-    this.#world.flush();
+    this.#world.runUntil(SCRIPT.end + FAILOVER_MS);
     return { balancedMs: this.#balancedMs, rebalancedMs: this.#rebalancedMs, gapsMs: this.#gaps, doubles: this.#doubles, hourly };
   }
 
@@ -202,7 +202,7 @@ class Simulation {
     this.#paused.add(member.machine);
     for (const shardId of member.held.keys()) this.#idle.set(shardId, { sinceMs: this.#world.now(), why: 'pause' });
     member.machine.pause();
-    timer(ms, this.#world as SchedulerLike).subscribe(() => {
+    timer(ms, this.#world).subscribe(() => {
       this.#paused.delete(member.machine);
       member.machine.resume();
     });
