@@ -12,7 +12,7 @@ import {
   type ScanCommandOutput,
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
-import { catchError, defer, EMPTY, expand, map, of, reduce, throwError, type Observable, type OperatorFunction } from 'rxjs';
+import { catchError, concatMap, defer, EMPTY, expand, map, of, reduce, throwError, type Observable, type OperatorFunction } from 'rxjs';
 import { nameOf } from '../internal/aws-errors.js';
 import { fromAbortable } from '../internal/fromAbortable.js';
 import type { LeasePort } from '../leases/lease-port.js';
@@ -20,9 +20,9 @@ import { newRow, readRow, type Item } from './lease-row.js';
 import { tableView } from './table-view.js';
 import { updateExpression } from './updateExpression.js';
 
-/** What of a `DynamoDBClient` of `@aws-sdk/client-dynamodb` is used: taken by its shape, so that any 3.x of it will do. */
+/** The part of a `DynamoDBClient` of `@aws-sdk/client-dynamodb` that is used, by its shape, so that any 3.x version will do. */
 export interface DynamoDBClientLike {
-  /** Sends one command; `abortSignal` ends the request. */
+  /** Sends one command; `abortSignal` aborts the request. */
   send(command: object, options?: { readonly abortSignal?: AbortSignal }): Promise<unknown>;
 }
 
@@ -38,7 +38,7 @@ export interface TableRequests {
  * Makes the requests through the user's client, as cold Observables: each subscription is one request, unsubscribing aborts it.
  *
  * @remarks
- * Outcomes that are part of the protocol are values; everything else is the SDK's own error. This is the only place that knows the SDK.
+ * Results that are part of the protocol are values; everything else is an error. This is the only place that knows the SDK.
  */
 export function leaseRequests(client: DynamoDBClientLike, TableName: string): LeasePort & TableRequests {
   const send: Send = (command) => fromAbortable((abortSignal) => client.send(command, { abortSignal }) as Promise<never>);
@@ -51,6 +51,8 @@ function rowRequests(send: Send, TableName: string): Omit<LeasePort, 'publishWor
   const key = (leaseKey: string) => ({ TableName, Key: { leaseKey: { S: leaseKey } } });
   const page = (ExclusiveStartKey?: ScanCommandOutput['LastEvaluatedKey']) =>
     send<ScanCommandOutput>(new ScanCommand({ TableName, ExclusiveStartKey }));
+  const item = (leaseKey: string) =>
+    send<GetItemCommandOutput>(new GetItemCommand({ ...key(leaseKey), ConsistentRead: true, ReturnConsumedCapacity: 'TOTAL' }));
   const unlessChanged = (leaseCounter: number) => ({
     ConditionExpression: 'leaseCounter = :counter',
     ExpressionAttributeValues: { ':counter': { N: String(leaseCounter) } },
@@ -59,11 +61,13 @@ function rowRequests(send: Send, TableName: string): Omit<LeasePort, 'publishWor
     scan: () =>
       defer(() => page()).pipe(
         expand(({ LastEvaluatedKey }) => (LastEvaluatedKey ? page(LastEvaluatedKey) : EMPTY)),
-        reduce<ScanCommandOutput, Item[]>((items, { Items = [] }) => items.concat(Items), []),
+        reduce<ScanCommandOutput, Item[]>((items, page) => items.concat(itemsOf(page)), []),
         map((items) => tableView(items, TableName)),
       ),
     get: (leaseKey) =>
-      send<GetItemCommandOutput>(new GetItemCommand({ ...key(leaseKey), ConsistentRead: true })).pipe(
+      defer(() => item(leaseKey)).pipe(
+        // Nothing at all is what "no such row" looks like, and an answer whose body is lost: that there is no row is not believed at once.
+        concatMap((answer) => (answer.Item || answer.ConsumedCapacity ? of(answer) : item(leaseKey))),
         map(({ Item }) => Item && readRow(Item, `table "${TableName}", key ${leaseKey}`)),
       ),
     create: (lease) =>
@@ -73,7 +77,13 @@ function rowRequests(send: Send, TableName: string): Omit<LeasePort, 'publishWor
   };
 }
 
-/** A worker's row: never a lease that happens to have its name. */
+/** To the SDK an answer whose body is lost is an object without fields; taken for an empty table, it would have all rows made anew. */
+function itemsOf({ Items }: ScanCommandOutput): Item[] {
+  if (!Items) throw new TypeError('Scan was answered without Items');
+  return Items;
+}
+
+/** The requests for a worker's row; their condition protects a lease that happens to have the worker's name. */
 function workerRequests(send: Send, TableName: string): Pick<LeasePort, 'publishWorker' | 'withdrawWorker'> {
   const ofWorker = (workerId: string) => ({
     TableName,
@@ -84,7 +94,7 @@ function workerRequests(send: Send, TableName: string): Pick<LeasePort, 'publish
     new UpdateItemCommand({
       ...ofWorker(workerId),
       UpdateExpression: 'SET entityType = :type, lut = :now, slu = :now, sup = :one, sts = :none, opr = :none',
-      // Without figures of its own a worker is balanced by what its leases carry, as KCL's are outside of EC2.
+      // Without metrics of its own a worker is balanced by the load of its leases, like KCL's workers outside EC2.
       ExpressionAttributeValues: { ':type': WORKER, ':now': { N: String(epochSeconds) }, ':one': { N: '1' }, ':none': { M: {} } },
     });
   const withdraw = (workerId: string) => new DeleteItemCommand({ ...ofWorker(workerId), ExpressionAttributeValues: { ':type': WORKER } });
@@ -94,7 +104,7 @@ function workerRequests(send: Send, TableName: string): Pick<LeasePort, 'publish
   };
 }
 
-/** The type of the row by which a KCL 3 worker says that it is there. */
+/** The type of the row in which a KCL 3 worker writes that it is alive. */
 const WORKER = { S: 'WORKER_METRIC_STATS' };
 
 function tableRequests(send: Send, TableName: string): TableRequests {
@@ -126,7 +136,7 @@ function succeeded(request: Observable<unknown>): Observable<boolean> {
   );
 }
 
-/** Makes the error of this name the value `instead`. */
+/** Replaces the error of this name by the value `instead`. */
 function unless<T, U>(name: string, instead: U): OperatorFunction<T, T | U> {
   return catchError((error: unknown) => (nameOf(error) === name ? of(instead) : throwError(() => error)));
 }

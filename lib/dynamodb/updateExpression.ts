@@ -4,28 +4,20 @@ import type { Item } from './lease-row.js';
 
 type Expressions = Pick<UpdateItemCommandInput, 'ConditionExpression' | 'UpdateExpression'> & { readonly ExpressionAttributeValues?: Item };
 
-/** A checkpoint drops a pending one, as every checkpoint of KCL does. */
+/** The attributes of a pending checkpoint: every checkpoint removes them, as in KCL. */
 const PENDING = ['pendingCheckpoint', 'pendingCheckpointSubSequenceNumber', 'pendingCheckpointState'];
 
-/** An update of a lease in DynamoDB's words: single attributes only. */
+/** How many decimals KCL writes. */
+const THROUGHPUT_DIGITS = 6;
+
+/** Writes an update of a lease as DynamoDB's expressions: it changes single attributes only. */
 export function updateExpression({ when, set, remove = [], switchesOwner = false }: LeaseUpdate): Expressions {
-  const { checkpoint, leaseCounter, childShardIds, ...owners } = set;
   const values: Record<string, Item[string]> = {};
-  const assigned: Item = {
-    ...Object.fromEntries(Object.entries(owners).map(([attribute, owner]) => [attribute, { S: owner }])),
-    ...(leaseCounter !== undefined && { leaseCounter: { N: String(leaseCounter) } }),
-    ...(childShardIds && { childShardIds: { SS: [...childShardIds] } }),
-    ...(checkpoint && {
-      checkpoint: { S: checkpoint.sequenceNumber },
-      checkpointSubSequenceNumber: { N: String(checkpoint.subSequenceNumber) },
-      ownerSwitchesSinceCheckpoint: { N: '0' },
-    }),
-  };
-  const sets = Object.entries(assigned).map(([attribute, value]) => {
+  const sets = Object.entries(assigned(set)).map(([attribute, value]) => {
     values[`:${attribute}`] = value;
     return `${attribute} = :${attribute}`;
   });
-  const removed = [...remove, ...(checkpoint ? PENDING : [])];
+  const removed = [...remove, ...(set.checkpoint ? PENDING : [])];
   if (switchesOwner) values[':one'] = { N: '1' };
   const clauses = [
     sets.length > 0 && `SET ${sets.join(', ')}`,
@@ -39,7 +31,22 @@ export function updateExpression({ when, set, remove = [], switchesOwner = false
   };
 }
 
-/** The row must be there in any case: an update without that would make one. */
+/** The attributes that an update sets. */
+function assigned({ checkpoint, leaseCounter, childShardIds, throughputKBps, ...owners }: LeaseUpdate['set']): Item {
+  return {
+    ...Object.fromEntries(Object.entries(owners).map(([attribute, owner]) => [attribute, { S: owner }])),
+    ...(leaseCounter !== undefined && { leaseCounter: { N: String(leaseCounter) } }),
+    ...(throughputKBps !== undefined && { throughputKBps: { N: throughputKBps.toFixed(THROUGHPUT_DIGITS) } }),
+    ...(childShardIds && { childShardIds: { SS: [...childShardIds] } }),
+    ...(checkpoint && {
+      checkpoint: { S: checkpoint.sequenceNumber },
+      checkpointSubSequenceNumber: { N: String(checkpoint.subSequenceNumber) },
+      ownerSwitchesSinceCheckpoint: { N: '0' },
+    }),
+  };
+}
+
+/** The condition of an update. It always demands that the row exists: otherwise the update would make one. */
 function conditionOf(when: LeaseUpdate['when'], values: Record<string, Item[string]>): string {
   const conditions = Object.entries(when).map(([attribute, value]: [string, string | number | null]) => {
     if (value === null) return `attribute_not_exists(${attribute})`;

@@ -1,23 +1,27 @@
-import type { Observable, SchedulerLike } from 'rxjs';
+import { defer, type Observable, type SchedulerLike } from 'rxjs';
+import { reduced } from '../internal/aws-fault.js';
 import type { FirstContact } from '../internal/first-contact.js';
 import { answeredWithin } from '../internal/request-timeout.js';
 import type { KinesisPort } from './port.js';
 
 /** How the calls of a port are watched. */
 export interface PortWatch {
-  /** How long a call may take, in ms: a gateway may drop a connection without a word. */
+  /** How long a call may take, in ms: a gateway may drop a connection silently. */
   readonly requestTimeoutMs: number;
   readonly scheduler: SchedulerLike;
   readonly contact: FirstContact;
 }
 
-/** A port whose calls error when they are not answered in time, or when at the start the set-up is at fault. */
+/**
+ * Makes a port whose calls error when they are not answered in time, or, before the first answer, when the set-up is at fault. Errors of a
+ * user's own port are reduced, as those of the SDK are.
+ */
 export function watchedPort(port: KinesisPort, { requestTimeoutMs, scheduler, contact }: PortWatch): KinesisPort {
-  const watched = <T>(call: string, call$: Observable<T>): Observable<T> =>
-    call$.pipe(answeredWithin(requestTimeoutMs, call, scheduler), contact.watch());
+  const watched = <T>(name: string, call: () => Observable<T>): Observable<T> =>
+    defer(call).pipe(reduced(), answeredWithin(requestTimeoutMs, name, scheduler), contact.watch());
   return {
-    listShards: (request) => watched('ListShards', port.listShards(request)),
-    getShardIterator: (request) => watched('GetShardIterator', port.getShardIterator(request)),
-    getRecords: (request) => watched('GetRecords', port.getRecords(request)),
+    listShards: (request) => watched('ListShards', () => port.listShards(request)),
+    getShardIterator: (request) => watched('GetShardIterator', () => port.getShardIterator(request)),
+    getRecords: (request) => watched('GetRecords', () => port.getRecords(request)),
   };
 }

@@ -1,32 +1,9 @@
-import type { Observer, SchedulerLike } from 'rxjs';
-import { InvalidConfigError } from '../values/errors.js';
-import type { EventSink, KinesisEvent, UntimedEvent, WithoutTime } from './events.js';
+import type { SchedulerLike } from 'rxjs';
+import type { KinesisEvent, WithoutTime } from './events.js';
+import { sinkOf, type EventsConfig } from './sinkOf.js';
 import { warnings } from './warnings.js';
 
-/** Where events go: to an observer, to nobody, or (`undefined`) as {@link warnings} to the console. */
-export type EventsConfig<E extends KinesisEvent = KinesisEvent> = Pick<Observer<E>, 'next'> | 'silent' | undefined;
-
-/**
- * Makes the sink that the package tells its events, which says when each happened. What the observer throws, or rejects with, is ignored:
- * it must not stop the reading.
- *
- * @throws InvalidConfigError when `events` is none of those.
- */
+/** The sink of events that go, when nobody listens, as {@link warnings} to the console. @throws InvalidConfigError */
 export function eventSink<E extends KinesisEvent>(events: EventsConfig<E>, scheduler: SchedulerLike): (event: WithoutTime<E>) => void {
-  if (events === 'silent') return () => undefined;
-  if (events === undefined) return ignoringFaults(warnings(scheduler));
-  if (typeof (events as Partial<typeof events> | null)?.next !== 'function')
-    throw new InvalidConfigError("events: expected an observer (an object with next) or 'silent'");
-  return ignoringFaults((event) => events.next({ at: scheduler.now(), ...event } as unknown as E));
-}
-
-function ignoringFaults(sink: (event: UntimedEvent) => unknown): EventSink {
-  return (event) => {
-    try {
-      const result = sink(event) as Partial<PromiseLike<unknown>> | undefined;
-      if (typeof result?.then === 'function') result.then(undefined, () => undefined);
-    } catch {
-      // The observer's own fault: reported to nobody, as documented.
-    }
-  };
+  return sinkOf(events, scheduler, () => warnings(scheduler));
 }

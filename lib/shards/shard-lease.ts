@@ -1,6 +1,7 @@
-import { catchError, EMPTY, from, NEVER, ReplaySubject, type Observable, type Subscription } from 'rxjs';
+import { EMPTY, from, NEVER, ReplaySubject, takeUntil, type Observable, type Subscription } from 'rxjs';
 import type { Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { releaseLease } from '../checkpoints/store-calls.js';
+import { delayOf } from '../internal/delay.js';
 import { retryWithBackOff } from '../internal/back-off.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
@@ -11,20 +12,42 @@ export class ShardLease {
   /** Emits when another worker asks for the shard; replays to late subscribers. */
   readonly asked$: Observable<unknown>;
   readonly #store: LeasingStore;
-  readonly #watch: Subscription;
+  readonly #asked$ = new ReplaySubject<unknown>(1);
+  #lease: Lease;
+  #watch: Subscription;
   #isLost = false;
+  #isReleased = false;
   #onLost: () => void = () => undefined;
 
   constructor(lease: Lease, store: LeasingStore) {
     this.fencingToken = lease.fencingToken;
     this.#store = store;
-    const asked$ = new ReplaySubject<unknown>(1);
-    this.asked$ = asked$;
-    this.#watch = from(lease.lost$).subscribe({ next: () => this.#lose(), error: () => undefined });
-    this.#watch.add(from(lease.asked$ ?? NEVER).subscribe({ next: (value) => asked$.next(value), error: () => undefined }));
+    this.asked$ = this.#asked$.asObservable();
+    this.#lease = lease;
+    this.#watch = this.#follow(lease);
   }
 
-  /** Whether another worker holds it now. */
+  /** Whether the lease is neither lost nor released. */
+  get isHeld(): boolean {
+    return !this.#isLost && !this.#isReleased;
+  }
+
+  /**
+   * Continues under another grant of the same shard, which the store made before this one was lost or released. The fencing token stays, since no
+   * other worker had the shard in between.
+   */
+  adopt(lease: Lease): void {
+    this.#watch.unsubscribe();
+    this.#lease = lease;
+    this.#watch = this.#follow(lease);
+  }
+
+  /** Takes the payload bytes of each page. */
+  noteRead(bytes: number): void {
+    this.#lease.noteRead?.(bytes);
+  }
+
+  /** Whether the lease is lost. */
   get isLost(): boolean {
     return this.#isLost;
   }
@@ -35,27 +58,35 @@ export class ShardLease {
     if (this.#isLost) onLost();
   }
 
-  /** Another worker holds it, as a refused write tells. */
+  /** Notes that the lease is lost, since the store has refused a write. */
   noteLost(): void {
     this.#isLost = true;
   }
 
   /**
-   * Gives the shard up, if it is held. A store that fails is asked again, with an event each time; in the end a failure only makes the
-   * next worker wait until the lease expires.
+   * Releases the lease, unless it is lost. When the store fails it retries, with an event each time, for most of `stopTimeoutMs`. Never errors:
+   * in the end a failure only makes the next worker wait until the lease expires, which is no reason for `stop` to fail.
    */
   release(shard: ShardIdentity, config: ResolvedShardConfig): Observable<never> {
     this.#watch.unsubscribe();
+    this.#isReleased = true;
     if (this.#isLost) return EMPTY;
-    const { notify, retry } = config;
+    const { notify, retry, stopTimeoutMs, scheduler } = config;
     const { streamName, shardId } = shard;
     return releaseLease(this.#store, shard, config).pipe(
       retryWithBackOff({
         ...retry,
+        maxRetries: Infinity,
         notify: (attempt) => notify({ type: 'storeRetry', streamName, shardId, reason: 'transient', ...attempt }),
       }),
-      catchError(() => EMPTY),
+      takeUntil(delayOf(stopTimeoutMs * PATIENCE, scheduler)),
     );
+  }
+
+  #follow({ lost$, asked$ = NEVER }: Lease): Subscription {
+    const watch = from(lost$).subscribe({ next: () => this.#lose(), error: () => undefined });
+    watch.add(from(asked$).subscribe({ next: (value) => this.#asked$.next(value), error: () => undefined }));
+    return watch;
   }
 
   #lose(): void {
@@ -63,3 +94,6 @@ export class ShardLease {
     this.#onLost();
   }
 }
+
+/** The part of `stopTimeoutMs` for which a release is tried: after it `stop` still ends in time. */
+const PATIENCE = 0.8;

@@ -24,6 +24,7 @@ import type { StorageLevel } from '../../lib/blocks/storage-level.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { block, marbles } from '../../lib/testing/index.js';
 import { makeBlock, type Block } from '../../lib/values/block.js';
+import { rawErrorOf } from '../../lib/internal/aws-fault.js';
 import { isInvalidConfig, isInvalidValue } from '../../lib/values/errors.js';
 import { answerOf, blockStoreContract, idsIn, STORAGE_LEVELS } from '../support/block-store-contract.js';
 import { errorOf } from '../support/checkpoint-store-contract.js';
@@ -274,7 +275,7 @@ describe('blockStore', () => {
       const replica = memoryBlocks();
       await answerOf(replica.put(one));
       const store = blockStore('DISK_ONLY_2', { disk: down(), replicas: [replica], events });
-      expect(await errorOf(answerOf(store.delete(one.id)))).to.have.property('message', 'down');
+      expect(rawErrorOf(await errorOf(answerOf(store.delete(one.id))))).to.have.property('message', 'down');
       expect(await idsIn(replica)).to.deep.equal([]);
       expect(told).to.deep.equal([`delete ${one.id}`]);
     });
@@ -309,7 +310,7 @@ describe('blockStore', () => {
 
     it('nothing, with an error, when every place is down', async () => {
       const store = blockStore('DISK_ONLY_2', { disk: down(), replicas: [down()] });
-      expect(await errorOf(answerOf(store.list()))).to.have.property('message', 'down');
+      expect(rawErrorOf(await errorOf(answerOf(store.list())))).to.have.property('message', 'down');
     });
   });
 

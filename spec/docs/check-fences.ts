@@ -46,7 +46,7 @@ function moduleOf(fence: Fence, prelude: Prelude): string {
 
 /** What a newcomer pastes must say all that it takes, from its imports on. */
 function isWhole({ file, info }: Fence): boolean {
-  return info === 'ts run' || file === 'README.md' || file.startsWith('docs/guide/');
+  return info === 'ts run' || (info === 'ts' && file.endsWith('.md'));
 }
 
 /** A signature on a page must be that of the code: each must do where the other is asked for. */

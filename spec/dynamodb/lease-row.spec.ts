@@ -13,6 +13,13 @@ describe('A row of the lease table', () => {
     expect(readRow(newRow({ ...lease, shardStart: undefined }), 'here')).not.to.have.property('shardStart');
   });
 
+  it('says how much is read of its shard as KCL 3 does', () => {
+    const { set, when } = checkpointUpdate(3, checkpoint);
+    const { UpdateExpression, ExpressionAttributeValues } = updateExpression({ when, set: { ...set, throughputKBps: 0.1234567 } });
+    expect(UpdateExpression).to.include('throughputKBps = :throughputKBps');
+    expect(ExpressionAttributeValues).to.deep.include({ ':throughputKBps': { N: '0.123457' } });
+  });
+
   it('says so with each checkpoint, and otherwise leaves the attribute alone', () => {
     const { UpdateExpression, ExpressionAttributeValues } = updateExpression(checkpointUpdate(3, { ...checkpoint, shardStart: '5' }));
     expect(UpdateExpression).to.include('shardStart = :shardStart');

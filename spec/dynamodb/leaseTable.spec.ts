@@ -66,9 +66,28 @@ describe('leaseTable', () => {
       const { client, last } = fakeClient();
       const read = readFrom(leaseTable({ client, tableName: 'leases' }), shard);
       await last().reply(TABLE);
-      expect(last().input).to.deep.equal({ TableName: 'leases', Key: { leaseKey: { S: shard.shardId } }, ConsistentRead: true });
+      expect(last().input).to.deep.include({ TableName: 'leases', Key: { leaseKey: { S: shard.shardId } }, ConsistentRead: true });
       await last().reply({ Item: item });
       expect(await read).to.deep.equal(checkpointOf(shard, '10'));
+    });
+
+    it('are made again when nothing at all is answered: a body that is lost looks like no row', async () => {
+      const { client, sent, last } = fakeClient();
+      const read = readFrom(leaseTable({ client, tableName: 'leases' }), shard);
+      await last().reply(TABLE);
+      await last().reply({});
+      expect(sent.map(({ name }) => name)).to.deep.equal(['DescribeTableCommand', 'GetItemCommand', 'GetItemCommand']);
+      await last().reply({ Item: item });
+      expect(await read).to.deep.equal(checkpointOf(shard, '10'));
+    });
+
+    it('are believed at once when the service says what they cost', async () => {
+      const { client, sent, last } = fakeClient();
+      const read = readFrom(leaseTable({ client, tableName: 'leases' }), shard);
+      await last().reply(TABLE);
+      await last().reply({ ConsumedCapacity: { TableName: 'leases', CapacityUnits: 1 } });
+      expect(await read).to.equal(undefined);
+      expect(sent).to.have.length(2);
     });
 
     it('are made one at a time for a shard, and at once for different shards', async () => {

@@ -72,6 +72,25 @@ for (const kind of kinesisKinds) {
       expect(await db.get(key)).to.equal('{"version":1,"sequenceNumber":');
     });
 
+    it('a corrupt checkpoint does not keep the other shards from being read, and its own is read once somebody has mended it', async () => {
+      const db = new MemoryLevel();
+      const key = `rx-kinesis/checkpoint/${stream.name}/${SHARD_0}`;
+      await db.put(key, '{"version":1,"sequenceNumber":');
+      const consumer = start({ store: levelCheckpoints(db), restart: { initialDelayMs: 5, maxDelayMs: 5, maxRestarts: Infinity } });
+
+      await consumer.hasDone(stream.count - stream.written(SHARD_0).length);
+      expect(stream.written(SHARD_0)).not.to.be.empty;
+      await consumer.until('it is told again and again', () => consumer.eventsOf('shardRestarted').length > 2);
+      expect(consumer.eventsOf('shardRestarted').map(({ shardId }) => shardId)).to.satisfy((ids: string[]) =>
+        ids.every((id) => id === SHARD_0),
+      );
+      expect(consumer.eventsOf('shardRestarted')[0]!.error).to.satisfy(isInvalidValue);
+      expect(await db.get(key)).to.equal('{"version":1,"sequenceNumber":');
+      await db.del(key);
+      await consumer.hasDone(stream);
+      await consumer.stop();
+    });
+
     /** Numbers of other streams, of which a row of KCL does not say that they are. */
     const foreign: Readonly<Record<string, (last: bigint) => string>> = {
       'a stream that was deleted and made again': () => FORMER_SEQUENCE_NUMBER,

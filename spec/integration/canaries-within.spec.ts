@@ -7,6 +7,7 @@ import {
   defer,
   EMPTY,
   filter,
+  from,
   lastValueFrom,
   NEVER,
   of,
@@ -15,23 +16,31 @@ import {
   timer,
   toArray,
   type Observable,
+  type ObservableInput,
 } from 'rxjs';
 import {
+  blockStore,
   BlockUnavailableError,
   checkpointEvery,
   kinesisShard,
+  kinesisStream,
   memoryCheckpoints,
+  mergeShards,
   polling,
+  rawErrorOf,
   recoverFrom,
   SequenceNumberRanges,
   withSequenceRanges,
   type Block,
+  type BlockStore,
   type CheckpointStore,
   type KinesisEvent,
   type KinesisRecord,
+  type KinesisStreamConfig,
+  type LeasingStore,
 } from '../../lib/index.js';
 import { levelCheckpoints } from '../../lib/level/index.js';
-import { fakeKinesis, record } from '../../lib/testing/index.js';
+import { block, fakeKinesis, record } from '../../lib/testing/index.js';
 import { canaries, canariesIn, canaryPayload, shownBy } from '../support/canaries.js';
 import { checkpointOf, shardNamed } from '../support/checkpoint-store-contract.js';
 import { rangeOf } from '../support/ranges.js';
@@ -49,6 +58,10 @@ const errorOf = (values$: Observable<unknown>): Promise<unknown> =>
     (values) => expect.fail(`no error but ${values.length} values`),
     (error: unknown) => error,
   );
+
+/** What the driver of somebody's own may error with. */
+const throwing = (): Observable<never> =>
+  throwError(() => Object.assign(new Error(TEXT, { cause: new Error(TEXT) }), { name: TEXT, code: TEXT, query: TEXT }));
 
 function expectClean(...told: readonly unknown[]): void {
   for (const each of told) {
@@ -155,9 +168,7 @@ describe('no payload, partition key or text of a store is told', () => {
 
     for (const call of ['read', 'write'] as const) {
       it(`whose store quotes them when a ${call} fails`, async () => {
-        const failing = (): Observable<never> =>
-          throwError(() => Object.assign(new Error(TEXT, { cause: new Error(TEXT) }), { name: TEXT, code: TEXT, query: TEXT }));
-        const store = { ...memoryCheckpoints(), [call]: failing };
+        const store = { ...memoryCheckpoints(), [call]: throwing };
         const { errors, events } = await told((shard) => blocks(shard).pipe(checkpointEvery(1, { maxRetries: 1, retryDelayMs: 1 })), store);
         expect(errors[0])
           .to.have.property('code')
@@ -167,6 +178,52 @@ describe('no payload, partition key or text of a store is told', () => {
       });
     }
   });
+
+  describe('by a stream', () => {
+    /** Reads with parts of the user's own, which quote what they should not, until it fails. */
+    async function told(config: Partial<KinesisStreamConfig>) {
+      const events: KinesisEvent[] = [];
+      const stream$ = kinesisStream({
+        ...{ client: fakeKinesis({ shards: { 0: 'a^' } }), streamName: 'stream', startFrom: 'TRIM_HORIZON' },
+        ...{ reader: polling({ idleDelayMs: 1 }), retry: { maxRetries: 1, initialDelayMs: 1 }, stop: timer(1_000) },
+        ...{ events: { next: (event: KinesisEvent) => void events.push(event) }, ...config },
+      });
+      const restart = { maxRestarts: 1, initialDelayMs: 1 };
+      return { error: await errorOf(stream$.pipe(mergeShards((shard) => shard, { restart }))), events };
+    }
+
+    for (const method of ['listShards', 'getShardIterator', 'getRecords'] as const) {
+      it(`whose port quotes them when ${method} fails`, async () => {
+        const { error, events } = await told({ client: { ...fakeKinesis({ shards: { 0: 'a^' } }), [method]: throwing } });
+        expect(error).to.have.property('code', 'SHARD_READ');
+        expect(rawErrorOf(error)).to.have.property('message', TEXT);
+        expect(events.filter((event) => 'error' in event)).not.to.deep.equal([]);
+        expectClean(error, ...events);
+      });
+    }
+
+    it('whose store quotes them when it can give no leases', async () => {
+      const store: LeasingStore = { ...memoryCheckpoints(), leases: throwing, release: () => EMPTY };
+      const { error, events } = await told({ store });
+      expect(rawErrorOf(error)).to.have.property('message', TEXT);
+      expectClean(error, ...events);
+    });
+  });
+
+  for (const call of ['put', 'get', 'list'] as const) {
+    it(`by a block store of the user's own when a ${call} fails`, async () => {
+      const told: unknown[] = [];
+      const none = (): Observable<never> => EMPTY;
+      const disk: BlockStore = { put: none, get: none, delete: none, list: none, [call]: throwing };
+      const blocks = blockStore('DISK_ONLY', { disk, events: { next: (event) => void told.push(event) } });
+      const made = block(1);
+      const calls = { put: () => blocks.put(made), get: () => blocks.get(made.id), list: () => blocks.list() };
+      const called$: Observable<unknown> = defer(() => from<ObservableInput<unknown>>(calls[call]()));
+      await lastValueFrom(called$, { defaultValue: undefined }).catch((error: unknown) => told.push(error));
+      expect(told).not.to.deep.equal([]);
+      expectClean(...told);
+    });
+  }
 
   describe('by levelCheckpoints', () => {
     const shard = shardNamed();

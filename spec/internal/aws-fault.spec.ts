@@ -46,6 +46,13 @@ describe('reducedFault', () => {
     for (const key of Reflect.ownKeys(fault)) expect(inspect(fault[key as keyof AwsFault])).not.to.include(CANARY);
   });
 
+  it('leaves what is reduced already as it is, so that the error as it was stays within reach', () => {
+    const raw = new Error('once');
+    const fault = reducedFault(raw);
+    expect(reducedFault(fault)).to.equal(fault);
+    expect(rawErrorOf(reducedFault(fault))).to.equal(raw);
+  });
+
   it('leaves errors of this package as they are', () => {
     const error = new InvalidValueError('own');
     expect(reducedFault(error)).to.equal(error);

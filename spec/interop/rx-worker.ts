@@ -1,6 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { bufferTime, concatMap, finalize, Subject } from 'rxjs';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { LeaseEvent } from '../../lib/monitoring/lease-events.js';
 import { leaseTable } from '../../lib/dynamodb/index.js';
 import {
   checkpointEvery,
@@ -44,6 +45,10 @@ const observe = (event: KinesisEvent): void => {
   if (event.type === 'shardEndReached' && settings.stopsAtShardEnd) queueMicrotask(() => stop$.next());
 };
 
+/** By other names: a lost lease that the shard's release tells of is one that was at work. */
+const observeLease = (event: LeaseEvent): void =>
+  tell(`lease:${event.type}`, 'error' in event ? { ...event, error: String(event.error) } : event);
+
 const workOn = async (block: Block): Promise<Block> => {
   for (const { shardId, sequenceNumber } of block.records) {
     if (workMs > 0) await pause(workMs);
@@ -52,7 +57,13 @@ const workOn = async (block: Block): Promise<Block> => {
   return block;
 };
 
-const store = leaseTable({ client: mortal(dynamodbClientsOf(settings.dynamodb).client()), tableName, workerId, ...settings.leases });
+const store = leaseTable({
+  client: mortal(dynamodbClientsOf(settings.dynamodb).client()),
+  tableName,
+  workerId,
+  events: { next: observeLease },
+  ...settings.leases,
+});
 const blocks$ = kinesisStream({
   client: kinesisClientsOf(settings.kinesis).client(),
   streamName,

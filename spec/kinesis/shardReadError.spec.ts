@@ -29,6 +29,11 @@ describe('shardReadError', () => {
     });
   });
 
+  it('takes no name of a property of every object for a hint', () => {
+    for (const name of ['constructor', '__proto__', 'toString'])
+      expect(shardReadError(awsFault(name), { streamName: 'flights' }).message).to.equal(`flights: reading failed with ${name}`);
+  });
+
   it('wraps what is no error, too', () => {
     expect(shardReadError('broken', { streamName: 'flights' })).to.include({
       retriable: true,

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
+import { from } from 'rxjs';
 import type { FakeLeases } from '../../lib/testing/leases/fakeLeases.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
-import { fleetOf, holdings, leasables } from '../support/lease-fleet.js';
+import { fleetOf, holdings, leasable, leasables, type FleetWorker } from '../support/lease-fleet.js';
 
 const V3 = 'CLIENT_VERSION_3X';
 const saidBy = (table: FakeLeases, worker: string, what: string) =>
@@ -18,6 +19,7 @@ const java = (table: FakeLeases, shards: number) => {
     }
   };
 };
+const checkpointOf = (shard: number, sequenceNumber: string) => ({ ...leasable(shard), sequenceNumber, subSequenceNumber: 0 });
 const every = (ms: number, untilMs: number, step: () => void) =>
   Object.fromEntries(Array.from({ length: Math.floor(untilMs / ms) }, (_, index) => [index * ms + 3, step]));
 
@@ -105,6 +107,36 @@ describe('a member of a KCL 3 fleet', () => {
   );
 
   it(
+    'says in the rows how much is read of each shard, with renewals as with checkpoints: the leader balances by that',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, leasables(3));
+      const beat = java(table, 3);
+      const [renewed, checkpointed, unread] = [0, 1, 2];
+      for (const shard of [renewed, checkpointed, unread]) table.put(shard, { leaseOwner: 'w1' });
+      let sequenceNumber = 0;
+      const read = ({ held, store }: FleetWorker): void => {
+        for (const shard of [renewed, checkpointed]) held.get(shard)?.noteRead?.(1_024);
+        if (held.has(checkpointed))
+          from(store.write(checkpointOf(checkpointed, String(++sequenceNumber)), leasables(3)[checkpointed]!)).subscribe();
+      };
+      const step = (): void => {
+        beat();
+        workers.forEach(read);
+      };
+      run(4_000, {
+        ...every(100, 4_000, step),
+        1: () => start('w1'),
+        3_000: () => {
+          for (const shard of [renewed, checkpointed]) {
+            expect((table.row(shard) as { throughputKBps?: number }).throughputKBps, `of ${shard}`).to.be.within(8, 12);
+          }
+        },
+      });
+      expect(table.row(unread)).not.to.have.property('throughputKBps');
+    }),
+  );
+
+  it(
     'takes leases by itself where no leader lives',
     marbles((helpers) => {
       const { table, start, run, workers } = fleetOf(helpers, leasables(2));
@@ -113,6 +145,34 @@ describe('a member of a KCL 3 fleet', () => {
         1: () => start('w1'),
         119_000: () => expect(holdings(...workers)).to.deep.equal({ w1: [] }),
         125_000: () => expect(holdings(...workers)).to.deep.equal({ w1: [0, 1] }),
+      });
+    }),
+  );
+
+  it(
+    'takes what is free while there is no leader, and steals nothing from Java workers, which the next leader will share',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, leasables(5));
+      const beat = java(table, 4);
+      const leaderless = (): void => {
+        beat();
+        table.kcl3({ clientVersion: V3 });
+      };
+      leaderless();
+      run(30_000, { ...every(200, 30_000, leaderless), 1: () => start('w1') });
+      expect(workers[0]!.news.map((text) => text.split(' ').slice(1).join(' '))).to.deep.equal(['granted 4']);
+    }),
+  );
+
+  it(
+    'takes leases by itself once a leader has been silent for as long as its row says',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, leasables(2));
+      table.kcl3({ clientVersion: V3, leaderHeartbeat: 'the last one', leaderLeaseMs: 20_000 });
+      run(30_000, {
+        1: () => start('w1'),
+        19_000: () => expect(holdings(...workers)).to.deep.equal({ w1: [] }),
+        25_000: () => expect(holdings(...workers)).to.deep.equal({ w1: [0, 1] }),
       });
     }),
   );
@@ -132,8 +192,13 @@ describe('a member of a KCL 3 fleet', () => {
     'says nothing in a table that KCL 3 has not put such rows into',
     marbles((helpers) => {
       const { table, start, run, workers } = fleetOf(helpers, leasables(2));
-      run(40_000, { 1: () => start('w1'), 35_000: () => workers[0]!.stop() });
+      run(40_000, {
+        1: () => start('w1'),
+        ...every(100, 35_000, () => workers[0]?.held.get(0)?.noteRead?.(1_024)),
+        35_000: () => workers[0]!.stop(),
+      });
       expect(table.log.filter((line) => /publish|withdraw/.test(line))).to.deep.equal([]);
+      expect(table.row(0)).not.to.have.property('throughputKBps');
     }),
   );
 });

@@ -252,6 +252,22 @@ describe('the leases of a fleet', () => {
     }),
   );
 
+  for (const [what, shards, holes] of [
+    ['tell of hash keys that no lease has, at the third look in a row', leasables(3).slice(0, 2), 1],
+    ['tell of none in a whole table', leasables(3), 0],
+  ] as const) {
+    it(
+      what,
+      marbles((helpers) => {
+        const { start, run, workers } = fleetOf(helpers, shards);
+        run(400_000, { 0: () => start('w1') });
+        const told = eventsOf(workers[0]!, 'hashKeysUncovered');
+        expect(told).to.have.length(holes);
+        if (holes > 0) expect(told[0]).to.have.nested.property('holes[0].endingHashKey', String(2n ** 128n - 1n));
+      }),
+    );
+  }
+
   it(
     'stay with their holder when a row, or all, are deleted',
     marbles((helpers) => {

@@ -164,7 +164,7 @@ describe('the end of a shard', () => {
   );
 
   it(
-    'lets its row go once its children have begun, and not before',
+    'lets its row go soon after its children have begun, and not before',
     marbles((helpers) => {
       const { table, start, run } = fleetOf(helpers, SPLIT);
       table.put(0, { ...endWord, childShardIds: [id(1), id(2)] });
@@ -176,6 +176,7 @@ describe('the end of a shard', () => {
         70_000: () => {
           for (const number of [1, 2]) table.put(number, { checkpoint: { sequenceNumber: '7', subSequenceNumber: 0 } });
         },
+        91_000: () => expect(table.row(0)).to.equal(undefined),
       });
       expect(table.row(0)).to.equal(undefined);
       expect(table.rows()).to.have.length(2);

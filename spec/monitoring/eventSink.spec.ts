@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { VirtualTimeScheduler } from 'rxjs';
 import type { KinesisEvent, UntimedEvent } from '../../lib/monitoring/events.js';
-import { eventSink, type EventsConfig } from '../../lib/monitoring/eventSink.js';
+import { eventSink } from '../../lib/monitoring/eventSink.js';
+import type { EventsConfig } from '../../lib/monitoring/sinkOf.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { thrownBy } from '../support/thrown-by.js';
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import sinon from 'sinon';
-import { bufferTime, concatMap, defer, map, of, throwError, VirtualTimeScheduler, type Observable } from 'rxjs';
-import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
+import { bufferTime, concatMap, defer, map, of, throwError, VirtualTimeScheduler, type Observable, type SchedulerLike } from 'rxjs';
+import type { CheckpointStore, LeasingStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { UntimedEvent } from '../../lib/monitoring/events.js';
 import { LEVELS } from '../../lib/monitoring/levels.js';
@@ -11,9 +11,11 @@ import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
+import { fakeLeases } from '../../lib/testing/leases/fakeLeases.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { InvalidValueError } from '../../lib/values/errors.js';
 import type { Block } from '../../lib/values/block.js';
+import { fakeLeases as quietLeases } from '../support/fake-leases.js';
 import { fastReading } from '../support/fast-reading.js';
 
 const shard = { streamName: 'flights', shardId: 'shardId-000000000000' };
@@ -68,7 +70,10 @@ const EVENTS: ReadonlyArray<readonly [UntimedEvent, RegExp | undefined]> = [
   [{ type: 'shardFailed', ...shard, error }, /failed for good: .*malformed/],
   [{ type: 'shardReleased', ...shard, reason: 'lost' }, /another worker has taken the shard/],
   [{ type: 'shardReleased', ...shard, reason: 'ended' }, undefined],
-  [{ type: 'shardRestarted', ...shard, attempt: 1, delayMs: 5, error: new Error('work') }, /restarts in 5 ms \(restart 1\): Error: work$/],
+  [
+    { type: 'shardRestarted', ...shard, attempt: 1, delayMs: 5, error: new Error('work') },
+    /restarts in 5 ms \(restart 1\): Error: work \[shardRestarted]$/,
+  ],
   [{ type: 'shardStarted', ...shard, parentShardIds: [], start: 'LATEST' }, undefined],
   [{ type: 'shardsDiscovered', streamName: 'flights', added: [shard.shardId], total: 1 }, undefined],
   [{ type: 'slowClient', advice: 'keep connections alive' }, /the client: is slow: keep connections alive/],
@@ -226,5 +231,34 @@ describe('warnings', () => {
         expect(linesWritten()[0]).to.match(/the checkpoint 1 could not be written and is tried again: CheckpointError/);
       }),
     );
+
+    for (const [name, makeStore] of Object.entries<(scheduler: SchedulerLike) => { store: LeasingStore; lose: () => void }>({
+      'a store that tells of it itself': (scheduler) => {
+        const table = fakeLeases({ scheduler });
+        const lose = (): void => table.put(0, { leaseOwner: 'another', leaseCounter: 77 });
+        return { store: table.worker('w1', { failoverTimeMs: 1_000 }), lose };
+      },
+      'a store that does not': (scheduler) => {
+        const store = quietLeases({ scheduler });
+        return { store, lose: () => store.lose(0) };
+      },
+    })) {
+      it(
+        `tell of a lost lease once, with ${name}`,
+        marbles(({ flush, scheduler }) => {
+          const { store, lose } = makeStore(scheduler);
+          const kinesis = fakeKinesis({ shards: { 0: 'a^', 1: 'b^' } });
+          const shards$ = kinesisStream(fastReading(kinesis, { store })).pipe(mergeShards((records$) => records$));
+          const subscription = shards$.subscribe();
+          scheduler.schedule(lose, 5_000);
+          scheduler.schedule(() => subscription.unsubscribe(), 8_000);
+          flush();
+          expect(linesWritten()).to.have.length(1);
+          expect(linesWritten()[0]).to.match(
+            /shardId-000000000000: (the lease is lost after \d+ ms \(taken\)|another worker has taken the shard) \[(leaseLost|shardReleased)]$/,
+          );
+        }),
+      );
+    }
   });
 });

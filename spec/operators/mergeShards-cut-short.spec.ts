@@ -194,4 +194,18 @@ describe('mergeShards and errors that no restart mends', () => {
       }),
     );
   }
+
+  it(
+    'does not restart after an error of the work that says that it is not retriable',
+    marbles(({ flush, scheduler }) => {
+      const error = Object.assign(new Error('poison'), { retriable: false });
+      const seen: unknown[] = [];
+      kinesisStream(fastReading(fakeKinesis({ shards: { 0: 'a^' } })))
+        .pipe(mergeShards((shard) => blocks(shard).pipe(concatMap(() => throwError(() => error)))))
+        .subscribe({ error: (caught: unknown) => seen.push(caught, scheduler.now()) });
+      flush();
+      expect(seen[0]).to.equal(error);
+      expect(seen[1]).to.be.below(100);
+    }),
+  );
 });

@@ -1,11 +1,13 @@
 import { expect } from 'chai';
 import {
+  asyncScheduler,
   bufferTime,
   concatMap,
   defer,
   map,
   merge,
   mergeMap,
+  of,
   Subject,
   tap,
   throwError,
@@ -18,6 +20,7 @@ import { isCheckpointError } from '../../lib/checkpoints/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { recoverFrom } from '../../lib/operators/recoverFrom.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { block } from '../../lib/testing/block.js';
@@ -40,7 +43,7 @@ const losingC = (times = 1) =>
 const same = <A, B>(_: (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false): void => undefined;
 
 describe('recoverFrom and its types', () => {
-  it('blocks with fields of their own come back as plain blocks', () => {
+  it('gives blocks with fields of their own back as plain blocks', () => {
     interface Named extends Block {
       readonly name: string;
     }
@@ -53,7 +56,7 @@ describe('recoverFrom and its types', () => {
   });
 
   it(
-    'what comes back lacks a field that was added above it, as its type says',
+    'gives back no field that was added above it, as its type says',
     marbles(({ flush }) => {
       const names: (string | undefined)[] = [];
       quickShard(losingC(), { events: 'silent' })
@@ -237,6 +240,34 @@ describe('the events of recoverFrom', () => {
         expect(started.ranges.map((range) => range.shardId)).to.deep.equal([shardId]);
         expect(ended).to.include({ ranges: 1, records: 1 });
       }
+    }),
+  );
+
+  it(
+    'are none while nothing has passed, since no shard is known there: the error is told when the recoveries are used up',
+    marbles(({ flush }) => {
+      const told: string[] = [];
+      const events = { next: (event: KinesisEvent) => void (/^(recover|shardR)/.test(event.type) && told.push(event.type)) };
+      const shard = quickShard(instantKinesis({ shards: { 0: 'a--b--|' } }), { events });
+      const failing = (): Block => {
+        throw new TypeError('of the user');
+      };
+      const seconds = (): number => asyncScheduler.now() / 1_000;
+      const restarted: number[] = [];
+      of(shard)
+        .pipe(
+          mergeShards((records$) =>
+            defer(() => {
+              restarted.push(seconds());
+              return records$.pipe(bufferTime(2), withSequenceRanges(), map(failing), recoverFrom());
+            }),
+          ),
+        )
+        .subscribe({ error: () => undefined });
+      timer(60_000).subscribe(() => expect(told[0]).to.equal('shardRestarted'));
+      flush();
+      expect(restarted[1], 'seconds until the pipeline restarts').to.be.within(1, 60);
+      expect(told).not.to.include('recoveryStarted');
     }),
   );
 

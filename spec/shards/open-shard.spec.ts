@@ -5,6 +5,7 @@ import type { ReadyShard } from '../../lib/shards/shard-graph.js';
 import { resolveShardConfig } from '../../lib/shards/config.js';
 import type { KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
 import type { StartPosition } from '../../lib/shards/config.js';
+import { LatestMoment } from '../../lib/shards/latest-moment.js';
 import { openShard, type Opened } from '../../lib/shards/open-shard.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
@@ -37,12 +38,15 @@ const storeOf = (...shardIds: readonly string[]): CheckpointStore => ({
   write: () => EMPTY,
 });
 
+const latest = new LatestMoment(77);
+const moment = latest.start;
+
 const openWith = (config: Partial<KinesisStreamConfig>, one = ready()): Observable<Opened> =>
   openShard({
     identity: shard,
     ready: one,
     config: resolveShardConfig(fastReading(fakeKinesis({ shards: {} }), config)),
-    firstSeenMs: 77,
+    latest,
   });
 
 /** Opens with a store that answers at once. */
@@ -53,7 +57,6 @@ function opened(config: Partial<KinesisStreamConfig>, one: ReadyShard): Opened |
 }
 
 const horizon = { type: 'TRIM_HORIZON' };
-const moment = { type: 'AT_TIMESTAMP', timestamp: new Date(77) };
 const date = new Date(5);
 
 describe('openShard', () => {
@@ -192,7 +195,7 @@ describe('openShard', () => {
         identity: { ...shard, startingSequenceNumber: startingSequenceNumber || undefined },
         ready: ready({}, closed),
         config: resolveShardConfig(fastReading(fakeKinesis({ shards: {} }), { store: storeWith(checkpoint) })),
-        firstSeenMs: 77,
+        latest,
       }).subscribe({ error: (error: unknown) => (result = error) });
       return result;
     };

@@ -57,6 +57,26 @@ describe('ShardLease', () => {
     for (const lost$ of [of(), throwError(() => new Error('no news'))]) expect(leaseOf(lost$).lease.isLost).to.equal(false);
   });
 
+  it('goes on in the tenure that it is granted anew while it is held: that one can be lost and asked for, not the former', () => {
+    const [former$, lost$, asked$] = [new Subject<void>(), new Subject<void>(), new Subject<void>()];
+    const { lease } = leaseOf(former$);
+    const [asked, read]: number[][] = [[], []];
+    lease.asked$.subscribe(() => asked!.push(1));
+    lease.noteRead(1);
+    lease.adopt({ fencingToken: '8', lost$, asked$, noteRead: (bytes) => read!.push(bytes) });
+    lease.noteRead(2);
+    former$.next();
+    asked$.next();
+    expect({ isHeld: lease.isHeld, asked, read, token: lease.fencingToken }).to.deep.equal({
+      isHeld: true,
+      asked: [1],
+      read: [2],
+      token: '7',
+    });
+    lost$.next();
+    expect(lease.isHeld).to.equal(false);
+  });
+
   it('is given up once when it is released, and hears of no loss from then on', () => {
     const lost$ = new Subject<void>();
     const { lease, config, released } = leaseOf(lost$);
@@ -82,15 +102,28 @@ describe('ShardLease', () => {
   });
 
   it(
-    'asks a store that fails again, with an event each time, and completes in the end',
+    'asks a store that fails again, with an event each time, and completes in the end: within stopTimeoutMs',
     marbles(({ expectObservable, flush }) => {
       const { lease, config, released, events } = leaseOf(NEVER, () =>
         throwError(() => Object.assign(new Error(), { name: 'ThrottlingException' })),
       );
-      expectObservable(lease.release(identityOf(0), config)).toBe('15ms |');
+      expectObservable(lease.release(identityOf(0), config)).toBe('20s |');
       flush();
-      expect(released).to.have.length(3);
-      expect(events.map(({ type }) => type)).to.deep.equal(['storeRetry', 'storeRetry']);
+      // However few retries a read may have.
+      expect(released).to.have.length.above(5);
+      // The last one that is told is not made any more.
+      expect(events.map(({ type }) => type)).to.deep.equal(released.map(() => 'storeRetry'));
+    }),
+  );
+
+  it(
+    'asks a store that does not answer again after requestTimeoutMs',
+    marbles(({ expectObservable, flush }) => {
+      let calls = 0;
+      const { lease, config, events } = leaseOf(NEVER, () => (calls++ === 0 ? NEVER : timer(1)));
+      expectObservable(lease.release(identityOf(0), { ...config, requestTimeoutMs: 1_000 })).toBe('1006ms |');
+      flush();
+      expect(events.map(({ type }) => type)).to.deep.equal(['storeRetry']);
     }),
   );
 

@@ -53,7 +53,7 @@ export class TestStream {
     return [...this.#written.keys()];
   }
 
-  /** What was put into a shard, in order. */
+  /** What was put into a shard, in order; grows with what is put later. */
   written(shardId: string): readonly Written[] {
     return this.#written.get(shardId) ?? [];
   }
@@ -99,7 +99,8 @@ export class TestStream {
     const written = this.#written.get(ShardId) ?? [];
     const last = written.at(-1);
     if (last && BigInt(last.sequenceNumber) >= BigInt(SequenceNumber)) throw new Error('the service does not number records in order');
-    this.#written.set(ShardId, [...written, { shardId: ShardId, sequenceNumber: SequenceNumber, text }]);
+    written.push({ shardId: ShardId, sequenceNumber: SequenceNumber, text });
+    this.#written.set(ShardId, written);
   }
 
   async #shard(shardId: string): Promise<Shard> {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { asyncScheduler, from, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { rawErrorOf } from '../../lib/internal/aws-fault.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
@@ -8,7 +8,7 @@ import { openBlock } from '../../lib/tracking/tracked-block.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { SequenceNumberRanges } from '../../lib/values/sequence-range.js';
 import { CheckpointSchedule } from '../../lib/tracking/checkpoint-schedule.js';
-import { isCheckpointError, LeaseLostError } from '../../lib/checkpoints/errors.js';
+import { CheckpointError, isCheckpointError, LeaseLostError } from '../../lib/checkpoints/errors.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import type { Block } from '../../lib/values/block.js';
 import { recordingStore, type RecordingStore } from '../support/recording-store.js';
@@ -131,6 +131,24 @@ describe('CheckpointSchedule', () => {
       expect(store.kept).to.deep.equal(['10 2', '20 3', '30 4']);
     }),
   );
+
+  for (const setByMs of [-1_007, 1_007]) {
+    it(
+      `writes within an interval also by a clock that is set by ${setByMs} ms`,
+      marbles(({ scheduler: real, flush }) => {
+        const scheduler: SchedulerLike = { now: () => real.now() + (real.now() < 5 ? 0 : setByMs), schedule: real.schedule.bind(real) };
+        const { schedule, settle, shard } = scheduled({ scheduler });
+        const block = shard.block(1);
+        let writtenMs: number | undefined;
+        shard.account.checkpointer.writes$.subscribe(() => (writtenMs = real.now()));
+        real.schedule(() => settle(block), 12);
+        const subscription = schedule.writeAtTicks().subscribe();
+        real.schedule(() => subscription.unsubscribe(), 60);
+        flush();
+        expect(writtenMs).to.be.within(12, 22);
+      }),
+    );
+  }
 
   it(
     'has no timer while there is nothing to write',
@@ -355,7 +373,7 @@ describe('CheckpointSchedule', () => {
         const observer = { error: (error: unknown) => seen.push(error), complete: () => seen.push('complete') };
         settle(shard.block(1));
         // The store itself says that it cannot be: not retriable, so it is not tried again.
-        from(store.write({ ...place, sequenceNumber: '9', subSequenceNumber: 0 }, { ...place, parentShardIds: [] })).subscribe();
+        store.refuse(new CheckpointError('the table is read-only', { ...place, retriable: false }));
         schedule.writeLast().subscribe(observer);
         expect(seen[0]).to.satisfy(isCheckpointError);
         expect(seen[0]).to.include({ retriable: false });

@@ -101,6 +101,38 @@ describe('Checkpointer, writing,', () => {
     expect(asked).to.deep.equal(['10', '100', 'SHARD_END']);
   });
 
+  describe('when the store refuses what goes back', () => {
+    const back = new CheckpointError('a checkpoint must not go back', { ...place, retriable: false });
+    const refusing = (stored$: Observable<Checkpoint | undefined>) => {
+      const events: UntimedEvent[] = [];
+      const writer = new Checkpointer({
+        ...{ identity: () => ({ ...shard, startingSequenceNumber: '1' }), requestTimeoutMs: Infinity, scheduler: asyncScheduler },
+        ...{ progress: () => at(5), settledBeyond: () => [], lose: () => undefined, notify: (event) => void events.push(event) },
+        store: { read: () => EMPTY, write: () => throwError(() => back) },
+        readStored: () => stored$,
+        reasonOf: () => 'fatal',
+      });
+      const seen: unknown[] = [];
+      writer.write().subscribe({ next: (value) => seen.push(value), error: (error: unknown) => seen.push(error) });
+      return { seen, events: events.map(shortOf), isDue: writer.isDue() };
+    };
+
+    it('takes what a late write has stored for written, if it is further', () => {
+      const stored = { ...at(7), shardStart: '1' };
+      expect(refusing(of(stored))).to.deep.equal({ seen: [stored], events: [], isDue: false });
+    });
+
+    for (const [what, stored$] of [
+      ['of another shard of this name', of({ ...at(7), shardStart: '2' })],
+      ['no further', of(at(5))],
+      ['nothing', of(undefined)],
+      ['not known, since the store cannot be read', throwError(() => new Error('no'))],
+    ] as const)
+      it(`errors if what the store holds is ${what}`, () => {
+        expect(refusing(stored$)).to.deep.equal({ seen: [back], events: ['checkpointFailed 5'], isDue: true });
+      });
+  });
+
   it(
     'makes one write at a time: who asks meanwhile gets that one, then what is new since',
     marbles(({ cold, scheduler, expectObservable, expectSubscriptions }) => {

@@ -120,6 +120,15 @@ for (const { version, sdk } of installedSdks) {
         });
       }
 
+      it('when no page of forty can be read, also when CBOR is tried again between', async () => {
+        const garbled: Answer = { type: CBOR, body: cborOf(page).subarray(0, 60) };
+        const answered = answering(({ format }) => (format === 'cbor' ? garbled : inJson));
+        const port = portOf(answered);
+        for (let i = 0; i < 40; i++) expect(await firstValueFrom(port.getRecords(REQUEST))).to.deep.include(page);
+        expect(formats(answered).filter((format) => format === 'cbor')).to.have.length(2);
+        expect(events.map(({ type }) => type)).to.deep.equal(['wireFallback']);
+      });
+
       it('when the service answers in JSON what was asked in CBOR, without another call', async () => {
         const answered = answering(() => inJson);
         const port = portOf(answered);

@@ -58,7 +58,9 @@ function checkCheckpoints(shard: ShardOutcome): void {
   kept.slice(1).forEach(({ checkpoint, process }, i) => {
     const before = kept[i]!;
     const order = comparePositions(before.checkpoint, checkpoint);
-    expect(order, `${shardId}: checkpoints go ahead`).to.be.lessThan(process === before.process ? 0 : 1);
+    // The same place is written again only to say more of what is settled beyond it.
+    const isNews = JSON.stringify(before.checkpoint.settledBeyond) !== JSON.stringify(checkpoint.settledBeyond);
+    expect(order, `${shardId}: checkpoints go ahead`).to.be.lessThan(process === before.process && !isNews ? 0 : 1);
   });
 }
 
@@ -83,7 +85,7 @@ function covers(checkpoint: Checkpoint, position: Position): boolean {
 function checkEnd({ shardId, due, seen, course }: ShardOutcome): void {
   const last = seen.kept.filter(({ checkpoint }) => checkpoint.shardId === shardId).at(-1)?.checkpoint;
   if (isStream(course) || course.dropsEvery === undefined) expect(last?.sequenceNumber, `${shardId} comes to its end`).to.equal(SHARD_END);
-  const left = due.filter((record) => !last || comparePositions(record, last) > 0);
+  const left = due.filter((record) => !last || !covers(last, record));
   expect(left.map(keyOf), `${shardId}: all of it is checkpointed`).to.deep.equal([]);
 }
 

@@ -1,7 +1,6 @@
 import { catchError, EMPTY, throwError } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
 import { isShardReadError } from '../../../lib/kinesis/errors.js';
-import { isCheckpointError } from '../../../lib/checkpoints/errors.js';
 import { memoryCheckpoints } from '../../../lib/checkpoints/memoryCheckpoints.js';
 import type { KinesisEvent } from '../../../lib/monitoring/events.js';
 import type { FakeKinesis } from '../../../lib/testing/kinesis/fakeKinesis.js';
@@ -82,9 +81,7 @@ export function follow(
   return { kinesis, seen };
 }
 
-/** Whether a process may end with an error: while it stops, if nobody recovers; or when the store is ahead of what it writes. */
+/** Whether a process may end with an error: while it stops, if nobody recovers. */
 function mayFail(course: Course, process: Process, error: unknown): boolean {
-  // A late write of a process before may have come in between; as may those of one that ended so.
-  if (isCheckpointError(error)) return course.leaves.slice(0, process.number).some(({ how }) => how === 'unsubscribe');
   return process.isStopping && !recovers(course) && (isShardReadError(error) || error instanceof TypeError);
 }

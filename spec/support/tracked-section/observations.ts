@@ -1,5 +1,6 @@
 import { concatMap, defer, from, of, tap, timer } from 'rxjs';
 import type { Checkpoint, CheckpointStore, LeasingStore } from '../../../lib/checkpoints/checkpoint-store.js';
+import { isCheckpointError } from '../../../lib/checkpoints/errors.js';
 import { entriesOf } from '../../../lib/tracking/tracked-block.js';
 import type { TrackedShard } from '../../../lib/tracking/tracked-shard.js';
 import type { Block } from '../../../lib/values/block.js';
@@ -129,17 +130,23 @@ export function observedByOwner<S extends CheckpointStore | LeasingStore>(
   store: S,
   { isHeld, isDead, isRecovering }: StoreOwner,
 ): S {
+  /** The shards of which the store has refused what went back: it is read then to see how far it is, and no reading begins there. */
+  const refused = new Set<string>();
   return {
     ...store,
     read: (shard) =>
       defer(() => from(store.read(shard))).pipe(
         tap((checkpoint) => {
+          if (refused.delete(shard.shardId)) return;
           if (checkpoint && !isRecovering(shard.shardId)) seen.reads.push({ checkpoint, handled: seen.handled.length });
         }),
       ),
     write: (checkpoint, shard) => {
       if (!isDead()) seen.asked.push({ checkpoint, finished: new Set(seen.finished), isHeld: isHeld(shard.shardId) });
-      return store.write(checkpoint, shard);
+      const noteRefusal = (error: unknown): void => {
+        if (isCheckpointError(error) && !error.retriable) refused.add(shard.shardId);
+      };
+      return from(store.write(checkpoint, shard)).pipe(tap({ error: noteRefusal }));
     },
   };
 }
