@@ -25,8 +25,6 @@ class CountedGauge implements Gauge<number | undefined> {
   readonly #countOf: (event: KinesisEvent) => Count;
   readonly #figureOf: (counts: Counts) => number;
   readonly #counts: SlidingCounts;
-  /** Whether the last figure was one: then there will be another, if only to say that the window is empty. */
-  #hadFigure = false;
 
   constructor(countOf: (event: KinesisEvent) => Count, figureOf: (counts: Counts) => number, slots: number) {
     this.#countOf = countOf;
@@ -43,11 +41,11 @@ class CountedGauge implements Gauge<number | undefined> {
 
   show({ slot }: SampleTime): number | undefined {
     const counts = this.#counts.before(slot);
-    this.#hadFigure = counts.whole > 0;
-    return this.#hadFigure ? this.#figureOf(counts) : undefined;
+    return counts.whole > 0 ? this.#figureOf(counts) : undefined;
   }
 
+  /** What the figure was made of is still there: the next tick at least says that the window is empty. */
   get isAtRest(): boolean {
-    return !this.#hadFigure && this.#counts.isEmpty;
+    return this.#counts.isEmpty;
   }
 }

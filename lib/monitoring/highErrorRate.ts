@@ -53,7 +53,7 @@ export function highErrorRate(config: HighErrorRateConfig = {}): OperatorFunctio
 interface Tried {
   readonly streamName: string;
   readonly shardId?: string;
-  readonly counts: SlidingCounts;
+  counts: SlidingCounts;
   isRaised: boolean;
   isReleased: boolean;
 }
@@ -77,7 +77,11 @@ class ErrorGauge implements Gauge<readonly Alert[]> {
     const errors = errorsOf(event);
     if (errors === undefined || !('streamName' in event)) return false;
     const tried = this.#triedOf(event);
-    tried.isReleased = false;
+    if (tried.isReleased) {
+      // Another life of the shard: what was before it counts no more.
+      tried.counts = new SlidingCounts(this.#slots);
+      tried.isReleased = false;
+    }
     tried.counts.add(now().slot, errors, 1);
     return true;
   }

@@ -105,11 +105,11 @@ class StuckWatch {
     const shard = this.#shards.take(event, this.#now);
     if (!shard) return this.#forget(event);
     const raisedAtMs = this.#raised.get(shard);
-    const isCleared = raisedAtMs !== undefined && (!shard.isWaiting || shard.progressMs !== raisedAtMs);
+    // Also when it turns out that there is nothing to do, which counts as done.
+    const isCleared = raisedAtMs !== undefined && shard.progressMs !== raisedAtMs;
     if (isCleared) this.#raised.delete(shard);
     this.#expect(shard);
     this.#arm();
-    // Something was done just now, or there is nothing to do.
     return isCleared ? [this.#alert(shard, false, 0)] : NONE;
   }
 

@@ -155,10 +155,10 @@ export class CheckpointSchedule {
     this.#listening.add(shard.releases$.pipe(map(() => undefined)).subscribe(this.#due$));
   }
 
-  #reportSettled({ notify, hasOpenBlocks, identity: { streamName, shardId } }: TrackedShard, { records, bytes, runs }: LedgerEntry): void {
+  #reportSettled(shard: TrackedShard, { records, bytes, runs }: LedgerEntry): void {
     const arrivedMs = runs.at(-1)?.arrivedMs;
     const lagMs = arrivedMs && Math.max(0, this.#options.retry.scheduler.now() - arrivedMs);
-    notify({ type: 'blockSettled', streamName, shardId, records, bytes, lagMs, hasOpenBlocks });
+    shard.tell({ type: 'blockSettled', records, bytes, lagMs, hasOpenBlocks: shard.hasOpenBlocks });
   }
 
   #nextTick(): Observable<unknown> {
@@ -174,11 +174,11 @@ export class CheckpointSchedule {
     if (this.#lookAtHeld(shard, state)) this.#due$.next();
     // A write of this shard, or the delay before its retry, takes longer than the interval.
     if (state.isWriting) {
-      reportSkipped(shard, 'writing');
+      shard.tell({ type: 'checkpointSkipped', reason: 'writing' });
       return EMPTY;
     }
     const store = this.#storeOf(shard);
-    if (store && !shard.checkpointer.isDue(store) && shard.ledger.holdingEntry()) reportSkipped(shard, 'held');
+    if (store && !shard.checkpointer.isDue(store) && shard.ledger.holdingEntry()) shard.tell({ type: 'checkpointSkipped', reason: 'held' });
     state.isWriting = true;
     return concat(
       this.#write(shard).pipe(catchError(() => EMPTY)),
@@ -222,11 +222,6 @@ function rangesOf({ runs }: LedgerEntry): readonly SequenceNumberRange[] {
   return runs.map((run) => run.range);
 }
 
-function reportSkipped({ notify, identity: { streamName, shardId } }: TrackedShard, reason: 'writing' | 'held'): void {
-  notify({ type: 'checkpointSkipped', streamName, shardId, reason });
-}
-
-function reportHeld({ notify, identity }: TrackedShard, ranges: readonly SequenceNumberRange[], heldMs: number): void {
-  const { streamName, shardId } = identity;
-  notify({ type: 'watermarkHeld', streamName, shardId, ranges, heldMs });
+function reportHeld(shard: TrackedShard, ranges: readonly SequenceNumberRange[], heldMs: number): void {
+  shard.tell({ type: 'watermarkHeld', ranges, heldMs });
 }

@@ -98,23 +98,18 @@ function openEntries(ranges: SequenceNumberRanges, runs: readonly TrackedRun[]):
     if (own) own.push(run);
     else byShard.set(run.shard, [run]);
   }
-  const entries = [...byShard].map(([shard, own]) => ({ shard, entry: shard.ledger.open(ranges, own) }));
-  entries.forEach(reportOpened);
-  return entries;
-}
-
-/** A block of records that an earlier subscription delivered opens nothing. */
-function reportOpened({ shard: { notify, identity }, entry: { state, records, bytes } }: TrackedEntry): void {
-  const { streamName, shardId } = identity;
-  if (state === 'open') notify({ type: 'blockOpened', streamName, shardId, records, bytes });
+  return [...byShard].map(([shard, own]) => {
+    const entry = shard.ledger.open(ranges, own);
+    const { state, records, bytes } = entry;
+    // A block of records that an earlier subscription delivered opens nothing.
+    if (state === 'open') shard.tell({ type: 'blockOpened', records, bytes });
+    return { shard, entry };
+  });
 }
 
 /** Tells each shard of a block what has become of it. */
 export function reportBlock(type: 'blockLost' | 'blockRecovered', ranges: SequenceNumberRanges): void {
-  for (const { shard } of entriesOf(ranges)) {
-    const { streamName, shardId } = shard.identity;
-    shard.notify({ type, streamName, shardId, blockId: blockId(ranges), records: ranges.recordCount });
-  }
+  for (const { shard } of entriesOf(ranges)) shard.tell({ type, blockId: blockId(ranges), records: ranges.recordCount });
 }
 
 /** Makes the error for a value that is not an array of records. */

@@ -2,11 +2,11 @@ import { asyncScheduler, of, ReplaySubject, Subject, type Observable } from 'rxj
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import type { StoreCallLimits } from '../checkpoints/store-calls.js';
 import { Ledger } from '../ledger/ledger.js';
-import type { EventSink } from '../monitoring/events.js';
+import type { EventSink, UntimedEvent } from '../monitoring/events.js';
 import type { Reread } from '../readers/reread.js';
 import { SHARD_END, type Position } from '../values/position.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
-import type { ShardIdentity } from '../values/shard-id.js';
+import type { ShardIdentity, ShardName } from '../values/shard-id.js';
 import { Checkpointer, type CheckpointerOptions } from './checkpointer.js';
 import { UnreleasedBlocks } from './unreleased-blocks.js';
 
@@ -22,6 +22,10 @@ export interface TrackedShardOptions extends Partial<StoreCallLimits> {
   /** Emits, once, the checkpoint in a store (default: the shard's own), with the retries of the source. @defaultValue emits `undefined` */
   readonly readStored?: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
 }
+
+/** An event of a shard, without its place. */
+type OfThisShard = WithoutPlace<Extract<UntimedEvent, ShardName>>;
+type WithoutPlace<Event> = Event extends unknown ? Omit<Event, keyof ShardName> : never;
 
 /** How a pipeline ended: `leavesWork` if it has emitted unsettled blocks or records, `leavesRecords` if it has emitted records. */
 export interface PipelineEnd {
@@ -238,6 +242,12 @@ export class TrackedShard {
     if (!this.unreleased.release(ranges)) return;
     this.#releases.next(ranges);
     this.noteChange();
+  }
+
+  /** Tells an event of this shard. */
+  tell(event: OfThisShard): void {
+    const { streamName, shardId } = this.#identity;
+    this.notify({ ...event, streamName, shardId });
   }
 
   /** Tells the subscribers of {@link changes$} to look again. */

@@ -88,6 +88,10 @@ describe('stuckShards', () => {
   it('is measured from when the shard last had nothing to do', stuck('-e----p-----------', '-------x', { x: [true, 6] }));
   it('is raised for each shard by itself', stuck('-p-P------a------', '-------x-yz', { x: [true, 6], y: [true, 6, OTHER], z: [false, 0] }));
   it(
+    'is not raised together with that of another shard whose last block was settled a little earlier',
+    stuck('-pP-', '-------xy', { x: [true, 6], y: [true, 6, OTHER] }),
+  );
+  it(
     'does not wait for the deadline of a shard that has more time left',
     stuck('-e-P--p---', '-------x-y', { x: [true, 6], y: [true, 6, OTHER] }),
   );
@@ -139,6 +143,10 @@ describe('highErrorRate', () => {
     'is cleared without a figure when the shard is released, and raised anew for another life of it',
     high(0.5, '-qq---r------q--', '-----x----y----x---------y', { x: [true, 1], y: [false, undefined] }),
   );
+  it('does not count what was before the release of the shard', () => {
+    high(0.3, '-qqrp-', '-')();
+    high(0.3, '-qq---rp-', '-----x----y', { x: [true, 1], y: [false, 0] })();
+  });
   it('is 5 % unless another limit is given', () => {
     const of_ = (source: string, alerts: string, figures: Figures = {}) =>
       raises(highErrorRate({ windowMs: 10, everyMs: 5 }), { type: 'highErrorRate', limit: 0.05 }, events, [source, alerts], figures);

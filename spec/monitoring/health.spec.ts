@@ -49,7 +49,10 @@ describe('health', () => {
   it('is not live when a pipeline failed for good, until the shard starts again', is('-d-F-Sa-', 'ny-x-y'));
   it('says all that is wrong', is('-d-F------', 'ny-x-----X'));
   it('is not ready while it stops, and not live when that takes too long', is('-d--s---T-', 'ny--s---t'));
-  it('is ready again when its stream is subscribed anew', is('-d--T--Sa', 'ny--t--y'));
+  it('is ready again when its stream is subscribed anew', () => {
+    is('-d--T--Sa', 'ny--t--y')();
+    is('-d--s--Sa', 'ny--s--y')();
+  });
   it('is not ready while this worker has no lease of those that it had', is('-d--l--L', 'ny--l--y'));
   it('is neither by a throttled service nor by a failed checkpoint', is('-d-qfa', 'ny'));
   it(

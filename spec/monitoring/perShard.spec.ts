@@ -41,6 +41,16 @@ describe('perShard', () => {
     }),
   );
   it(
+    'does not end with another shard',
+    marbles(({ cold, expectObservable }) => {
+      const figures$ = cold('-b-ar-', events).pipe(perShard(recordsProcessed({ windowMs: 5, everyMs: 5 })));
+      const y = { ...SAMPLE_SHARD, ...other };
+      expectObservable(figures$).toBe('----u-x----v', {
+        ...{ u: { ...SAMPLE_SHARD, value: undefined }, x: { ...y, value: 2 }, v: { ...y, value: undefined } },
+      });
+    }),
+  );
+  it(
     'counts streams apart whose shards have the same ids',
     marbles(({ cold, expectObservable }) => {
       const figures$ = cold('-(ac)-', events).pipe(perShard(recordsProcessed({ windowMs: 5, everyMs: 5 })));

@@ -13,6 +13,8 @@ import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { polling } from '../../lib/readers/polling.js';
 import { kinesisStream } from '../../lib/sources/kinesisStream.js';
 import { fakeLeases, marbles } from '../../lib/testing/index.js';
+import { openBlock } from '../../lib/tracking/tracked-block.js';
+import { handFedShard } from '../support/hand-fed-shard.js';
 import { recordingStore } from '../support/recording-store.js';
 import { inLetters, instantKinesis, PASSING, quickReading, quickShard } from '../support/quick-shard.js';
 
@@ -127,7 +129,10 @@ describe('the events', () => {
     const { events, of: told } = listening();
     return {
       skips: () => told('checkpointSkipped').map(({ at, reason }) => [at, reason]),
-      run$: quickShard(instantKinesis({ shards: { 0: 'abc' } }), { events, store: recordingStore({ latencyMs }) }).pipe(
+      run$: quickShard(instantKinesis({ shards: { 0: 'd' in work ? 'abcd' : 'abc' } }), {
+        events,
+        store: recordingStore({ latencyMs }),
+      }).pipe(
         map((one) => [one]),
         withSequenceRanges(),
         mergeMap((block) => of(block).pipe(delay(work[inLetters(block)]!))),
@@ -158,6 +163,25 @@ describe('the events', () => {
       expect(skips()).to.deep.equal([[30, 'held']]);
     }),
   );
+
+  it(
+    'tell of no skipped checkpoint at a tick that writes, though a block holds the watermark',
+    marbles(({ flush }) => {
+      // b is settled at 15, d at 13; c never.
+      const { run$, skips } = skipped({ a: 1, b: 14, c: 100, d: 10 }, undefined);
+      run$.subscribe();
+      flush();
+      expect(skips()).to.deep.equal([[30, 'held']]);
+    }),
+  );
+
+  it('tell of no block of records that an earlier subscription delivered', () => {
+    const { account, deliver, events } = handFedShard();
+    const records = deliver(1, 2);
+    account.ledger.restart();
+    openBlock(records);
+    expect(events.map(({ type }) => type)).to.deep.equal(['pageRead']);
+  });
 
   it(
     'tell of a reader that goes on after it was told to have paused, and of no other',

@@ -135,6 +135,24 @@ describe('pauseWhen', () => {
     source.next(blocks.d!);
     expect(passed).to.deep.equal([blocks.a!, blocks.b!, blocks.c!, blocks.d!].map(({ id }) => id));
   });
+  it('gives a block to the end of the pipeline before the next, whatever that one brings about on the way', () => {
+    const passedWith = (act: (one: Block, source: Subject<Block>, alert$: Subject<Alert>) => void): (string | undefined)[] => {
+      const [source, alert$] = [new Subject<Block>(), new Subject<Alert>()];
+      const passed: Block[] = [];
+      source
+        .pipe(
+          pauseWhen(alert$),
+          tap((one) => act(one, source, alert$)),
+        )
+        .subscribe((one) => passed.push(one));
+      alert$.next(alerts.r);
+      for (const one of [blocks.a!, blocks.b!]) source.next(one);
+      alert$.next(alerts.c);
+      return passed.map((one) => Object.keys(blocks).find((letter) => blocks[letter] === one));
+    };
+    expect(passedWith((one, source) => void (one === blocks.b && source.next(blocks.c!)))).to.deep.equal(['a', 'b', 'c']);
+    expect(passedWith((one, _, alert$) => void (one === blocks.a && alert$.next(alerts.c)))).to.deep.equal(['a', 'b']);
+  });
   it('lets a block go on as often as it comes', () => {
     const [source, alert$] = [new Subject<Block>(), new Subject<Alert>()];
     let passed = 0;
