@@ -5,7 +5,7 @@ import type { KinesisRecord } from '../values/record.js';
 import { wholeRangesFromJson } from '../values/ranges-json.js';
 import type { SequenceNumberRange, SequenceNumberRangesJson } from '../values/sequence-range.js';
 
-/** A record without what its range says already. Absent fields are `null`. */
+/** A record without the stream and shard, which its range has. Absent fields are `null`. */
 type Row = [
   sequenceNumber: string,
   subSequenceNumber: number,
@@ -16,7 +16,7 @@ type Row = [
 ];
 type Body = [recovered: boolean, ranges: SequenceNumberRangesJson, rows: Row[]];
 
-/** A block as MessagePack. */
+/** Writes a block as MessagePack. */
 export function writeBody({ recovered, ranges, records }: Block): Uint8Array {
   const body: Body = [recovered, ranges.toJSON(), records.map(rowOf)];
   return encode(body);
@@ -25,7 +25,7 @@ export function writeBody({ recovered, ranges, records }: Block): Uint8Array {
 /**
  * Reads what {@link writeBody} wrote. Payloads are views of `bytes`.
  *
- * @throws InvalidValueError when the bytes are anything else; what it says quotes none of them.
+ * @throws InvalidValueError when the bytes are anything else; its message quotes none of them.
  */
 export function readBody(bytes: Uint8Array): Block {
   const [recovered, json, rows] = bodyIn(bytes);
@@ -47,14 +47,14 @@ function rowOf(record: KinesisRecord): Row {
 }
 
 function bodyIn(bytes: Uint8Array): Partial<Body> {
-  // No length inside can be more than the bytes that are there: it would only be allocated in vain.
+  // No length in the body can exceed the number of its bytes; the limits stop the decoder from allocating for a false one.
   const max = bytes.byteLength;
   const limits = { maxStrLength: max, maxBinLength: max, maxArrayLength: max, maxMapLength: max, maxExtLength: 0 };
   let body: unknown;
   try {
     body = new Decoder(limits).decode(bytes);
   } catch {
-    // The decoder's own message may quote its input: it is left out.
+    // The decoder's message is left out: it may quote its input.
     throw new InvalidValueError('the stored block is not MessagePack');
   }
   if (!Array.isArray(body) || body.length !== 3) throw new InvalidValueError('the stored block does not have three parts');

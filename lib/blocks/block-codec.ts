@@ -18,9 +18,9 @@ export interface EncodeBlockConfig {
  *
  * @remarks
  * The bytes are MessagePack in a frame with a version, lengths and a CRC-32 over the whole. Emits them once: synchronously, unless
- * they are compressed. Buffers one block. Errors: `InvalidValueError` for a block whose records are not those of its ranges.
+ * it compresses them. Buffers one block. Errors: `InvalidValueError` for a block whose records do not match its ranges.
  *
- * @throws InvalidConfigError when called with `compress` where the platform cannot.
+ * @throws InvalidConfigError when called with `compress` on a platform without `CompressionStream`.
  *
  * @example
  * ```ts
@@ -33,7 +33,7 @@ export function encodeBlock(block: Block, config: EncodeBlockConfig = {}): Obser
   return blockEncoder(config)(block);
 }
 
-/** {@link encodeBlock} for many blocks: the config is checked once. @throws InvalidConfigError */
+/** Like {@link encodeBlock}, for many blocks: checks the config once. @throws InvalidConfigError */
 export function blockEncoder(config: EncodeBlockConfig): (block: Block) => Observable<Uint8Array> {
   assertKnownFields(config, { compress: true });
   if (!config.compress) return (block) => defer(() => of(encodeBlockSync(block)));
@@ -46,12 +46,12 @@ export function blockEncoder(config: EncodeBlockConfig): (block: Block) => Obser
 }
 
 /**
- * Reads the block with this id from what {@link encodeBlock} gave.
+ * Reads the block with this id from the bytes that {@link encodeBlock} emitted.
  *
  * @remarks
- * Payloads are views of `bytes`: do not change those. Emits the block once, synchronously unless it is compressed. Errors:
+ * Payloads are views of `bytes`: do not change them. Emits the block once, synchronously unless it is compressed. Errors:
  * `InvalidValueError` for bytes that are torn, changed, foreign, of an unknown version, or of another block than the one asked
- * for. It is never wrong data: such a block is lost, and can be read again from Kinesis by its ranges.
+ * for. It never emits wrong data: such a block is lost, and can be read again from Kinesis by its ranges.
  *
  * @param id - the block's id, which follows from its ranges.
  */
@@ -62,13 +62,13 @@ export function decodeBlock(bytes: Uint8Array, id: string): Observable<Block> {
   });
 }
 
-/** {@link encodeBlock} without compression. */
+/** Like {@link encodeBlock}, without compression. */
 export function encodeBlockSync(block: Block): Uint8Array {
   const body = bodyOf(block);
   return writeFrame({ body, isCompressed: false, rawLength: body.byteLength });
 }
 
-/** {@link decodeBlock} of what {@link encodeBlockSync} gave. */
+/** Like {@link decodeBlock}, for the result of {@link encodeBlockSync}. */
 export function decodeBlockSync(bytes: Uint8Array, id: string): Block {
   const { body, isCompressed } = readFrame(bytes);
   if (isCompressed) throw new InvalidValueError('the stored block is compressed, and was not when it was put here');
@@ -76,7 +76,7 @@ export function decodeBlockSync(bytes: Uint8Array, id: string): Block {
 }
 
 function bodyOf(block: Block): Uint8Array {
-  // Now, while the records are at hand, and not when they are asked for.
+  // Checked now, while the records are here, and not only when somebody asks for the block.
   assertWholeBlock(block, block.id);
   return writeBody(block);
 }

@@ -2,7 +2,7 @@ import CRC32 from 'crc-32';
 import { InvalidValueError } from '../values/errors.js';
 
 /**
- * What stands round the body of a stored block, so that a piece of it is never taken for the whole:
+ * The frame around the body of a stored block; with it, a part of the bytes is never taken for the whole:
  *
  *     0  "RXKB"                   4  version    5  flags    6  two zero bytes
  *     8  the body's length       12  the body's length before compression
@@ -17,7 +17,7 @@ export interface Frame {
   readonly rawLength: number;
 }
 
-/** The largest body. A length beyond it is a lie, and allocates nothing. */
+/** The largest body. A larger length is false, and nothing is allocated for it. */
 export const MAX_BODY_BYTES = 2 ** 30;
 
 const MAGIC = 0x52584b42;
@@ -26,7 +26,7 @@ const COMPRESSED = 1;
 const HEADER_BYTES = 16;
 const CRC_BYTES = 4;
 
-/** Puts the frame round a body, into a buffer of its own of exactly that size. */
+/** Puts the frame around a body, into a new buffer of exactly that size. */
 export function writeFrame({ body, isCompressed, rawLength }: Frame): Uint8Array {
   if (rawLength > MAX_BODY_BYTES) {
     throw new InvalidValueError(`a block of ${rawLength} bytes is more than the ${MAX_BODY_BYTES} that can be stored`);
@@ -44,12 +44,12 @@ export function writeFrame({ body, isCompressed, rawLength }: Frame): Uint8Array
 }
 
 /**
- * Reads what {@link writeFrame} wrote; the body is a view of them.
+ * Reads the bytes that {@link writeFrame} wrote; the body is a view of them.
  *
  * @throws InvalidValueError when the bytes are torn, changed, foreign or of a version that is not known.
  */
 export function readFrame(given: Uint8Array): Frame {
-  // A plain array, also of a Node Buffer: payloads are to be what they were.
+  // Makes a plain Uint8Array of a Node Buffer, so that payloads have the type that they had.
   const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
   if (bytes.byteLength < HEADER_BYTES + CRC_BYTES) throw new InvalidValueError(`expected a stored block, got ${bytes.byteLength} bytes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -60,7 +60,7 @@ export function readFrame(given: Uint8Array): Frame {
     throw new InvalidValueError(`the stored block is torn: its body is said to have ${length} bytes, and ${bytes.byteLength} are there`);
   }
   if (view.getUint32(bytes.byteLength - CRC_BYTES) !== checksumOf(bytes)) throw new InvalidValueError('the checksum does not match');
-  // After the checksum: now it is known to be what was written, and not a flipped bit.
+  // After the checksum, a strange version is one that somebody wrote, and not a flipped bit.
   if (view.getUint8(4) !== VERSION) throw new InvalidValueError(`expected version ${VERSION} of stored blocks, got ${view.getUint8(4)}`);
   const flags = view.getUint8(5);
   if (flags > COMPRESSED || view.getUint16(6) !== 0) throw new InvalidValueError('the stored block has flags that are not known');

@@ -9,22 +9,22 @@ import { memoryBlocks } from './memoryBlocks.js';
 import { TieredBlocks } from './tiered-blocks.js';
 import { traitsOf, type StorageLevel, type StorageLevelTraits } from './storage-level.js';
 
-/** What a {@link blockStore} is made of. */
+/** The tiers of a {@link blockStore}, and how it calls them. */
 export interface BlockStoreConfig {
   /** The memory tier of a `MEMORY_` level. @defaultValue memoryBlocks() */
   readonly memory?: BlockStore;
   /** The disk tier of a level that has one, for example `levelBlocks(db)`. There is no default. */
   readonly disk?: BlockStore;
-  /** Where the second copy of a `_2` level goes. The first is written to; each further one stands in when a copy cannot be made. */
+  /** Where the second copy of a `_2` level goes: to the first of them; each further one replaces a copy that cannot be made. */
   readonly replicas?: readonly BlockStore[];
-  /** How long a call to a tier may go without an answer before it counts as failed, in ms. From 1 up. @defaultValue 30_000 */
+  /** How long a call to a tier may take without an answer before it counts as failed, in ms. From 1 up. @defaultValue 30_000 */
   readonly requestTimeoutMs?: number;
   /**
-   * Takes an event for everything that a tier did not do, or `'silent'`. What it throws or rejects with is ignored.
-   * @defaultValue it is written with `console.warn`, at most once a minute
+   * Takes an event for each call of a tier that failed, or `'silent'`. Its errors and rejections are ignored.
+   * @defaultValue the events are written with `console.warn`, at most once a minute
    */
   readonly events?: Pick<Observer<KinesisEvent>, 'next'> | 'silent';
-  /** Every timer. @defaultValue asyncScheduler */
+  /** The scheduler of all timers. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -32,15 +32,16 @@ export interface BlockStoreConfig {
  * Keeps blocks at a storage level: in memory, on disk, in one copy or two.
  *
  * @remarks
- * `put` completes when the level's number of copies is there, each as durable as its tier. The copies are written in parallel; a
- * further replica stands in for one that fails, also for the local one. With `MEMORY_AND_DISK` a block goes to the disk when memory
- * has no room (or fails): what is in memory already is worked off first, and is not moved. With `MEMORY_ONLY` it is refused then.
- * `get` asks memory, then the disk, then all replicas at once, and takes the first whole block; it emits `undefined` when nobody has
- * one, whatever the reason. `delete` asks all. `list` emits each id once. Calls about one block are made one after another, and a
- * `put` or `delete` that has begun is not taken back by unsubscribing.
+ * `put` completes when the level's number of copies is there, each as durable as its tier. It writes the copies in parallel; a
+ * further replica replaces a copy that fails, also the local one. With `MEMORY_AND_DISK` a block goes to the disk when memory has no
+ * room (or fails); blocks that are in memory already stay there. With `MEMORY_ONLY` the block is refused then. `get` asks memory, then
+ * the disk, then all replicas at once, and emits the first whole block; it emits `undefined` when no tier has one, whatever the reason.
+ * `delete` asks all tiers. `list` emits each id once. The `put` and `delete` calls of one block run one after another, and
+ * unsubscribing does not cancel one that has begun.
  *
- * Errors: `put` errs with a `BlockStoreError` when there are fewer copies than promised; `delete` with the first error, after all
- * were asked; `list` only when nobody answers. Everything else that fails is a `blockStoreFailed` event.
+ * Errors: `put` errors with a `BlockStoreError` when there are fewer copies than promised, or with an `InvalidValueError` for a block
+ * whose records do not match its ranges; `delete` with the first error, after all tiers have answered; `list` only when all tiers fail.
+ * Every failed call of a tier is also a `blockStoreFailed` event, except that memory is full where there is a disk.
  *
  * @param level - where, and in how many copies.
  * @throws InvalidConfigError when called with a tier that the level does not have, or without one that it needs.
@@ -69,7 +70,7 @@ interface Tiers {
   readonly replicas: readonly BlockStore[];
 }
 
-/** Checks the parts against what the level needs: none may be missing, and none would be ignored. */
+/** Checks the tiers against the level: it refuses a missing tier, and one that the level would not use. */
 function resolveTiers(level: StorageLevel, traits: StorageLevelTraits, config: BlockStoreConfig): Tiers {
   const { disk, replicas = [], requestTimeoutMs = 30_000 } = config;
   assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
@@ -97,5 +98,5 @@ const BLOCK_STORE_FIELDS: FieldsOf<BlockStoreConfig> = {
   scheduler: true,
 };
 
-/** What a timer can hold. */
+/** The longest delay of a timer. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;

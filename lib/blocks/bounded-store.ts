@@ -4,22 +4,22 @@ import type { BlockStore } from './block-store.js';
 import { BlockStoreError } from './errors.js';
 import { assertWholeBlock } from './whole-block.js';
 
-/** A store whose every call ends, whoever wrote it. */
+/** A store whose every call ends, even if the store behind it never answers. */
 export interface BoundedStore {
   put(block: Block): Observable<unknown>;
-  /** Emits the block, and nothing when there is none. What it emits is whole, and the one that was asked for. */
+  /** Emits the block with this id, verified to be whole; emits nothing when there is none. */
   get(id: string): Observable<Block>;
   delete(id: string): Observable<unknown>;
   list(): Observable<string>;
 }
 
-/** How long a call may go without an answer. */
+/** How long a call may take without an answer. */
 export interface CallLimit {
   readonly requestTimeoutMs: number;
   readonly scheduler: SchedulerLike;
 }
 
-/** Puts a limit on the calls of a store, and believes none of the blocks that it gives without a look. */
+/** Limits the time of a store's calls, and verifies every block that it emits. */
 export function boundedStore(store: BlockStore, limit: CallLimit): BoundedStore {
   const call = <T>(what: string, made: () => ObservableInput<T>): Observable<T> => defer(() => from(made())).pipe(within(what, limit));
   const whole =
@@ -37,7 +37,7 @@ export function boundedStore(store: BlockStore, limit: CallLimit): BoundedStore 
   };
 }
 
-/** Ends a call that gives no sign for too long. */
+/** Errors when a call neither emits nor completes for too long. */
 function within<T>(what: string, { requestTimeoutMs, scheduler }: CallLimit) {
   const late = () =>
     throwError(

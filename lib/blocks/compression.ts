@@ -13,7 +13,7 @@ export function compress(bytes: Uint8Array): Observable<Uint8Array> {
 }
 
 /**
- * Reverses {@link compress}. Bytes that give more than `rawLength` are left off there, so a small file cannot fill the memory.
+ * Reverses {@link compress}. Stops as soon as the output exceeds `rawLength`, so a small file cannot fill the memory.
  *
  * Errors: `InvalidValueError` when they are not the compressed form of `rawLength` bytes.
  */

@@ -1,7 +1,7 @@
 import { guardFor, RxKinesisError } from '../values/errors.js';
 import { rangesToString, type SequenceNumberRanges } from '../values/sequence-range.js';
 
-/** A stored block is lost or corrupt; its ranges say what to read again. Retriable: `recoverFrom` does. */
+/** A stored block is lost or corrupt; its ranges name the records to re-read. Retriable: `recoverFrom` re-reads them. */
 export class BlockUnavailableError extends RxKinesisError {
   readonly code = 'BLOCK_UNAVAILABLE';
   readonly retriable = true;
@@ -17,7 +17,7 @@ export class BlockUnavailableError extends RxKinesisError {
 /** Whether `error` is a {@link BlockUnavailableError}. */
 export const isBlockUnavailable = /* @__PURE__ */ guardFor<BlockUnavailableError>('BLOCK_UNAVAILABLE');
 
-/** Why a block store did not do what it was asked. */
+/** Why a call to a block store failed. */
 export type BlockStoreFault = 'copies' | 'failed' | 'full' | 'timeout';
 
 /** A block could not be stored, read, deleted or listed. Retriable when the fault is one that passes. */
@@ -25,8 +25,8 @@ export class BlockStoreError extends RxKinesisError {
   readonly code = 'BLOCK_STORE';
   readonly retriable: boolean;
   /**
-   * `full`: the memory budget has no room; `copies`: fewer copies than the level promises could be made; `timeout`: a call was not
-   * answered in time; `failed`: the database or the service said no.
+   * `full`: the memory budget has no room; `copies`: fewer copies were made than the level promises; `timeout`: the store did not answer
+   * in time; `failed`: the database or the service gave an error.
    */
   readonly fault: BlockStoreFault;
 

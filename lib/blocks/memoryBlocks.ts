@@ -6,7 +6,7 @@ import { BlockStoreError } from './errors.js';
 
 /** How much {@link memoryBlocks} may hold. */
 export interface MemoryBlocksConfig {
-  /** The bytes that all blocks together may take, as they are kept. From 0 up. @defaultValue 67_108_864 */
+  /** The most bytes that all serialised blocks together may take. From 0 up. @defaultValue 67_108_864 */
   readonly maxBytes?: number;
 }
 
@@ -14,13 +14,13 @@ export interface MemoryBlocksConfig {
  * Keeps blocks in this process's memory, within a budget of bytes.
  *
  * @remarks
- * Blocks are kept serialised, so the budget counts what they take, and a payload that is changed after its block was stored
- * changes nothing here. All is lost with the process. Every call answers synchronously. Payloads of a block that is read are views
- * of what is kept: whoever changes one makes the stored block unreadable, not wrong.
+ * Blocks are kept serialised, so the budget counts the bytes that they take, and changing a payload after its block was stored does not
+ * change the stored block. The process loses everything at its end. Every call answers synchronously. The payloads of a block that
+ * `get` emits are views of the stored bytes: changing one makes the stored block unreadable, not wrong.
  *
- * Errors: `put` errs with a `BlockStoreError` whose `fault` is `full` when there is no room (retriable, unless the block alone is
- * bigger than the budget); nothing is pushed out for it. `InvalidValueError` for a block whose records are not those of its ranges,
- * and by `get` for one that was changed.
+ * Errors: `put` errors with a `BlockStoreError` whose `fault` is `full` when there is no room (retriable, unless the block alone is
+ * bigger than the budget); it removes no other block. `put` errors with an `InvalidValueError` for a block whose records do not match
+ * its ranges, and so does `get` for a block that was changed.
  *
  * @throws InvalidConfigError when called with a number out of range.
  *
@@ -55,7 +55,7 @@ export function memoryBlocks(config: MemoryBlocksConfig = {}): BlockStore {
   };
 }
 
-/** Serialised blocks, and how much they take together. */
+/** Serialised blocks, and their size together. */
 class KeptBytes {
   readonly #maxBytes: number;
   readonly #blocks = new Map<string, Uint8Array>();
@@ -65,7 +65,7 @@ class KeptBytes {
     this.#maxBytes = maxBytes;
   }
 
-  /** @throws BlockStoreError when there is no room; what was kept stays. */
+  /** @throws BlockStoreError when there is no room; an older block with this id then stays. */
   keep(id: string, bytes: Uint8Array): void {
     const size = bytes.byteLength;
     const others = this.#usedBytes - this.#sizeOf(id);

@@ -5,14 +5,13 @@ import { BlockStoreError } from './errors.js';
 import { isInvalidValue, isRxKinesisError } from '../values/errors.js';
 
 /**
- * Puts a block into as many of `places` as there are to be `copies`, at once; a further place stands in for one that fails.
- * Completes when there are so many copies.
+ * Puts a block into `copies` of the `places` in parallel; a further place replaces one that fails. Completes when all copies are made.
  *
  * @remarks
- * Waits for every put that was begun, also when it is clear that there will be too few: then nothing is under way any more when
- * this errs.
+ * Waits for every put that has begun, also when it is clear that there will be too few copies: when this errors, no put is under way
+ * any more.
  *
- * @param failed - told of every put that failed.
+ * @param failed - called with the error of every put that fails.
  */
 export function putCopies(
   block: Block,
@@ -44,7 +43,7 @@ export function putCopies(
   });
 }
 
-/** The only copy's own error says more than that it is missing, and so does what is wrong with the block itself. */
+/** Returns the cause itself where it says more than that copies are missing: for a single copy, and for a block that is invalid. */
 function tooFew(made: number, copies: number, errors: readonly unknown[]): unknown {
   const [cause] = errors;
   if ((copies === 1 && isRxKinesisError(cause)) || errors.every(isInvalidValue)) return cause;

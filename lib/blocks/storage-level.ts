@@ -15,11 +15,11 @@ import { shown } from '../values/shown.js';
  */
 export type StorageLevel = 'MEMORY_ONLY' | 'MEMORY_ONLY_2' | 'MEMORY_AND_DISK' | 'MEMORY_AND_DISK_2' | 'DISK_ONLY' | 'DISK_ONLY_2';
 
-/** What a level means. */
+/** Where a level keeps blocks, and how often. */
 export interface StorageLevelTraits {
   readonly memory: boolean;
   readonly disk: boolean;
-  /** How many copies there are before a block counts as stored. */
+  /** The number of copies that make a block count as stored. */
   readonly copies: number;
 }
 

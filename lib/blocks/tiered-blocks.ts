@@ -9,9 +9,9 @@ import { isBlockStoreError } from './errors.js';
 import { putCopies } from './putCopies.js';
 
 /**
- * Blocks in several places: a local copy, whose tiers are tried one after another, and replicas.
+ * Keeps blocks in several places: a local copy, whose tiers are tried one after another, and replicas.
  *
- * @remarks Calls about one block wait for each other, and none is cut short: a late `put` would undo a `delete`.
+ * @remarks The `put` and `delete` calls of one block wait for each other and always run to their end: a late `put` would undo a `delete`.
  */
 export class TieredBlocks implements BlockStore {
   readonly #local: readonly BoundedStore[];
@@ -20,7 +20,7 @@ export class TieredBlocks implements BlockStore {
   readonly #notify: EventSink;
   readonly #turns = new KeyedQueue();
 
-  /** @param copies - how many there are to be before a block counts as stored. */
+  /** @param copies - the number of copies that make a block count as stored. */
   constructor(local: readonly BoundedStore[], replicas: readonly BoundedStore[], copies: number, notify: EventSink) {
     this.#local = local;
     this.#replicas = replicas;
@@ -62,7 +62,7 @@ export class TieredBlocks implements BlockStore {
   }
 }
 
-/** Tries the tiers of one copy one after another. That memory is full is no fault: it is what the disk is for. */
+/** Tries the tiers of one copy one after another. A full memory is not reported as a failure: the disk takes the block. */
 function firstOf(tiers: readonly BoundedStore[], failed: (error: unknown) => void): Pick<BoundedStore, 'put'> {
   const [first, ...others] = tiers;
   if (!first || others.length === 0) return first!;
@@ -78,7 +78,7 @@ function firstOf(tiers: readonly BoundedStore[], failed: (error: unknown) => voi
   };
 }
 
-/** Everything from all calls; errs, when all have ended, if at least `tooMany` of them failed. */
+/** Merges all calls; when all have ended, errors if at least `tooMany` of them failed. */
 function allOf<T>(calls: readonly Observable<T>[], failed: (error: unknown) => void, tooMany: number): Observable<T> {
   return defer(() => {
     const errors: unknown[] = [];
@@ -94,7 +94,7 @@ function allOf<T>(calls: readonly Observable<T>[], failed: (error: unknown) => v
   });
 }
 
-/** What a call emits, and nothing when it fails: what one place cannot give, another may. */
+/** Turns the error of a call into an empty result, since another place may have the block. */
 function orNothing<T>(call: Observable<T>, failed: (error: unknown) => void): Observable<T> {
   return call.pipe(
     catchError((error: unknown) => {

@@ -6,8 +6,8 @@ import { assertRange } from '../values/assert-range.js';
 import { endOf, rangeToString, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
 
 /**
- * Throws unless `block` is the one with this id, and its records are the ones that its ranges name: as many, from the first to
- * the last of each range, in order.
+ * Throws unless `block` has this id, and its records match its ranges: the same number, in order, with the first and the last record of
+ * each range.
  *
  * @throws InvalidValueError that names the range and not the records.
  */

@@ -7,7 +7,7 @@ import type { Checkpoint } from './checkpoint-store.js';
 import { CheckpointError } from './errors.js';
 
 /**
- * Throws unless `checkpoint` is one that any store may keep: of this shard, and at a record or at the shard's end.
+ * Throws unless a store may keep `checkpoint`: it must be of this shard, and at a record or at the shard's end.
  *
  * @remarks
  * `TRIM_HORIZON`, `LATEST` and `AT_TIMESTAMP` say where to begin and not how far the shard is done: as a checkpoint they
@@ -28,11 +28,12 @@ export function assertCheckpoint(checkpoint: Checkpoint, shard: ShardName): void
   }
 }
 
-/** A checkpoint names at most so many ranges beyond it; the records of what it leaves out are only delivered again. */
+/** The most settled ranges that a checkpoint names beyond its position; the records of further ones are delivered again. */
 export const MAX_SETTLED_RANGES = 100;
 
 /**
- * Throws unless what is settled beyond `checkpoint` can be: few ranges of this shard, behind the position, in order and apart.
+ * Throws unless `settledBeyond` is possible: at most {@link MAX_SETTLED_RANGES} ranges of this shard, after the position, in order and
+ * without overlap.
  *
  * @throws InvalidValueError
  */
@@ -58,7 +59,7 @@ export function isStart({ sequenceNumber }: Position): boolean {
 }
 
 /**
- * Throws when `next` lies before `stored`. The same place may be written again.
+ * Throws when `next` lies before `stored`. The same position may be written again.
  *
  * @throws CheckpointError, not retriable.
  */

@@ -10,18 +10,19 @@ export interface Checkpoint extends Position {
   /** The id of the shard. */
   readonly shardId: string;
   /**
-   * Ranges beyond the position that are done too, in order, from work that finished out of order. A store that can hold
-   * them saves their records from being delivered again after a restart; one that cannot leaves them out.
+   * Ranges beyond the position that are settled too, in order: their work finished out of order. If the store keeps them, their records
+   * are not delivered again after a restart; a store may leave out some or all of them. The package writes the same position again when
+   * they have changed.
    */
   readonly settledBeyond?: readonly SequenceNumberRange[];
   /**
-   * The ranges of each block up to the position that is stored and not released, in order: after a restart they come first. Only
-   * stores that {@link CheckpointStore.keepsUnreleased} are given them.
+   * The ranges of each block up to the position that `storeBlocks` has stored and `releaseBlocks` has not released, in order: after a
+   * restart `storeBlocks` emits them first. Only stores with {@link CheckpointStore.keepsUnreleased} get them.
    */
   readonly unreleased?: readonly SequenceNumberRanges[];
   /**
-   * The sequence number at which the shard begins: which shard of this name the checkpoint is of. Absent where that was not known,
-   * and in the rows of other clients.
+   * The sequence number at which the shard begins: it tells shards of the same name apart. Absent where it was not known, and in the
+   * rows of other clients.
    */
   readonly shardStart?: string;
 }
@@ -30,20 +31,21 @@ export interface Checkpoint extends Position {
  * Keeps the progress of shards.
  *
  * @remarks
- * `read` must see the last successful `write` of any process (a consistent read). The package makes one `write` per shard
- * at a time, each beyond the one before; one that takes longer than `requestTimeoutMs` counts as failed, so a store must refuse to
- * go back should it come to a late one after the next. A `write` by a worker that has lost the shard must fail with `LeaseLostError`.
- * Throttling and passing faults are errors with `retriable: true`, or AWS errors known by their name.
+ * `read` must see the last successful `write` of any process (a consistent read). The package makes one `write` per shard at a time,
+ * never to an earlier position; it writes the same position again when `settledBeyond` or `unreleased` have changed. A `write` that takes
+ * longer than `requestTimeoutMs` counts as failed and may arrive after the next one, so a store must refuse to go back. A `write` by a
+ * worker that has lost the shard must fail with `LeaseLostError`. For throttling and passing faults, a store errors with
+ * `retriable: true`, or with the error of the AWS SDK, which the package recognises by its name.
  */
 export interface CheckpointStore {
   /**
-   * Whether `read` gives back what `write` was given as `unreleased`, all of it. To a store that does not say so, no checkpoint beyond
-   * a block that is stored and not released is written.
+   * Whether `read` returns the whole `unreleased` of the last `write`. A store without it gets no checkpoint beyond a block that is
+   * stored and not released.
    */
   readonly keepsUnreleased?: boolean;
   /** Emits the shard's checkpoint, or `undefined` when it has none. */
   read(shard: ShardIdentity): ObservableInput<Checkpoint | undefined>;
-  /** Keeps the checkpoint; its values are ignored, its completion means that it is durable. */
+  /** Keeps the checkpoint. The package ignores emitted values; completion means that the checkpoint is durable. */
   write(checkpoint: Checkpoint, shard: ShardIdentity): ObservableInput<unknown>;
 }
 
@@ -55,19 +57,19 @@ export interface LeasableShard extends ShardIdentity {
   readonly isReady: boolean;
 }
 
-/** What becomes of a shard's lease: this worker holds it now, or all of the shard was done elsewhere. */
+/** News of a shard's lease: this worker holds it now, or other workers have processed the shard to its end. */
 export type LeaseNews =
   { readonly type: 'granted'; readonly shardId: string; readonly lease: Lease } | { readonly type: 'ended'; readonly shardId: string };
 
-/** A store that also says which worker may read a shard. `kinesisStream` reads the shards that it is granted. */
+/** A store that also decides which worker may read a shard. `kinesisStream` reads the shards whose leases the store grants. */
 export interface LeasingStore extends CheckpointStore {
   /**
-   * Emits each lease that this worker comes to hold, also one that it had before and lost, and the shards that were read to
+   * Emits each lease that this worker acquires, also one that it had before and lost, and the shards that were read to
    * their end elsewhere. A `read` after a grant is up to date.
    *
-   * @param shards$ - emits all shards in view whenever they change. When it completes no more leases are granted; those that
-   *   are held stay so until they are released. Unsubscribing ends the renewals.
-   * @param initialPosition - where a shard begins that nobody has worked on and that descends from none that was. A `read` gives it then.
+   * @param shards$ - emits all shards in view whenever they change. After it completes, no more leases are granted; this worker keeps
+   *   the leases that it holds until they are released. Unsubscribing ends the renewals.
+   * @param initialPosition - where reading of a shard begins if nobody has worked on it or on its ancestors. `read` then returns it.
    */
   leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition): Observable<LeaseNews>;
   /** Gives the shard up, so that another worker may take it at once. */
@@ -77,15 +79,15 @@ export interface LeasingStore extends CheckpointStore {
 /** One tenure of a shard. */
 export interface Lease {
   /**
-   * A decimal number that grows with every tenure of the shard: a sink that remembers the largest can refuse a former owner. To be compared as a
-   * number, not as text. Begins anew when the row is deleted.
+   * A decimal number that grows with every tenure of the shard: a sink that remembers the largest can refuse a former owner. Compare it as
+   * a number, not as text. It restarts when the row is deleted.
    */
   readonly fencingToken: string;
   /** Emits once if the tenure ends against this worker's will. */
   readonly lost$: ObservableInput<unknown>;
   /**
-   * Emits once when another worker asks for the shard: its work is to be drained, checkpointed and released. Whoever does not do so in
-   * time loses the lease. A store that cannot ask leaves it out.
+   * Emits once when another worker asks for the shard: this worker should drain its work, write the checkpoint and release the shard. If
+   * it does not in time, it loses the lease. A store without such requests leaves the field out.
    */
   readonly asked$?: ObservableInput<unknown>;
 }

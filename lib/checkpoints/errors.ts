@@ -2,7 +2,7 @@ import { guardFor, RxKinesisError } from '../values/errors.js';
 import type { Position } from '../values/position.js';
 import { positionToString } from '../values/sequence-range.js';
 
-/** A checkpoint could not be read or written. Retriable when the store's fault is a passing one. */
+/** A checkpoint could not be read or written, or a lease not released. Retriable when the store's fault is a passing one. */
 export class CheckpointError extends RxKinesisError {
   readonly code = 'CHECKPOINT';
   readonly retriable: boolean;
@@ -24,17 +24,18 @@ export class CheckpointError extends RxKinesisError {
 export const isCheckpointError = /* @__PURE__ */ guardFor<CheckpointError>('CHECKPOINT');
 
 /**
- * The stored checkpoint is of another shard of this name: of another stream, or of a stream that was deleted and made again. Nothing is
- * read or overwritten. Give each stream a table (or store) of its own; for a stream made again, delete the shard's entry. Not retriable.
+ * The stored checkpoint belongs to another shard of this name: of another stream, or of a stream that was deleted and made again. The
+ * package reads and overwrites nothing then. Give each stream a table (or store) of its own; if the stream was made again, delete the
+ * shard's entry. Not retriable.
  */
 export class ForeignCheckpointError extends RxKinesisError {
   readonly code = 'FOREIGN_CHECKPOINT';
   readonly retriable = false;
   readonly streamName: string;
   readonly shardId: string;
-  /** What the store holds. */
+  /** The position in the store. */
   readonly checkpoint: Position;
-  /** Where the shard begins that the stream has now. */
+  /** The sequence number at which the stream's present shard begins. */
   readonly shardStart: string;
 
   constructor(fields: {

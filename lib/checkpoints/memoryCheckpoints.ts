@@ -4,15 +4,15 @@ import type { Checkpoint, CheckpointStore } from './checkpoint-store.js';
 import { shardKey } from '../values/shard-id.js';
 
 /**
- * Keeps checkpoints in this process's memory: for tests, and for pipelines that need progress only between restarts of
- * their source and not of the process.
+ * Keeps checkpoints in this process's memory: for tests, and for pipelines that must remember their progress only as long as the
+ * process runs.
  *
  * @remarks
- * Everything is lost with the process. `read` and `write` emit synchronously, `write` one `undefined`. What is settled
- * beyond a checkpoint is kept. Memory: one small object a shard, kept for as long as the store.
+ * The process loses everything at its end. `read` and `write` emit synchronously; `write` emits one `undefined`. Keeps `settledBeyond`
+ * and `unreleased` too. Memory: one small object a shard, for as long as the store lives.
  *
  * Errors of `write`, none of them retriable: `CheckpointError` for a checkpoint before the stored one (the same one may be
- * written again), `InvalidValueError` for one that is malformed, of another shard, or a place to begin at such as `LATEST`.
+ * written again), `InvalidValueError` for one that is malformed, belongs to another shard, or is a start such as `LATEST`.
  *
  * @example
  * ```ts
@@ -37,7 +37,7 @@ export function memoryCheckpoints(): CheckpointStore {
   };
 }
 
-/** Neither the object nor its arrays may change under the store. */
+/** Copies the checkpoint, so that later changes to the object or its arrays do not change the stored one. */
 function copyOf({ settledBeyond, unreleased, ...others }: Checkpoint): Checkpoint {
   return { ...others, ...(settledBeyond && { settledBeyond: [...settledBeyond] }), ...(unreleased && { unreleased: [...unreleased] }) };
 }

@@ -17,7 +17,7 @@ export interface StoreCallLimits {
   readonly scheduler: SchedulerLike;
 }
 
-/** Reads and checks a shard's checkpoint: emits it, or `undefined`, once. Errors are those of this package. */
+/** Reads and checks a shard's checkpoint: emits it, or `undefined`, once. All its errors are of this package. */
 export function readCheckpoint(
   store: CheckpointStore,
   shard: ShardIdentity,
@@ -38,7 +38,7 @@ export function readCheckpoint(
   );
 }
 
-/** Writes a checkpoint; completes when it is durable. Errors are those of this package. */
+/** Writes a checkpoint; completes when it is durable. All its errors are of this package. */
 export function writeCheckpoint(
   store: CheckpointStore,
   checkpoint: Checkpoint,
@@ -53,7 +53,7 @@ export function writeCheckpoint(
   );
 }
 
-/** Gives a shard's lease up; completes when that is done. Errors are those of this package. */
+/** Releases a shard's lease; completes when it is released. All its errors are of this package. */
 export function releaseLease(
   store: LeasingStore,
   shard: ShardIdentity,
@@ -67,12 +67,12 @@ export function releaseLease(
   );
 }
 
-/** What a store, or the driver behind it, errors with may quote anything: its name is kept, the error as it was is had from `rawErrorOf`. */
+/** Reduces the error of a store or its driver to its name, since its message may quote anything; `rawErrorOf` returns the original. */
 function reduced<T>(): MonoTypeOperatorFunction<T> {
   return catchError((error: unknown) => throwError(() => reducedFault(error)));
 }
 
-/** Makes what is no error of this package one: a reduced fault, or a call that took too long. */
+/** Wraps a reduced fault, or a time-out, into an error of this package; passes on errors that are of this package already. */
 function ownErrors<T>(
   what: string,
   { streamName, shardId }: ShardName,

@@ -4,27 +4,27 @@ import { delayOf } from '../internal/delay.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { TableRequests } from './lease-requests.js';
 
-/** How to wait for a table that is being made. */
+/** How to wait for the table. */
 export interface EnsureTableConfig {
   readonly tableName: string;
-  /** How long to wait before looking again, in ms. */
+  /** The time between two looks at the table, in ms. */
   readonly pollIntervalMs: number;
   /** How long one request may take, in ms. */
   readonly requestTimeoutMs: number;
   readonly scheduler: SchedulerLike;
 }
 
-/** A table on demand is there within seconds; one that is restored or deleted may take longer than is worth waiting for. */
+/** An on-demand table is ready within seconds; a table that is being restored or deleted may take too long to wait for. */
 const TABLE_TIMEOUT_MS = 120_000;
 
 /**
  * Makes the lease table unless it exists, and emits once when it can be used.
  *
  * @remarks
- * A table that another worker makes at the same time is as good. One that is being updated can be used: KCL 3 adds an
- * index that way. Unsubscribing aborts the request or ends the waiting.
+ * It does not matter if another worker makes the table at the same time. A table that is being updated can be used: KCL 3 adds an
+ * index that way. Unsubscribing aborts the request or the wait.
  *
- * Errors: `InvalidConfigError` when the table is not KCL's; RxJS's `TimeoutError` when it is not there after two minutes;
+ * Errors: `InvalidConfigError` when the table does not have KCL's key; RxJS's `TimeoutError` when it is not ready after two minutes;
  * the errors of the requests.
  */
 export function ensureTable(

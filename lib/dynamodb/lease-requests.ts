@@ -20,9 +20,9 @@ import { newRow, readRow, type Item } from './lease-row.js';
 import { tableView } from './table-view.js';
 import { updateExpression } from './updateExpression.js';
 
-/** What of a `DynamoDBClient` of `@aws-sdk/client-dynamodb` is used: taken by its shape, so that any 3.x of it will do. */
+/** The part of a `DynamoDBClient` of `@aws-sdk/client-dynamodb` that is used, by its shape, so that any 3.x version will do. */
 export interface DynamoDBClientLike {
-  /** Sends one command; `abortSignal` ends the request. */
+  /** Sends one command; `abortSignal` aborts the request. */
   send(command: object, options?: { readonly abortSignal?: AbortSignal }): Promise<unknown>;
 }
 
@@ -38,7 +38,7 @@ export interface TableRequests {
  * Makes the requests through the user's client, as cold Observables: each subscription is one request, unsubscribing aborts it.
  *
  * @remarks
- * Outcomes that are part of the protocol are values; everything else is the SDK's own error. This is the only place that knows the SDK.
+ * Results that are part of the protocol are values; everything else is an error. This is the only place that knows the SDK.
  */
 export function leaseRequests(client: DynamoDBClientLike, TableName: string): LeasePort & TableRequests {
   const send: Send = (command) => fromAbortable((abortSignal) => client.send(command, { abortSignal }) as Promise<never>);
@@ -83,7 +83,7 @@ function itemsOf({ Items }: ScanCommandOutput): Item[] {
   return Items;
 }
 
-/** A worker's row: never a lease that happens to have its name. */
+/** The requests for a worker's row; their condition protects a lease that happens to have the worker's name. */
 function workerRequests(send: Send, TableName: string): Pick<LeasePort, 'publishWorker' | 'withdrawWorker'> {
   const ofWorker = (workerId: string) => ({
     TableName,
@@ -94,7 +94,7 @@ function workerRequests(send: Send, TableName: string): Pick<LeasePort, 'publish
     new UpdateItemCommand({
       ...ofWorker(workerId),
       UpdateExpression: 'SET entityType = :type, lut = :now, slu = :now, sup = :one, sts = :none, opr = :none',
-      // Without figures of its own a worker is balanced by what its leases carry, as KCL's are outside of EC2.
+      // Without metrics of its own a worker is balanced by the load of its leases, like KCL's workers outside EC2.
       ExpressionAttributeValues: { ':type': WORKER, ':now': { N: String(epochSeconds) }, ':one': { N: '1' }, ':none': { M: {} } },
     });
   const withdraw = (workerId: string) => new DeleteItemCommand({ ...ofWorker(workerId), ExpressionAttributeValues: { ':type': WORKER } });
@@ -104,7 +104,7 @@ function workerRequests(send: Send, TableName: string): Pick<LeasePort, 'publish
   };
 }
 
-/** The type of the row by which a KCL 3 worker says that it is there. */
+/** The type of the row in which a KCL 3 worker writes that it is alive. */
 const WORKER = { S: 'WORKER_METRIC_STATS' };
 
 function tableRequests(send: Send, TableName: string): TableRequests {
@@ -136,7 +136,7 @@ function succeeded(request: Observable<unknown>): Observable<boolean> {
   );
 }
 
-/** Makes the error of this name the value `instead`. */
+/** Replaces the error of this name by the value `instead`. */
 function unless<T, U>(name: string, instead: U): OperatorFunction<T, T | U> {
   return catchError((error: unknown) => (nameOf(error) === name ? of(instead) : throwError(() => error)));
 }

@@ -13,12 +13,13 @@ export type Item = Readonly<Record<string, AttributeValue>>;
  * @throws InvalidValueError that names the table, the key and the attribute.
  */
 export function readRow(item: Item, where: string): LeaseRow {
-  // KCL 3.5 keeps other things in the same table. A lease that older versions made has no type.
+  // KCL 3.5 keeps other items in the same table. The leases of older versions have no type.
   const entityType = optionalText(item, 'entityType', where);
   if (entityType !== undefined && entityType !== 'LEASE') throw malformed(where, 'entityType', 'LEASE or nothing');
   const starting = optionalText(item, 'startingHashKey', where);
   const ending = optionalText(item, 'endingHashKey', where);
   const shardStart = optionalText(item, 'shardStart', where);
+  const progress = optionalText(item, 'progress', where);
   return {
     leaseKey: optionalText(item, 'leaseKey', where) ?? '',
     ...owner(item, 'leaseOwner', where),
@@ -27,15 +28,16 @@ export function readRow(item: Item, where: string): LeaseRow {
     leaseCounter: wholeNumber(item, 'leaseCounter', where),
     checkpoint: readCheckpoint(item, where),
     ...(shardStart !== undefined && { shardStart }),
+    ...(progress !== undefined && { progress }),
     parentShardIds: item.parentShardId?.SS ?? [],
     childShardIds: item.childShardIds?.SS ?? [],
     ...(starting !== undefined && ending !== undefined && { hashKeyRange: { startingHashKey: starting, endingHashKey: ending } }),
   };
 }
 
-/** A row that is made, as KCL makes it. A set must be absent rather than empty. */
+/** Makes a row like KCL's. A set must be absent rather than empty. */
 export function newRow(lease: NewLease): Item {
-  const { leaseKey, leaseOwner, gracefulOwner, leaseCounter, checkpoint, shardStart, parentShardIds, hashKeyRange } = lease;
+  const { leaseKey, leaseOwner, gracefulOwner, leaseCounter, checkpoint, shardStart, progress, parentShardIds, hashKeyRange } = lease;
   const { startingHashKey, endingHashKey } = hashKeyRange ?? {};
   return {
     leaseKey: { S: leaseKey },
@@ -46,13 +48,14 @@ export function newRow(lease: NewLease): Item {
     ...(leaseOwner !== undefined && { leaseOwner: { S: leaseOwner } }),
     ...(gracefulOwner !== undefined && { gracefulOwner: { S: gracefulOwner } }),
     ...(shardStart !== undefined && { shardStart: { S: shardStart } }),
+    ...(progress !== undefined && { progress: { S: progress } }),
     ...(parentShardIds.length > 0 && { parentShardId: { SS: [...parentShardIds] } }),
     ...(startingHashKey !== undefined && { startingHashKey: { S: startingHashKey } }),
     ...(endingHashKey !== undefined && { endingHashKey: { S: endingHashKey } }),
   };
 }
 
-/** An empty owner is nobody: DynamoDB allows it, KCL never writes it. */
+/** Reads an owner. An empty text means no owner: DynamoDB allows it, KCL never writes it. */
 function owner<T extends 'leaseOwner' | 'checkpointOwner' | 'gracefulOwner'>(
   item: Item,
   attribute: T,

@@ -11,13 +11,13 @@ import { madePort } from './madePort.js';
 import { requestError } from './request-error.js';
 import { shown } from '../values/shown.js';
 
-/** What {@link leaseTable} needs. */
+/** The table of {@link leaseTable}, and how it shares leases. */
 export interface LeaseTableConfig extends LeaseConfig {
-  /** A `DynamoDBClient`, with the caller's region, credentials and retries. It is not destroyed here. */
+  /** A `DynamoDBClient`, with your region, credentials and retries. The package never destroys it. */
   readonly client: DynamoDBClientLike;
   /** The table's name (3 to 255 of `a-z A-Z 0-9 _ - .`) or ARN. One table serves one application and one stream. */
   readonly tableName: string;
-  /** How long to wait before looking again at a table that is being made, in ms from 0 up. @defaultValue 1_000 */
+  /** The time between two looks at a table that is being made, in ms from 0 up. @defaultValue 1_000 */
   readonly tablePollIntervalMs?: number;
 }
 
@@ -25,27 +25,28 @@ export interface LeaseTableConfig extends LeaseConfig {
 export type LeaseTable = LeaseStore;
 
 /**
- * Shares a stream's shards among workers, and keeps their checkpoints, in the very table and rows of the Amazon KCL (1.x to 3.x).
+ * Shares a stream's shards among workers, and keeps their checkpoints, in the same table and rows as the Amazon KCL (1.x to 3.x).
  *
  * @remarks
- * Any number of processes, KCL's too, each read the shards whose leases they hold. A lease that is not renewed for `failoverTimeMs` is
- * taken by another worker; its holder gives it up before that, by its own clock. Every write of a row is conditional on its `leaseCounter`
- * and adds 1 to it, so a worker whose shard was taken cannot write any more; it changes single attributes, so what other clients keep in
- * the row stays. A missing table is made on first use, on demand, and waited for. Requests for one shard are made one after another, none
- * waits for the data; unsubscribing aborts the one under way. Memory: one small object a row.
+ * Any number of processes, also of KCL, each read the shards whose leases they hold. If a lease is not renewed for `failoverTimeMs`,
+ * another worker takes it; its holder gives it up before that, by its own timer. A holder's write of a row is conditional on the
+ * `leaseCounter` and adds 1 to it, so a worker whose shard was taken cannot write any more. Writes change single attributes, so the
+ * attributes of other clients stay. A missing table is made on first use, with on-demand capacity, and requests wait for it. The writes of
+ * one shard run one after another, and none waits for records; unsubscribing aborts the request under way. Memory: one small object a row.
  *
- * - `leases` looks at the table again and again, takes a fair share, renews what it holds, asks other workers of this package for what they
- *   have too many of and hands over what they ask for. At a stop each lease is free at once.
- * - `read` emits the row's checkpoint, also a word that says where the shard begins, `undefined` without a row.
- * - `write` fails with `LeaseLostError` unless the lease is held. Of a shard that was never granted here it stores the checkpoint as long as
- *   nobody holds the lease: so `kinesisShard` can use a table, and never writes over a worker. `SHARD_END` is written once the
- *   children have their rows. A write whose reply was lost is recognised and is no lost lease. What is settled beyond a checkpoint is not
- *   stored: the rows have no place for it.
- * - `release` leaves the row to whoever asked for it, or to nobody. Afterwards, as after a loss, `write` fails until the shard is granted again.
+ * - `leases` looks at the table again and again, takes a fair share, renews the leases that it holds, asks other workers of this package
+ *   for their surplus, and hands over the leases that they ask for. After `stop` each released lease is free at once.
+ * - `read` emits the row's checkpoint, which may be a sentinel for where to begin, or `undefined` without a row.
+ * - `write` errors with a `LeaseLostError` unless the lease is held. For a shard that was never granted here, it stores the checkpoint as
+ *   long as no worker holds the lease: so `kinesisShard` can use a table and never overwrites a worker's row. `SHARD_END` is written after
+ *   the rows of the children. A write whose reply was lost is recognised and does not count as a lost lease. Up to 20 ranges of
+ *   `settledBeyond`, and `unreleased`, are kept in an attribute of this package.
+ * - `release` gives the row to the worker that asked for it, or to nobody. Afterwards, as after a loss, `write` errors until the shard is
+ *   granted again.
  *
- * Errors: `LeaseLostError`; `CheckpointError`, retriable after throttling, failures of the service or the connection, and while a
- * shard's children are not known, not retriable when access is denied or a checkpoint would go back; `InvalidValueError` for a malformed row, of that
- * shard only, and for a checkpoint that is malformed, of another shard, or a place to begin at such as `LATEST`;
+ * Errors: `LeaseLostError`; `CheckpointError`, retriable after throttling, after failures of the service or the connection, and while a
+ * shard's children are not known; not retriable when access is denied or a checkpoint would go back; `InvalidValueError` for a malformed
+ * row, for that shard only, and for a checkpoint that is malformed, belongs to another shard, or is a start such as `LATEST`;
  * `InvalidConfigError` for a table with another key, a second stream, or a second subscription to the leases.
  *
  * @example
@@ -64,7 +65,7 @@ export function leaseTable(config: LeaseTableConfig): LeaseTable {
   const resolved = resolveLeaseConfig(leases);
   const { scheduler, requestTimeoutMs } = resolved;
   const requests = leaseRequests(client, tableName);
-  // The table may take longer to be made than a request may: that waiting is no part of one.
+  // Making the table may take longer than a request may, so that wait is outside the limit of a request.
   const table$ = ensureTable(requests, { tableName, pollIntervalMs, requestTimeoutMs, scheduler });
   const store = leaseStore(madePort(boundedPort(requests, resolved), table$), resolved);
   const assertStream = oneStream(tableName);
@@ -85,7 +86,7 @@ export function leaseTable(config: LeaseTableConfig): LeaseTable {
   };
 }
 
-/** The rows are keyed by shard alone, so the shards of a second stream would share those of the first. */
+/** Makes a check that all shards are of one stream: rows have only the shard id as key, so two streams would share rows. */
 function oneStream(tableName: string): (shard: ShardName) => void {
   let known: string | undefined;
   return ({ streamName }) => {

@@ -3,11 +3,11 @@ import { nameOf } from '../internal/aws-errors.js';
 import type { LeasePort } from '../leases/lease-port.js';
 
 /**
- * The port of a table that is made before its first request.
+ * A port that makes the table before its first request.
  *
  * @remarks
- * One look at the table serves all requests; after an error, when nobody waits any more, and when a request finds no table, the next one
- * looks again. The request that found none fails, and is made again by whoever made it.
+ * One look at the table serves all requests. After an error, after all waiting requests were unsubscribed, and after a request that found
+ * no table, the next request looks again. The request that found no table errors, and its caller must retry it.
  *
  * @param ensure$ - makes the table unless it is there.
  */

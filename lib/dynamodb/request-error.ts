@@ -4,9 +4,9 @@ import { isRxKinesisError } from '../values/errors.js';
 import type { ShardName } from '../values/shard-id.js';
 
 /**
- * Turns what a request ended with into an error that says whether to try again.
+ * Turns the error of a request into one that says whether to retry.
  *
- * @remarks Only the name of the SDK's error enters the message, its own text stays in `cause`.
+ * @remarks The message has only the name of the SDK's error; the error itself, reduced to what is safe to log, is the `cause`.
  */
 export function requestError(action: string, cause: unknown, { streamName, shardId }: ShardName): Error {
   if (isRxKinesisError(cause)) return cause;
@@ -19,17 +19,17 @@ export function requestError(action: string, cause: unknown, { streamName, shard
 }
 
 /**
- * What DynamoDB alone answers with, all with status 400.
+ * The errors that only DynamoDB has, all with status 400.
  *
  * @remarks
  * Source: the sections "Errors" of GetItem, PutItem and UpdateItem,
- * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html: an item that is being changed by a
- * transaction, or in another Region, may be tried again.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html: a write of an item that a transaction or another
+ * Region is changing may be retried.
  */
 const OF_DYNAMODB: FaultKinds = {
   ConditionalCheckFailedException: 'fatal',
   ReplicatedWriteConflictException: 'transient',
-  // The table was deleted: the next request makes it anew.
+  // The table was deleted: the next request makes it again.
   ResourceNotFoundException: 'transient',
   TransactionConflictException: 'transient',
 };

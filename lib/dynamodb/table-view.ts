@@ -2,7 +2,7 @@ import type { LeaseRow } from '../leases/lease.js';
 import type { TableView, UnreadableRow } from '../leases/lease-port.js';
 import { readRow, type Item } from './lease-row.js';
 
-/** Reads all items of a lease table: leases, and what KCL 3.5 keeps beside them. Other things are passed over. */
+/** Reads all items of a lease table: the leases, and the items that KCL 3.5 keeps beside them. Ignores other items. */
 export function tableView(items: readonly Item[], tableName: string): TableView {
   const leases: LeaseRow[] = [];
   const unreadable: UnreadableRow[] = [];

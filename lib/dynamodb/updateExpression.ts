@@ -4,10 +4,10 @@ import type { Item } from './lease-row.js';
 
 type Expressions = Pick<UpdateItemCommandInput, 'ConditionExpression' | 'UpdateExpression'> & { readonly ExpressionAttributeValues?: Item };
 
-/** A checkpoint drops a pending one, as every checkpoint of KCL does. */
+/** The attributes of a pending checkpoint: every checkpoint removes them, as in KCL. */
 const PENDING = ['pendingCheckpoint', 'pendingCheckpointSubSequenceNumber', 'pendingCheckpointState'];
 
-/** An update of a lease in DynamoDB's words: single attributes only. */
+/** Writes an update of a lease as DynamoDB's expressions: it changes single attributes only. */
 export function updateExpression({ when, set, remove = [], switchesOwner = false }: LeaseUpdate): Expressions {
   const { checkpoint, leaseCounter, childShardIds, ...owners } = set;
   const values: Record<string, Item[string]> = {};
@@ -39,7 +39,7 @@ export function updateExpression({ when, set, remove = [], switchesOwner = false
   };
 }
 
-/** The row must be there in any case: an update without that would make one. */
+/** The condition of an update. It always demands that the row exists: otherwise the update would make one. */
 function conditionOf(when: LeaseUpdate['when'], values: Record<string, Item[string]>): string {
   const conditions = Object.entries(when).map(([attribute, value]: [string, string | number | null]) => {
     if (value === null) return `attribute_not_exists(${attribute})`;

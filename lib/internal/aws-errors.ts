@@ -1,6 +1,6 @@
 /**
- * What an error of an AWS service means for the call that failed: the service asks for less, it may pass by itself, the
- * shard iterator is used up, or it stays as it is.
+ * What an error of an AWS service means for the call that failed: the service asks to slow down, the fault may pass by itself, the
+ * shard iterator is no longer valid, or a retry cannot help.
  */
 export type FaultKind = 'throttling' | 'transient' | 'iterator' | 'fatal';
 
@@ -11,13 +11,13 @@ export type FaultKinds = Readonly<Record<string, FaultKind>>;
  * Sorts an error of the AWS SDK by its name, its status, and whether the service answered at all.
  *
  * @remarks
- * 1. A name that is known: first `particulars`, the service's own, then the names that all services share.
- * 2. What the service marks as retryable (`$retryable`), or answers with status 429.
- * 3. Any other refusal (a fault of the client, or a 4xx status) is fatal, if it is the service's verdict.
- * 4. Everything else may pass: a fault of the server or on the way, a time-out.
+ * 1. A known name decides: first `particulars`, the service's own names, then the names that all services share.
+ * 2. An error that the service marks as retryable (`$retryable`), or that has status 429, is retried.
+ * 3. Any other refusal (a fault of the client, or a 4xx status) is fatal, if the service itself gave it.
+ * 4. Everything else may pass: a fault of the server or of the network, a time-out.
  *
- * A refusal is the service's verdict only under a name that the service gives. A reply that is cut off or garbled comes out
- * of the SDK under the name of its parser's error, or under `Unknown`, often with the status of a refusal.
+ * A refusal counts as the service's own only under a name that a service gives. For a reply that is cut off or garbled the SDK gives
+ * the name of its parser's error, or `Unknown`, often with the status of a refusal.
  */
 export function faultKind(error: unknown, particulars: FaultKinds): FaultKind {
   const name = nameOf(error);
@@ -31,7 +31,7 @@ export function faultKind(error: unknown, particulars: FaultKinds): FaultKind {
   return isRefusal ? 'fatal' : 'transient';
 }
 
-/** The `name` of an error, by which AWS errors are known; empty when it has none. */
+/** The `name` of an error, which identifies AWS errors; empty when there is none. */
 export function nameOf(error: unknown): string {
   const name: unknown = (error as { readonly name?: unknown } | undefined | null)?.name;
   return typeof name === 'string' ? name : '';
@@ -45,7 +45,7 @@ interface SdkError {
   readonly $retryable?: { readonly throttling?: boolean };
 }
 
-/** Names that JavaScript, fetch and the SDK give, and no service. */
+/** Names that JavaScript, fetch and the SDK give, but no service does. */
 const NOT_OF_THE_SERVICE = new Set([
   '',
   'AbortError',
@@ -60,7 +60,7 @@ const NOT_OF_THE_SERVICE = new Set([
 ]);
 
 /**
- * Names that mean the same for Kinesis and DynamoDB. Nearly all come with status 400, so the status does not tell.
+ * Names that mean the same for Kinesis and DynamoDB. Nearly all come with status 400, so the status does not distinguish them.
  *
  * @remarks
  * Sources. Throttling and time-outs: "Retry behavior" in the AWS SDKs and Tools Reference Guide (what the standard mode
@@ -80,8 +80,8 @@ const COMMON: FaultKinds = {
   ThrottlingException: 'throttling',
   TooManyRequestsException: 'throttling',
 
-  // What may pass by itself within the retries: a provider that fails once, credentials that are about to be renewed, a stream or table
-  // that is being made or changed.
+  // These may pass by themselves within the retries: a credentials provider fails once, credentials are about to be renewed, a stream or
+  // table is being made or changed.
   CredentialsProviderError: 'transient',
   ExpiredToken: 'transient',
   ExpiredTokenException: 'transient',
@@ -106,7 +106,7 @@ const COMMON: FaultKinds = {
   ValidationException: 'fatal',
 };
 
-/** A name may be that of a property of every object. */
+/** Looks up own properties only: the name of an error may be that of a property of every object. */
 function own(kinds: FaultKinds, name: string): FaultKind | undefined {
   return Object.hasOwn(kinds, name) ? kinds[name] : undefined;
 }

@@ -1,17 +1,16 @@
 import { isRxKinesisError } from '../values/errors.js';
 
 /**
- * What is known of an error of an AWS service or of the way to it, in a form that is safe to log: its name, its code, its status and its
- * request id.
+ * An error of an AWS service or of the network, reduced to what is safe to log: its name, its code, its status and its request id.
  *
  * @remarks
- * The SDK's own errors hold more: the text of a refused signature quotes the session token, the fields of an answer that failed hold
- * payloads and partition keys, a parser's text quotes its input, and the request with its headers hangs on `$response`. The error as it was
- * is had from `rawErrorOf`.
+ * The SDK's own errors hold more: the message of a refused signature quotes the session token, the fields of a failed answer hold
+ * payloads and partition keys, a parser's message quotes its input, and `$response` leads to the request with its headers. `rawErrorOf`
+ * returns the original error.
  */
 export class AwsFault extends Error {
   override readonly name: string;
-  /** Of a fault on the way: Node's, such as `ECONNRESET`. */
+  /** The code that Node gives a fault of the network, such as `ECONNRESET`. */
   readonly code?: string;
   readonly $fault?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string; readonly attempts?: number };
@@ -34,14 +33,14 @@ export class AwsFault extends Error {
   }
 }
 
-/** The error of the SDK as it is told everywhere; an error of this package stays what it is. */
+/** Reduces an error of the SDK to an {@link AwsFault}; returns an error of this package unchanged. */
 export function reducedFault(error: unknown): unknown {
   return isRxKinesisError(error) ? error : new AwsFault(error);
 }
 
 /**
- * The SDK's own error behind one that this package tells, for a debugger and not for a log: it may hold credentials, payloads and partition
- * keys. Looks at `error` and at what caused it; `undefined` where there is none.
+ * The SDK's original error behind an error of this package. For a debugger and not for a log: it may hold credentials, payloads and
+ * partition keys. Looks at `error` and at its causes; `undefined` where there is none.
  */
 export function rawErrorOf(error: unknown): unknown {
   for (let depth = 0, fault = error; typeof fault === 'object' && fault !== null && depth < 8; depth++) {
@@ -55,7 +54,7 @@ const rawErrors = /* @__PURE__ */ new WeakMap<object, unknown>();
 
 const NO_REGION = 'Region is missing';
 
-/** A name that a service or Node gives is a short word; anything else may be a text that somebody chose. */
+/** The value if it is a short word, as the names of services and of Node are; anything else may be a free text. */
 function word(value: unknown): string | undefined {
   return typeof value === 'string' && /^[\w.:#-]{1,100}$/.test(value) ? value : undefined;
 }

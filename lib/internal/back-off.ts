@@ -14,13 +14,13 @@ import { delayOf, fullJitter } from './delay.js';
 
 /** How often, and after what delays, to try again: exponential back-off with full jitter. */
 export interface BackOff {
-  /** Retries before the error goes on. From 0 up; `Infinity` for no end. */
+  /** The number of retries before the error is propagated. From 0 up; `Infinity` for no limit. */
   readonly maxRetries: number;
   /** The bound of the first delay, doubled with each retry. */
   readonly initialDelayMs: number;
   /** The bound of every delay. */
   readonly maxDelayMs: number;
-  /** Errors are counted within a window of so long, which slides. @defaultValue Infinity */
+  /** The length of the sliding window in which errors are counted, in ms. @defaultValue Infinity */
   readonly resetAfterMs?: number;
   readonly scheduler: SchedulerLike;
   readonly random: () => number;
@@ -28,29 +28,29 @@ export interface BackOff {
 
 /** One retry that is about to be made. */
 export interface RetryAttempt {
-  /** From 1 up: how many errors there were within `resetAfterMs`. */
+  /** How many errors there were within `resetAfterMs`, this one included. From 1 up. */
   readonly attempt: number;
   readonly delayMs: number;
   readonly error: unknown;
 }
 
-/** A {@link BackOff}, and what its user decides and hears. */
+/** A {@link BackOff}, with the decisions and callbacks of whoever uses it. */
 export interface RetryWithBackOffConfig extends BackOff {
-  /** Whether to try again after this error; `'at once'` leaves out the delay of this one. @defaultValue always */
+  /** Whether to retry after this error; `'at once'` retries without a delay. @defaultValue always */
   readonly shouldRetry?: (error: unknown, attempt: number) => boolean | 'at once';
-  /** Takes each retry before its delay. */
+  /** Called with each retry, before its delay. */
   readonly notify?: (retry: RetryAttempt) => void;
   /** Ends a delay early when it emits. @defaultValue never */
   readonly hurry$?: Observable<unknown>;
 }
 
 /**
- * Subscribes the source again after an error, after a delay; an error that is not to be retried, or one too many, goes on.
+ * Re-subscribes to the source after an error, with a delay; propagates an error that is not to be retried, or that exceeds `maxRetries`.
  *
  * @remarks
- * Each subscription counts for itself. Every retry begins from the scheduler, also one at once, so that any number of sources
- * that fail synchronously do not grow the stack. What `shouldRetry` or `notify` throws goes on as the error. Unsubscribing
- * during a delay leaves no timer behind.
+ * Each subscription has its own count. The scheduler starts every retry, also one without a delay, so that a source that fails
+ * synchronously any number of times does not grow the stack. If `shouldRetry` or `notify` throws, the result errors with that.
+ * Unsubscribing during a delay leaves no timer behind.
  */
 export function retryWithBackOff<T>(config: RetryWithBackOffConfig): MonoTypeOperatorFunction<T> {
   const { maxRetries, initialDelayMs, maxDelayMs, resetAfterMs = Infinity, scheduler, random } = config;

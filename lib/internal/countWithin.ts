@@ -1,9 +1,9 @@
 import type { SchedulerLike } from 'rxjs';
 
 /**
- * Counts how often it was called within the last `windowMs`, this call among them; `Infinity` counts all.
+ * Returns a function that counts its own calls within the last `windowMs`, the current one included; `Infinity` counts all.
  *
- * @remarks Keeps the time of each call within the window. A call that lies in the future, since the clock was set back, no longer counts.
+ * @remarks Keeps the time of each call within the window. After the clock was set back, calls that lie in the future no longer count.
  */
 export function countWithin(windowMs: number, scheduler: SchedulerLike): () => number {
   let timesMs: number[] = [];

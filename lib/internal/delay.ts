@@ -1,9 +1,9 @@
 import { NEVER, timer, type Observable, type SchedulerLike } from 'rxjs';
 
-/** What a timer can hold: hosts fire a longer one at once. */
+/** The longest delay of a timer: hosts fire a longer one at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Emits once after `ms`; never for `Infinity`, and a delay beyond what a timer can hold is cut to that. */
+/** Emits once after `ms`, at most {@link MAX_TIMER_MS}; never emits for `Infinity`. */
 export function delayOf(ms: number, scheduler: SchedulerLike): Observable<0> {
   return ms === Infinity ? NEVER : timer(Math.min(Math.max(ms, 0), MAX_TIMER_MS), scheduler);
 }

@@ -3,8 +3,8 @@ import { UnreachableError } from '../values/errors.js';
 import { setUpFaultOf } from './set-up-fault.js';
 
 /**
- * Until a service has answered once, a fault of the set-up is told within seconds and with what to do about it, in place of being retried
- * as a passing one. From the first answer on, all faults are passed on as they are.
+ * Until a service has answered once, turns a fault of the set-up into an error that says what to do, within seconds, so that it is not
+ * retried as a passing one. After the first answer it propagates all faults unchanged.
  */
 export class FirstContact {
   readonly #service: string;
@@ -18,7 +18,7 @@ export class FirstContact {
     this.#scheduler = scheduler;
   }
 
-  /** Watches a call; it errors with an `UnreachableError`, not retriable, when the set-up is at fault. */
+  /** Watches a call, which errors with an `UnreachableError`, not retriable, when the set-up is at fault. */
   watch<T>(): MonoTypeOperatorFunction<T> {
     return (call$) =>
       defer(() => {
@@ -38,5 +38,5 @@ export class FirstContact {
   }
 }
 
-/** How long a service that is not up yet is waited for. */
+/** How long calls wait for a service that is not up yet. */
 const PATIENCE_MS = 5_000;

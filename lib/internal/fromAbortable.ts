@@ -5,9 +5,9 @@ import { reducedFault } from './aws-fault.js';
  * Turns a call of the AWS SDK, which takes an `AbortSignal` and gives a Promise, into a cold Observable of its one result.
  *
  * @remarks
- * Each subscription makes the call once. Unsubscribing before the Promise settles aborts the signal; what the Promise
- * then does is ignored, so an abort never shows as an unhandled rejection. A `call` that throws makes the Observable error. What it
- * errors with is reduced to what is safe to log, see {@link AwsFault}.
+ * Each subscription makes the call once. Unsubscribing before the Promise settles aborts the signal and ignores the Promise's result,
+ * so an abort never shows as an unhandled rejection. If `call` throws, the Observable errors. A rejection is reduced to what is safe to
+ * log, see {@link AwsFault}.
  *
  * @param call - made on subscription.
  */
@@ -16,7 +16,7 @@ export function fromAbortable<T>(call: (signal: AbortSignal) => Promise<T>): Obs
     const controller = new AbortController();
     let settled = false;
     subscriber.add(() => {
-      // An abort after the end would tell listeners of a call that is over that it was cut off.
+      // After the call has ended, an abort would tell its listeners that it was cut off.
       if (!settled) controller.abort();
     });
 

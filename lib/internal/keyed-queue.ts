@@ -4,7 +4,7 @@ import { Observable } from 'rxjs';
  * Lets work on a key wait for the earlier work on that key; different keys do not wait for one another.
  *
  * @remarks
- * The waiting are started from one loop and not from within each other's end, so any number of them may be synchronous.
+ * One loop starts the work that waits, and not the teardown of the work before, so any amount of it may be synchronous.
  */
 export class KeyedQueue {
   readonly #queues = new Map<string, Queue>();
@@ -12,7 +12,7 @@ export class KeyedQueue {
   /**
    * A cold Observable that subscribes `work` once every earlier subscription for `key` has ended.
    *
-   * @remarks Unsubscribing gives up the place in the queue, or ends the turn together with its work.
+   * @remarks Unsubscribing removes the work from the queue, or unsubscribes from it if it has begun.
    */
   run<T>(key: string, work: Observable<T>): Observable<T> {
     return new Observable<T>((subscriber) => {
@@ -20,7 +20,7 @@ export class KeyedQueue {
       const begin = () => {
         queue.busy = true;
         work.subscribe(subscriber);
-        // After the work's own teardown, so that the next turn does not begin while this one is being cleaned up.
+        // After the work's own teardown, so that the next work does not begin while this one is being cleaned up.
         subscriber.add(() => {
           queue.busy = false;
           this.#drain(key, queue);
@@ -55,10 +55,10 @@ export class KeyedQueue {
 }
 
 interface Queue {
-  /** What begins each turn that has not begun, in order. */
+  /** One function for each work that waits, in order; calling it begins the work. */
   readonly waiting: Set<() => void>;
-  /** Whether a turn has begun and not ended. */
+  /** Whether a work has begun and not ended. */
   busy: boolean;
-  /** Whether the loop is running, which then also finds what is added meanwhile. */
+  /** Whether the loop is running; it also starts work that is added meanwhile. */
   draining: boolean;
 }

@@ -2,9 +2,9 @@ import { defer, from, fromEvent, NEVER, of, type Observable, type ObservableInpu
 import { InvalidConfigError } from '../values/errors.js';
 
 /**
- * Makes a notifier of what RxJS takes for one, or of an `AbortSignal`; without one it never emits.
+ * Makes a notifier of any ObservableInput or of an `AbortSignal`; of `undefined`, one that never emits.
  *
- * @throws InvalidConfigError for anything else; also for a text, which RxJS would take letter by letter.
+ * @throws InvalidConfigError for anything else, and for a string, which RxJS would emit letter by letter.
  */
 export function notifierOf(name: string, notifier: ObservableInput<unknown> | AbortSignal | undefined): Observable<unknown> {
   if (notifier === undefined) return NEVER;
@@ -14,18 +14,18 @@ export function notifierOf(name: string, notifier: ObservableInput<unknown> | Ab
   return defer(() => from(notifier));
 }
 
-/** Known by its shape, so that one of another realm will do. */
+/** Recognises an AbortSignal by its shape, so that one of another realm is accepted too. */
 export function isAbortSignal(value: unknown): value is AbortSignal {
   const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>;
   return typeof aborted === 'boolean' && typeof addEventListener === 'function';
 }
 
-/** Emits when the signal is aborted, at once if it is already. */
+/** Emits when the signal is aborted, or at once if it is aborted already. */
 export function abortedBy(signal: AbortSignal): Observable<unknown> {
   return defer(() => (signal.aborted ? of(0) : fromEvent(signal, 'abort')));
 }
 
-/** Whether RxJS's `from` takes it. */
+/** Whether RxJS's `from` accepts the value. */
 export function isObservableInput(value: unknown): value is ObservableInput<unknown> {
   const input = (value ?? {}) as Readonly<Record<string | symbol, unknown>>;
   const methods = ['subscribe', 'then', 'getReader', Symbol.iterator, Symbol.asyncIterator, Symbol.observable ?? '@@observable'];

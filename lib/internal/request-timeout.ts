@@ -2,7 +2,7 @@ import { identity, throwError, timeout, type MonoTypeOperatorFunction, type Sche
 import { MAX_TIMER_MS } from './delay.js';
 
 /**
- * Errors when a call has not emitted within `limitMs`, and unsubscribes it: a fault that may pass, known by its name `TimeoutError`.
+ * Unsubscribes from a call that has not emitted within `limitMs`, and errors with a `TimeoutError`, which counts as a fault that may pass.
  *
  * @param call - how the message names the call.
  * @param limitMs - above 0; `Infinity` for no limit.

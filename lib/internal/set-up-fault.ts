@@ -1,17 +1,17 @@
 /** A fault of the set-up: what to do about it. */
 export interface SetUpFault {
   readonly advice: string;
-  /** Whether it cannot pass by itself. Nobody listening may only mean that the service is not up yet. */
+  /** Whether the fault cannot pass by itself. A refused connection can: the service may not be up yet. */
   readonly isLasting: boolean;
 }
 
 /**
- * Tells a fault of the set-up from any other: by the message or the `code` of the error, or of what caused it.
+ * Recognises a fault of the set-up by the message or the `code` of the error, or of one of its causes.
  *
  * @remarks Seen with AWS SDK 3.1143 on Node 20 and 22. The codes are those of Node and OpenSSL.
  */
 export function setUpFaultOf(error: unknown): SetUpFault | undefined {
-  // As deep as the SDK and this package wrap a fault of a socket.
+  // The SDK and this package wrap a fault of a socket this deep.
   for (let depth = 0, fault = error as Fault | null | undefined; fault && depth < 4; depth++, fault = fault.cause as Fault | undefined) {
     if (fault.message === 'Region is missing') return NO_REGION;
     const known = BY_CODE.find(([pattern]) => typeof fault?.code === 'string' && pattern.test(fault.code));

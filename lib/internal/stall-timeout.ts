@@ -14,10 +14,10 @@ import {
 import { delayOf } from './delay.js';
 
 /**
- * A limit on the time without progress, that does not run while it is paused.
+ * A limit on the time without progress; the time does not run while the timeout is paused.
  *
  * @remarks
- * Timers decide, not the clock: one that is set back or forward moves the end by no more than {@link TICK_MS} a pause.
+ * Timers decide, not the clock: a clock that is set back or forward moves the end by at most {@link TICK_MS} for each pause.
  */
 export class StallTimeout {
   readonly #limitMs: number;
@@ -25,7 +25,7 @@ export class StallTimeout {
   readonly #timers = new Subject<Observable<unknown>>();
   #leftMs: number;
   #sinceMs = 0;
-  /** How many ticks have passed since then. */
+  /** How many ticks have passed since `#sinceMs`. */
   #ticks = 0;
   #isPaused = false;
 
@@ -35,12 +35,12 @@ export class StallTimeout {
     this.#leftMs = limitMs;
   }
 
-  /** Emits when it has run out. */
+  /** Emits when the time has run out. */
   ranOut(): Observable<unknown> {
     return this.#timers.pipe(startWith(this.#timer()), switchAll());
   }
 
-  /** Begins anew. */
+  /** Restarts the time from the full limit. */
   renew(): void {
     this.#leftMs = this.#limitMs;
     this.#run();
@@ -53,7 +53,7 @@ export class StallTimeout {
     this.#timers.next(NEVER);
   }
 
-  /** Lets the time go on, if it was stopped. */
+  /** Resumes the time, if it was paused. */
   resume(): void {
     if (this.#isPaused) this.#run();
   }
@@ -73,7 +73,7 @@ export class StallTimeout {
     return merge(delayOf(this.#leftMs, this.#scheduler), ticks$).pipe(take(1));
   }
 
-  /** By the clock, as far as the ticks agree. */
+  /** The time by the clock, within the bounds that the ticks give. */
   #elapsedMs(): number {
     const sureMs = this.#ticks * TICK_MS;
     return Math.min(Math.max(this.#scheduler.now() - this.#sinceMs, sureMs), sureMs + TICK_MS);

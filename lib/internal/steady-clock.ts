@@ -1,24 +1,32 @@
 import type { SchedulerLike } from 'rxjs';
 
 /**
- * The time by a scheduler whose clock may be set: this one never goes back, and stands while that one is behind where it was.
+ * A clock that never goes back, made of the readings of a scheduler whose clock may be set.
  *
- * @remarks A clock set forward carries it along: what waits for a time by it then waits less, and never more.
+ * @remarks
+ * When the scheduler's clock was set back since the last reading, this one stands still at that reading and advances again from the
+ * next. When it was set forward, this one advances by at most `maxStepMs`: so a clock that jumps ahead, or a pause of the process, does not
+ * mislead a user that reads it more often than that.
  */
 export class SteadyClock {
+  readonly #maxStepMs: number;
   #nowMs = 0;
-  /** What the scheduler said when it was last looked at. */
+  /** The last reading of the scheduler's clock. */
   #seenMs: number | undefined;
 
-  /** The time, in ms from the first look. */
+  constructor(maxStepMs = Infinity) {
+    this.#maxStepMs = maxStepMs;
+  }
+
+  /** The time since the first reading, in ms. */
   now(scheduler: SchedulerLike): number {
     const seenMs = scheduler.now();
-    this.#nowMs += Math.max(0, seenMs - (this.#seenMs ?? seenMs));
+    this.#nowMs += Math.min(Math.max(0, seenMs - (this.#seenMs ?? seenMs)), this.#maxStepMs);
     this.#seenMs = seenMs;
     return this.#nowMs;
   }
 
-  /** Says that at least this time has come, whatever the scheduler's clock says: a timer that was set for it has fired. */
+  /** Advances to `ms` at least, whatever the scheduler's clock says: a timer that was set for this time has fired. */
   advanceTo(ms: number, scheduler: SchedulerLike): void {
     this.#nowMs = Math.max(this.now(scheduler), ms);
   }

@@ -30,16 +30,16 @@ export function assertScheduler(scheduler: unknown): void {
   for (const method of ['now', 'schedule']) assertMethod('scheduler', scheduler, method);
 }
 
-/** The fields of a config, as a list that the compiler keeps complete: one that is missing here, or too many, does not compile. */
+/** The fields of a config as a list that the compiler keeps complete: a missing or an extra field does not compile. */
 export type FieldsOf<Config> = Readonly<Record<keyof Config, true>>;
 
 /**
- * Throws unless `config` is an object without any field but `fields`: a misspelt option would otherwise be passed over in silence.
+ * Throws unless `config` is an object that has no fields but `fields`: a misspelt option would otherwise be ignored silently.
  *
  * @param name - how the message names the config.
  */
 export function assertKnownFields<Config extends object>(config: Config, fields: FieldsOf<NoInfer<Config>>, name = 'config'): void {
-  // By its tag, so that the object may be of a class of the user's, or of another realm.
+  // By its tag, so that the object may be an instance of a user's class, or come from another realm.
   const tag = Object.prototype.toString.call(config).slice('[object '.length, -1);
   if (tag !== 'Object')
     throw new InvalidConfigError(`${name}: expected an object, got ${isObject(config) ? `one of kind ${tag}` : shown(config)}`);

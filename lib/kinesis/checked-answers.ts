@@ -2,21 +2,21 @@ import { compareSequenceNumbers, isSequenceNumber } from '../values/position.js'
 import { ShardReadError } from './errors.js';
 import type { GetRecordsPage, ListShardsPage, PortChildShard, PortRecord, PortShard } from './port.js';
 
-/** What an answer is about, for its error. */
+/** The stream and the shard of a call, for its error. */
 export interface AnswerPlace {
   readonly streamName: string;
   readonly shardId?: string;
 }
 
 /**
- * The answer of GetRecords, if it has what the API says that it has; `null` is what some emulators send where the service
- * leaves a field out.
+ * Returns the answer of GetRecords if it has all the fields that the API demands. Some emulators send `null` where the service leaves a
+ * field out.
  *
  * @remarks
- * What is missing is never taken for "nothing": of an answer that lost its records on the way, reading would go on behind them.
- * A lag that is no number is one that the service does not tell.
+ * A missing field is never taken for an empty one: if an answer has lost its records, reading would continue after them and lose them too.
+ * A lag that is not a number counts as absent.
  *
- * @throws ShardReadError, retriable: the same call may well be answered whole.
+ * @throws ShardReadError, retriable: a retry may get a complete answer.
  */
 export function checkedPage(page: GetRecordsPage, place: AnswerPlace): GetRecordsPage {
   const check = new AnswerCheck('GetRecords', place);
@@ -34,19 +34,19 @@ export function checkedPage(page: GetRecordsPage, place: AnswerPlace): GetRecord
   };
 }
 
-/** The answer of GetShardIterator, if it is one. @throws ShardReadError, retriable */
+/** Returns the answer of GetShardIterator if it is an iterator. @throws ShardReadError, retriable */
 export function checkedIterator(iterator: string, place: AnswerPlace): string {
   new AnswerCheck('GetShardIterator', place).text(iterator, 'ShardIterator');
   return iterator;
 }
 
-/** A page of ListShards, if it has what the API says that it has. @throws ShardReadError, retriable */
+/** Returns a page of ListShards if it has all the fields that the API demands. @throws ShardReadError, retriable */
 export function checkedListing(page: ListShardsPage, place: AnswerPlace): ListShardsPage {
   const check = new AnswerCheck('ListShards', place);
   const { Shards, NextToken } = check.object(page, 'a page');
   check.that(Array.isArray(Shards), 'without Shards');
   if (isThere(NextToken)) check.that(typeof NextToken === 'string', 'with a NextToken that is no text');
-  // A token of no length is what some emulators send on the last page.
+  // Some emulators send an empty token on the last page.
   return { Shards: Shards.map((shard) => checkedShard(shard, check)), ...(NextToken && { NextToken }) };
 }
 
@@ -82,7 +82,7 @@ function checkHashKeys(range: PortShard['HashKeyRange'], check: AnswerCheck): vo
   check.number(EndingHashKey, 'EndingHashKey');
 }
 
-/** Numbers in full at both ends; between them, where there may be 10 000, that they rise, which no word does. */
+/** Checks the whole number of the first and the last record; of the others, up to 10 000, only that they increase, as no text does. */
 function checkRecords(records: readonly PortRecord[], check: AnswerCheck): void {
   let before: PortRecord | undefined;
   for (const record of records) {
@@ -114,7 +114,7 @@ function isThere<T>(value: T | null | undefined): value is T {
   return value !== undefined && value !== null;
 }
 
-/** Checks of one answer. Messages name fields and never what is in them; none is made unless a check fails. */
+/** Checks one answer. Messages name fields and never their values; a message is made only when a check fails. */
 class AnswerCheck {
   readonly #call: string;
   readonly #place: AnswerPlace;

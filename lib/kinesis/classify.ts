@@ -3,7 +3,7 @@ import { isRxKinesisError } from '../values/errors.js';
 
 export type { FaultKind } from '../internal/aws-errors.js';
 
-/** What an error of a call to Kinesis means for it. The errors of this package say themselves whether to try again. */
+/** The kind of an error of a call to Kinesis. The errors of this package say themselves whether to retry. */
 export function classify(error: unknown): FaultKind {
   if (isRxKinesisError(error)) {
     if (!error.retriable) return 'fatal';
@@ -13,12 +13,12 @@ export function classify(error: unknown): FaultKind {
 }
 
 /**
- * What Kinesis alone answers with, all with status 400.
+ * The errors that only Kinesis has, all with status 400.
  *
  * @remarks
  * Source: the sections "Errors" of GetRecords, GetShardIterator, ListShards and SubscribeToShard,
  * https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html. After `ExpiredNextTokenException` the listing
- * begins again with its first page.
+ * restarts at its first page.
  */
 const OF_KINESIS: FaultKinds = {
   ExpiredIteratorException: 'iterator',

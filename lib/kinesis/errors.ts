@@ -5,12 +5,12 @@ import type { Position } from '../values/position.js';
 /** A shard, or the list of a stream's shards, could not be read. */
 export class ShardReadError extends RxKinesisError {
   readonly code = 'SHARD_READ';
-  /** Whether the fault is one that passes; the reader has tried it `retry.maxRetries` times already. */
+  /** Whether the fault may pass; the reader has already retried it `retry.maxRetries` times. */
   readonly retriable: boolean;
   readonly streamName: string;
   /** The shard, unless the list of shards could not be read. */
   readonly shardId: string | undefined;
-  /** The last record delivered, where one was. */
+  /** The last delivered record, if there was one. */
   readonly position: Position | undefined;
 
   constructor(
@@ -36,7 +36,7 @@ export class ShardReadError extends RxKinesisError {
 /** Whether `error` is a {@link ShardReadError}. */
 export const isShardReadError = /* @__PURE__ */ guardFor<ShardReadError>('SHARD_READ');
 
-/** Which part of a shard is missing, and how that was seen. */
+/** A missing part of a shard. */
 export interface Gap {
   readonly streamName: string;
   readonly shardId: string;
@@ -46,11 +46,11 @@ export interface Gap {
   readonly firstAvailable?: Position;
 }
 
-/** Kinesis no longer holds records that are asked for: they are past the stream's retention. Not retriable. */
+/** Kinesis no longer holds records that should be read: they are past the stream's retention. Not retriable. */
 export class RangeExpiredError extends RxKinesisError {
   readonly code = 'RANGE_EXPIRED';
   readonly retriable = false;
-  /** The ranges that are not all there; none where only a starting position was known. */
+  /** The ranges of which records are missing; empty where only a starting position was known. */
   readonly missing: readonly RangeToRead[];
   readonly gap: Gap;
 
@@ -66,13 +66,13 @@ export class RangeExpiredError extends RxKinesisError {
 /** Whether `error` is a {@link RangeExpiredError}. */
 export const isRangeExpired = /* @__PURE__ */ guardFor<RangeExpiredError>('RANGE_EXPIRED');
 
-/** A range was read to its end, but not as its ends and its count say. Not retriable. */
+/** A range was read, but its records do not match its ends and its count. Not retriable. */
 export class RangeIncompleteError extends RxKinesisError {
   readonly code = 'RANGE_INCOMPLETE';
   readonly retriable = false;
-  /** The ranges that were not found as described. */
+  /** The ranges that do not match. */
   readonly missing: readonly RangeToRead[];
-  /** How many records of the first of them were found. There may be more: one above `recordCount` is enough to tell. */
+  /** How many records of the first of them were found. There may be more: reading stops above `recordCount`. */
   readonly found: number;
 
   constructor(range: RangeToRead, found: number) {
@@ -88,7 +88,7 @@ export class RangeIncompleteError extends RxKinesisError {
 /** Whether `error` is a {@link RangeIncompleteError}. */
 export const isRangeIncomplete = /* @__PURE__ */ guardFor<RangeIncompleteError>('RANGE_INCOMPLETE');
 
-/** Reading a range came no further within `retryTimeoutMs`. Retriable. */
+/** Reading a range made no progress for `retryTimeoutMs`. Retriable. */
 export class RecoveryTimeoutError extends RxKinesisError {
   readonly code = 'RECOVERY_TIMEOUT';
   readonly retriable = true;

@@ -6,10 +6,10 @@ import type { KinesisPort, ListShardsPage, ListShardsRequest, PortShard, StreamI
 import { streamNameOf } from './stream-id.js';
 
 /**
- * Emits all shards of a stream, open and closed, as one array: every page of ListShards is followed.
+ * Emits all shards of a stream, open and closed, as one array, from all pages of ListShards.
  *
  * @remarks
- * Errs with a retriable ShardReadError when a page is malformed, when the pages have no end, or when a shard descends from itself.
+ * Errors with a retriable ShardReadError when a page is malformed, when the pages have no end, or when a shard descends from itself.
  */
 export function listShards(port: KinesisPort, stream: StreamId): Observable<readonly PortShard[]> {
   return defer(() => {
@@ -18,7 +18,7 @@ export function listShards(port: KinesisPort, stream: StreamId): Observable<read
     return defer(() => port.listShards(request)).pipe(
       map((answer) => listing.add(answer)),
       tap((token) => void (token !== undefined && (request = { NextToken: token }))),
-      // A loop, and not expand, which grows the stack by each page of a port that answers at once.
+      // A loop instead of expand, which grows the stack with each page of a port that answers synchronously.
       repeat(),
       takeWhile((token) => token !== undefined, true),
       takeLast(1),
@@ -27,15 +27,15 @@ export function listShards(port: KinesisPort, stream: StreamId): Observable<read
   });
 }
 
-/** Emits one shard of a stream, or `undefined` when it is not listed (any more). */
+/** Emits one shard of a stream, or `undefined` when it is not listed, or no longer. */
 export function findShard(port: KinesisPort, stream: StreamId, shardId: string): Observable<PortShard | undefined> {
   return listShards(port, stream).pipe(map((shards) => shards.find((shard) => shard.ShardId === shardId)));
 }
 
 /**
- * Emits whether a shard takes no more records: it is listed as closed, or not at all.
+ * Emits whether a shard takes no more records: it is listed as closed, or not listed at all.
  *
- * @remarks A stream has at least one shard: that this one is gone is not believed of a listing without any, which is an error, retriable.
+ * @remarks A stream has at least one shard, so an empty listing does not show that this one is gone: it errors, retriable.
  */
 export function isClosed(port: KinesisPort, stream: StreamId, shardId: string): Observable<boolean> {
   return listShards(port, stream).pipe(
@@ -51,7 +51,7 @@ export function isClosed(port: KinesisPort, stream: StreamId, shardId: string): 
 /** The pages of one listing. */
 class Listing {
   readonly #streamName: string;
-  /** A shard that two pages name is as the later one says. */
+  /** By id; of a shard on two pages, the later one counts. */
   readonly #shards = new Map<string, PortShard>();
   readonly #tokens = new Set<string>();
 
@@ -59,7 +59,7 @@ class Listing {
     this.#streamName = streamName;
   }
 
-  /** Takes a page, and gives the token of the next one. */
+  /** Takes a page, and returns the token of the next one. */
   add(answer: ListShardsPage): string | undefined {
     const { Shards, NextToken } = checkedListing(answer, { streamName: this.#streamName });
     for (const shard of Shards) this.#shards.set(shard.ShardId, shard);
@@ -87,7 +87,7 @@ function parentsOf({ ParentShardId, AdjacentParentShardId }: PortShard): string[
 }
 
 /**
- * A page has 1 000 shards unless fewer are asked for (ListShards, MaxResults), and a stream some thousands, closed ones included,
- * if it has as many as an account may have.
+ * A page has 1 000 shards by default (ListShards, MaxResults), and even a stream with all the shards of an account has only some thousands,
+ * closed ones included.
  */
 const MAX_PAGES = 1_000;

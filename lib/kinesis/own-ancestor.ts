@@ -1,8 +1,8 @@
-/** A shard that descends from itself, if there is one: no order of reading would ever come to it. Parents out of view count for nothing. */
+/** A shard that descends from itself, if there is one: it could never be read. Ignores parents out of view. */
 export function ownAncestor(parentsOf: ReadonlyMap<string, readonly string[]>): string | undefined {
   const cleared = new Set<string>();
   for (const start of parentsOf.keys()) {
-    // Depth first, in a loop: a line of shards may be as long as the stream is old. On the path are those being looked at.
+    // Depth first, in a loop, since a chain of shards may be very long. The path holds the shards being visited.
     const path = new Set<string>();
     const todo = [start];
     while (todo.length > 0) {

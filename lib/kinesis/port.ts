@@ -1,10 +1,10 @@
 import type { Observable } from 'rxjs';
 
-/** Names one stream, as the API does: by name or by ARN. */
+/** Identifies a stream as the API does: by name or by ARN. */
 export type StreamId =
   { readonly StreamName: string; readonly StreamARN?: undefined } | { readonly StreamARN: string; readonly StreamName?: undefined };
 
-/** A record as GetRecords gives it: a KPL aggregate is one. */
+/** A record as GetRecords gives it: a KPL aggregate is one record. */
 export interface PortRecord {
   readonly SequenceNumber: string;
   readonly PartitionKey: string;
@@ -18,7 +18,7 @@ export interface PortShard {
   readonly ParentShardId?: string;
   readonly AdjacentParentShardId?: string;
   readonly HashKeyRange: { readonly StartingHashKey: string; readonly EndingHashKey: string };
-  /** `EndingSequenceNumber` is there once the shard is closed. */
+  /** `EndingSequenceNumber` is present once the shard is closed. */
   readonly SequenceNumberRange: { readonly StartingSequenceNumber: string; readonly EndingSequenceNumber?: string };
 }
 
@@ -33,7 +33,7 @@ export type ListShardsRequest = (StreamId & { readonly NextToken?: undefined }) 
 
 export interface ListShardsPage {
   readonly Shards: readonly PortShard[];
-  /** There when the listing goes on. A request with a token names no stream. */
+  /** Present when there are more pages. A request with a token names no stream. */
   readonly NextToken?: string;
 }
 
@@ -56,7 +56,7 @@ export interface GetRecordsPage {
   readonly NextShardIterator?: string;
   /** How far behind the newest record this page ends, in ms; 0 when caught up. */
   readonly MillisBehindLatest?: number;
-  /** On the last page of a closed shard: what it became. Some emulators leave it out. */
+  /** The shard's children, on the last page of a closed shard. Some emulators leave them out. */
   readonly ChildShards?: readonly PortChildShard[];
 }
 
@@ -64,8 +64,8 @@ export interface GetRecordsPage {
  * The calls of the Kinesis API that this package makes, as cold Observables of one response.
  *
  * @remarks
- * Each subscription is one call; unsubscribing aborts it. Errors are the SDK's own, known by their `name`. Made from a
- * `KinesisClient` by the package, and scripted in virtual time by `fakeKinesis` of `rx-kinesis/testing`.
+ * Each subscription is one call; unsubscribing aborts it. Errors have the `name` that the SDK's errors have. The package makes a port of a
+ * `KinesisClient`; `fakeKinesis` of `rx-kinesis/testing` makes one that follows a script in virtual time.
  */
 export interface KinesisPort {
   listShards(request: ListShardsRequest): Observable<ListShardsPage>;

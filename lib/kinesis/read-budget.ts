@@ -5,24 +5,24 @@ import { SteadyClock } from '../internal/steady-clock.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
 
 /**
- * What Kinesis lets one consumer read of one shard.
+ * How much of one shard may be read.
  *
  * @remarks Source: "Quotas and limits", Amazon Kinesis Data Streams Developer Guide: 5 GetRecords calls and 2 MiB a second and shard.
  */
 export interface ReadBudgetConfig {
-  /** GetRecords calls a second and shard. Above 0; `Infinity` lifts it, for emulators and tests. @defaultValue 5 */
+  /** GetRecords calls a second and shard. Above 0; `Infinity` for no limit, for emulators and tests. @defaultValue 5 */
   readonly readsPerSecond?: number;
-  /** Bytes a second and shard. Above 0; `Infinity` lifts it. @defaultValue 2_097_152 */
+  /** Bytes a second and shard. Above 0; `Infinity` for no limit. @defaultValue 2_097_152 */
   readonly bytesPerSecond?: number;
 }
 
 /**
- * Spaces the reads of each shard, whoever makes them: give one budget to all sources of a process that read one stream.
+ * Spaces the reads of each shard over time. Give one budget to all sources of a process that read the same stream.
  */
 export interface ReadBudget {
-  /** Emits once when the shard may be read, in the order of asking. */
+  /** Emits once when the shard may be read, in the order of the subscriptions. */
   acquire(shard: string, scheduler: SchedulerLike): Observable<unknown>;
-  /** Says how much a read gave: the next one waits until that is within the bytes a second. */
+  /** Reports the bytes of a read: the next read waits until they are within the bytes a second. */
   spend(shard: string, bytes: number, scheduler: SchedulerLike): void;
   /** Forgets a shard that will not be read again. */
   forget(shard: string): void;
@@ -60,7 +60,7 @@ class ShardBudget {
   readonly #clock = new SteadyClock();
   /** When the next read may begin. */
   #nextMs = 0;
-  /** When the bytes read so far are paid for. */
+  /** When the bytes read so far are within the bytes a second. */
   #paidMs = 0;
 
   constructor(spacingMs: number, msPerByte: number) {
@@ -81,15 +81,15 @@ class ShardBudget {
     const waitMs = Math.min(dueMs - now, MAX_TIMER_MS);
     return delayOf(waitMs, scheduler).pipe(
       concatMap(() => {
-        // The timer ran by its own measure: a clock that was set back meanwhile does not lengthen the wait.
+        // The timer has fired, so the time has come: a clock that was set back meanwhile does not lengthen the wait.
         this.#clock.advanceTo(now + waitMs, scheduler);
-        // A read that is still going on may have given much by then: so look again.
+        // A read that was still under way may have used many bytes meanwhile: so look again.
         return this.whenDue(scheduler);
       }),
     );
   }
 
-  /** Says how much a read gave. */
+  /** Reports the bytes of a read. */
   spend(bytes: number, scheduler: SchedulerLike): void {
     this.#paidMs = Math.max(this.#clock.now(scheduler), this.#paidMs) + bytes * this.#msPerByte;
   }

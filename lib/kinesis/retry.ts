@@ -3,17 +3,17 @@ import { retryWithBackOff, type RetryAttempt } from '../internal/back-off.js';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { classify, type FaultKind } from './classify.js';
 
-/** How calls to Kinesis are tried again: exponential back-off with full jitter. */
+/** How failed calls to Kinesis are retried: exponential back-off with full jitter. */
 export interface RetryConfig {
-  /** How often one call is tried again before its error goes on. From 0 up. @defaultValue 10 */
+  /** How often one call is retried before its error is propagated. From 0 up. @defaultValue 10 */
   readonly maxRetries?: number;
-  /** The bound of the first delay, doubled with each retry. From 0 up. @defaultValue 100 */
+  /** The bound of the first delay, doubled with each retry, in ms. From 0 up. @defaultValue 100 */
   readonly initialDelayMs?: number;
-  /** The bound of every delay. From 0 up. @defaultValue 10_000 */
+  /** The bound of every delay, in ms. From 0 up. @defaultValue 10_000 */
   readonly maxDelayMs?: number;
 }
 
-/** A {@link RetryConfig} with its defaults, and the clock and the dice it uses. */
+/** A {@link RetryConfig} with its defaults, and the scheduler and random numbers that it uses. */
 export interface RetryPolicy {
   readonly maxRetries: number;
   readonly initialDelayMs: number;
@@ -32,18 +32,18 @@ export function retryPolicy(config: RetryConfig, scheduler: SchedulerLike, rando
   return { maxRetries, initialDelayMs, maxDelayMs, scheduler, random };
 }
 
-/** What is known when a call is about to be tried again. */
+/** A retry that is about to be made, and its reason. */
 export interface RetryNotice extends RetryAttempt {
   readonly reason: Exclude<FaultKind, 'fatal'>;
 }
 
-/** Subscribes again after an error that passes; any other, or one too many, goes on. */
+/** Re-subscribes after an error that may pass; propagates any other error, and the one after the last retry. */
 export function retryFaults<T>(policy: RetryPolicy, notice: (notice: RetryNotice) => void): MonoTypeOperatorFunction<T> {
   return retryWithBackOff({
     ...policy,
     shouldRetry: (error, attempt) => {
       const kind = classify(error);
-      // A new iterator is no burden on the shard that failed: only a second try in a row has to wait.
+      // To open a new iterator needs no delay: only a second retry in a row has to wait.
       if (kind === 'iterator' && attempt === 1) return 'at once';
       return kind !== 'fatal';
     },

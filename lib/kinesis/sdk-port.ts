@@ -9,9 +9,9 @@ import type { ResolvedWireConfig } from './wire/wire-config.js';
 import { WireReader } from './wire/wire-reader.js';
 
 /**
- * What of a `KinesisClient` of `@aws-sdk/client-kinesis` is used: taken by its shape, so that any from 3.238.0 on will do.
+ * The part of a `KinesisClient` of `@aws-sdk/client-kinesis` that is used, by its shape, so that any version from 3.238.0 on will do.
  *
- * @remarks The client's own retries come before this package's, and its region, credentials and endpoint are its own.
+ * @remarks The client retries a call before this package does. Its region, credentials and endpoint are used as they are.
  */
 export interface KinesisClientLike {
   // The SDK's `send` is overloaded by command; any narrower parameter would refuse the real client.
@@ -31,7 +31,7 @@ export interface SdkCommands {
   readonly ListShardsCommand: new (request: ListShardsRequest) => object;
 }
 
-/** Gives the port of a client, or the port that was given in its place. */
+/** Returns the port of a client, or the port itself if one was given. */
 export function portOf(client: KinesisClientLike | KinesisPort, config: SdkPortConfig): KinesisPort {
   if (isPort(client)) return client;
   if (typeof (client as Partial<KinesisClientLike> | undefined)?.send === 'function')
@@ -46,7 +46,7 @@ function isPort(client: KinesisClientLike | KinesisPort): client is KinesisPort 
 /** Makes a port of a client, with the commands of its version of the SDK. */
 export function sdkPort(client: KinesisClientLike, config: SdkPortConfig, sdk: SdkCommands): KinesisPort {
   const send = <R>(command: object): Observable<R> => fromAbortable((abortSignal) => client.send(command, { abortSignal }) as Promise<R>);
-  // As it was answered: what is missing is for whoever reads it to see.
+  // The answers are not checked here: readers check them.
   return {
     listShards: (request) => send<ListShardsPage>(new sdk.ListShardsCommand(request)),
     getShardIterator: (request) =>
@@ -57,7 +57,7 @@ export function sdkPort(client: KinesisClientLike, config: SdkPortConfig, sdk: S
   };
 }
 
-/** A client that only sends, made by hand for a test, has nothing to decode; nor has one whose user wants the SDK alone. */
+/** Uses `send` alone for a client without a config (made by hand for a test), and with `wire: 'sdk'`; else decodes the pages itself. */
 function getRecordsOf(
   client: KinesisClientLike,
   { wire, payloads, notify }: SdkPortConfig,

@@ -3,7 +3,7 @@ import { nameOf } from '../internal/aws-errors.js';
 import { classify } from './classify.js';
 import { ShardReadError } from './errors.js';
 
-/** Wraps an error of the API, whose own message may name an account: only its name is repeated. Errors of this package pass. */
+/** Wraps an error of the API and repeats only its name, since its message may name an account. Returns errors of this package unchanged. */
 export function shardReadError(
   error: unknown,
   place: { readonly streamName: string; readonly shardId?: string; readonly position?: ShardReadError['position'] },
@@ -19,7 +19,7 @@ const HINTS: Readonly<Record<string, string>> = {
   AccessDeniedException: 'the credentials may not read this stream (AccessDeniedException)',
 };
 
-/** `Error` alone says nothing: a fault of a socket is known by its code. */
+/** The name of an error with its code: a fault of a socket has only the name `Error`. */
 function nameAndCode(error: unknown, name: string): string {
   const code = (error as { readonly code?: unknown } | undefined | null)?.code;
   return typeof code === 'string' && /^[\w-]{1,100}$/.test(code) ? `${name} (${code})` : name;

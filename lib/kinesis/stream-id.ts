@@ -2,7 +2,7 @@ import { InvalidConfigError } from '../values/errors.js';
 import { shown } from '../values/shown.js';
 import type { StreamId } from './port.js';
 
-/** Which stream to read: exactly one of the two. */
+/** The stream to read: exactly one of the two. */
 export interface StreamConfig {
   /** The name of the stream, in the client's account and region. */
   readonly streamName?: string;
@@ -10,7 +10,7 @@ export interface StreamConfig {
   readonly streamARN?: string;
 }
 
-/** A stream as it is named to the API, and the plain name that records and checkpoints carry. */
+/** A stream's name or ARN for the API, and the plain name that records and checkpoints have. */
 export interface ResolvedStream {
   readonly streamName: string;
   readonly id: StreamId;
@@ -18,7 +18,7 @@ export interface ResolvedStream {
 
 /** StreamName in the API reference of GetRecords: 1 to 128 letters, digits, `_`, `.` and `-`. */
 const STREAM_NAME = /^[a-zA-Z0-9_.-]{1,128}$/;
-/** StreamARN in the same place. */
+/** StreamARN in the API reference of GetRecords. */
 const STREAM_ARN = /^arn:aws[^:]*:kinesis:[^:]*:\d{12}:stream\/([a-zA-Z0-9_.-]{1,128})$/;
 
 /** Checks the stream's name or ARN. @throws InvalidConfigError */

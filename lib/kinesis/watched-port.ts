@@ -5,13 +5,13 @@ import type { KinesisPort } from './port.js';
 
 /** How the calls of a port are watched. */
 export interface PortWatch {
-  /** How long a call may take, in ms: a gateway may drop a connection without a word. */
+  /** How long a call may take, in ms: a gateway may drop a connection silently. */
   readonly requestTimeoutMs: number;
   readonly scheduler: SchedulerLike;
   readonly contact: FirstContact;
 }
 
-/** A port whose calls error when they are not answered in time, or when at the start the set-up is at fault. */
+/** Makes a port whose calls error when they are not answered in time, or, before the first answer, when the set-up is at fault. */
 export function watchedPort(port: KinesisPort, { requestTimeoutMs, scheduler, contact }: PortWatch): KinesisPort {
   const watched = <T>(call: string, call$: Observable<T>): Observable<T> =>
     call$.pipe(answeredWithin(requestTimeoutMs, call, scheduler), contact.watch());

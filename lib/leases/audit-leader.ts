@@ -1,9 +1,9 @@
 /**
- * Whether this worker is the one that looks after the table: fills holes, removes leases that are done with.
+ * Whether this worker looks after the table: it makes missing rows and removes leases that are no longer needed.
  *
  * @remarks
- * As KCL 2.x elects: the owners in text order, shuffled by Java's `Random(1947)`, and the first is it. KCL workers may elect a worker of
- * this package that way, and then leave the audit to it. Where nobody owns anything, everybody is.
+ * Elects as KCL 2.x does: it sorts the owners as text, shuffles them by Java's `Random(1947)`, and takes the first. KCL workers may elect
+ * a worker of this package that way, and then leave the audit to it. If no lease has an owner, every worker is elected.
  */
 export function isAuditLeader(owners: Iterable<string>, workerId: string): boolean {
   const [leader = workerId] = javaShuffled([...new Set(owners)].sort());
@@ -37,7 +37,7 @@ function javaRandom(seed: bigint): (bound: number) => number {
     for (;;) {
       const bits = next31();
       const value = bits % limit;
-      // Where the last, incomplete run of values begins, each would be a little more likely than the others.
+      // Rejects the last, incomplete run of values: it would make some values a little more likely than others.
       if (bits - value + (limit - 1n) < 1n << 31n) return Number(value);
     }
   };

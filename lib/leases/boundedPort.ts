@@ -2,7 +2,7 @@ import { timeout, type MonoTypeOperatorFunction } from 'rxjs';
 import type { ResolvedLeaseConfig } from './lease-config.js';
 import type { LeasePort } from './lease-port.js';
 
-/** The port with a limit on the time of each request: one that is never answered must not hold up the renewals behind it. */
+/** Limits the time of each request of a port: a request that is never answered must not delay the renewals that wait for it. */
 export function boundedPort(
   port: LeasePort,
   { requestTimeoutMs, failoverTimeMs, scheduler }: Pick<ResolvedLeaseConfig, 'requestTimeoutMs' | 'failoverTimeMs' | 'scheduler'>,
@@ -12,7 +12,7 @@ export function boundedPort(
     (source) =>
       source.pipe(timeout({ first: ms, scheduler }));
   return {
-    // Many pages.
+    // More time, since a scan reads many pages.
     scan: () => port.scan().pipe(within(Math.max(requestTimeoutMs, failoverTimeMs))),
     get: (leaseKey) => port.get(leaseKey).pipe(within(requestTimeoutMs)),
     create: (lease) => port.create(lease).pipe(within(requestTimeoutMs)),

@@ -1,16 +1,16 @@
 import { leaseCounts, leaseTarget, shuffled, stealCount, type AssignmentView } from './lease-rules.js';
 
-/** Free for so many failover times: those who should take it have no room, or do not see it. */
+/** After this many failover times a free lease is overdue: the workers that should take it have no room, or do not see it. */
 const OVERDUE_FAILOVERS = 3;
 
 /**
- * Takes a fair share in one round: of the free leases up to the worker's target, and when there are none, what the workers with the most
- * have too many.
+ * Takes a fair share in one round: free leases up to the worker's target, and when there are none, the surplus of the workers with the
+ * most leases.
  *
  * @remarks
- * The target is KCL's, so that it comes to rest beside KCL workers. What differs: fresh leases are not all taken by the first worker to
- * look, and all that is missing is asked for at once, since a hand-over repeats nothing. A lease that nobody takes for three
- * failover times is taken beyond the target.
+ * The target is KCL's, so that a fleet with KCL workers becomes stable. It differs from KCL in two ways: the first worker to look does not
+ * take all new leases, and a worker asks for all its missing leases at once, since a hand-over repeats no records. A lease that nobody has
+ * taken for three failover times is taken beyond the target.
  */
 export function fairAssignment(view: AssignmentView): readonly string[] {
   const { leases, workerId, maxLeases, failoverTimeMs, random } = view;
@@ -30,7 +30,7 @@ export function fairAssignment(view: AssignmentView): readonly string[] {
   return taken.slice(0, Math.max(0, maxLeases - mine)).map(({ leaseKey }) => leaseKey);
 }
 
-/** Of whoever has the most, one by one, until the share is full or nobody has too many. */
+/** The leases to ask for: one by one from the worker with the most, until the share is full or nobody has a surplus. */
 function asked(
   { leases, workerId, random }: AssignmentView,
   { need, target }: { readonly need: number; readonly target: number },

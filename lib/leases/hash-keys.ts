@@ -18,7 +18,7 @@ export function hashKeyHoles(ranges: readonly HashKeyRange[], within: HashKeyRan
   return holes;
 }
 
-/** Whether the ranges leave nothing of `range` out. */
+/** Whether the ranges cover all of `range`. */
 export function coverRange(ranges: readonly HashKeyRange[], range: HashKeyRange): boolean {
   return hashKeyHoles(ranges, range).length === 0;
 }

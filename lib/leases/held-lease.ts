@@ -3,6 +3,7 @@ import { delayOf } from '../internal/delay.js';
 import { comparePositions, type Position } from '../values/position.js';
 import type { ShardName } from '../values/shard-id.js';
 import { holderOf, type LeaseRow } from './lease.js';
+import type { StoredCheckpoint } from './lease-updates.js';
 
 /** Why a lease was lost: another worker has it, it could not be renewed in time, or it was not handed over in time. */
 export type LossReason = 'taken' | 'expired' | 'handOverTimeout';
@@ -10,17 +11,17 @@ export type LossReason = 'taken' | 'expired' | 'handOverTimeout';
 /** How a worker holds its leases. */
 export interface Tenancy {
   readonly workerId: string;
-  /** For how long after its last renewal was sent a lease is held, in ms: less than the failover time. */
+  /** How long a lease is held after its last renewal was sent, in ms: less than the failover time. */
   readonly fenceMs: number;
   readonly scheduler: SchedulerLike;
-  /** Told of each loss, before the lease's `lost$`. */
+  /** Called at each loss, before the lease's `lost$` emits. */
   readonly onLost: (lease: HeldLease, reason: LossReason) => void;
 }
 
-/** The time that a write renews a lease for, from when it is sent. */
+/** The time for which a write renews a lease, from the moment when the write is sent. */
 export class Attempt {
   isOver = false;
-  /** Told when the time is over. */
+  /** Called when the time is over. */
   onOver: () => void = () => undefined;
   readonly #timer: Subscription;
 
@@ -38,39 +39,39 @@ export class Attempt {
 }
 
 /**
- * What this worker knows of a lease from when it took it until the lease is lost, released or taken anew.
+ * A lease of this worker, from the moment when it took the lease until the lease is lost, released or taken again.
  *
  * @remarks
- * The time that it is held is kept by a timer from the moment at which the last successful write was sent: a timer is not moved by a
- * clock that is set, and one that was due while the process stood still fires first of all.
+ * A timer, started when the last successful write was sent, ends the lease: setting the clock does not move a timer, and a timer that was
+ * due while the process stood still fires before anything else.
  */
 export class HeldLease {
   readonly name: ShardName;
-  /** What a row that is deleted meanwhile is made anew with. */
+  /** The fields with which the row is made again if somebody deletes it. */
   readonly origin: Pick<LeaseRow, 'hashKeyRange' | 'parentShardIds'>;
   /** The counter with which the tenure began. */
   readonly fencingToken: string;
-  /** When it was taken, by the scheduler. */
+  /** When the lease was taken, by the scheduler's clock. */
   readonly sinceMs: number;
   /** Emits once if the lease is lost; completes without a value when the tenure ends otherwise. */
   readonly lost$: Observable<void>;
-  /** Emits once when another worker asks for it. */
+  /** Emits once when another worker asks for the lease. */
   readonly asked$: Observable<void>;
   /** Ticks of the renewal since the last write. */
   idleTicks = 0;
-  /** How often its renewal has failed since then, and the ticks to let pass before the next try. */
+  /** How often the renewal has failed since then, and the ticks to wait before the next try. */
   failures = 0;
   waitTicks = 0;
-  /** Ticks since it was asked for. */
+  /** Ticks since another worker asked for the lease. */
   askedTicks = 0;
 
   /** The row's counter after this worker's last write that is known to have succeeded. */
   #counter: number;
   /** The row's checkpoint after that write. */
-  #stored: Position;
+  #stored: StoredCheckpoint;
   /** Checkpoints sent since that write whose outcome is unknown. At most one of them can have been stored. */
-  #unsure: Position[] = [];
-  /** The first of those attempts: any of them may be the one that succeeded. */
+  #unsure: StoredCheckpoint[] = [];
+  /** The first of these writes: any of them may have succeeded, so only the earliest end of the lease is certain. */
   #firstUnsure: Attempt | undefined;
   #isOpen = true;
   #nextOwner: string | undefined;
@@ -87,7 +88,7 @@ export class HeldLease {
     this.fencingToken = String(row.leaseCounter);
     this.sinceMs = tenancy.scheduler.now();
     this.#counter = row.leaseCounter;
-    this.#stored = row.checkpoint;
+    this.#stored = { ...row.checkpoint, progress: row.progress };
     this.#tenancy = tenancy;
     this.lost$ = this.#loss.asObservable();
     this.asked$ = this.#asked.asObservable();
@@ -107,36 +108,41 @@ export class HeldLease {
     return this.#stored;
   }
 
+  /** The settled ranges beyond the checkpoint and the unreleased blocks before it, as the row has them. */
+  get progress(): string | undefined {
+    return this.#stored.progress;
+  }
+
   /** Whether this worker may still write. */
   get isOpen(): boolean {
     return this.#isOpen;
   }
 
-  /** Whether the row says that it is being handed over. */
+  /** Whether the lease is being handed over, by its row. */
   get isHandingOver(): boolean {
     return this.#isHandingOver;
   }
 
-  /** Who has asked for it. */
+  /** The worker that has asked for the lease. */
   get nextOwner(): string | undefined {
     return this.#nextOwner;
   }
 
-  /** Before a write is sent: should its reply be lost, the row will show whether it was made. */
-  sending(checkpoint: Position = this.#stored): Attempt {
+  /** Notes a write before it is sent: if its reply is lost, the row will show whether it was made. */
+  sending(checkpoint: StoredCheckpoint = this.#stored): Attempt {
     if (!this.#unsure.some((sent) => comparePositions(sent, checkpoint) === 0)) this.#unsure.push(checkpoint);
     const attempt = new Attempt(this.#tenancy);
     this.#firstUnsure ??= attempt;
     return attempt;
   }
 
-  /** After the reply to a write, or when nobody waits for it any more. */
+  /** Notes that a write has its reply, or that nobody waits for the reply any more. */
   answered(attempt: Attempt): void {
     if (attempt !== this.#current && attempt !== this.#firstUnsure) attempt.end();
   }
 
-  /** After this worker's write of the row. */
-  wrote(attempt: Attempt, checkpoint: Position = this.#stored, leaseCounter = this.#counter + 1): void {
+  /** Notes that this worker's write of the row has succeeded. */
+  wrote(attempt: Attempt, checkpoint: StoredCheckpoint = this.#stored, leaseCounter = this.#counter + 1): void {
     this.#counter = leaseCounter;
     this.#stored = checkpoint;
     this.#unsure = [];
@@ -151,25 +157,25 @@ export class HeldLease {
   }
 
   /**
-   * After a write whose condition failed: whether the row is as an earlier request of this tenure left it, whose reply was lost, or whether
-   * another worker only asks for the lease. The tenure then goes on from there.
+   * Decides, after a write whose condition failed, whether the lease is still held: an earlier request whose reply was lost may have
+   * changed the row, or another worker only asks for the lease. The tenure then continues with that row.
    *
    * @remarks
-   * All requests of unknown outcome had the same counter in their condition. So the counter went up by exactly 1, and the checkpoint is one
-   * of those that were sent.
+   * All requests of unknown outcome had the same counter in their condition. So if one succeeded, the counter went up by exactly 1, and the
+   * checkpoint is one of those that were sent.
    */
   adopt(row: LeaseRow | undefined): boolean {
     if (!row || holderOf(row) !== this.#tenancy.workerId) return false;
     if (row.leaseCounter !== this.#counter) {
       if (row.leaseCounter !== this.#counter + 1) return false;
       if (!this.#firstUnsure || !this.#unsure.some((sent) => comparePositions(sent, row.checkpoint) === 0)) return false;
-      this.wrote(this.#firstUnsure, row.checkpoint);
+      this.wrote(this.#firstUnsure, { ...row.checkpoint, progress: row.progress });
     }
     this.look(row);
     return this.#isOpen;
   }
 
-  /** Sees in the row of this tenure whether another worker asks for the lease. */
+  /** Looks in the row of this tenure whether another worker asks for the lease. */
   look({ checkpointOwner, leaseOwner }: Pick<LeaseRow, 'checkpointOwner' | 'leaseOwner'>): void {
     this.#isHandingOver = checkpointOwner !== undefined;
     this.#nextOwner = this.#isHandingOver ? leaseOwner : undefined;
@@ -178,15 +184,15 @@ export class HeldLease {
     this.#asked.complete();
   }
 
-  /** Sees the row as a look at the table shows it, which may be behind. */
+  /** Takes the row from a scan of the table, which may be out of date. */
   see(row: LeaseRow): void {
     const isMine = holderOf(row) === this.#tenancy.workerId;
     if (isMine && row.leaseCounter === this.#counter) this.look(row);
-    // Only a refused write proves that it is lost: let that be soon.
+    // Only a refused write proves that the lease is lost: so write soon.
     if (!isMine && row.leaseCounter > this.#counter) this.idleTicks = Infinity;
   }
 
-  /** The lease is no longer this worker's. */
+  /** Notes that the lease is no longer this worker's. */
   lose(reason: LossReason): void {
     if (!this.#isOpen) return;
     this.#close();
@@ -195,7 +201,7 @@ export class HeldLease {
     this.#loss.complete();
   }
 
-  /** This worker has given the lease up, or taken it anew. */
+  /** Notes that this worker has given the lease up, or taken it again. */
   end(): void {
     this.#close();
     this.#loss.complete();
@@ -204,7 +210,7 @@ export class HeldLease {
   #hold(attempt: Attempt): void {
     this.#current = attempt;
     attempt.onOver = () => this.lose('expired');
-    // The reply came after the time that it was to bring.
+    // The reply came after the time for which the write renews the lease.
     if (attempt.isOver) this.lose('expired');
   }
 

@@ -2,23 +2,32 @@ import { catchError, defer, EMPTY, finalize, map, of, switchMap, tap, throwError
 import { assertNotBackwards } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import { CheckpointError, LeaseLostError } from '../checkpoints/errors.js';
-import { comparePositions, type Position } from '../values/position.js';
+import { comparePositions } from '../values/position.js';
 import type { ShardName } from '../values/shard-id.js';
 import { Attempt, HeldLease, type Tenancy } from './held-lease.js';
 import { isEnded, type LeaseRow } from './lease.js';
 import type { LeasePort } from './lease-port.js';
-import { checkpointUpdate, handOverUpdate, releaseUpdate, renewUpdate, takeUpdate, type LeaseUpdate } from './lease-updates.js';
+import {
+  checkpointUpdate,
+  handOverUpdate,
+  releaseUpdate,
+  renewUpdate,
+  storedOf,
+  takeUpdate,
+  type LeaseUpdate,
+  type StoredCheckpoint,
+} from './lease-updates.js';
 
-/** How often a row is read again that others keep changing. */
+/** The most tries of a write whose row others keep changing. */
 const MAX_ATTEMPTS = 5;
 
 /**
  * The leases of one worker, and every write of their rows.
  *
  * @remarks
- * The calls for one shard must be made one at a time. After a refused write the row is read consistently: it may be this worker's own earlier
- * request, of which it had no reply, that changed it; or the row was deleted, and is made anew; else the lease is lost. Leases that are lost or
- * released stay known, so that late work of such a tenure cannot write.
+ * The calls for one shard must be made one at a time. After a refused write the row is read consistently. If an earlier request of this
+ * worker changed it, whose reply was lost, the lease is still held; if somebody deleted the row, it is made again; otherwise the lease is
+ * lost. Leases that are lost or released stay known, so that late work of such a tenure cannot write.
  */
 export class HeldLeases {
   readonly #port: LeasePort;
@@ -30,7 +39,7 @@ export class HeldLeases {
     this.#tenancy = tenancy;
   }
 
-  /** The lease of a shard, also one that is lost or released. */
+  /** The lease of a shard, also when it is lost or released. */
   get(shardId: string): HeldLease | undefined {
     return this.#leases.get(shardId);
   }
@@ -40,7 +49,7 @@ export class HeldLeases {
     return [...this.#leases.values()].filter(({ isOpen }) => isOpen);
   }
 
-  /** Forgets what was lost or released and is not in view any more. */
+  /** Forgets the lost and released leases of shards that are not in view any more. */
   forget(isInView: (shardId: string) => boolean): void {
     for (const [shardId, { isOpen }] of this.#leases) if (!isOpen && !isInView(shardId)) this.#leases.delete(shardId);
   }
@@ -54,7 +63,7 @@ export class HeldLeases {
       const isOurs = (now: LeaseRow | undefined): boolean => now?.leaseOwner === workerId && now.leaseCounter === taken.leaseCounter;
       let lease: HeldLease | undefined;
       return this.#port.update(row.leaseKey, takeUpdate(row, workerId)).pipe(
-        // Refused: it may have been made all the same, and its reply lost before the client sent it again.
+        // A refused write may have succeeded before: its reply was lost, and the client sent it again.
         switchMap((done) => (done ? of(true) : this.#port.get(row.leaseKey).pipe(map(isOurs)))),
         map((done) => (lease = done ? this.#begin(taken, streamName, attempt) : undefined)),
         finalize(() => (lease ? undefined : attempt.end())),
@@ -72,20 +81,21 @@ export class HeldLeases {
     );
   }
 
-  /** Stores the checkpoint of a lease. @param childShardIds - at the shard's end: what it became. */
+  /** Stores the checkpoint of a lease. @param childShardIds - the children, at the shard's end. */
   checkpoint(lease: HeldLease, checkpoint: Checkpoint, childShardIds: readonly string[]): Observable<undefined> {
     return defer(() => {
       if (!lease.isOpen) return throwError(() => new LeaseLostError(checkpoint));
+      const stored = storedOf(checkpoint);
       const update = (): LeaseUpdate => {
-        // Before each try: an earlier write, of which there was no reply, may have come further.
+        // Checked before each try: an earlier write whose reply was lost may have stored a later checkpoint.
         assertNotBackwards(lease.checkpoint, checkpoint);
-        return checkpointUpdate(lease.leaseCounter, checkpoint, childShardIds);
+        return checkpointUpdate(lease.leaseCounter, stored, childShardIds);
       };
-      return this.#write(lease, update, checkpoint);
+      return this.#write(lease, update, stored);
     });
   }
 
-  /** Gives a lease up, to whoever asked for it or to nobody; one that is not held is left alone. Emits whom it went to. */
+  /** Releases a held lease: to the worker that asked for it, or to nobody. Emits that worker. */
   release(lease: HeldLease): Observable<string | undefined> {
     const { workerId } = this.#tenancy;
     let nextOwner: string | undefined;
@@ -98,7 +108,7 @@ export class HeldLeases {
     return defer(() => (lease.isOpen ? this.#giveUp(lease, update) : EMPTY)).pipe(map(() => nextOwner));
   }
 
-  /** Takes the lease from its work, because that did not end in time, and hands it over. */
+  /** Ends a lease whose work did not end in time, and hands it over. */
   surrender(lease: HeldLease, nextOwner: string): Observable<boolean> {
     return defer(() => {
       const update = handOverUpdate(lease.leaseCounter, this.#tenancy.workerId, nextOwner);
@@ -115,8 +125,8 @@ export class HeldLeases {
     return lease;
   }
 
-  /** @param checkpoint - absent when the row keeps what it has. */
-  #write(lease: HeldLease, update: () => LeaseUpdate, checkpoint?: Position, attempts = 1): Observable<undefined> {
+  /** @param checkpoint - absent when the row keeps its checkpoint. */
+  #write(lease: HeldLease, update: () => LeaseUpdate, checkpoint?: StoredCheckpoint, attempts = 1): Observable<undefined> {
     return defer(() => {
       const change = update();
       const attempt = lease.sending(checkpoint);
@@ -131,14 +141,15 @@ export class HeldLeases {
     });
   }
 
-  /** After a refused write. */
-  #resume(lease: HeldLease, update: () => LeaseUpdate, checkpoint: Position | undefined, attempts: number): Observable<undefined> {
+  /** Continues after a refused write: done, one more try, or an error. */
+  #resume(lease: HeldLease, update: () => LeaseUpdate, checkpoint: StoredCheckpoint | undefined, attempts: number): Observable<undefined> {
     const counter = lease.leaseCounter;
     return this.#readAgain(lease).pipe(
       switchMap((isHeld) => {
         if (!isHeld) lease.lose('taken');
         if (!lease.isOpen) return throwError(() => new LeaseLostError(lease.name));
-        const isStored = checkpoint === undefined || comparePositions(lease.checkpoint, checkpoint) === 0;
+        const isStored =
+          checkpoint === undefined || (comparePositions(lease.checkpoint, checkpoint) === 0 && lease.progress === checkpoint.progress);
         if (lease.leaseCounter !== counter && isStored) return of(undefined);
         return attempts < MAX_ATTEMPTS ? this.#write(lease, update, checkpoint, attempts + 1) : throwError(() => contended(lease.name));
       }),
@@ -156,7 +167,7 @@ export class HeldLeases {
     );
   }
 
-  /** Reads the row of a refused write, and makes it anew if it is gone. Emits whether the lease is still held. */
+  /** Reads the row after a refused write, and makes it again if it is gone. Emits whether the lease is still held. */
   #readAgain(lease: HeldLease): Observable<boolean> {
     return this.#port.get(lease.shardId).pipe(
       switchMap((row) => {
@@ -168,13 +179,23 @@ export class HeldLeases {
     );
   }
 
-  /** Makes the row of a held lease anew: whoever deleted it did not take the lease. */
+  /** Makes the row of a held lease again: whoever deleted it did not take the lease. */
   #remake(lease: HeldLease): Observable<boolean> {
     return defer(() => {
       const { workerId } = this.#tenancy;
       const attempt = lease.sending();
-      const { shardId: leaseKey, leaseCounter, checkpoint, origin } = lease;
-      const row = { leaseKey, checkpoint, ...origin, leaseOwner: workerId, gracefulOwner: workerId, leaseCounter: leaseCounter + 1 };
+      const { shardId: leaseKey, leaseCounter, origin, progress } = lease;
+      const { sequenceNumber, subSequenceNumber } = lease.checkpoint;
+      const checkpoint = { sequenceNumber, subSequenceNumber };
+      const row = {
+        leaseKey,
+        checkpoint,
+        ...(progress !== undefined && { progress }),
+        ...origin,
+        leaseOwner: workerId,
+        gracefulOwner: workerId,
+        leaseCounter: leaseCounter + 1,
+      };
       return this.#port.create(row).pipe(
         tap((done) => (done ? lease.wrote(attempt) : undefined)),
         finalize(() => lease.answered(attempt)),

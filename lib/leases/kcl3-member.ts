@@ -2,21 +2,21 @@ import { catchError, defer, EMPTY, ignoreElements, tap, type Observable } from '
 import type { LeaseContext } from './lease-context.js';
 import type { TableView } from './lease-port.js';
 
-/** How often workers of KCL 3 say that they are there. */
+/** How often workers of KCL 3 write that they are alive. */
 const PUBLISH_MS = 30_000;
-/** For how long a leader of KCL 3 holds its lock without a heartbeat. */
+/** How long a leader of KCL 3 holds its lock without a heartbeat. */
 const LEADER_MS = 120_000;
 /** In these modes the leader assigns the leases; in the others workers take them as in 2.x. */
 const ASSIGNED = new Set(['CLIENT_VERSION_3X', 'CLIENT_VERSION_3X_WITH_ROLLBACK']);
 
 /**
- * Makes this worker a member of a KCL 3 fleet, where the table shows that there is one.
+ * Makes this worker a member of a KCL 3 fleet, if the table shows that there is one.
  *
  * @remarks
- * The leader assigns leases to workers that say each half minute that they are there. Where it does so, this worker takes nothing by itself: it
- * renews what it is assigned and hands over what the leader assigns to others. Without a leader that lives, as in a fleet of
- * this package alone, it takes leases as KCL 2.x does. The row by which it says so is written only where KCL 3 has put such rows
- * already: a KCL 2.x worker cannot scan a table that has them.
+ * The leader assigns leases to workers that write every half minute that they are alive. Where a leader assigns, this worker takes nothing
+ * by itself: it renews the leases that it is assigned, and hands over those that the leader assigns to others. Without a live leader, as in
+ * a fleet of this package alone, it follows its own assignment. It writes its row of a worker only where KCL 3 has its own rows already:
+ * a KCL 2.x worker cannot scan a table with them.
  */
 export class Kcl3Member {
   readonly #context: LeaseContext;
@@ -30,7 +30,7 @@ export class Kcl3Member {
     this.#context = context;
   }
 
-  /** Enters what a look at the table showed. */
+  /** Takes the result of a look at the table. */
   look({ clientVersion, leaderHeartbeat }: TableView): void {
     this.#clientVersion = clientVersion;
     if (leaderHeartbeat === this.#heartbeat) return;
@@ -44,7 +44,7 @@ export class Kcl3Member {
     return isLed && ASSIGNED.has(this.#clientVersion ?? '');
   }
 
-  /** Says that this worker is there, when that is due; never errors. */
+  /** Writes that this worker is alive, when that is due; never errors. */
   publish(): Observable<never> {
     return defer(() => {
       const { port, config, clock } = this.#context;
@@ -62,7 +62,7 @@ export class Kcl3Member {
     });
   }
 
-  /** Takes that back, so that the leader assigns nothing more; never errors. */
+  /** Deletes this worker's row, so that the leader assigns nothing more to it; never errors. */
   withdraw(): Observable<never> {
     return defer(() => {
       const { port, config } = this.#context;

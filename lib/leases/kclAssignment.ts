@@ -1,10 +1,10 @@
 import { leaseCounts, leaseTarget, shuffled, stealCount, type AssignmentView } from './lease-rules.js';
 
-/** A lease that stood still for so many failover times is taken by whoever sees it first. */
+/** A lease that was not renewed for this many failover times goes to the first worker that sees it. */
 const VERY_OLD_FAILOVERS = 3;
 
 /**
- * Takes leases as KCL 2.x does it: the first worker to look takes all that nobody has, others steal them back one by one.
+ * Takes leases as KCL 2.x does: the first worker to look takes all free leases, and others steal them one by one.
  *
  * @param maxSteals - `maxLeasesToStealAtOneTime`.
  */
@@ -17,7 +17,7 @@ export function kclAssignment(view: AssignmentView, maxSteals = 1): readonly str
     random,
   );
   const veryOld = free.filter(({ idleMs }) => idleMs > VERY_OLD_FAILOVERS * failoverTimeMs);
-  // Nothing else is done in such a round, even when there is no room.
+  // KCL does nothing else in such a round, even when there is no room.
   if (veryOld.length > 0) return keysOf(veryOld.slice(0, Math.max(0, maxLeases - mine)));
 
   const { target } = leaseTarget(leases.length, counts.size, maxLeases);

@@ -3,11 +3,12 @@ import { isEnded, type LeaseRow } from './lease.js';
 import { areAllChildren, childrenByParent } from './listed-shards.js';
 
 /**
- * The rows that nobody needs any more: of ended shards whose children all have rows and have been begun, and whose own parents' rows are gone.
+ * The rows that nobody needs any more: those of ended shards whose children all have rows and checkpoints, and whose parents' rows are
+ * gone.
  *
  * @remarks
- * KCL's rule. A child that was never checkpointed keeps its parent. Where the row does not name its children, as old versions of this
- * package left it, those that name it as their parent count, if they hold all its hash keys.
+ * This is KCL's rule: the row of a parent stays until each child has a checkpoint. If the row does not name its children, as old versions
+ * of this package left it, the rows that name it as their parent count, if they cover its whole hash key range.
  */
 export function removableLeases(rows: readonly LeaseRow[]): LeaseRow[] {
   const byKey = new Map(rows.map((row) => [row.leaseKey, row]));

@@ -8,38 +8,39 @@ import { shown } from '../values/shown.js';
 import { fairAssignment } from './fairAssignment.js';
 import type { LeaseAssignment } from './lease-rules.js';
 
-/** How a worker shares leases with others. */
+/** How a worker shares leases with other workers. */
 export interface LeaseConfig {
-  /** Names this worker in the rows. Must be another for each process. @defaultValue a new random UUID */
+  /** The name of this worker in the rows. It must be different for each process. @defaultValue a new random UUID */
   readonly workerId?: string;
   /**
-   * For how long a lease must stand still before another worker takes it, in ms from 100 up. Must be the same for all workers, KCL's too.
-   * Leases are renewed each third of it, and given up 9 tenths of it after the last renewal. @defaultValue 10_000
+   * How long a lease must go without renewal before another worker takes it, in ms from 100 up. It must be the same for all workers, also
+   * for those of KCL. Leases are renewed every third of it, and given up nine tenths of it after the last renewal. @defaultValue 10_000
    */
   readonly failoverTimeMs?: number;
-  /** How many leases this worker may have, from 1 up. Shards for which no worker has room are read by nobody. @defaultValue Infinity */
+  /** How many leases this worker may have, from 1 up. If no worker has room for a shard, nobody reads it. @defaultValue Infinity */
   readonly maxLeases?: number;
-  /** Decides which leases to take, and for which to ask. @defaultValue a fair share in one round */
+  /** Decides which leases to take and which to ask for. @defaultValue fairAssignment, a fair share in one round */
   readonly assignment?: LeaseAssignment;
   /**
-   * How often to look at the whole table, in ms from 1 up. Without it as often as costs a fifth of the renewals at most: each sixtieth of the failover
-   * time for each worker, between a twentieth and twice of it. @defaultValue by the number of workers and of rows
+   * How often to look at the whole table, in ms from 1 up. By default a worker waits a sixtieth of the failover time for each worker, and
+   * half a ms for each row, but at least a twentieth of the failover time and at most twice it. @defaultValue by the number of workers and
+   * of rows
    */
   readonly lookIntervalMs?: number;
-  /** How long a worker may take to hand over a lease that it is asked for, in ms from 0 up; then its work is cut off. @defaultValue 30_000 */
+  /** How long a worker may take to hand over a lease when asked, in ms from 0 up; then its work is cut off. @defaultValue 30_000 */
   readonly handOverTimeoutMs?: number;
-  /** How long one request to the table may take, in ms above 0. @defaultValue a fifth of the failover time */
+  /** How long one request to the table may take, in ms from 1 up. @defaultValue a fifth of the failover time */
   readonly requestTimeoutMs?: number;
-  /** Whether to delete the rows of shards that are done and whose children are under way, as KCL does. @defaultValue true */
+  /** Whether to delete the rows of shards that are done and whose children have checkpoints, as KCL does. @defaultValue true */
   readonly cleanUp?: boolean;
   /**
-   * Takes what happens to leases, or `'silent'`. What it throws or rejects with is ignored.
-   * @defaultValue what an operator must know is written with `console.warn`, at most once a minute for each kind and shard
+   * Takes the events of leases, or `'silent'`. Its errors and rejections are ignored.
+   * @defaultValue warnings and errors are written with `console.warn`, at most once a minute for each kind and shard
    */
   readonly events?: Pick<Observer<LeaseEvent>, 'next'> | 'silent';
-  /** Every timer and clock. @defaultValue asyncScheduler */
+  /** The scheduler of all timers, and the clock. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
-  /** A number from 0 up to 1. @defaultValue Math.random */
+  /** Returns a number from 0 up to 1. @defaultValue Math.random */
   readonly random?: () => number;
 }
 

@@ -5,27 +5,27 @@ import type { HeldLeases } from './held-leases.js';
 import type { ResolvedLeaseConfig } from './lease-config.js';
 import type { LeaseObserver } from './lease-observer.js';
 import type { LeasePort } from './lease-port.js';
-import type { SteadyClock } from './steady-clock.js';
 
-/** What the parts of one worker's lease keeping share. */
+/** The parts that all objects around one worker's leases share. */
 export interface LeaseContext {
   readonly config: ResolvedLeaseConfig;
-  /** Where a shard begins that nobody has worked on. */
+  /** Where reading of a shard begins that nobody has worked on. */
   readonly initialPosition: InitialPosition;
   readonly port: LeasePort;
   readonly held: HeldLeases;
   readonly observer: LeaseObserver;
-  readonly clock: SteadyClock;
+  /** A clock by which other workers' leases do not look expired when this machine's clock is set, or after a pause of the process. */
+  readonly clock: { readonly nowMs: () => number };
   /** The shards in view; `undefined` until they are known. */
   readonly shards: () => ReadonlyMap<string, LeasableShard> | undefined;
-  /** Lets work on a lease wait for the earlier work on it. */
+  /** Runs work on a lease after the earlier work on it. */
   readonly inTurn: <T>(shardId: string, work: () => Observable<T>) => Observable<T>;
 }
 
-/** Renewals a third of the failover time apart, in so many ticks: what is renewed by a checkpoint in between need not be renewed again. */
+/** The ticks between two renewals, a third of the failover time apart. A checkpoint renews the lease too and restarts the count. */
 export const TICKS_TO_RENEWAL = 4;
 
-/** How often the renewal looks at what is held, in ms. */
+/** How often the renewal looks at the held leases, in ms. */
 export function tickMs({ failoverTimeMs }: ResolvedLeaseConfig): number {
   return failoverTimeMs / 3 / TICKS_TO_RENEWAL;
 }

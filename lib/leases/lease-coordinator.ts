@@ -31,16 +31,16 @@ import { doneShards } from './listed-shards.js';
 import { lookIntervalMs } from './lookIntervalMs.js';
 import { TableKeeper } from './table-keeper.js';
 
-/** A table that was deleted is made anew. */
+/** A missing table is no lasting fault: the next request makes it again. */
 const PASSING: FaultKinds = { ResourceNotFoundException: 'transient' };
 
-/** Whom a coordinator tells. */
+/** The connections of a coordinator to the store. */
 export interface CoordinatorHooks {
   /** Emits after a lease was lost or given up. */
   readonly changed$: Observable<unknown>;
-  /** Given the shards in view. */
+  /** Called with the shards in view. */
   readonly seeShards: (shards: readonly LeasableShard[]) => void;
-  /** Given all leases after each look at the table. */
+  /** Called with all leases after each look at the table. */
   readonly looked: (leases: readonly ObservedLease[]) => void;
 }
 
@@ -48,8 +48,8 @@ export interface CoordinatorHooks {
  * One subscription to the leases of a worker.
  *
  * @remarks
- * Looks at the whole table again and again; after each look it tells which shards have ended, makes rows that are missing, and takes
- * leases or asks for them. What is held is renewed all the while, independently of the looks. One object a row is kept, no timer.
+ * Looks at the whole table again and again; after each look it emits which shards have ended, makes missing rows, and takes leases or asks
+ * for them. Held leases are renewed independently of the looks. It keeps one object a row, and no timer a row.
  */
 export class LeaseCoordinator {
   readonly #context: LeaseContext;
@@ -58,7 +58,7 @@ export class LeaseCoordinator {
   readonly #member: Kcl3Member;
   readonly #taker: LeaseTaker;
   readonly #look$ = new Subject<void>();
-  /** The ended shards that were told of. */
+  /** The ended shards that were emitted. */
   readonly #told = new Set<string>();
   readonly #unreadable = new Set<string>();
   #isDraining = false;
@@ -74,7 +74,7 @@ export class LeaseCoordinator {
     this.#taker = new LeaseTaker(context, () => this.#isDraining);
   }
 
-  /** Emits what becomes of the leases; completes when no shards are to come and none is held any more. */
+  /** Emits the news of the leases; completes after `shards$` has completed and no lease is held any more. */
   news(shards$: Observable<readonly LeasableShard[]>): Observable<LeaseNews> {
     const drained$ = merge(this.#hooks.changed$, this.#look$).pipe(
       startWith(undefined),
@@ -90,20 +90,20 @@ export class LeaseCoordinator {
     const drain$ = defer(() => {
       this.#isDraining = true;
       this.#look$.next();
-      // Whoever releases all that is held does not wait for it.
+      // Nobody waits for it: the releases of the held leases go on at the same time.
       this.#member.withdraw().subscribe({ error: () => undefined });
       return this.#taker.withdraw();
     });
     return merge(new LeaseRenewals(this.#context).run().pipe(takeUntil(drained$)), this.#rounds(), concat(followed$, drain$));
   }
 
-  /** Looks at the table now, or right after the look that is under way. */
+  /** Looks at the table now, or directly after the look that is under way. */
   lookNow(): void {
     this.#isLookDue = true;
     this.#look$.next();
   }
 
-  /** A shard was ended here: that is no news, but its children may be taken. */
+  /** Notes that a shard was ended here: that is not emitted as news, but its children may be taken. */
   noteEnd(shardId: string): void {
     this.#told.add(shardId);
     this.lookNow();
@@ -133,7 +133,7 @@ export class LeaseCoordinator {
     );
   }
 
-  /** The next look tries again, later each time. What stays as it is, such as a table of another kind, is an error unless a look has succeeded. */
+  /** Lets the next look retry, later each time. Before a first look has succeeded, a lasting fault, such as a wrong table, is an error. */
   #failed(action: 'keep' | 'look', error: unknown): Observable<never> {
     const { notify, workerId } = this.#context.config;
     const isLasting = isRxKinesisError(error) ? 'retriable' in error && error.retriable === false : faultKind(error, PASSING) === 'fatal';

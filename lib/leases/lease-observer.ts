@@ -1,13 +1,13 @@
 import type { LeaseRow } from './lease.js';
 
-/** A lease, and for how long it has been seen standing still. */
+/** A lease, and how long it has been seen without renewal. */
 export interface ObservedLease {
   readonly row: LeaseRow;
-  /** For how long this process has seen the counter unchanged, in ms. */
+  /** How long this process has seen the counter unchanged, in ms. */
   readonly idleMs: number;
   /** Whether this process has seen the counter change, or an owner when it first saw the row. */
   readonly wasHeld: boolean;
-  /** For how long the same hand-over has been seen going on, in ms; 0 when there is none. */
+  /** How long the same hand-over has been seen, in ms; 0 when there is none. */
   readonly handOverMs: number;
 }
 
@@ -19,12 +19,12 @@ interface Observation {
 }
 
 /**
- * Notes when each lease's counter was last seen to change.
+ * Remembers when it last saw each lease's counter change.
  *
  * @remarks
- * Rows have no times: workers' clocks need not agree. A counter that stands still for longer than the failover time, by the
- * observer's own clock, belongs to a worker that is gone. Pure; one small object a row. As KCL's taker does it: a changed counter
- * or a new row with an owner begins the time anew, a row that is gone is forgotten.
+ * Rows have no times, so workers' clocks need not agree. If a counter stays the same for longer than the failover time, by the observer's
+ * own clock, its worker is gone. Pure; one small object a row. Like KCL's taker, it restarts the time when the counter changes, and
+ * forgets a row that is gone.
  */
 export class LeaseObserver {
   readonly #observations = new Map<string, Observation>();
@@ -66,7 +66,7 @@ export class LeaseObserver {
     return [...this.#observations.values()].map(({ row }) => row);
   }
 
-  /** All rows with how long they have stood still at `nowMs`. */
+  /** All rows, with the time since their last change at `nowMs`. */
   leases(nowMs: number): ObservedLease[] {
     return [...this.#observations.values()].map(({ row, changedAtMs, wasHeld, handOverAtMs }) => {
       const handOverMs = row.checkpointOwner === undefined ? 0 : nowMs - handOverAtMs;
@@ -75,7 +75,7 @@ export class LeaseObserver {
   }
 }
 
-/** Whether a lease may be taken: nobody owns it, or whoever did has not renewed it for longer than the failover time. */
+/** Whether a lease may be taken: nobody owns it, or its owner has not renewed it for longer than the failover time. */
 export function isAvailable({ row, idleMs }: ObservedLease, failoverTimeMs: number): boolean {
   return row.leaseOwner === undefined || idleMs > failoverTimeMs;
 }

@@ -2,10 +2,10 @@ import type { Observable } from 'rxjs';
 import type { LeaseRow, NewLease } from './lease.js';
 import type { LeaseUpdate } from './lease-updates.js';
 
-/** The table as one look at it shows. */
+/** The table at one look. */
 export interface TableView {
   readonly leases: readonly LeaseRow[];
-  /** Rows of shards that cannot be read as leases. */
+  /** The rows of shards that cannot be read as leases. */
   readonly unreadable: readonly UnreadableRow[];
   /** How the workers of KCL 3 assign leases, where its row says so: `CLIENT_VERSION_3X`, `CLIENT_VERSION_UPGRADE_FROM_2X`, … */
   readonly clientVersion?: string;
@@ -13,7 +13,7 @@ export interface TableView {
   readonly leaderHeartbeat?: string;
 }
 
-/** A row that says less than a lease must. */
+/** A row without the attributes that a lease must have. */
 export interface UnreadableRow {
   readonly leaseKey: string;
   readonly error: Error;
@@ -22,21 +22,21 @@ export interface UnreadableRow {
 /**
  * Access to a lease table, as cold Observables of one value: each subscription is one request, unsubscribing aborts it.
  *
- * @remarks Conflicts are values, since they are part of the protocol: `false` says that the row was not as the condition demands.
+ * @remarks Conflicts are values, since they are part of the protocol: `false` means that the row did not meet the condition.
  */
 export interface LeasePort {
-  /** Reads the whole table. May be a little behind. */
+  /** Reads the whole table. It may miss the latest writes. */
   scan(): Observable<TableView>;
-  /** Reads one row, as it is after all writes that have succeeded. */
+  /** Reads one row consistently: it has all writes that have succeeded. */
   get(leaseKey: string): Observable<LeaseRow | undefined>;
-  /** Makes a row; `false`: there is one. */
+  /** Makes a row; emits `false` when there is one. */
   create(lease: NewLease): Observable<boolean>;
   /** Changes single attributes of a row. */
   update(leaseKey: string, update: LeaseUpdate): Observable<boolean>;
-  /** Deletes a row that still has this counter. */
+  /** Deletes a row if it still has this counter. */
   remove(leaseKey: string, leaseCounter: number): Observable<boolean>;
-  /** Says to KCL 3's leader that this worker is there, by the wall clock. */
+  /** Writes for KCL 3's leader that this worker is alive, with the time of the wall clock. */
   publishWorker(workerId: string, epochSeconds: number): Observable<unknown>;
-  /** Takes that back. */
+  /** Deletes that row. */
   withdrawWorker(workerId: string): Observable<unknown>;
 }

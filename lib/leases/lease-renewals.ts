@@ -3,15 +3,15 @@ import { delayOf } from '../internal/delay.js';
 import type { HeldLease } from './held-lease.js';
 import { TICKS_TO_RENEWAL, tickMs, type LeaseContext } from './lease-context.js';
 
-/** A pause of the process counts as so many ticks at most. */
+/** A pause of the process counts as this many ticks at most. */
 const MAX_TICKS = 3 * TICKS_TO_RENEWAL;
 
 /**
- * Renews what is held, for as long as it is subscribed; never emits.
+ * Renews the held leases for as long as it is subscribed; never emits.
  *
  * @remarks
- * One timer for all leases. Each is renewed a third of the failover time after its last write, so one whose checkpoint is written more often
- * is not renewed at all. A renewal that fails is tried again at one of the next three ticks; one lease's never waits for another's.
+ * One timer serves all leases. Each lease is renewed a third of the failover time after its last write, so a lease whose checkpoint is
+ * written more often needs no renewal. A failed renewal is retried at one of the next two ticks; no lease waits for another one.
  */
 export class LeaseRenewals {
   readonly #context: LeaseContext;
@@ -38,7 +38,7 @@ export class LeaseRenewals {
     const nowMs = config.scheduler.now();
     const ticks = Math.min(Math.max(Math.round((nowMs - this.#tickedAtMs) / this.#tickMs), 1), MAX_TICKS);
     this.#tickedAtMs = nowMs;
-    // Read at least once a tick, so that it follows the scheduler's.
+    // The clock must be read at least once a tick to follow the scheduler's.
     clock.nowMs();
 
     const due = held.open().filter((lease) => {
@@ -50,7 +50,7 @@ export class LeaseRenewals {
     return from(due).pipe(mergeMap((lease) => this.#renew(lease)));
   }
 
-  /** Whether its work has had its time to end, since another worker asked for it. */
+  /** Whether the time is over in which the lease's work should end after another worker asked for it. */
   #isOverdue({ askedTicks, nextOwner }: HeldLease): boolean {
     return nextOwner !== undefined && askedTicks * this.#tickMs > this.#context.config.handOverTimeoutMs;
   }
@@ -61,7 +61,7 @@ export class LeaseRenewals {
     const work = (): Observable<unknown> => {
       const { nextOwner } = lease;
       if (nextOwner !== undefined && this.#isOverdue(lease)) return held.surrender(lease, nextOwner);
-      // A write that went before may have renewed it.
+      // A write before this one may have renewed the lease.
       if (lease.idleTicks < TICKS_TO_RENEWAL) return EMPTY;
       const waited = lease.idleTicks;
       return held.renew(lease).pipe(tap({ complete: () => this.#tellIfLate(lease, waited) }));

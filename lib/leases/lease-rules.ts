@@ -1,15 +1,15 @@
-/** What of a lease decides who should have it. */
+/** The facts about a lease that decide who should have it. */
 export interface AssignableLease {
   readonly leaseKey: string;
-  /** The worker that has it, or is being given it; absent when any worker may take it. */
+  /** The worker that has the lease, or to which it is being handed over; absent when any worker may take it. */
   readonly owner?: string;
-  /** For how long it has been seen standing still, in ms. `Infinity`: nobody was ever seen to hold it. */
+  /** How long it has been seen without renewal, in ms. `Infinity`: nobody was ever seen to hold it. */
   readonly idleMs: number;
   /** Whether its shard's parents are done, so that it can be read at once. */
   readonly isReady: boolean;
 }
 
-/** What a worker knows when it decides which leases to take. */
+/** The facts from which a worker decides which leases to take. */
 export interface AssignmentView {
   readonly workerId: string;
   /** All leases of shards that are not done. */
@@ -17,21 +17,21 @@ export interface AssignmentView {
   /** How many leases this worker may have. */
   readonly maxLeases: number;
   readonly failoverTimeMs: number;
-  /** A number from 0 up to 1. */
+  /** Returns a number from 0 up to 1. */
   readonly random: () => number;
 }
 
-/** Names the leases that a worker should have besides its own: free ones are taken, those of others are asked for. */
+/** Returns the keys of the leases that a worker should have besides its own: it takes the free ones, and asks for those of others. */
 export type LeaseAssignment = (view: AssignmentView) => readonly string[];
 
-/** How many leases each worker has; the one that asks is counted, with 0 if it has none. */
+/** How many leases each worker has; this worker is included, with 0 if it has none. */
 export function leaseCounts({ leases, workerId }: Pick<AssignmentView, 'leases' | 'workerId'>): Map<string, number> {
   const counts = new Map([[workerId, 0]]);
   for (const { owner } of leases) if (owner !== undefined) counts.set(owner, (counts.get(owner) ?? 0) + 1);
   return counts;
 }
 
-/** How many leases a worker should have, and how many nobody has room for when all workers are limited alike. */
+/** How many leases a worker should have (`target`), and by how many its limit cuts its share (`spillover`). */
 export function leaseTarget(leases: number, workers: number, maxLeases: number): { readonly target: number; readonly spillover: number } {
   const share = workers >= leases ? 1 : Math.ceil(leases / workers);
   const target = Math.min(share, maxLeases);
@@ -45,7 +45,7 @@ export function stealCount(need: number, victimCount: number, target: number, ma
   return Math.min(count, maxSteals);
 }
 
-/** The elements in random order, those that come first by `first` before the others. */
+/** The items in random order, but those for which `first` is true before the others. */
 export function shuffled<T>(items: readonly T[], random: () => number, first: (item: T) => boolean = () => false): T[] {
   const order = [...items];
   for (let left = order.length; left > 1; left--) {

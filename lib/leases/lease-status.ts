@@ -2,19 +2,19 @@ import type { Position } from '../values/position.js';
 import { holderOf } from './lease.js';
 import type { ObservedLease } from './lease-observer.js';
 
-/** A lease as the last look at the table showed it. */
+/** A lease at the last look at the table. */
 export interface LeaseStatus {
   readonly shardId: string;
-  /** Who holds it. */
+  /** The worker that holds the lease. */
   readonly owner?: string;
-  /** To whom it is being handed over. */
+  /** The worker to which the lease is being handed over. */
   readonly nextOwner?: string;
   readonly checkpoint: Position;
-  /** For how long this worker has seen it standing still, in ms. */
+  /** How long this worker has seen no renewal of the lease, in ms. */
   readonly idleMs: number;
 }
 
-/** What a user sees of a lease. */
+/** The public view of a lease. */
 export function leaseStatus({ row, idleMs }: ObservedLease): LeaseStatus {
   const { leaseKey: shardId, checkpoint, leaseOwner, checkpointOwner } = row;
   const owner = holderOf(row);

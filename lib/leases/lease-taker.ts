@@ -7,14 +7,14 @@ import { isEnded, type LeaseRow } from './lease.js';
 import { askUpdate, releaseUpdate, withdrawUpdate } from './lease-updates.js';
 import { planLeases, type LeaseStep } from './planLeases.js';
 
-/** Leases that are taken at one time: whoever starts beside this worker gets some too. */
+/** How many leases are taken at a time: few, so that a worker that starts at the same time gets some too. */
 const TAKE_LANES = 4;
-/** A worker of KCL looks each two failover times, and steals one lease then. */
+/** A worker of KCL looks every two failover times, and then steals one lease. */
 const FAILOVERS_PER_STEAL = 2;
-/** How often a row is read again that changes between reading and writing it. */
+/** The most tries to withdraw a request whose row changes between the read and the write. */
 const MAX_WITHDRAWALS = 3;
 
-/** Takes leases, asks for them, and notes what was granted in one subscription. */
+/** Takes leases, asks for them, and remembers the leases granted in one subscription. */
 export class LeaseTaker {
   readonly #context: LeaseContext;
   readonly #isDraining: () => boolean;
@@ -27,9 +27,9 @@ export class LeaseTaker {
   }
 
   /**
-   * Does what the last look at the table asks for; emits what is granted.
+   * Makes the steps that follow from the last look at the table; emits the granted leases.
    *
-   * @param contended - told when another worker was first: it takes leases at this moment, and its share may be larger than it seemed.
+   * @param contended - called when another worker was first: it takes leases at this moment, so the plan may be out of date.
    */
   acquire(isAssigned: boolean, contended: () => void): Observable<LeaseNews> {
     return defer(() => {
@@ -54,7 +54,7 @@ export class LeaseTaker {
     });
   }
 
-  /** Takes back what was asked for: whoever hands a lease over to a worker that is gone leaves it without work until it expires. Never errors. */
+  /** Withdraws this worker's requests: a lease handed over to a worker that is gone stays idle until it expires. Never errors. */
   withdraw(): Observable<never> {
     const { observer, config } = this.#context;
     const mine = ({ leaseOwner }: LeaseRow): boolean => leaseOwner === config.workerId;
@@ -63,7 +63,7 @@ export class LeaseTaker {
     );
   }
 
-  /** The next look decides again. */
+  /** Reports a failed step; the next look decides again. */
   #failed({ row: { leaseKey: shardId } }: LeaseStep, error: unknown): Observable<never> {
     const { notify, workerId } = this.#context.config;
     notify({ type: 'leaseRequestFailed', workerId, action: 'take', shardId, attempt: 1, error });
@@ -109,7 +109,7 @@ export class LeaseTaker {
         concatMap((row) => {
           if (row?.leaseOwner !== workerId || held.get(leaseKey)?.isOpen) return of(true);
           const { checkpointOwner, leaseCounter } = row;
-          // Without a former owner it was handed over meanwhile.
+          // Without a former owner in the row, the lease was handed over meanwhile.
           const isWaiting = checkpointOwner !== undefined;
           return port.update(leaseKey, isWaiting ? withdrawUpdate(workerId, checkpointOwner) : releaseUpdate(leaseCounter, workerId));
         }),
@@ -123,7 +123,7 @@ export class LeaseTaker {
     );
   }
 
-  /** No more leases are granted: what was being taken when that came is free again. */
+  /** Releases a lease that was being taken when the worker began to drain: no more leases are granted. */
   #giveBack(lease: HeldLease): Observable<never> {
     const { held, inTurn } = this.#context;
     return inTurn(lease.shardId, () => held.release(lease)).pipe(ignoreElements());

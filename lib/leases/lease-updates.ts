@@ -1,13 +1,23 @@
 import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import type { Position } from '../values/position.js';
 import type { LeaseRow } from './lease.js';
+import { writeProgress } from './row-progress.js';
 
-/** What a row keeps of a checkpoint. */
-type StoredCheckpoint = Pick<Checkpoint, 'sequenceNumber' | 'subSequenceNumber' | 'shardStart'>;
+/** The fields of a checkpoint that a row keeps. */
+export interface StoredCheckpoint extends Position {
+  readonly shardStart?: string;
+  readonly progress?: string | undefined;
+}
 
-/** A conditional change of single attributes of a row. A row is never replaced: that would wipe what KCL keeps in it. */
+/** Turns a checkpoint into the fields that a row keeps. */
+export function storedOf(checkpoint: Checkpoint): StoredCheckpoint {
+  const { sequenceNumber, subSequenceNumber, shardStart } = checkpoint;
+  return { sequenceNumber, subSequenceNumber, ...(shardStart !== undefined && { shardStart }), progress: writeProgress(checkpoint) };
+}
+
+/** A conditional change of single attributes of a row. A row is never replaced: that would delete KCL's own attributes. */
 export interface LeaseUpdate {
-  /** What the row must say, besides being there; `null`: the attribute must be absent. */
+  /** The condition, besides that the row exists: the values that it must have; `null`: the attribute must be absent. */
   readonly when: {
     readonly leaseCounter?: number;
     readonly leaseOwner?: string | null;
@@ -16,26 +26,28 @@ export interface LeaseUpdate {
   readonly set: {
     readonly leaseOwner?: string;
     readonly checkpointOwner?: string;
-    /** The owner, when it is one that hands a lease over when it is asked to: other workers cannot be asked. */
+    /** The owner, if it hands a lease over when asked, as workers of this package do: other workers cannot be asked. */
     readonly gracefulOwner?: string;
     readonly leaseCounter?: number;
     readonly checkpoint?: Position;
-    /** Where the shard begins that the checkpoint is of. */
+    /** The sequence number at which the checkpoint's shard begins. */
     readonly shardStart?: string;
+    /** The settled ranges beyond the checkpoint and the unreleased blocks before it, as text. */
+    readonly progress?: string;
     readonly childShardIds?: readonly string[];
   };
-  /** Attributes that go. */
-  readonly remove?: readonly ('checkpointOwner' | 'gracefulOwner' | 'leaseOwner')[];
+  /** The attributes to remove. */
+  readonly remove?: readonly ('checkpointOwner' | 'gracefulOwner' | 'leaseOwner' | 'progress')[];
   /** Whether the lease goes from one owner to another. */
   readonly switchesOwner?: boolean;
 }
 
-/** Keeps the lease. During a hand-over only the former owner may, and only once it knows of the hand-over. */
+/** Renews the lease. During a hand-over only the former owner may do that, and only once it knows of the hand-over. */
 export function renewUpdate(leaseCounter: number, workerId: string, isHandingOver: boolean): LeaseUpdate {
   return { when: { leaseCounter, checkpointOwner: isHandingOver ? workerId : null }, set: { leaseCounter: leaseCounter + 1 } };
 }
 
-/** Makes `workerId` the owner of the row as it was read, whoever was. */
+/** Makes `workerId` the owner of the row, whoever the owner was, if the row is as it was read. */
 export function takeUpdate(row: LeaseRow, workerId: string): LeaseUpdate {
   return {
     when: { leaseCounter: row.leaseCounter },
@@ -45,17 +57,17 @@ export function takeUpdate(row: LeaseRow, workerId: string): LeaseUpdate {
   };
 }
 
-/** Asks the owner to finish and to hand the lease over; the counter stays, so that it can go on renewing meanwhile. */
+/** Asks the owner to finish and to hand the lease over; the counter stays, so that the owner can still renew the lease. */
 export function askUpdate({ leaseOwner }: { readonly leaseOwner: string }, workerId: string): LeaseUpdate {
   return { when: { leaseOwner, checkpointOwner: null }, set: { leaseOwner: workerId, checkpointOwner: leaseOwner } };
 }
 
-/** Takes that back: the lease stays with its owner. */
+/** Withdraws such a request: the lease stays with its owner. */
 export function withdrawUpdate(workerId: string, checkpointOwner: string): LeaseUpdate {
   return { when: { leaseOwner: workerId, checkpointOwner }, set: { leaseOwner: checkpointOwner }, remove: ['checkpointOwner'] };
 }
 
-/** Hands the lease over to who has been named as its next owner. */
+/** Hands the lease over to the next owner that the row names. */
 export function handOverUpdate(leaseCounter: number, workerId: string, leaseOwner: string): LeaseUpdate {
   return {
     when: { leaseCounter, leaseOwner, checkpointOwner: workerId },
@@ -65,27 +77,29 @@ export function handOverUpdate(leaseCounter: number, workerId: string, leaseOwne
   };
 }
 
-/** Leaves the row without owner, so that any worker may take it at once. */
+/** Removes the owner from the row, so that any worker may take the lease at once. */
 export function releaseUpdate(leaseCounter: number, workerId: string): LeaseUpdate {
   return {
-    // Stricter than KCL's: during a hand-over the lease is promised to another.
+    // Stricter than KCL: during a hand-over the lease is promised to another worker.
     when: { leaseCounter, leaseOwner: workerId, checkpointOwner: null },
     set: { leaseCounter: leaseCounter + 1 },
     remove: ['leaseOwner', 'gracefulOwner'],
   };
 }
 
-/** Moves the checkpoint; at a shard's end it also says what the shard became. */
+/** Moves the checkpoint; at a shard's end it also writes the ids of the children. */
 export function checkpointUpdate(leaseCounter: number, checkpoint: StoredCheckpoint, childShardIds: readonly string[] = []): LeaseUpdate {
-  const { sequenceNumber, subSequenceNumber, shardStart } = checkpoint;
+  const { sequenceNumber, subSequenceNumber, shardStart, progress } = checkpoint;
   return {
     when: { leaseCounter },
     set: {
       leaseCounter: leaseCounter + 1,
       checkpoint: { sequenceNumber, subSequenceNumber },
       ...(shardStart !== undefined && { shardStart }),
+      ...(progress !== undefined && { progress }),
       ...(childShardIds.length > 0 && { childShardIds }),
     },
+    ...(progress === undefined && { remove: ['progress'] as const }),
   };
 }
 
@@ -95,6 +109,6 @@ export function unownedCheckpointUpdate(
   checkpoint: StoredCheckpoint,
   childShardIds?: readonly string[],
 ): LeaseUpdate {
-  const { when, set } = checkpointUpdate(leaseCounter, checkpoint, childShardIds);
-  return { when: { ...when, leaseOwner: null, checkpointOwner: null }, set };
+  const { when, ...change } = checkpointUpdate(leaseCounter, checkpoint, childShardIds);
+  return { when: { ...when, leaseOwner: null, checkpointOwner: null }, ...change };
 }

@@ -1,37 +1,47 @@
 import { SHARD_END, type Position } from '../values/position.js';
 import type { HashKeyRange } from '../values/shard-id.js';
 
-/** A lease, as its row in the table says. Other attributes of the row are left as they are. */
+/** A lease, as its row in the table has it. Other attributes of the row stay unchanged. */
 export interface LeaseRow {
   /** The id of the shard. */
   readonly leaseKey: string;
-  /** The worker that holds the lease, or to which it is being handed over; absent when nobody does. */
+  /** The worker that holds the lease, or to which it is being handed over; absent when there is none. */
   readonly leaseOwner?: string;
   /** While the lease is handed over: the former owner, which holds it until it has finished. */
   readonly checkpointOwner?: string;
-  /** The owner, when it is one that hands the lease over when it is asked to: what this package adds to KCL's row. */
+  /** The owner, if it hands the lease over when asked; this package adds the attribute to KCL's row. */
   readonly gracefulOwner?: string;
   /** Grows by 1 with every write of a holder. */
   readonly leaseCounter: number;
-  /** How far the shard is done, or the sentinel that says where it begins. */
+  /** How far the shard is done, or the sentinel for where to begin. */
   readonly checkpoint: Position;
-  /** Where the shard begins that the checkpoint is of: what this package adds to KCL's row. */
+  /** The sequence number at which the checkpoint's shard begins; this package adds the attribute to KCL's row. */
   readonly shardStart?: string;
-  /** The shards that it came from. */
+  /** The settled ranges beyond the checkpoint and the unreleased blocks before it, as text; an attribute that this package adds. */
+  readonly progress?: string;
+  /** The shards that it was made from. */
   readonly parentShardIds: readonly string[];
-  /** What the shard became: written when it ends. */
+  /** Its children, written when the shard ends. */
   readonly childShardIds: readonly string[];
-  /** The hash keys it holds; rows of old versions do not say. */
+  /** Its hash key range; absent in rows of old versions. */
   readonly hashKeyRange?: HashKeyRange;
 }
 
-/** A row that nobody has made yet. */
+/** A row to make. */
 export type NewLease = Pick<
   LeaseRow,
-  'leaseKey' | 'leaseOwner' | 'gracefulOwner' | 'leaseCounter' | 'checkpoint' | 'shardStart' | 'parentShardIds' | 'hashKeyRange'
+  | 'leaseKey'
+  | 'leaseOwner'
+  | 'gracefulOwner'
+  | 'leaseCounter'
+  | 'checkpoint'
+  | 'shardStart'
+  | 'progress'
+  | 'parentShardIds'
+  | 'hashKeyRange'
 >;
 
-/** The worker that may write: during a hand-over the former owner. */
+/** The worker that may write: during a hand-over, the former owner. */
 export function holderOf({ leaseOwner, checkpointOwner }: Pick<LeaseRow, 'leaseOwner' | 'checkpointOwner'>): string | undefined {
   return checkpointOwner ?? leaseOwner;
 }

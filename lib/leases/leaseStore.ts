@@ -3,6 +3,7 @@ import { assertCheckpoint } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, LeasableShard, LeaseNews, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { LeaseLostError } from '../checkpoints/errors.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
+import { SteadyClock } from '../internal/steady-clock.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { SHARD_END, TRIM_HORIZON, type InitialPosition } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
@@ -15,15 +16,15 @@ import { LeaseObserver } from './lease-observer.js';
 import type { LeasePort } from './lease-port.js';
 import type { LeaseRow } from './lease.js';
 import { leaseStatus, type LeaseStatus } from './lease-status.js';
+import { readProgress } from './row-progress.js';
 import { makeChildren } from './shard-end.js';
-import { SteadyClock } from './steady-clock.js';
 import { unownedCheckpoint } from './unownedCheckpoint.js';
 
 /** A table of checkpoints and leases. */
 export interface LeaseStore extends LeasingStore {
-  /** How this worker is named in the rows. */
+  /** The name of this worker in the rows. */
   readonly workerId: string;
-  /** All leases, after each look at the table; the last look's to whoever comes later. Looks are made while `leases` is subscribed. */
+  /** Emits all leases after each look at the table; replays the last look. The store looks while `leases` is subscribed. */
   readonly leases$: Observable<readonly LeaseStatus[]>;
   read(shard: ShardIdentity): Observable<Checkpoint | undefined>;
   write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined>;
@@ -31,18 +32,19 @@ export interface LeaseStore extends LeasingStore {
   release(shard: ShardIdentity): Observable<undefined>;
 }
 
-/** Leases are given up so long after their last renewal, in failover times: before they can be taken. */
+/** When a lease is given up after its last renewal, in failover times: before another worker can take it. */
 const FENCE_FAILOVERS = 0.9;
 
 /**
- * Makes a store of a table. One request for a shard is made after another; nothing is requested before it is subscribed.
+ * Makes a store of a table. The writes for one shard run one after another; nothing is requested before a subscription.
  *
- * @param port - limits the time of each request: one that is never answered would hold up the renewals behind it.
+ * @param port - must limit the time of each request: one that is never answered would delay the renewals that wait for it.
  */
 export function leaseStore(port: LeasePort, config: ResolvedLeaseConfig): LeaseStore {
   const leases = new SharedLeases(port, config);
   return {
     workerId: config.workerId,
+    keepsUnreleased: true,
     leases$: leases.statuses$,
     read: (shard) => leases.read(shard),
     write: (checkpoint, shard) => leases.write(checkpoint, shard),
@@ -57,15 +59,18 @@ class SharedLeases {
   readonly #turns = new KeyedQueue();
   readonly #changed$ = new Subject<void>();
   readonly #statuses$ = new ReplaySubject<readonly LeaseStatus[]>(1);
-  /** The shards in view, for whoever ends one. */
+  /** The shards in view, needed at the end of a shard. */
   #shards: ReadonlyMap<string, LeasableShard> | undefined;
-  /** The one subscription to the leases, while it lasts. */
+  /** The present subscription to the leases, if there is one. */
   #coordinator: LeaseCoordinator | undefined;
 
   constructor(port: LeasePort, config: ResolvedLeaseConfig) {
     const { workerId, failoverTimeMs, scheduler } = config;
     const tenancy = { workerId, fenceMs: failoverTimeMs * FENCE_FAILOVERS, scheduler };
     const onLost = (lease: HeldLease, reason: LossReason): void => this.#noteLoss(lease, reason);
+    // The clock is read at each tick of the renewals, so a longer step means that the process stood still or the clock was set.
+    const clock = new SteadyClock(2 * tickMs(config));
+    clock.now(scheduler);
     this.statuses$ = this.#statuses$.asObservable();
     this.#context = {
       config,
@@ -73,8 +78,7 @@ class SharedLeases {
       port,
       held: new HeldLeases(port, { ...tenancy, onLost }),
       observer: new LeaseObserver(),
-      // A renewal's tick is the longest time without a reading, unless the process stands still.
-      clock: new SteadyClock(scheduler, 2 * tickMs(config)),
+      clock: { nowMs: () => clock.now(scheduler) },
       shards: () => this.#shards,
       inTurn: (shardId, work) => this.#turns.run(shardId, defer(work)),
     };
@@ -84,7 +88,12 @@ class SharedLeases {
     return defer(() => this.#context.port.get(shardId)).pipe(
       // Whoever deleted the row of a lease that is held did not take it, nor undo what was done: its holder writes it anew.
       map((row) => row ?? this.#heldRow(shardId)),
-      map((row) => row && { streamName, shardId, ...row.checkpoint, ...(row.shardStart !== undefined && { shardStart: row.shardStart }) }),
+      map((row) => {
+        if (!row) return undefined;
+        const { checkpoint, shardStart, progress } = row;
+        const start = shardStart !== undefined && { shardStart };
+        return { streamName, shardId, ...checkpoint, ...start, ...readProgress(progress, checkpoint, { streamName, shardId }) };
+      }),
     );
   }
 
@@ -119,9 +128,12 @@ class SharedLeases {
     });
   }
 
-  #heldRow(shardId: string): Pick<LeaseRow, 'checkpoint' | 'shardStart'> | undefined {
+  #heldRow(shardId: string): Pick<LeaseRow, 'checkpoint' | 'progress' | 'shardStart'> | undefined {
     const lease = this.#context.held.get(shardId);
-    return lease?.isOpen ? { checkpoint: lease.checkpoint } : undefined;
+    if (!lease?.isOpen) return undefined;
+    const { checkpoint, progress } = lease;
+    const { sequenceNumber, subSequenceNumber } = checkpoint;
+    return { checkpoint: { sequenceNumber, subSequenceNumber }, ...(progress !== undefined && { progress }) };
   }
 
   #write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined> {

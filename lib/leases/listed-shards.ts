@@ -7,7 +7,7 @@ import { isEnded, type LeaseRow } from './lease.js';
 /** A shard as its stream lists it. */
 export type ListedShard = Pick<LeasableShard, 'shardId' | 'parentShardIds' | 'hashKeyRange' | 'closed' | 'startingSequenceNumber'>;
 
-/** Older shards first. One that is not listed yet, because its parent has only just named it, is younger than those that are. */
+/** Sorts older shards first. A child that its parent has just named and that is not listed yet counts as the youngest. */
 export function byStart(a: ListedShard, b: ListedShard): number {
   const [start, other] = [a.startingSequenceNumber ?? SHARD_END, b.startingSequenceNumber ?? SHARD_END];
   return compareSequenceNumbers(start, other) || (a.shardId < b.shardId ? -1 : 1);
@@ -30,7 +30,7 @@ export function childrenByParent<T extends Pick<ListedShard, 'parentShardIds'>>(
   return children;
 }
 
-/** Whether these are all the children of a shard: together they hold every hash key that it held. */
+/** Whether these are all the children of a shard: together they cover its hash key range. */
 export function areAllChildren(shard: WithHashKeys, children: readonly WithHashKeys[]): boolean {
   const ranges = children.map(({ hashKeyRange }) => hashKeyRange);
   if (children.length === 0 || !shard.hashKeyRange || ranges.includes(undefined)) return false;
@@ -38,8 +38,8 @@ export function areAllChildren(shard: WithHashKeys, children: readonly WithHashK
 }
 
 /**
- * The listed shards of which all is done: those whose row says so, and closed ones without a row whose children all have rows or are done
- * themselves. KCL deletes the row of an ended shard once all its children are under way.
+ * The listed shards that are done: those whose row has SHARD_END, and closed shards without a row whose children all have rows or are done
+ * themselves. KCL deletes the row of an ended shard once all its children have checkpoints.
  */
 export function doneShards(shards: readonly ListedShard[], rows: ReadonlyMap<string, LeaseRow>): Set<string> {
   const children = childrenByParent(shards);
@@ -50,7 +50,7 @@ export function doneShards(shards: readonly ListedShard[], rows: ReadonlyMap<str
     const own = children.get(shard.shardId) ?? [];
     return shard.closed && areAllChildren(shard, own) && own.every(({ shardId }) => rows.has(shardId) || done.has(shardId));
   };
-  // Children before their parents: they are younger.
+  // Children come before their parents, since they are younger.
   const youngestFirst = [...shards].sort((a, b) => byStart(b, a));
   for (const shard of youngestFirst) if (isDone(shard)) done.add(shard.shardId);
   return done;

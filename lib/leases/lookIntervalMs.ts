@@ -1,21 +1,21 @@
 import type { ResolvedLeaseConfig } from './lease-config.js';
 import type { LeaseRow } from './lease.js';
 
-/** Looks of the whole fleet that cost as much as a fifth of its renewals, in failover times for each worker. */
+/** The interval, in failover times for each worker, at which the fleet's looks cost a fifth of its renewals. */
 const FAILOVERS_PER_WORKER = 1 / 60;
 const MIN_FAILOVERS = 1 / 20;
 /** KCL's interval. */
 const MAX_FAILOVERS = 2;
-/** What a row may cost a worker that does nothing else: half a millisecond of waiting. */
+/** The wait for each row, in ms: it bounds the work of large tables. */
 const MS_PER_ROW = 0.5;
 
 /**
  * How long to wait before the next look at the table.
  *
  * @remarks
- * A look reads 8 KiB, some 20 rows, for one read unit; a renewal costs 5 times as much and happens 3 times in a failover time for
- * each row. So with W workers a look each W/60 failover times costs a fifth of the renewals, however many rows there are. In small fleets that
- * is often, which makes the next owner quick; large ones come to KCL's interval.
+ * A look reads 8 KiB, some 20 rows, for one read unit; a renewal costs 5 times as much, and each row needs 3 renewals in a failover time.
+ * So with W workers, a look every W/60 failover times costs a fifth of the renewals, however many rows there are. A small fleet looks
+ * often, so a new owner is found soon; a large one reaches KCL's interval.
  */
 export function lookIntervalMs(config: Pick<ResolvedLeaseConfig, 'failoverTimeMs' | 'lookIntervalMs'>, rows: readonly LeaseRow[]): number {
   if (config.lookIntervalMs !== undefined) return config.lookIntervalMs;

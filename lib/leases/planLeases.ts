@@ -5,21 +5,21 @@ import { isEnded, type LeaseRow } from './lease.js';
 import { isAvailable, type ObservedLease } from './lease-observer.js';
 import type { AssignableLease } from './lease-rules.js';
 
-/** What to do about one lease. */
+/** A step to take for one lease. */
 export interface LeaseStep {
   readonly row: LeaseRow;
   readonly idleMs: number;
-  /** How it comes to this worker; `asked`: its owner is asked to hand it over. */
+  /** From where the lease comes to this worker; `asked`: its owner is asked to hand it over. */
   readonly from: LeaseTakenEvent['from'] | 'asked';
 }
 
-/** What one look at the table shows. */
+/** The facts of one look at the table. */
 export interface LeaseLook {
   readonly leases: readonly ObservedLease[];
   readonly shards: ReadonlyMap<string, LeasableShard>;
   /** Whether this worker holds the lease in this subscription. */
   readonly isHeld: (leaseKey: string) => boolean;
-  /** Whether workers are given their leases by a leader, as in KCL 3. */
+  /** Whether a leader assigns the leases to the workers, as in KCL 3. */
   readonly isAssigned: boolean;
   /** Whether a lease may be taken from a worker that cannot be asked. */
   readonly maySteal: boolean;
@@ -27,7 +27,7 @@ export interface LeaseLook {
 
 type PlanConfig = Pick<ResolvedLeaseConfig, 'assignment' | 'failoverTimeMs' | 'handOverTimeoutMs' | 'maxLeases' | 'random' | 'workerId'>;
 
-/** Decides which leases to take and which to ask for: only of shards in view that are not done. Pure. */
+/** Decides which leases to take and which to ask for, among the shards in view that are not done. Pure. */
 export function planLeases(look: LeaseLook, config: PlanConfig): LeaseStep[] {
   const { failoverTimeMs, handOverTimeoutMs, workerId } = config;
   const wanted = look.leases.filter(({ row }) => !isEnded(row) && look.shards.has(row.leaseKey) && !look.isHeld(row.leaseKey));
@@ -35,7 +35,7 @@ export function planLeases(look: LeaseLook, config: PlanConfig): LeaseStep[] {
   const steps = given.map(({ row, idleMs }): LeaseStep => ({ row, idleMs, from: 'handedOver' }));
   if (look.isAssigned) return steps;
 
-  // Asked for, and the owner is gone, or does not answer.
+  // This worker has asked for them, and the owner is gone or does not answer.
   const late = wanted.filter(
     ({ row, idleMs, handOverMs }) =>
       row.leaseOwner === workerId && row.checkpointOwner !== undefined && (idleMs > failoverTimeMs || handOverMs > handOverTimeoutMs),
@@ -51,7 +51,7 @@ function assigned(look: LeaseLook, wanted: readonly ObservedLease[], config: Pla
   let steals = look.maySteal ? 1 : 0;
   const stepTo = (leaseKey: string): LeaseStep[] => {
     const lease = byKey.get(leaseKey);
-    // Its own is on its way to this worker, what is not in view cannot be read.
+    // A lease that is being handed over to this worker needs no step; a shard out of view cannot be read.
     if (!lease || lease.row.leaseOwner === workerId) return [];
     const { row, idleMs, handOverMs } = lease;
     if (isAvailable(lease, failoverTimeMs)) return [{ row, idleMs, from: row.leaseOwner === undefined ? 'free' : 'expired' }];
@@ -64,7 +64,7 @@ function assigned(look: LeaseLook, wanted: readonly ObservedLease[], config: Pla
   return [...new Set(assignment({ workerId, leases, maxLeases, failoverTimeMs, random }))].flatMap(stepTo);
 }
 
-/** The leases that count: those that this worker may take, and those that others have. */
+/** The leases that count for the assignment: those that this worker has or may take, and those that others have. */
 function assignable({ leases, shards, isHeld }: LeaseLook, { workerId, failoverTimeMs }: PlanConfig): AssignableLease[] {
   return leases.flatMap((lease): AssignableLease[] => {
     const { row, wasHeld, idleMs } = lease;

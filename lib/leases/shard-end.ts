@@ -10,14 +10,14 @@ import { newLease } from './new-lease.js';
 type Child = Omit<ShardIdentity, 'streamName'>;
 
 /**
- * Makes the rows of what a shard became, from their beginning, and emits their ids: only then may the shard's end be written.
+ * Makes the rows of a shard's children, which begin at TRIM_HORIZON, and emits the children's ids: only then may SHARD_END be written.
  *
  * @remarks
- * A KCL fleet never makes up for the row of a child whose parent has ended. The other parent of a merge gets a row first if it has none, else
- * KCL would begin the child before that parent is read; it cannot have been cleaned up, since that waits for the child.
+ * A KCL fleet never makes the missing row of a child whose parent has ended. The other parent of a merge gets a row first if it has none,
+ * since otherwise KCL would begin the child before that parent is read; it never had a row, since the clean-up waits for the child.
  *
- * Errors with a retriable `CheckpointError` while not all children are known: those named by the shard, else those in view, must hold all
- * its hash keys.
+ * Errors with a retriable `CheckpointError` while not all children are known: those that the shard named, or else those in view, must cover
+ * its hash key range.
  */
 export function makeChildren(
   port: Pick<LeasePort, 'create' | 'get'>,

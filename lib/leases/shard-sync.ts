@@ -7,14 +7,14 @@ import { byStart, doneShards, type ListedShard } from './listed-shards.js';
 export type LeaseRows = ReadonlyMap<string, LeaseRow>;
 
 /**
- * The leases that are missing for a stream's shards, parents first: the order in which to write them, so that what is cut short leaves
- * parents without children and not the reverse.
+ * The missing leases of a stream's shards, parents first. They must be written in this order: if the writing is interrupted, there are
+ * parents without children, and not children without parents.
  *
  * @remarks
- * An empty table gets a lease for each listed shard, under `LATEST` for each open one. Later, as KCL's full sync: an open shard without a
- * lease and without an ancestor that has one begins at the initial position, and so do the oldest of its ancestors that are
- * listed; one that descends from a lease waits for that to end. Beyond KCL's: a shard whose parent has ended gets its lease, which whoever ended
- * the parent should have made and KCL never makes up for.
+ * An empty table gets a lease for each listed shard, but under `LATEST` only for each open one. Later it does what KCL's full sync does: an
+ * open shard without a lease and without an ancestor that has one begins at the initial position, and so do the oldest of its listed
+ * ancestors (except under `LATEST`); a shard that descends from a lease waits until that one ends. In addition to KCL, a shard whose parent
+ * has ended gets its lease, which the worker that ended the parent should have made, and which KCL never makes later.
  */
 export function missingLeases(shards: readonly ListedShard[], rows: LeaseRows, initialPosition: InitialPosition): NewLease[] {
   const starts = rows.size === 0 ? firstStarts(shards, initialPosition) : laterStarts(shards, rows, initialPosition);
@@ -37,7 +37,7 @@ function laterStarts(shards: readonly ListedShard[], rows: LeaseRows, initialPos
   const starts: Starts = new Map();
   const descendants = new Set<string>();
 
-  // Parents first, so that each shard finds what its parents came to.
+  // Parents first, so that each shard finds the results of its parents.
   for (const shard of lineageOf(shards, rows, parentsOf).sort(byStart)) {
     const parents = parentsOf(shard);
     const strangers = parents.filter((id) => !descendants.has(id));
@@ -46,7 +46,7 @@ function laterStarts(shards: readonly ListedShard[], rows: LeaseRows, initialPos
     if (isDescendant) descendants.add(shard.shardId);
     if (rows.has(shard.shardId)) continue;
     if (isOldest) starts.set(shard.shardId, initialPosition);
-    // Never LATEST: what such a parent holds is still to be read.
+    // Never LATEST: the records of such a parent must still be read.
     if (isDescendant) strangers.forEach((id) => starts.set(id, initialPosition === AT_TIMESTAMP ? AT_TIMESTAMP : TRIM_HORIZON));
     else if (!shard.closed) starts.set(shard.shardId, initialPosition);
   }
@@ -58,14 +58,14 @@ function laterStarts(shards: readonly ListedShard[], rows: LeaseRows, initialPos
 function lineageOf(shards: readonly ListedShard[], rows: LeaseRows, parentsOf: (shard: ListedShard) => string[]): ListedShard[] {
   const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
   const lineage = new Set(shards.filter(({ shardId, closed }) => !closed && !rows.has(shardId)));
-  // A set that grows while it is gone through is gone through to its end.
+  // The loop also visits the elements that are added to the set meanwhile.
   for (const shard of lineage) {
     if (!rows.has(shard.shardId)) parentsOf(shard).forEach((id) => lineage.add(listed.get(id)!));
   }
   return [...lineage];
 }
 
-/** The shards whose parent has ended, and which have no lease and are not done. */
+/** The shards whose parent has ended, that have no lease and are not done. */
 function orphans(shards: readonly ListedShard[], rows: LeaseRows): string[] {
   const hasEndedParent = ({ parentShardIds }: ListedShard): boolean =>
     parentShardIds.some((id) => {

@@ -9,38 +9,38 @@ import type { LeaseContext } from './lease-context.js';
 import { isEnded, type LeaseRow, type NewLease } from './lease.js';
 import { missingLeases } from './shard-sync.js';
 
-/** KCL's intervals: the audit each two minutes, three of them before a hole is one; the clean-up each minute. */
+/** KCL's intervals: an audit every two minutes, three audits before a hole is reported; a clean-up every minute. */
 const AUDIT_MS = 120_000;
 const HOLES_TO_TELL = 3;
 const CLEAN_UP_MS = 60_000;
-/** Rows that are made or deleted at one time. */
+/** How many rows are made or deleted at a time. */
 const LANES = 20;
 
 /**
- * Looks after the table's rows: makes those that are missing, deletes those that nobody needs, and says what no lease covers.
+ * Looks after the table's rows: makes missing rows, deletes rows that nobody needs, and reports hash keys that no lease covers.
  *
  * @remarks
- * One worker does it, elected as KCL 2.x elects its own, so that a KCL fleet which elects a worker of this package is looked after. What is missing for longer
- * than the failover time any worker makes. All of it is conditional, so that it does no harm when several do it.
+ * One worker does it, elected as in KCL 2.x, so that it is also done when a KCL fleet elects a worker of this package. Any worker makes a
+ * row that has been missing for longer than the failover time. All writes are conditional, so several workers may do it at once.
  */
 export class TableKeeper {
   readonly #context: LeaseContext;
   readonly #lookNow: () => void;
   readonly #missingSinceMs = new Map<string, number>();
-  /** The rows that were there: whoever holds the lease of one that is gone makes it anew. */
+  /** The rows that were there: if one is gone, the holder of its lease makes it again. */
   readonly #seen = new Set<string>();
   #cleanedUpAtMs = 0;
   #auditedAtMs = 0;
   #holesSeen = 0;
   #sawEmpty = false;
 
-  /** @param lookNow - has the table looked at again. */
+  /** @param lookNow - makes the coordinator look at the table again. */
   constructor(context: LeaseContext, lookNow: () => void) {
     this.#context = context;
     this.#lookNow = lookNow;
   }
 
-  /** Does what is due after a look at the table. Emits a row whenever one was made. */
+  /** Does the work that is due after a look at the table. Emits each row that was made. */
   keep(): Observable<LeaseRow> {
     return concat(
       defer(() => this.#makeMissing()),
@@ -56,7 +56,7 @@ export class TableKeeper {
     const graceful = rows.flatMap(({ leaseOwner, gracefulOwner }) =>
       leaseOwner !== undefined && leaseOwner === gracefulOwner ? leaseOwner : [],
     );
-    // A KCL worker that is elected looks only after what it ended itself.
+    // If a KCL worker is elected, it only cleans up after its own shards, so a worker of this package is elected too.
     return isAuditLeader(owners, config.workerId) || isAuditLeader(graceful, config.workerId);
   }
 
@@ -75,7 +75,7 @@ export class TableKeeper {
 
     if (rows.length === 0 && !this.#sawEmpty) {
       this.#sawEmpty = true;
-      // Workers that start together do not all make the same rows: whoever waits longer finds them made.
+      // A random wait, so that workers that start together do not all make the same rows: the later ones find them made.
       return delayOf(Math.floor(config.random() * (config.failoverTimeMs / 20)), config.scheduler).pipe(
         tap(() => this.#lookNow()),
         ignoreElements(),
@@ -97,7 +97,7 @@ export class TableKeeper {
     for (const key of this.#seen) if (!inView.has(key)) this.#seen.delete(key);
   }
 
-  /** Generation by generation: a child whose parent has no row would pass for the child of one that is done. */
+  /** Makes the rows generation by generation: a child whose parent has no row would look like the child of a finished parent. */
   #make(missing: readonly NewLease[]): Observable<LeaseRow> {
     const { port, observer, clock } = this.#context;
     const generations: NewLease[][] = [];
@@ -133,7 +133,7 @@ export class TableKeeper {
     this.#auditedAtMs = nowMs;
     const rows = observer.rows().filter((row) => !isEnded(row));
     const ranges = rows.flatMap(({ hashKeyRange }) => hashKeyRange ?? []);
-    // Rows of old versions do not say which hash keys they hold.
+    // Rows of old versions have no hash key range.
     const holes = ranges.length < rows.length || !this.#isLeader ? [] : hashKeyHoles(ranges);
     this.#holesSeen = holes.length > 0 ? this.#holesSeen + 1 : 0;
     if (this.#holesSeen >= HOLES_TO_TELL) config.notify({ type: 'hashKeysUncovered', holes });

@@ -6,17 +6,17 @@ import { SHARD_END, TRIM_HORIZON } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import { holderOf } from './lease.js';
 import type { LeasePort } from './lease-port.js';
-import { unownedCheckpointUpdate } from './lease-updates.js';
+import { storedOf, unownedCheckpointUpdate } from './lease-updates.js';
 import { newLease } from './new-lease.js';
 
 const MAX_ATTEMPTS = 5;
 
 /**
- * Stores the checkpoint of a shard whose lease this worker never held, as `kinesisShard` writes it: only while nobody holds it.
+ * Stores the checkpoint of a shard whose lease this worker never held, as for `kinesisShard`, but only while no worker holds the lease.
  *
  * @remarks
- * The row stays without owner. The condition counts the row up, so a worker that takes the lease at the same moment either sees the checkpoint or is the
- * reason why it is refused.
+ * The row stays without owner. The write increases the counter, so a worker that takes the lease at the same moment either sees the
+ * checkpoint, or makes the write fail.
  */
 export function unownedCheckpoint(
   port: Pick<LeasePort, 'create' | 'get' | 'update'>,
@@ -30,16 +30,17 @@ export function unownedCheckpoint(
     if (attempts < MAX_ATTEMPTS) return unownedCheckpoint(port, checkpoint, shard, childShardIds, attempts + 1);
     return throwError(() => contended(checkpoint));
   };
-  const { sequenceNumber, subSequenceNumber, shardStart } = checkpoint;
+  const stored = storedOf(checkpoint);
+  const { sequenceNumber, subSequenceNumber, ...kept } = stored;
   const isEnd = sequenceNumber === SHARD_END;
-  const row = { ...newLease(shard, TRIM_HORIZON), ...(!isEnd && { checkpoint: { sequenceNumber, subSequenceNumber }, shardStart }) };
+  const row = { ...newLease(shard, TRIM_HORIZON), ...(!isEnd && { checkpoint: { sequenceNumber, subSequenceNumber }, ...kept }) };
   return defer(() => port.get(shard.shardId)).pipe(
-    switchMap((stored) => {
-      // The end is written in a second step, together with the children.
-      if (!stored) return port.create(row).pipe(map((done) => done && !isEnd));
-      if (holderOf(stored) !== undefined) return throwError(() => new LeaseLostError(checkpoint));
-      assertNotBackwards(stored.checkpoint, checkpoint);
-      return port.update(shard.shardId, unownedCheckpointUpdate(stored.leaseCounter, checkpoint, childShardIds));
+    switchMap((known) => {
+      // SHARD_END is written in a second step, together with the children.
+      if (!known) return port.create(row).pipe(map((done) => done && !isEnd));
+      if (holderOf(known) !== undefined) return throwError(() => new LeaseLostError(checkpoint));
+      assertNotBackwards(known.checkpoint, checkpoint);
+      return port.update(shard.shardId, unownedCheckpointUpdate(known.leaseCounter, stored, childShardIds));
     }),
     switchMap(again),
   );

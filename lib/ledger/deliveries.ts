@@ -1,16 +1,16 @@
 import { barePosition, type Position } from '../values/position.js';
 
-/** Delivered records that no block has claimed yet, in one piece. */
+/** A run of consecutive delivered records that no block has claimed yet. */
 export interface UnclaimedRun {
   readonly firstOrdinal: number;
   readonly lastOrdinal: number;
   readonly first: Position;
   readonly last: Position;
-  /** The bytes delivered before the first of them. */
+  /** The payload bytes delivered before its first record. */
   readonly bytesBefore: number;
 }
 
-/** A point in the order of delivery: the last record before it, and the bytes delivered so far. Zero at the start. */
+/** A point in the order of delivery: the last record up to it, and the payload bytes delivered so far. All are zero at the start. */
 export interface DeliveryPoint {
   readonly ordinal: number;
   readonly position: Position | undefined;
@@ -18,11 +18,11 @@ export interface DeliveryPoint {
 }
 
 /**
- * What was read of one shard, and how much of it has come into blocks.
+ * The records that were read of one shard, and how many of them blocks have claimed.
  *
  * @remarks
- * Every record has an ordinal, counted from 1 in the order of reading. Pure, and of constant size: more than 64 pages that
- * nobody has claimed are kept as fewer, longer pieces.
+ * Every record has an ordinal, counted from 1 in the order of reading. Pure, and of bounded size: beyond 64 unclaimed runs, the oldest
+ * ones are joined.
  */
 export class Deliveries {
   #nextOrdinal = 1;
@@ -33,11 +33,11 @@ export class Deliveries {
   /** Unclaimed records up to here no longer use credit. */
   #writtenOffOrdinal = 0;
   #writtenOffBytes = 0;
-  /** Everything up to here was delivered to a subscription that is over. */
+  /** Everything up to this ordinal was delivered to a subscription that is over. */
   #restartOrdinal = 0;
   #unclaimed: UnclaimedRun[] = [];
 
-  /** The last record delivered by the subscription that lives. */
+  /** The last record that the current subscription delivered. */
   get last(): Position | undefined {
     return this.#last;
   }
@@ -47,17 +47,17 @@ export class Deliveries {
     return this.#bytes;
   }
 
-  /** The record up to which all belong to a block, or were dropped before one. */
+  /** The last point up to which every record belongs to a block, or was dropped before it came into one. */
   get claimed(): DeliveryPoint {
     return this.#claimed;
   }
 
-  /** Whether every record delivered belongs to a block, or was dropped before one. */
+  /** Whether every delivered record belongs to a block, or was dropped before it came into one. */
   get areClaimed(): boolean {
     return this.#claimed.ordinal === this.#lastOrdinal;
   }
 
-  /** Unclaimed records that use credit. */
+  /** The number of unclaimed records that use credit. */
   get waitingRecords(): number {
     return this.#lastOrdinal - Math.max(this.#claimed.ordinal, this.#writtenOffOrdinal);
   }
@@ -67,12 +67,12 @@ export class Deliveries {
     return this.#bytes - Math.max(this.#claimed.bytesThrough, this.#writtenOffBytes);
   }
 
-  /** Whether the subscription that lives has delivered `ordinal`. */
+  /** Whether the current subscription has delivered `ordinal`. */
   isCurrent(ordinal: number): boolean {
     return ordinal > this.#restartOrdinal;
   }
 
-  /** Gives out the ordinals of the next `count` records: the first of them. */
+  /** Reserves the ordinals of the next `count` records; returns the first of them. */
   takeOrdinals(count: number): number {
     const first = this.#nextOrdinal;
     this.#nextOrdinal += count;
@@ -91,29 +91,29 @@ export class Deliveries {
     this.#unclaimed.push({ ...page, last });
   }
 
-  /** Everything up to `place` belongs to a block now, or was dropped before one. */
+  /** Notes that everything up to `place` belongs to a block now, or was dropped before it came into one. */
   claimThrough(place: DeliveryPoint): void {
     this.#claimed = place;
     this.#unclaimed = this.unclaimedAfter(place.ordinal);
   }
 
-  /** Everything delivered so far is claimed or dropped. */
+  /** Notes that everything delivered so far is claimed or dropped. */
   claimAll(): void {
     this.claimThrough({ ordinal: this.#lastOrdinal, position: this.#last, bytesThrough: this.#bytes });
   }
 
-  /** Takes the unclaimed records out of the credit. */
+  /** Frees the credit that the unclaimed records use. */
   releaseCredit(): void {
     this.#writtenOffOrdinal = this.#lastOrdinal;
     this.#writtenOffBytes = this.#bytes;
   }
 
-  /** The pieces with records after `ordinal`, oldest first. The first may begin before it. */
+  /** The unclaimed runs with records after `ordinal`, oldest first. The first may begin before it. */
   unclaimedAfter(ordinal: number): UnclaimedRun[] {
     return this.#unclaimed.filter((piece) => piece.lastOrdinal > ordinal);
   }
 
-  /** A new subscription begins: nothing is on its way into a block, and no run goes on over the cut. */
+  /** A new subscription begins: no record is on its way into a block, and no run continues from the old subscription. */
   restart(): void {
     this.#last = undefined;
     this.#lastOrdinal = this.#restartOrdinal = this.takeOrdinals(1);
@@ -121,5 +121,5 @@ export class Deliveries {
   }
 }
 
-/** More pieces than this are joined: their ends are only needed to read them again, and a piece may be of any size. */
+/** Beyond this number the oldest runs are joined: their ends are only needed to read them again, and a run may be of any size. */
 const MAX_RUNS = 64;

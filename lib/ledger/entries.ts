@@ -8,15 +8,15 @@ export interface Run {
   readonly lastOrdinal: number;
   /** The payload bytes of its records. */
   readonly bytes: number;
-  /** The bytes delivered up to its last record. */
+  /** The payload bytes delivered up to and with its last record. */
   readonly bytesThrough: number;
-  /** When Kinesis took its last record, in ms, where that is known. */
+  /** When Kinesis received its last record, in ms, where that is known. */
   readonly arrivedMs?: number | undefined;
 }
 
 /** The part of one block that lies in one shard. */
 export interface LedgerEntry {
-  /** The ranges of the block that is out: the instance is what it is known by. */
+  /** The ranges of the block; this instance identifies it. `recoverFrom` puts those of the replacement here. */
   key: SequenceNumberRanges;
   readonly runs: readonly Run[];
   /** The place of its last record. */
@@ -27,24 +27,24 @@ export interface LedgerEntry {
 }
 
 /**
- * The blocks of one shard, in the order in which they were made, from the first that is not settled on.
+ * The entries of one shard, in the order in which their blocks were made, from the first that is not settled.
  *
  * @remarks Pure. Entering and settling take constant time on average, whatever the number of entries and the order of settling.
  */
 export class Entries {
   #entries: LedgerEntry[] = [];
-  /** Those before it are settled, and behind the watermark. */
+  /** The entries before this index are settled and at or before the watermark. */
   #head = 0;
   #open = 0;
   #heldRecords = 0;
   #heldBytes = 0;
 
-  /** How many are open. */
+  /** How many entries are open. */
   get open(): number {
     return this.#open;
   }
 
-  /** The records of the open ones, and of those that are settled behind an open one: what a crash would repeat. */
+  /** The records of the open entries, and of the settled ones after an open one: a crash would repeat them. */
   get heldRecords(): number {
     return this.#heldRecords;
   }
@@ -54,20 +54,20 @@ export class Entries {
     return this.#heldBytes;
   }
 
-  /** Enters one behind all others. */
+  /** Adds an entry after all others. */
   add(entry: LedgerEntry): void {
     this.#entries.push(entry);
     this.#hold(entry, 1);
     if (entry.state === 'open') this.#open++;
   }
 
-  /** Closes an open one. */
+  /** Closes an open entry. */
   close(entry: LedgerEntry, state: 'settled' | 'dropped'): void {
     entry.state = state;
     this.#open--;
   }
 
-  /** Takes the settled ones off the front; gives the end of the last of them, if there was one. */
+  /** Removes the settled entries at the front; returns the end of the last of them, if there was one. */
   takeSettledPrefix(): Position | undefined {
     let end: Position | undefined;
     let entry = this.#entries[this.#head];
@@ -76,7 +76,7 @@ export class Entries {
       this.#hold(entry, -1);
       entry = this.#entries[++this.#head];
     }
-    // Half of the array is done with: dropping it now moves each entry at most once on average.
+    // More than half of the array is no longer needed: dropping it only now moves each entry at most once on average.
     if (this.#head > 32 && this.#head * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#head);
       this.#head = 0;
@@ -84,18 +84,18 @@ export class Entries {
     return end;
   }
 
-  /** The open ones, oldest first. */
+  /** The open entries, oldest first. */
   openEntries(): LedgerEntry[] {
     return this.#waiting().filter((entry) => entry.state === 'open');
   }
 
-  /** The one that holds the watermark although a later one is settled. */
+  /** The open entry that holds the watermark although a later one is settled. */
   holding(): LedgerEntry | undefined {
     const waiting = this.#waiting();
     return waiting.some((entry) => entry.state === 'settled' && entry.runs.length > 0) ? waiting[0] : undefined;
   }
 
-  /** The ranges of the settled ones behind an open one, in order; neighbours with nothing between them are one range. */
+  /** The ranges of the settled entries after an open one, in order; neighbours with no record between them are joined. */
   settledBehindOpen(): SequenceNumberRange[] {
     const joined: Run[] = [];
     for (const entry of this.#waiting()) {
@@ -108,7 +108,7 @@ export class Entries {
     return joined.map((run) => run.range);
   }
 
-  /** Drops all that are not settled, and forgets the settled ones behind them. */
+  /** Drops all open entries, and forgets the settled ones after them. */
   drop(): void {
     for (const entry of this.openEntries()) this.close(entry, 'dropped');
     this.#entries = [];

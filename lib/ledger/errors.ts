@@ -2,8 +2,8 @@ import { guardFor, RxKinesisError } from '../values/errors.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
 
 /**
- * Records came to `withSequenceRanges` twice, or not in the order in which they were read, so that a checkpoint could pass
- * a record whose work is unfinished. Keep the order before `withSequenceRanges`; after it, any order will do. Not retriable.
+ * `withSequenceRanges` got records twice, or not in the order in which they were read, so that a checkpoint could pass a record whose
+ * work is unfinished. Keep the order of records before `withSequenceRanges`; after it, blocks may finish in any order. Not retriable.
  */
 export class OutOfOrderError extends RxKinesisError {
   readonly code = 'OUT_OF_ORDER';

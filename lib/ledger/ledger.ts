@@ -4,24 +4,24 @@ import { Deliveries, type DeliveryPoint, type UnclaimedRun } from './deliveries.
 import { Entries, type LedgerEntry, type Run } from './entries.js';
 import { OutOfOrderError } from './errors.js';
 
-/** What a ledger needs to know of a record: its position, and its size. */
+/** The part of a record that a ledger needs: its position and its size. */
 export interface Payload extends Position {
   readonly data: Uint8Array;
 }
 
 /**
- * The account of one shard: what was delivered, which blocks claim it, which of them are settled.
+ * The account of one shard: which records were delivered, which blocks claim them, and which blocks are settled.
  *
  * @remarks
  * Reading *delivers* records; making a block *opens* an entry that *claims* them, in order; finishing the block *settles* the
- * entry, in any order. The watermark is the end of the longest prefix of entries that is settled. Records that no block claims
- * although later ones are claimed were dropped before the tracked section, by a filter, and hold nothing up.
+ * entry, in any order. The watermark is the end of the longest prefix of settled entries. Records that no block claims although
+ * later ones are claimed were dropped by a filter before `withSequenceRanges`; they do not hold the watermark.
  *
- * In two halves. *Deliveries*: each record read has an ordinal, counted from 1; the last one claimed and those not claimed yet
- * are kept by their ordinals and positions, and unclaimed ones may be written off, which frees their credit only. *Entries*:
- * one for the part of a block that lies in this shard, `open`, then `settled`, or `dropped` when its subscription died; in the
- * order of claiming, so the watermark is the end of the last one before the first that is open. A restart drops what is not
- * settled and begins at the watermark.
+ * It has two halves. *Deliveries*: each record has an ordinal, counted from 1. They keep the ordinals and positions of the last claimed
+ * record and of the unclaimed ones; unclaimed records may be written off, which only frees their credit. *Entries*: there is one for
+ * the part of each block that lies in this shard, in the order of claiming. It is `open`, then `settled`, or `dropped` when its
+ * subscription ended. The watermark is the end of the last entry before the first open one. A restart drops the open entries and
+ * begins at the watermark.
  *
  * Pure: no clock and no I/O.
  */
@@ -34,29 +34,29 @@ export class Ledger {
   #isTracked = false;
   #hasSettled = false;
 
-  /** @param changed - called after anything settles or is claimed, so that a paused reader can look again. */
+  /** @param changed - called when blocks open or settle, unclaimed records are dropped, the shard ends, or the ledger restarts. */
   constructor(changed: () => void = () => undefined) {
     this.#changed = changed;
   }
 
-  /** The end of the longest settled prefix: the only position that may be written as a checkpoint. `undefined` before any. */
+  /** The end of the longest settled prefix: no checkpoint may go beyond it. `undefined` before anything is settled. */
   get watermark(): Position | undefined {
     return this.#watermark;
   }
 
-  /** The last record delivered by the subscription that lives, or the watermark it began at. */
+  /** The last record that the current subscription delivered, or the watermark at which it began. */
   get delivered(): Position | undefined {
     return this.#deliveries.last ?? this.#watermark;
   }
 
-  /** The record up to which all belong to a block or were dropped before one. */
+  /** The last point up to which every record belongs to a block, or was dropped before it came into one. */
   get claimed(): DeliveryPoint {
     return this.#deliveries.claimed;
   }
 
   /**
-   * Records after the watermark that are delivered and not known to be dropped: what the credit counts, and what a crash repeats. Those that
-   * are settled behind an open block count too.
+   * The delivered records after the watermark that use credit: those of the open blocks, those of settled blocks after an open one, and the
+   * unclaimed ones since the last {@link releaseCredit}.
    */
   get outstandingRecords(): number {
     return this.#entries.heldRecords + this.#deliveries.waitingRecords;
@@ -72,7 +72,7 @@ export class Ledger {
     return this.#isTracked;
   }
 
-  /** Whether a block has ever been settled: somebody does. */
+  /** Whether a block has ever been settled, so that it is known that the pipeline settles blocks. */
   get hasSettled(): boolean {
     return this.#hasSettled;
   }
@@ -82,7 +82,7 @@ export class Ledger {
     return this.#entries.open > 0;
   }
 
-  /** Whether everything delivered is settled, or is known to have been dropped before it came into a block. */
+  /** Whether every delivered record is settled, or is known to have been dropped before it came into a block. */
   get isSettled(): boolean {
     return this.#entries.open === 0 && this.#deliveries.areClaimed;
   }
@@ -92,7 +92,7 @@ export class Ledger {
     return this.#hasEnded;
   }
 
-  /** Whether the reader has seen the end of the shard and everything before it is settled: SHARD_END is earned. */
+  /** Whether the reader has seen the end of the shard, and everything before it is settled: nothing more will be delivered or settled. */
   get isFinished(): boolean {
     return this.#hasEnded && this.isSettled;
   }
@@ -100,9 +100,9 @@ export class Ledger {
   /**
    * Enters a page's records as delivered, before any of them is emitted.
    *
-   * @param make - makes what is emitted for a record, from its ordinal and the bytes delivered through it.
-   * @param isSettled - tells of a record that an earlier process settled it: it uses up an ordinal and is not delivered.
-   * @returns what was made, in order.
+   * @param make - makes the value to emit for a record, from its ordinal and the payload bytes delivered up to and with it.
+   * @param isSettled - whether an earlier process settled the record: then it gets an ordinal and is not delivered.
+   * @returns the values to emit, in order.
    */
   deliver<R extends Payload, T>(
     page: readonly R[],
@@ -121,7 +121,7 @@ export class Ledger {
       made.push(make(record, firstOrdinal + i, bytesBefore + bytes));
     });
     if (last < 0) return made;
-    // Settled records at the head keep their place in the run: re-read, it has as many records as Kinesis holds.
+    // The run keeps the settled records at its head, so that a re-read finds as many records as Kinesis holds.
     const run = { firstOrdinal, lastOrdinal: firstOrdinal + last, first: barePosition(page[0]!), last: page[last]!, bytesBefore };
     this.#deliveries.add(run, bytes);
     return made;
@@ -130,7 +130,7 @@ export class Ledger {
   /**
    * Opens the entry of a block.
    *
-   * @remarks Records that an earlier subscription delivered claim nothing: they come again, and are claimed then.
+   * @remarks Ignores records that an earlier subscription delivered: the current one delivers them again, and a block claims them then.
    * @throws OutOfOrderError when a record comes twice or after a later one: a checkpoint could then pass unfinished work.
    */
   open(key: SequenceNumberRanges, runs: readonly Run[]): LedgerEntry {
@@ -164,18 +164,18 @@ export class Ledger {
     return true;
   }
 
-  /** Moves the watermark to the end of work that was never entered here, if that is beyond it. */
+  /** Moves the watermark to `end`, the end of work that was never entered here, if that lies beyond the watermark. */
   settleThrough(end: Position): void {
     if (!this.#watermark || comparePositions(end, this.#watermark) > 0) this.#watermark = barePosition(end);
   }
 
-  /** The reader has seen the end of the shard. */
+  /** Notes that the reader has seen the end of the shard. */
   end(): void {
     this.#hasEnded = true;
     this.#changed();
   }
 
-  /** No more blocks will be made of what has been delivered so far: what is unclaimed was dropped, and may be passed. */
+  /** Notes that the unclaimed records delivered so far were dropped: no block will be made of them, and the watermark may pass them. */
   dropUnclaimed(): void {
     const end = this.#deliveries.last;
     if (end && !this.#deliveries.areClaimed) {
@@ -186,12 +186,12 @@ export class Ledger {
     this.#changed();
   }
 
-  /** Takes the unclaimed records out of the credit: nobody may ever claim them. They stay what they are otherwise. */
+  /** Frees the credit of the unclaimed records, since perhaps no block will ever claim them. They can still be claimed. */
   releaseCredit(): void {
     this.#deliveries.releaseCredit();
   }
 
-  /** What was delivered after `ordinal` and is in no block, oldest first. The first piece may begin before it. */
+  /** The runs of records that were delivered after `ordinal` and are in no block, oldest first. The first may begin before it. */
   unclaimedAfter(ordinal: number): readonly UnclaimedRun[] {
     return this.#deliveries.unclaimedAfter(ordinal);
   }
@@ -206,12 +206,12 @@ export class Ledger {
     return this.#entries.holding();
   }
 
-  /** What is settled beyond the watermark, as ranges in order. */
+  /** The ranges that are settled beyond the watermark, in order. */
   settledBeyond(): SequenceNumberRange[] {
     return this.#entries.settledBehindOpen();
   }
 
-  /** Forgets everything that is not settled: a new subscription begins at the watermark. Entries still out settle nothing. */
+  /** Forgets everything beyond the watermark: a new subscription begins there. Blocks of the old one settle nothing any more. */
   restart(): void {
     this.#entries.drop();
     this.#deliveries.restart();

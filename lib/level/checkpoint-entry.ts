@@ -6,7 +6,7 @@ import { sameShard, SequenceNumberRanges, type SequenceNumberRangesJson } from '
 import { shardKey, type ShardName } from '../values/shard-id.js';
 import { shown } from '../values/shown.js';
 
-/** What stands under a shard's key, as JSON. */
+/** The entry under a shard's key, as JSON. */
 interface CheckpointEntry {
   /** The schema's version. A reader refuses one that it does not know. */
   readonly version: typeof PLAIN_VERSION | typeof UNRELEASED_VERSION;
@@ -14,24 +14,24 @@ interface CheckpointEntry {
   readonly shardId: string;
   readonly sequenceNumber: string;
   readonly subSequenceNumber: number;
-  /** Absent when nothing is settled beyond the position. */
+  /** Absent when no range is settled beyond the position. */
   readonly settledBeyond?: SequenceNumberRangesJson;
   /** Absent when no block before the position is stored and not released. */
   readonly unreleased?: readonly SequenceNumberRangesJson[];
-  /** Where the shard begins; absent where that was not known. */
+  /** The sequence number at which the shard begins; absent where it was not known. */
   readonly shardStart?: string;
 }
 
 const PLAIN_VERSION = 1;
-/** A reader that does not know of unreleased blocks must refuse an entry with some: it would pass over them. */
+/** A reader that does not know unreleased blocks must refuse an entry with some: it would lose them. */
 const UNRELEASED_VERSION = 2;
 
-/** The key of a shard's entry. The prefix keeps it apart from what else the database holds. */
+/** The key of a shard's entry. The prefix separates it from the other entries of the database. */
 export function entryKey(shard: ShardName): string {
   return `rx-kinesis/checkpoint/${shardKey(shard)}`;
 }
 
-/** The entry's text. */
+/** Writes an entry as text. */
 export function writeEntry(checkpoint: Checkpoint): string {
   const { streamName, shardId, sequenceNumber, subSequenceNumber, shardStart, settledBeyond = [], unreleased = [] } = checkpoint;
   const entry: CheckpointEntry = {
@@ -105,7 +105,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The parser's own message quotes its input, which may be anything: it is left out.
+    // The parser's message is left out: it quotes its input, which may be anything.
     return undefined;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The part of an `abstract-level` database that this package uses. Every `classic-level`, `browser-level`, `memory-level`
- * database and every sublevel of one has it, whatever the encodings that it was opened with.
+ * The part of an `abstract-level` database that {@link levelCheckpoints} uses. Every `classic-level`, `browser-level` and `memory-level`
+ * database and every sublevel of one has it, whatever its own encodings are.
  */
 export interface LevelDatabase {
   /** Resolves to `undefined` when there is no entry; before abstract-level 2 it rejected with `LEVEL_NOT_FOUND`. */
@@ -8,15 +8,15 @@ export interface LevelDatabase {
   put(key: string, value: string, options: LevelWriteOptions): Promise<unknown>;
 }
 
-/** Given with every call, so that the database's own encodings do not matter. */
+/** The options of every call, so that the database's own encodings do not matter. */
 export interface LevelReadOptions {
   readonly keyEncoding: 'utf8';
   readonly valueEncoding: 'utf8';
 }
 
-/** Given with every write. */
+/** The options of every write. */
 export interface LevelWriteOptions extends LevelReadOptions {
-  /** Has `classic-level` wait until the entry is on the disk (fsync); other databases ignore it. */
+  /** Makes `classic-level` wait until the entry is on the disk (fsync); other databases ignore it. */
   readonly sync: true;
 }
 
@@ -31,8 +31,8 @@ export interface LevelBlockDatabase {
   /** Resolves to `undefined` when there is no entry; before abstract-level 2 it rejected with `LEVEL_NOT_FOUND`. */
   get(key: string, options: { readonly keyEncoding: 'utf8'; readonly valueEncoding: 'view' }): Promise<Uint8Array | undefined>;
   /**
-   * Makes all the changes, each a {@link LevelChange}, or none of them. The type says less, so that databases of any key and value
-   * types have it.
+   * Makes all the changes, each a {@link LevelChange}, or none of them. The type is wider, so that databases of any key and value types
+   * match it.
    */
   batch(changes: never[], options: { readonly sync: true }): Promise<unknown>;
   /** The keys of a range, in order. */

@@ -29,17 +29,18 @@ import { codeOf, isNotFound, isPassing } from './level-error.js';
  * Keeps blocks in an `abstract-level` database: `classic-level` on disk, `browser-level` in a browser, `memory-level` in tests.
  *
  * @remarks
- * The database is the caller's: it is neither opened nor closed here, and may hold other things (keys here begin with
- * `rx-kinesis/block/`). A block and its entry in the index are written in one batch, so both are there or neither is; `put` and
- * `delete` complete once the batch is on the disk, so a block survives the loss of power with `classic-level`. LevelDB gives the
- * space of deleted blocks back when it compacts. `list` reads the index only. Calls about one block wait for each other, and
- * unsubscribing does not take back a write that has begun. Buffers one block a call. A LevelDB directory belongs to one process.
+ * You own the database: this store neither opens nor closes it, and it may hold other entries (the keys here begin with
+ * `rx-kinesis/block/`). A block and its index entry are written in one batch, so either both are there or neither is. `put` and
+ * `delete` complete once the batch is on the disk, so with `classic-level` a block survives a power failure. LevelDB frees the
+ * space of deleted blocks when it compacts. `list` reads only the index. The `put` and `delete` calls of one block wait for each other,
+ * and unsubscribing does not cancel one that has begun. Buffers one block a call. A LevelDB directory belongs to one process.
  *
  * Errors: `BlockStoreError` with `fault: 'failed'`, retriable when the database is not open or its disk failed;
- * `InvalidValueError` from `get` for an entry that is torn, changed or another block's: such a block is lost, and never wrong.
+ * `InvalidValueError` from `put` for a block whose records do not match its ranges, and from `get` for an entry that is torn, changed or
+ * another block's: such a block is lost, but `get` never emits a wrong one.
  *
  * @param db - an open database, or one that is opening.
- * @throws InvalidConfigError when `db` has no `get`, `batch` and `keys`, or with `compress` where the platform cannot.
+ * @throws InvalidConfigError when `db` has no `get`, `batch` and `keys`, or with `compress` on a platform without `CompressionStream`.
  *
  * @example
  * ```ts
@@ -75,11 +76,11 @@ export function levelBlocks(db: LevelBlockDatabase, config: EncodeBlockConfig = 
 
 const DATA = 'rx-kinesis/block/data/';
 const INDEX = 'rx-kinesis/block/index/';
-/** What comes after every key that begins with the index's prefix: `0` is the character after `/`. */
+/** A key after all keys with the index's prefix: `0` is the character after `/`. */
 const AFTER_INDEX = 'rx-kinesis/block/index0';
 const INDEX_VERSION = 1;
 
-/** What stands in the index, so that blocks can be listed without reading them. */
+/** An entry of the index, which lets `list` work without reading the blocks. */
 interface IndexEntry {
   readonly version: typeof INDEX_VERSION;
   readonly ranges: SequenceNumberRangesJson;
@@ -112,7 +113,7 @@ function getData(db: LevelBlockDatabase, name: string): Observable<Uint8Array | 
 function listIds(db: LevelBlockDatabase): Observable<string> {
   return defer(() => from(db.keys({ gt: INDEX, lt: AFTER_INDEX, keyEncoding: 'utf8' }))).pipe(
     map((key) => blockIdIn(key.slice(INDEX.length))),
-    // What somebody else has put there is left alone.
+    // Ignores keys that this store has not written.
     filter((id) => id !== undefined),
     failedTo('list'),
   );
@@ -124,7 +125,7 @@ function failedTo<T>(action: string): MonoTypeOperatorFunction<T> {
 
 function storeError(action: string, cause: unknown): Error {
   if (isRxKinesisError(cause)) return cause;
-  // A database's own text may quote what it holds.
+  // The database's own message may quote its content.
   const fault = reducedFault(cause);
   const fields = { fault: 'failed', retriable: isPassing(cause), cause: fault } as const;
   return new BlockStoreError(`the level database could not ${action} blocks: ${codeOf(fault) ?? 'unknown error'}`, fields);

@@ -16,15 +16,14 @@ import type { ShardName } from '../values/shard-id.js';
  * in tests.
  *
  * @remarks
- * The database is the caller's: it is neither opened nor closed here, and may hold other things (keys here begin with
- * `rx-kinesis/checkpoint/`). A `write` completes once the entry is on the disk, so it survives the loss of power with
- * `classic-level`. Writes of one shard are made one after another; unsubscribing does not take back a write that has
- * begun. What is settled beyond a checkpoint is kept. A LevelDB directory belongs to one process at a time: for several
- * workers take `leaseTable` of `rx-kinesis/dynamodb`.
+ * You own the database: this store neither opens nor closes it, and it may hold other entries (the keys here begin with
+ * `rx-kinesis/checkpoint/`). A `write` completes once the entry is on the disk, so with `classic-level` it survives a power failure.
+ * Writes of one shard run one after another; unsubscribing does not cancel a write that has begun. Keeps `settledBeyond` and `unreleased`
+ * too. A LevelDB directory belongs to one process at a time: for several workers use `leaseTable` of `rx-kinesis/dynamodb`.
  *
  * Errors: `CheckpointError`, retriable when the database is not open or its disk failed, not retriable when a write would
- * go back behind the stored checkpoint; `InvalidValueError` for an entry that is corrupt or foreign (it is not
- * overwritten), and for a checkpoint that is malformed, of another shard, or a place to begin at such as `LATEST`.
+ * go back before the stored checkpoint; `InvalidValueError` for an entry that is corrupt or foreign (it is not
+ * overwritten), and for a checkpoint that is malformed, belongs to another shard, or is a start such as `LATEST`.
  *
  * @example
  * ```ts
@@ -76,7 +75,7 @@ function putEntry(db: LevelDatabase, checkpoint: Checkpoint): Observable<undefin
 
 function storeError(action: string, cause: unknown, { streamName, shardId }: ShardName): Error {
   if (isRxKinesisError(cause)) return cause;
-  // A database's own text may quote what it holds.
+  // The database's own message may quote its content.
   const fault = reducedFault(cause);
   return new CheckpointError(`the level database could not ${action} the checkpoint: ${codeOf(fault) ?? 'unknown error'}`, {
     streamName,

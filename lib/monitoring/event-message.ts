@@ -2,13 +2,13 @@ import { positionToString, rangeToString } from '../values/sequence-range.js';
 import type { UntimedEvent } from './events.js';
 import { faultToString, oneLine, shownError } from './shown-error.js';
 
-/** An event in one line for people: what happened, where, and what to look at. */
+/** Describes an event in one line for people: what happened, where, and what to check. */
 export function messageOf(event: UntimedEvent): string {
   const fault = shownError(event);
   return oneLine(`${placeOf(event)}: ${whatHappened(event)}${fault ? `: ${faultToString(fault)}` : ''}`);
 }
 
-/** Where an event belongs: its stream or its worker, and its shard or its block, as far as it says. */
+/** Where an event happened: its stream or its worker, and its shard or its block, as far as the event has them. */
 export function placeOf(event: UntimedEvent): string {
   const { streamName, workerId, shardId, blockId } = event as Partial<Record<'blockId' | 'shardId' | 'streamName' | 'workerId', string>>;
   return (
@@ -22,7 +22,7 @@ function whatHappened(event: UntimedEvent): string {
   return tell ? tell(event) : event.type.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
-/** What is not said by the name of its type alone. */
+/** The sentences of the events whose type alone does not say enough. */
 const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<UntimedEvent, { type: Type }>) => string } = {
   allLeasesLost: () => 'this worker has lost every lease that it held; it goes on trying',
   blockStoreFailed: ({ action }) => `a store of blocks failed: ${action}`,

@@ -7,10 +7,10 @@ import { warnings } from './warnings.js';
 export type EventsConfig<E extends KinesisEvent = KinesisEvent> = Pick<Observer<E>, 'next'> | 'silent' | undefined;
 
 /**
- * Makes the sink that the package tells its events, which says when each happened. What the observer throws, or rejects with, is ignored:
- * it must not stop the reading.
+ * Makes the function that the package calls with its events; it adds the time to each. It ignores errors that the observer throws, and
+ * promises that reject: they must not stop the reading.
  *
- * @throws InvalidConfigError when `events` is none of those.
+ * @throws InvalidConfigError when `events` is neither an observer, nor `'silent'`, nor `undefined`.
  */
 export function eventSink<E extends KinesisEvent>(events: EventsConfig<E>, scheduler: SchedulerLike): (event: WithoutTime<E>) => void {
   if (events === 'silent') return () => undefined;
@@ -26,7 +26,7 @@ function ignoringFaults(sink: (event: UntimedEvent) => unknown): EventSink {
       const result = sink(event) as Partial<PromiseLike<unknown>> | undefined;
       if (typeof result?.then === 'function') result.then(undefined, () => undefined);
     } catch {
-      // The observer's own fault: reported to nobody, as documented.
+      // The error is the observer's own: it is ignored, as documented.
     }
   };
 }

@@ -3,12 +3,12 @@ import type { SequenceNumberRange } from '../values/sequence-range.js';
 import type { LeaseEvent } from './lease-events.js';
 import type { TimedEvent } from './timed-event.js';
 
-/** What every event of a source says. */
+/** The fields that every event of a source has. */
 export interface StreamEvent extends TimedEvent {
   readonly streamName: string;
 }
 
-/** Which shard an event is about. */
+/** The fields that every event about a shard has. */
 export interface ShardEvent extends StreamEvent {
   readonly shardId: string;
 }
@@ -16,15 +16,15 @@ export interface ShardEvent extends StreamEvent {
 /** A page of records has been read. */
 export interface PageReadEvent extends ShardEvent {
   readonly type: 'pageRead';
-  /** Records to deliver: the user records of KPL aggregates each, without those that are known already. */
+  /** The user records of the page, without those that were read before. */
   readonly records: number;
-  /** The payload bytes that Kinesis sent, aggregates as they are. */
+  /** The payload bytes that Kinesis sent, before KPL aggregates are taken apart. */
   readonly bytes: number;
   /** How far behind the newest record the page ends, in ms. */
   readonly millisBehindLatest: number;
 }
 
-/** A shard's reader has waited for credit for some time: blocks are worked on slowly, or something behind them waits for more. */
+/** A shard's reader has waited for credit for some time: the work on blocks is slow, or an operator downstream waits for more of them. */
 export interface ReaderPausedEvent extends ShardEvent {
   readonly type: 'readerPaused';
   /** Records that are delivered and not settled. */
@@ -42,31 +42,31 @@ export interface ReadRetryEvent extends ShardEvent {
   readonly reason: 'throttling' | 'transient' | 'iterator';
   /** 1 for the first retry. */
   readonly attempt: number;
-  /** How long it waits before that, in ms. */
+  /** The delay before the retry, in ms. */
   readonly delayMs: number;
   readonly error: unknown;
 }
 
 /**
- * Pages of records are read as JSON, though CBOR was asked for: the service, or what stands between, does not take it. Once a
- * client.
+ * Pages of records are read as JSON although CBOR was asked for: the service, or a proxy before it, does not accept CBOR. Emitted once
+ * for each client.
  */
 export interface WireFallbackEvent extends TimedEvent {
   readonly type: 'wireFallback';
   /**
-   * `content-type`: CBOR was answered in JSON; `refused`: with an error that says so; `not-understood`: with what is neither a
-   * page nor an error of the service, so CBOR is tried again from time to time; `not-encoded`: the client's own middlewares put
-   * something into the request that is not written as CBOR here.
+   * `content-type`: the answer to a request in CBOR was JSON; `refused`: it was an error that refuses CBOR; `not-understood`: it was
+   * neither a page nor an error of the service, so CBOR is tried again from time to time; `not-encoded`: the client's own middlewares put
+   * something into the request that this package cannot write as CBOR.
    */
   readonly reason: 'content-type' | 'not-encoded' | 'not-understood' | 'refused';
-  /** What the call in CBOR failed with. */
+  /** The error of the call in CBOR. */
   readonly error?: unknown;
 }
 
-/** The client is one that takes several times as long for each page as it needs to. Once a client. */
+/** The client takes several times longer for each page than it needs to. Emitted once for each client. */
 export interface SlowClientEvent extends TimedEvent {
   readonly type: 'slowClient';
-  /** What to give it, and what that saves. */
+  /** What to give the client, and how much that saves. */
   readonly advice: string;
 }
 
@@ -77,7 +77,7 @@ export interface StoreRetryEvent extends ShardEvent {
   readonly reason: 'throttling' | 'transient' | 'iterator';
   /** 1 for the first retry. */
   readonly attempt: number;
-  /** How long it waits before that, in ms. */
+  /** The delay before the retry, in ms. */
   readonly delayMs: number;
   readonly error: unknown;
 }
@@ -87,7 +87,7 @@ export interface ShardsDiscoveredEvent extends StreamEvent {
   readonly type: 'shardsDiscovered';
   /** The ids of the shards not seen before. */
   readonly added: readonly string[];
-  /** How many shards are in view. */
+  /** How many shards the list has. */
   readonly total: number;
 }
 
@@ -97,11 +97,11 @@ export interface DiscoveryFailedEvent extends StreamEvent {
   readonly error: unknown;
 }
 
-/** A shard may be read now: its parents are done and, where leases are used, it is taken. */
+/** Reading of a shard begins: its parents are done and, where leases are used, this worker holds its lease. */
 export interface ShardStartedEvent extends ShardEvent {
   readonly type: 'shardStarted';
   readonly parentShardIds: readonly string[];
-  /** Where the reading begins: a position, or the words of an iterator type. */
+  /** Where the reading begins: a position, or the name of an iterator type. */
   readonly start: Position | string;
 }
 
@@ -110,14 +110,17 @@ export interface ShardEndReachedEvent extends ShardEvent {
   readonly type: 'shardEndReached';
 }
 
-/** A shard's life here is over. */
+/** This process has finished with a shard. */
 export interface ShardReleasedEvent extends ShardEvent {
   readonly type: 'shardReleased';
-  /** `ended`: read to its end and settled; `stopped`: `stop` fired, or its pipeline completed early, and its work is drained; `lost`: another worker has it. */
+  /**
+   * `ended`: the shard is read to its end and settled; `stopped`: `stop` emitted, or the pipeline completed early, and its work is
+   * drained; `lost`: another worker has the shard.
+   */
   readonly reason: 'ended' | 'stopped' | 'lost';
 }
 
-/** `stop` has fired: shards complete, pipelines drain. */
+/** `stop` has emitted: the shards complete, and their pipelines drain. */
 export interface StoppingEvent extends StreamEvent {
   readonly type: 'stopping';
   /** The shards that are being read. */
@@ -128,14 +131,14 @@ export interface StoppingEvent extends StreamEvent {
   readonly bytes: number;
 }
 
-/** After `stop`, everything is drained, written and released. */
+/** After `stop`, all work is drained, all checkpoints are written, and all shards are released. */
 export interface StoppedEvent extends StreamEvent {
   readonly type: 'stopped';
   /** How long that took, in ms. */
   readonly tookMs: number;
 }
 
-/** After `stop`, not everything was drained, written and released in time. */
+/** After `stop`, not all work was drained, written and released in time. */
 export interface StopTimedOutEvent extends StreamEvent {
   readonly type: 'stopTimedOut';
   /** A `StopTimeoutError`, which names what is open. */
@@ -151,16 +154,16 @@ export interface ShardFailedEvent extends ShardEvent {
 /** A shard's pipeline failed and starts again. */
 export interface ShardRestartedEvent extends ShardEvent {
   readonly type: 'shardRestarted';
-  /** How many errors there were within `restart.resetAfterMs`, this one among them. */
+  /** How many errors there were within `restart.resetAfterMs`, this one included. */
   readonly attempt: number;
-  /** How long it waits before that, in ms. */
+  /** The delay before the restart, in ms. */
   readonly delayMs: number;
   readonly error: unknown;
 }
 
 /**
- * A shard's pipeline completed before the shard's end and without `stop` (`take`, `catchError(() => EMPTY)`): the shard is released and is not
- * read again in this subscription, nor are its children.
+ * A shard's pipeline completed before the shard's end and without `stop` (`take`, `catchError(() => EMPTY)`): the shard is released, and
+ * this subscription reads neither the shard nor its children again.
  */
 export interface PipelineCompletedEvent extends ShardEvent {
   readonly type: 'pipelineCompleted';
@@ -168,14 +171,14 @@ export interface PipelineCompletedEvent extends ShardEvent {
   readonly records: number;
 }
 
-/** A block has come to `checkpointEvery`: its part of this shard is settled. */
+/** A block has reached `checkpointEvery`, so its records of this shard are settled. */
 export interface BlockSettledEvent extends ShardEvent {
   readonly type: 'blockSettled';
   /** Its records of this shard. */
   readonly records: number;
   /** Their payload bytes. */
   readonly bytes: number;
-  /** How long ago Kinesis took the last of them, in ms; `undefined` where Kinesis did not say when. */
+  /** How long ago Kinesis received the last of them, in ms; `undefined` where Kinesis did not say when. */
   readonly lagMs?: number | undefined;
 }
 
@@ -190,33 +193,33 @@ export interface CheckpointFailedEvent extends ShardEvent, Position {
   readonly error: unknown;
 }
 
-/** Blocks behind this one are settled, but it is not: it was dropped, or its work hangs. The checkpoint stays before it. */
+/** Later blocks are settled, but this one is not: it was dropped, or its work hangs. The checkpoint stays before it. */
 export interface WatermarkHeldEvent extends ShardEvent {
   readonly type: 'watermarkHeld';
   /** The ranges of the block that holds the watermark. */
   readonly ranges: readonly SequenceNumberRange[];
-  /** For how long it has been seen to hold it, in ms; 0 when the stream ended with the block unsettled. */
+  /** For how long the block has been seen to hold the watermark, in ms; 0 when the stream completed with the block unsettled. */
   readonly heldMs: number;
 }
 
-/** A failure above `recoverFrom` is recovered from: what was lost of the shard is read again, then its reading resumes. */
+/** `recoverFrom` recovers from a failure upstream: it re-reads what was lost of the shard, then the shard's reading resumes. */
 export interface RecoveryStartedEvent extends ShardEvent {
   readonly type: 'recoveryStarted';
-  /** What of the shard was lost: none where all had passed. */
+  /** The ranges of the shard that were lost; none when everything had passed `recoverFrom`. */
   readonly ranges: readonly SequenceNumberRange[];
   readonly error: unknown;
 }
 
-/** What was lost of the shard has been emitted again. */
+/** `recoverFrom` has re-emitted what was lost of the shard. */
 export interface RecoveredEvent extends ShardEvent {
   readonly type: 'recovered';
-  /** How many ranges were read again. */
+  /** How many ranges were re-read. */
   readonly ranges: number;
-  /** How many records came of them. */
+  /** How many records these ranges gave. */
   readonly records: number;
 }
 
-/** Records that should be there are not: Kinesis no longer holds them, and `onGap` says to go on. */
+/** Kinesis no longer holds records that should be there, and `onGap` says to continue without them. */
 export interface GapEvent extends ShardEvent {
   readonly type: 'gap';
   /** The last position known to be good, or the first missing one. */
@@ -225,16 +228,16 @@ export interface GapEvent extends ShardEvent {
   readonly firstAvailable?: Position;
 }
 
-/** A block store did not do what it was asked; another copy, or Kinesis, may stand in for it. */
+/** A call to a block store failed; another copy, or Kinesis, may replace it. */
 export interface BlockStoreFailedEvent extends TimedEvent {
   readonly type: 'blockStoreFailed';
   readonly action: 'put' | 'get' | 'delete' | 'list';
-  /** The block, unless it was about all of them. */
+  /** The id of the block; absent for `list`. */
   readonly blockId?: string;
   readonly error: unknown;
 }
 
-/** Everything noteworthy, told apart by `type`. No event carries a payload or a partition key. */
+/** All events; `type` distinguishes them. No event has a payload or a partition key. */
 export type KinesisEvent =
   | BlockSettledEvent
   | BlockStoreFailedEvent
@@ -263,10 +266,10 @@ export type KinesisEvent =
   | WatermarkHeldEvent
   | WireFallbackEvent;
 
-/** Events as they are told, before it is known when. */
+/** Events before `at` is added. */
 export type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
 
-/** An event as it is told, before it is known when. */
+/** An event before `at` is added. */
 export type UntimedEvent = WithoutTime<KinesisEvent>;
 
 /** Takes events. */

@@ -7,16 +7,16 @@ interface LeaseEventOf extends TimedEvent {
   readonly workerId: string;
 }
 
-/** This worker has come to hold a lease. */
+/** This worker has acquired a lease. */
 export interface LeaseTakenEvent extends LeaseEventOf {
   readonly type: 'leaseTaken';
   /**
-   * `free`: nobody had it; `expired`: whoever had it did not renew it; `handedOver`: its former owner, or KCL 3's leader, gave it to this
-   * worker; `stolen`: from an owner that has too many and cannot be asked, or did not answer.
+   * `free`: nobody had the lease; `expired`: its owner did not renew it; `handedOver`: its former owner, or KCL 3's leader, gave it to
+   * this worker; `stolen`: this worker took it from an owner that has too many leases and cannot be asked, or did not answer.
    */
   readonly from: 'free' | 'expired' | 'handedOver' | 'stolen';
   readonly formerOwner?: string;
-  /** For how long the lease had been seen standing still, in ms. */
+  /** For how long this worker had seen no renewal of the lease, in ms. */
   readonly idleMs: number;
   readonly fencingToken: string;
 }
@@ -24,20 +24,23 @@ export interface LeaseTakenEvent extends LeaseEventOf {
 /** A lease was renewed later than it should have been: the table answers slowly, or this process does not get to run. */
 export interface LeaseRenewedLateEvent extends LeaseEventOf {
   readonly type: 'leaseRenewedLate';
-  /** For how long it had not been renewed, in ms, to a twelfth of the failover time. */
+  /** The time since the last renewal, in ms, exact to a twelfth of the failover time. */
   readonly sinceMs: number;
 }
 
-/** A lease is lost: the work on its shard here ends. */
+/** This worker has lost a lease, and ends its work on the shard. */
 export interface LeaseLostEvent extends LeaseEventOf {
   readonly type: 'leaseLost';
-  /** `taken`: another worker has it; `expired`: it could not be renewed in time; `handOverTimeout`: its work did not end in time. */
+  /**
+   * `taken`: another worker has the lease; `expired`: this worker could not renew it in time; `handOverTimeout`: another worker asked for
+   * it, and the work on the shard did not end in time.
+   */
   readonly reason: 'taken' | 'expired' | 'handOverTimeout';
   /** For how long it was held, in ms. */
   readonly heldMs: number;
 }
 
-/** Another worker asks for a lease of this one. */
+/** Another worker asks this one for a lease. */
 export interface LeaseAskedEvent extends LeaseEventOf {
   readonly type: 'leaseAsked';
   readonly nextOwner: string;
@@ -81,7 +84,7 @@ export interface LeaseUnreadableEvent extends TimedEvent {
   readonly error: unknown;
 }
 
-/** Hash keys for which no lease is there, at the third look in a row: records that hash to them are read by nobody. */
+/** No lease covers some hash keys, at the third look in a row: nobody reads the records that hash to them. */
 export interface HashKeysUncoveredEvent extends TimedEvent {
   readonly type: 'hashKeysUncovered';
   readonly holes: readonly HashKeyRange[];

@@ -3,7 +3,7 @@ import type { UntimedEvent } from './events.js';
 /** How much an event matters to whoever runs the program. */
 export type EventLevel = 'error' | 'warn' | 'info' | 'debug';
 
-/** `error`: lost, or over. `warn`: not as it should be. `info`: a step in a shard's life. `debug`: everyday work. */
+/** `error`: something is lost or has ended. `warn`: something is wrong but passes. `info`: a step in a shard's life. `debug`: routine. */
 export const LEVELS: Readonly<Record<UntimedEvent['type'], EventLevel>> = {
   allLeasesLost: 'error',
   blockSettled: 'debug',
@@ -42,10 +42,10 @@ export const LEVELS: Readonly<Record<UntimedEvent['type'], EventLevel>> = {
   wireFallback: 'warn',
 };
 
-/** The level of an event: that of its type, but for what is everyday or alarming in particular. */
+/** The level of an event: that of its type, except for single events that matter more or less. */
 export function levelOf(event: UntimedEvent): EventLevel {
   switch (event.type) {
-    // An iterator that was too old is replaced, and that is all.
+    // The reader replaces an iterator that was too old, and nothing is wrong.
     case 'readRetry':
       return event.reason === 'iterator' ? 'debug' : LEVELS.readRetry;
     case 'shardReleased':

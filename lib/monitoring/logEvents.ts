@@ -6,14 +6,14 @@ import type { KinesisEvent } from './events.js';
 import { levelOf, type EventLevel } from './levels.js';
 import { shownError } from './shown-error.js';
 
-/** What {@link logEvents} writes to: pino, Nest's `Logger`, winston, bunyan, `console`, or the like. */
+/** A logger that {@link logEvents} can write to: pino, Nest's `Logger`, winston, bunyan, `console`, or the like. */
 export interface EventLogger {
   error(...args: readonly unknown[]): unknown;
   warn(...args: readonly unknown[]): unknown;
-  /** For steps in the life of shards; `log` where there is none, as in Nest's. */
+  /** Takes the steps in the life of shards; without it `log` does, as in Nest's. */
   info?(...args: readonly unknown[]): unknown;
   log?(...args: readonly unknown[]): unknown;
-  /** For everyday events, which are not written where there is none. */
+  /** Takes routine events; without it they are not written. */
   debug?(...args: readonly unknown[]): unknown;
 }
 
@@ -21,7 +21,7 @@ export interface EventLogger {
 export interface LogEventsConfig {
   /**
    * Whether the logger takes the fields before the message, as pino and bunyan do.
-   * @defaultValue whether it has no method `log`: pino and bunyan have none; Nest's, winston and `console` have one
+   * @defaultValue true if the logger has no method `log`: pino and bunyan have none; Nest's, winston and `console` have one
    */
   readonly fieldsFirst?: boolean;
 }
@@ -30,14 +30,14 @@ export interface LogEventsConfig {
  * Makes an observer for the option `events` that writes each event to a logger: a message for people, and the event's fields.
  *
  * @remarks
- * Levels: `error` for what is lost or over, such as `shardFailed` and `gap`; `warn` for what is not as it should be, such as `shardRestarted`, `readRetry`
- * and `checkpointFailed`; `info` for the steps in a shard's life; `debug` for everyday events such as `pageRead` and
- * `blockSettled`. The table in the guide "Events" has all of them.
+ * Levels: `error` when something is lost or has ended, such as `shardFailed` and `gap`; `warn` when something is not as it should be, such
+ * as `shardRestarted`, `readRetry` and `checkpointFailed`; `info` for the steps in a shard's life; `debug` for routine events such as
+ * `pageRead` and `blockSettled`. The table in the guide "Events" has all of them.
  *
- * The fields are those of the event, with `event` for its type and `error` reduced to what is safe to keep: no credential, payload or key.
- * Of the errors that your own pipeline throws the message is kept. Buffers nothing and limits nothing: choose by level in the logger.
+ * The fields are those of the event, with `event` for its type and `error` reduced to what is safe to log: no credential, payload or key.
+ * The messages of errors that your own pipeline throws are kept. Buffers nothing and limits nothing: filter by level in the logger.
  *
- * @throws InvalidConfigError when called with what is no logger.
+ * @throws InvalidConfigError when `logger` is not a logger.
  *
  * @example
  * ```ts
@@ -53,7 +53,7 @@ export function logEvents(logger: EventLogger, config: LogEventsConfig = {}): Pi
   if (typeof fieldsFirst !== 'boolean') throw new InvalidConfigError(`fieldsFirst: expected true or false, got ${typeof fieldsFirst}`);
 
   return {
-    // What the logger gives back goes on, so that a promise that rejects is not left to itself.
+    // Returns the logger's result, so that the caller handles a promise that rejects.
     next: (event) => {
       const args = [messageOf(event), fieldsOf(event)];
       return write(logger, levelOf(event), fieldsFirst ? args.reverse() : args);

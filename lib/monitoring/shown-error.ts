@@ -2,12 +2,12 @@ import { faultOf, isRxKinesisError, type Fault } from '../values/errors.js';
 import type { UntimedEvent } from './events.js';
 
 /**
- * What may be shown of an event's error.
+ * Reduces an event's error to what may be shown.
  *
  * @remarks
- * Of errors of this package all but what their causes say; of those of a service, a store or the network only what they are called, since
- * their messages may quote credentials or payloads. What the user's own pipeline throws is the user's word, and is shown on one
- * line, cut short; but not the parser's, which quotes what it parses.
+ * Errors of this package show everything but the messages of foreign causes. Errors of a service, a store or the network show their names
+ * and codes only, since their messages may quote credentials or payloads. Errors that the user's own pipeline throws show their message on
+ * one line, cut short; except a parser's SyntaxError, which quotes its input.
  */
 export function shownError(event: UntimedEvent): Fault | undefined {
   if (!('error' in event)) return undefined;
@@ -26,12 +26,12 @@ export function faultToString({ name, message, code, httpStatusCode, cause }: Fa
   return [message === undefined ? called : `${called}: ${message}`, ...(cause ? [faultToString(cause)] : [])].join(', caused by ');
 }
 
-/** Without line breaks and other controls, so that nobody writes lines of their own into a log. */
+/** Replaces line breaks and other control characters, so that a message cannot add lines of its own to a log. */
 export function oneLine(text: string): string {
   return text.replace(/[\p{C}\p{Z}]+/gu, ' ');
 }
 
-/** What the AWS SDK puts on errors. */
+/** Whether the error has a field that the AWS SDK adds to errors. */
 function isOfService(error: unknown): boolean {
   return error instanceof Object && ('$metadata' in error || '$fault' in error || '$response' in error);
 }

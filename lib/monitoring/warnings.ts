@@ -4,8 +4,8 @@ import type { EventSink } from './events.js';
 import { levelOf } from './levels.js';
 
 /**
- * What is heard without `events`: what an operator must know is written with `console.warn`, one line, at most once a minute for each kind
- * of event and shard.
+ * The sink without the option `events`: it writes warnings and errors with `console.warn`, one line each, at most once a minute for each
+ * kind of event and shard.
  *
  * @param write - takes the lines.
  */
@@ -26,7 +26,7 @@ export function warnings(scheduler: SchedulerLike, write: (line: string) => void
     const nowMs = scheduler.now();
     const key = `${event.type} ${event.type === 'blockStoreFailed' ? event.action : placeOf(event)}`;
     const last = written.get(key);
-    // A clock that is set back keeps nothing quiet.
+    // A clock that was set back suppresses nothing.
     if (last && nowMs >= last.atMs && nowMs - last.atMs < QUIET_MS) {
       last.unwritten++;
       return;
@@ -41,7 +41,7 @@ export function warnings(scheduler: SchedulerLike, write: (line: string) => void
 /** One kind of event of one shard. */
 interface Written {
   readonly atMs: number;
-  /** How many came since that were not written. */
+  /** How many such events were not written since. */
   unwritten: number;
 }
 

@@ -24,13 +24,13 @@ import type { SequenceNumberRanges } from '../values/sequence-range.js';
 export interface CheckpointEveryConfig {
   /** Where to write. @defaultValue the store that each shard came with; without one, blocks are only settled */
   readonly store?: CheckpointStore;
-  /** How often a write that failed is tried again at once; after that at the next tick. From 0 up. @defaultValue 10 */
+  /** How often a failed write is retried with back-off; after that it is tried again at the next tick. From 0 up. @defaultValue 10 */
   readonly maxRetries?: number;
-  /** The bound of the delay before the first retry, doubled with each, with full jitter; in ms. From 0 up. @defaultValue 1_000 */
+  /** The bound of the first retry's delay, doubled with each retry, with full jitter; in ms. From 0 up. @defaultValue 1_000 */
   readonly retryDelayMs?: number;
-  /** Every timer and clock. @defaultValue asyncScheduler */
+  /** The scheduler of all timers, and the clock. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
-  /** A number from 0 up to 1, for the jitter. @defaultValue Math.random */
+  /** Returns a number from 0 up to 1, for the jitter. @defaultValue Math.random */
   readonly random?: () => number;
 }
 
@@ -38,21 +38,21 @@ export interface CheckpointEveryConfig {
  * Settles each block that passes, and every `intervalMs` writes the watermark of each shard, if it moved, to its store.
  *
  * @remarks
- * Where it stands decides what a checkpoint means: behind the work, *processed*. Blocks may come in any order: the watermark is
- * the end of the longest settled prefix, so a checkpoint never passes unfinished work, and it never goes back. There is one
- * write per shard at a time, which holds up neither the blocks nor the other shards; one that fails for good is tried again at
- * the next tick. SHARD_END is written when the end of the shard was read and all of it is settled.
+ * Its place in the pipeline decides what a checkpoint means: after the work, a checkpoint means *processed*. Blocks may arrive in any
+ * order: the watermark is the end of the longest settled prefix, so a checkpoint never passes unfinished work, and it never goes back.
+ * There is one write per shard at a time; it delays neither the blocks nor the other shards. A write that fails after all retries is tried
+ * again at the next tick. SHARD_END is written when the end of the shard was read and all of it is settled.
  *
- * Blocks pass at once, unchanged, and none is kept. On completion and on an error, a last write is made and awaited before the
- * notification goes on; on unsubscription a last write is started. Ticks come at multiples of `intervalMs` from the
- * subscription, and only while there is something to write.
+ * Emits each block at once, unchanged, and keeps none. When the source completes or errors, makes a last write and waits for it before it
+ * propagates the notification; on unsubscription it starts a last write. Ticks come at multiples of `intervalMs` from the subscription,
+ * and only while there is something to write.
  *
- * Errors: the source's; `CheckpointError` (or what the store errors with, if it is of this package) when the last write fails
- * after all retries; `InvalidConfigError` for what is no block, and for one made by hand without the option `store`. A lost lease is no error: the
- * shard's checkpoints end.
+ * Errors: the source's; `CheckpointError` (or the store's own error, if it is of this package) when the last write fails after all
+ * retries; `InvalidConfigError` for a value that is not a block, and for a block made by hand without the option `store`. A lost lease is
+ * no error: it only ends the shard's checkpoints.
  *
  * @param intervalMs - the time between two writes of a shard, in ms. From 1 up; `Infinity` writes at the end only.
- * @throws InvalidConfigError when called with a number out of range, or with a store that is none.
+ * @throws InvalidConfigError when called with a number out of range, or with an invalid store.
  *
  * @example
  * ```ts
@@ -88,12 +88,12 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
           throwError(() => error),
         );
 
-      // 1. A block that passes is settled in the ledgers of its shards, which moves their watermarks.
+      // 1. Each block that passes is settled in the ledgers of its shards, which moves their watermarks.
       const blocks$ = source.pipe(tap({ next: (block) => schedule.settle(rangesOf(block)), complete }));
-      // 2. Beside that, the watermarks that moved are written at each tick, until the source ends.
+      // 2. Meanwhile, the watermarks that moved are written at each tick, until the source ends.
       const ticks$ = schedule.writeAtTicks().pipe(takeUntil(sourceEnded$));
-      // 3. When the source ends, a last write is awaited; an unsubscription only begins it. The ticks come first, so that they
-      // are there when the source emits at once.
+      // 3. When the source ends, a last write is awaited; an unsubscription only starts it. The ticks are subscribed first, so that
+      // they are there when the source emits synchronously.
       return concat(merge(ticks$, blocks$).pipe(catchError(writeThenFail)), schedule.writeLast()).pipe(
         tap({ unsubscribe: () => schedule.startLast() }),
       );

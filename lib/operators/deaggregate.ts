@@ -12,29 +12,30 @@ import { shown } from '../values/shown.js';
 /** How {@link deaggregate} opens aggregates. */
 export interface DeaggregateConfig extends AggregateConfig {
   /**
-   * The hash keys of the shard that the records come from: user records outside are not its own, see `outOfRange`.
+   * The hash key range of the shard that the records come from; for user records outside it, see `outOfRange`.
    * @defaultValue the whole key space, in which every partition key lies
    */
   readonly hashKeyRange?: HashKeyRange;
 }
 
 /**
- * Makes the aggregates of the Kinesis Producer Library the user records in them, for records that come from elsewhere than this package's
- * sources (which open aggregates themselves): from Lambda events, from Firehose.
+ * Opens the aggregates of the Kinesis Producer Library into their user records. It is for records that do not come from this package's
+ * sources (which open aggregates themselves), for example from Lambda events or from Firehose.
  *
  * @remarks
- * Emits the user records of an aggregate at once and in order, with the stream, shard, sequence number and arrival time of the outer record,
- * and with their index in it as sub-sequence number; any other record as it is. Keeps the order, also of records that arrive while those of
- * an aggregate are being handed on: they wait. Has no timer and makes no request. The `data` of user records are views of the
+ * Emits the user records of an aggregate at once and in order, with the stream, shard, sequence number and arrival time of the outer
+ * record, and with their index in it as sub-sequence number. Emits any other record unchanged. Keeps the order: records that arrive while
+ * the records of an aggregate are being emitted wait. Has no timer and makes no request. The `data` of user records are views of the
  * aggregate's.
  *
- * Loses nothing that is well-formed unless a `hashKeyRange` is given: then an aggregate with user records outside it is dropped, as KCL
- * does, or what `outOfRange` says. What begins like an aggregate and cannot be opened is emitted as it is. `report` is told of both.
+ * With a `hashKeyRange` it drops an aggregate with user records outside that range, as KCL does, or does what `outOfRange` says; without
+ * one, only an explicit hash key below 0 or above 2^128 - 1 is outside. It loses nothing else: a record that begins like an aggregate but
+ * cannot be opened is emitted unchanged. It calls `report` in both cases.
  *
  * User records are new objects: do not put it between a source of this package and `withSequenceRanges`, which would no longer
- * know them.
+ * recognise them.
  *
- * Errors: those of the source, and what `report` throws.
+ * Errors: those of the source, and those that `report` throws.
  *
  * @throws InvalidConfigError when called with a config that cannot work.
  *

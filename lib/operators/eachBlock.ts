@@ -21,9 +21,9 @@ import { checkpointEvery, CHECKPOINTING_FIELDS, type CheckpointEveryConfig } fro
 
 /** How {@link eachBlock} iterates, and writes checkpoints. */
 export interface EachBlockConfig extends CheckpointEveryConfig {
-  /** The time between two checkpoints of a shard, in ms. Above 0; `Infinity` writes at the end only. @defaultValue 30_000 */
+  /** The time between two checkpoints of a shard, in ms. From 1 up; `Infinity` writes at the end only. @defaultValue 30_000 */
   readonly intervalMs?: number;
-  /** Ends the iteration with the signal's reason when it is aborted. */
+  /** When it is aborted, the iteration throws the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -31,12 +31,12 @@ export interface EachBlockConfig extends CheckpointEveryConfig {
  * Iterates over blocks with `for await`: a block is settled when the loop asks for the next one.
  *
  * @remarks
- * Nothing is lost, order is kept, and one block is handed out at a time; what waits behind it is bounded by the credit of its
+ * Nothing is lost, order is kept, and the loop gets one block at a time. The blocks that wait are bounded by the credit of their
  * shard, since unsettled blocks pause the reader. Settled blocks are checkpointed as by {@link checkpointEvery}.
  *
- * `break`, `return`, a throw in the loop and an abort close the iteration at once: requests are aborted, the block in hand is
- * not settled, and a last write is started. When the blocks end, the last write is awaited before the loop ends.
- * Subscribes when the loop asks for the first block; each `for await` subscribes for itself.
+ * `break`, `return`, a throw in the loop and an abort end the iteration at once: they abort requests, do not settle the present block,
+ * and start a last write. When the source completes, the loop ends after the last write. Subscribes when the loop asks for the first
+ * block; each `for await` has its own subscription.
  *
  * Errors: those of the source, after the last write; the signal's reason; those of `checkpointEvery`.
  *
@@ -60,7 +60,7 @@ export function eachBlock<T extends { readonly ranges: SequenceNumberRanges }>(
 }
 
 function iterate<T>(blocks$: Observable<T>, settle: MonoTypeOperatorFunction<T>, signal: AbortSignal | undefined): AsyncIterator<T> {
-  /** The loop asks for another block: it is done with the one in hand. */
+  /** Emits when the loop asks for another block, since it has then finished with the present one. */
   const asked$ = new Subject<void>();
   const closed$ = new Subject<void>();
 
@@ -78,7 +78,7 @@ function iterate<T>(blocks$: Observable<T>, settle: MonoTypeOperatorFunction<T>,
   const values = oneAtATime(eachValueFrom(handedOut$), asked$);
   return {
     next: () => values.next(),
-    // The iterator of rxjs-for-await ends only with its next value: complete what it waits for first.
+    // The iterator of rxjs-for-await ends only after the value for which it waits: so complete its source first.
     return: () => {
       closed$.next();
       return values.return(undefined);
@@ -86,7 +86,7 @@ function iterate<T>(blocks$: Observable<T>, settle: MonoTypeOperatorFunction<T>,
   };
 }
 
-/** Says that the loop asks for another, once it has had one. */
+/** Yields the values; emits through `asked$` when the loop asks for the next one. */
 async function* oneAtATime<T>(values: AsyncIterableIterator<T>, asked$: Subject<void>): AsyncGenerator<T, undefined> {
   for await (const value of values) {
     yield value;

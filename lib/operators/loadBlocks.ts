@@ -42,36 +42,37 @@ export interface LoadBlocksConfig {
   /** The shard that the blocks come from. */
   readonly shard: Shard;
   /**
-   * Payload bytes of blocks that are loaded and not released: no further block is loaded beyond that. One block is always loaded.
+   * The payload bytes of loaded and not released blocks above which no further block is loaded. One block is always loaded.
    * From 1 up. @defaultValue 16_777_216
    */
   readonly maxLoadedBytes?: number;
-  /** The longest time without progress in reading lost blocks again from Kinesis, in ms. From 1 up. @defaultValue 10_000 */
+  /** The longest time without progress while lost blocks are re-read from Kinesis, in ms. From 1 up. @defaultValue 10_000 */
   readonly retryTimeoutMs?: number;
-  /** How long a call to the store may go without an answer before its block counts as lost, in ms. From 1 up. @defaultValue 30_000 */
+  /** How long a call to the store may take without an answer before its block counts as lost, in ms. From 1 up. @defaultValue 30_000 */
   readonly requestTimeoutMs?: number;
-  /** Every timer. @defaultValue asyncScheduler */
+  /** The scheduler of all timers. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
 /**
- * Turns each handle into its block again: from the store, or from Kinesis when the store has lost it or has it damaged.
+ * Turns each handle back into its block: from the store, or from Kinesis when the store has lost or damaged the block.
  *
  * @remarks
- * Blocks come in the order of their handles, one at a time, and only as many as `maxLoadedBytes` allows before earlier ones are
- * released: what waits, waits as handles. So `releaseBlocks` belongs behind the work; a block that is dropped on the way to it holds up
- * the rest, which a `watermarkHeld` event tells after 10 s.
+ * Emits blocks in the order of their handles, one at a time, and only as many as `maxLoadedBytes` allows before earlier ones are
+ * released; the others wait as handles. So put `releaseBlocks` after the work: a block that is dropped before it holds up the rest, which
+ * a `watermarkHeld` event reports after 10 s.
  *
- * A block that is lost is read again by its ranges, with the shard's own client and within its read budget, and verified: first and
- * last record and count. Lost blocks that follow each other are read together, up to 10 000 records; those that are not lost are
- * not touched. What was read again is put back into the store, comes with `recovered: true`, and settles as it would have.
- * `recoveryStarted` and `recovered` events tell of it, `blockStoreFailed` of a store that failed.
+ * A lost block is re-read by its ranges, with the shard's own client and within its read budget, and verified: first and last record, and
+ * count. Lost blocks that follow each other are re-read together, up to 10 000 records; blocks that are not lost are not. A re-read block
+ * is put back into the store, has `recovered: true`, and settles like the original. The events `recoveryStarted` and `recovered` report
+ * it; `blockStoreFailed` reports a store that failed.
  *
- * Buffers handles, and at most 10 000 records of lost blocks. Errors: `RangeExpiredError` when Kinesis has the records no longer
- * (under `onGap: 'fail'`), `RecoveryTimeoutError`, `ShardReadError`; the source's. Unsubscribing aborts what is being read.
+ * Buffers handles, and at most 10 000 records of lost blocks, or one larger block. Errors: `RangeExpiredError` when Kinesis no longer has
+ * the records (under `onGap: 'fail'`), `RangeIncompleteError`, `RecoveryTimeoutError`, `ShardReadError`; the source's. Unsubscribing
+ * aborts the reads.
  *
- * @param blocks - the store that `storeBlocks` was given.
- * @throws InvalidConfigError when called with a number out of range, a store that is none, or a shard of no source.
+ * @param blocks - the store that `storeBlocks` has.
+ * @throws InvalidConfigError when called with a number out of range, an invalid store, or a shard that no source has made.
  *
  * @example
  * ```ts
@@ -85,10 +86,10 @@ export function loadBlocks(blocks: BlockStore, config: LoadBlocksConfig): Operat
     defer(() => {
       const turns = new KeyedQueue();
       const credit = new LoadedBlocks(loading);
-      /** The handles whose blocks have not been looked for, in order. */
+      /** The handles whose blocks have not been looked up, in order. */
       const waiting = new Set<StoredBlock>();
       const next = (handle: StoredBlock): Observable<Block> => {
-        // An earlier turn found it lost, and read it together with others.
+        // An earlier handle's turn has already loaded this block: it was lost and read together with others, or came after lost ones.
         if (!waiting.has(handle)) return EMPTY;
         return concat(credit.available(), loadFirst(waiting, loading)).pipe(tap((block) => credit.note(block)));
       };
@@ -104,7 +105,7 @@ export function loadBlocks(blocks: BlockStore, config: LoadBlocksConfig): Operat
     });
 }
 
-/** What loading needs. */
+/** The resolved options of loading. */
 interface Loading {
   readonly store: BoundedStore;
   readonly tracked: TrackedShard;
@@ -113,7 +114,7 @@ interface Loading {
   readonly scheduler: SchedulerLike;
 }
 
-/** A handle, and what the store has for it. */
+/** A handle, and the block that the store has for it. */
 interface Found {
   readonly handle: StoredBlock;
   /** Absent when it is lost. */
@@ -121,7 +122,7 @@ interface Found {
   readonly error?: unknown;
 }
 
-/** Loads the first block that waits. If it is lost, those that follow and are lost too are read with it. */
+/** Loads the first block that waits. If it is lost, the lost ones right after it are read with it. */
 function loadFirst(waiting: Set<StoredBlock>, loading: Loading): Observable<Block> {
   return defer(() => {
     const [first] = waiting as Iterable<StoredBlock> as [StoredBlock];
@@ -130,10 +131,10 @@ function loadFirst(waiting: Set<StoredBlock>, loading: Loading): Observable<Bloc
   });
 }
 
-/** Loads a lost block and those lost ones that follow it, and the first that is there, which is loaded already. */
+/** Loads a lost block and the lost ones right after it, and the first one that is not lost, since the store has already given it. */
 function loadLost(first: Found, waiting: Set<StoredBlock>, loading: Loading): Observable<Block> {
   const lookups = new KeyedQueue();
-  // Handles that come in the same breath are to be among those that follow.
+  // After a turn of the scheduler, so that handles that arrive together are read together.
   return delayOf(0, loading.scheduler).pipe(
     concatMap(() => followers(first.handle, waiting)),
     mergeMap((handle) => lookups.run('', lookUp(handle, loading))),
@@ -149,14 +150,14 @@ function loadLost(first: Found, waiting: Set<StoredBlock>, loading: Loading): Ob
   );
 }
 
-/** The handles that may be read together with `first`, should they be lost. */
+/** The handles whose blocks may be read together with `first`, if they are lost. */
 function followers(first: StoredBlock, waiting: Iterable<StoredBlock>): StoredBlock[] {
   const handles: StoredBlock[] = [];
   let last = first;
   let records = first.ranges.recordCount;
   for (const handle of waiting) {
     records += handle.ranges.recordCount;
-    // Blocks that came late in the shard's order are read by themselves.
+    // A block that is out of the shard's order is read by itself.
     if (records > MAX_RECORDS_READ_TOGETHER || !precedes(last, handle)) break;
     handles.push(handle);
     last = handle;
@@ -199,7 +200,7 @@ function restoreLost(lost: readonly Found[], { store, tracked, retryTimeoutMs }:
   });
 }
 
-/** So that a restart of the pipeline need not ask Kinesis again. It may fail: the block is there. */
+/** Puts a re-read block back, so that a restart need not read Kinesis again. A failure does no harm: the block is emitted anyway. */
 function putBack(block: Block, store: BoundedStore, { notify }: TrackedShard): Observable<never> {
   return store.put(block).pipe(
     ignoreElements(),
@@ -233,7 +234,7 @@ class LoadedBlocks {
         tap(() => this.#reportStall()),
         map(() => false),
       );
-      // Not in the middle of the release that made the room, but after it.
+      // Continues after the release that made the room, and not in the middle of it.
       return merge(room$, stalled$).pipe(
         filter((hasRoom) => hasRoom),
         take(1),
@@ -243,7 +244,7 @@ class LoadedBlocks {
     });
   }
 
-  /** A block is loaded. One that was never stored is never released, and does not count. */
+  /** Notes that a block is loaded. A block that was never stored is never released, and does not count. */
   note({ ranges, records }: Block): void {
     if (!this.#loading.tracked.unreleased.has(ranges)) return;
     const bytes = records.reduce((sum, { data }) => sum + data.byteLength, 0);

@@ -31,44 +31,44 @@ import type { Shard } from '../shards/shard.js';
 import { isDelivered, isUnsettled } from '../tracking/isUnsettled.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
 
-/** How a shard whose pipeline failed starts again: exponential back-off with full jitter. */
+/** How a shard's failed pipeline restarts: exponential back-off with full jitter. */
 export interface RestartConfig {
   /**
-   * Restarts of one shard within `resetAfterMs`; the error after that goes on. From 0 up; with `Infinity` no shard that may be restarted ends the
-   * others. @defaultValue 10
+   * The most restarts of one shard within `resetAfterMs`; the next error is propagated. From 0 up; with `Infinity` only an error without
+   * restart ends the other shards. @defaultValue 10
    */
   readonly maxRestarts?: number;
   /** The bound of the first delay, doubled with each restart, in ms. From 0 up. @defaultValue 1_000 */
   readonly initialDelayMs?: number;
   /** The bound of every delay, in ms. From 0 up. @defaultValue 60_000 */
   readonly maxDelayMs?: number;
-  /** The window in which restarts are counted, in ms; it slides. From 0 up. @defaultValue 600_000 */
+  /** The sliding window in which errors are counted, in ms. From 0 up; `Infinity` counts all. @defaultValue 600_000 */
   readonly resetAfterMs?: number;
 }
 
-/** How {@link mergeShards} supervises. */
+/** How {@link mergeShards} runs and restarts pipelines. */
 export interface MergeShardsConfig {
-  /** Shards worked on at once; others wait their turn. From 1 up. @defaultValue Infinity */
+  /** How many shards are worked on at once; others wait. From 1 up. @defaultValue Infinity */
   readonly concurrency?: number;
   /** What to do when a shard's pipeline fails. */
   readonly restart?: RestartConfig;
-  /** Every timer and clock. @defaultValue asyncScheduler */
+  /** The scheduler of all timers, and the clock. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
-  /** A number from 0 up to 1, for the jitter. @defaultValue Math.random */
+  /** Returns a number from 0 up to 1, for the jitter. @defaultValue Math.random */
   readonly random?: () => number;
 }
 
 /**
- * Runs a pipeline for each shard and merges what they emit: `mergeMap` with supervision.
+ * Runs a pipeline for each shard and merges their values: `mergeMap` with supervision.
  *
  * @remarks
- * A shard's error does not end the others: its pipeline is made anew by `project` and starts again at its watermark, so what was
- * in flight comes again; restarts back off, and when they are used up, or at once after an error that is not `retriable`, the error goes on
- * and ends all. A shard whose stored checkpoint is malformed is restarted too: it is read as soon as somebody has mended it. A pipeline that completes before the shard's end and without `stop` gives the shard up, with the event
- * `pipelineCompleted`. A lost lease
- * unsubscribes the shard's pipeline at once and is no error. The children of a shard start when its *pipeline* has
- * completed, not only when its blocks are settled. Values come as they come; order holds within a shard. Buffers shards,
- * not values.
+ * A shard's error does not end the others: `project` makes its pipeline again, which restarts at the shard's watermark, so records in
+ * flight are emitted again. Restarts back off. When they are used up, or at once after an error that is not `retriable`, the error is
+ * propagated and ends all pipelines; after `stop` the others drain first. A shard whose stored checkpoint is malformed is restarted too: it
+ * is read as soon as somebody has repaired the checkpoint. A pipeline that completes before the shard's end and without `stop` gives the
+ * shard up, with the event `pipelineCompleted`. A lost lease unsubscribes from the shard's pipeline at once and is no error. The children
+ * of a shard start when its *pipeline* has completed, not only when its blocks are settled. Values are emitted as they come; order holds
+ * within a shard. Buffers shards, not values.
  *
  * @param project - makes the pipeline of a shard; called once for each start.
  * @throws InvalidConfigError when called with a number out of range.
@@ -109,18 +109,18 @@ export function mergeShards<O extends ObservableInput<unknown>>(
 
   return (shards$) =>
     defer(() => {
-      /** The first error of a pipeline after `stop`: it must not end the others, which are still draining. */
+      /** The first error of a pipeline after `stop`: it must not end the other pipelines while they drain. */
       let failure: { readonly error: unknown } | undefined;
       const keepWhileStopping = (shard: Shard) => (error: unknown) => {
         const tracked = trackedShardOf(shard);
         if (!tracked?.isStopping) return throwError(() => error);
         failure ??= { error };
-        // It is not restarted: what it has not settled stays so.
+        // The pipeline is not restarted: its unsettled work stays unsettled.
         tracked.drain();
         return EMPTY;
       };
       const merged$ = shards$.pipe(
-        // Those that waited for their turn may complete at once, as after `stop`: each from a loop, not from within the one before.
+        // Shards that waited may complete at once, as after `stop`: queueScheduler starts each from a loop, not within the one before.
         mergeMap((shard) => run(asShard(shard)).pipe(catchError(keepWhileStopping(shard)), subscribeOn(queueScheduler)), concurrency),
       );
       return concat(
@@ -130,7 +130,7 @@ export function mergeShards<O extends ObservableInput<unknown>>(
     });
 }
 
-/** What RxJS would only call a TypeError is refused by name: no restart mends it. */
+/** Refuses a pipeline that is no ObservableInput with an error that is not retriable; RxJS would throw a TypeError, and cause restarts. */
 function pipelineOf<O extends ObservableInput<unknown>>(pipeline: O): O {
   if (!isObservableInput(pipeline))
     throw new InvalidConfigError(`mergeShards: expected project to return the shard's pipeline, got ${typeof pipeline}`);
@@ -152,8 +152,8 @@ function noteFailed(shard: Shard, error: unknown): void {
 }
 
 /**
- * Whether an error of this package says that it stays as it is. A stored checkpoint that cannot be understood stays so only until somebody
- * mends it: meanwhile it is no reason to end the other shards.
+ * Whether an error of this package must not be retried. A malformed stored checkpoint may be repaired, so until then it does not end the
+ * other shards.
  */
 function isFinal(error: unknown, tracked: TrackedShard | undefined): boolean {
   const isOfCheckpoint = isInvalidValue(error) && tracked?.isOpened === false;
@@ -166,18 +166,18 @@ function restarting<T>(shard: Shard, policy: BackOff): MonoTypeOperatorFunction<
   const tracked = trackedShardOf(shard);
   return retryWithBackOff({
     ...policy,
-    // After records out of order the watermark may be past one that was not worked on: restarting from there would lose it.
-    // What cannot pass is not tried again, nor is anything while the shard is to stop.
+    // After records out of order the watermark may be past a record that was not worked on: restarting from there would lose it.
+    // Errors that cannot pass are not retried, nor is any error while the shard is stopping.
     shouldRetry: (error) => !isOutOfOrder(error) && !isFinal(error, tracked) && !tracked?.isStopping,
     notify: ({ attempt, delayMs, error }) => tracked?.notify({ type: 'shardRestarted', streamName, shardId, attempt, delayMs, error }),
-    // There is no use in waiting for a shard that is to stop: restarted, it completes at once.
+    // When the shard stops, a delay is cut short: the restarted shard completes at once.
     hurry$: tracked?.stopping$ ?? NEVER,
   });
 }
 
 /**
- * Tells the shard that a pipeline runs, and how it ended. What leaves it unsettled is worked on further down: then the end of the
- * pipeline is not the end of the work. But if only blocks leave it, what is in none of them by then was dropped.
+ * Tells the shard when a pipeline begins, and how it ended. If the pipeline emits unsettled work, operators downstream still work on it,
+ * and the end of the pipeline is not the end of the work. If it emits no records, the records in no block at its end were dropped.
  */
 function supervised<T>(tracked: TrackedShard | undefined): MonoTypeOperatorFunction<T> {
   if (!tracked) return identity;
@@ -194,7 +194,7 @@ function supervised<T>(tracked: TrackedShard | undefined): MonoTypeOperatorFunct
       const end = (completed: boolean): void => tracked.endPipeline({ completed, leavesWork, leavesRecords });
       return concat(
         watched$.pipe(onEnd((kind) => kind !== 'complete' && end(false))),
-        // Only now is the shard unsubscribed, if the pipeline was what completed first.
+        // Only now is the shard unsubscribed, if the pipeline completed before the shard.
         defer(() => {
           end(true);
           if (tracked.isCutShort) noteCutShort(tracked);

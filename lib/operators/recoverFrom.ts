@@ -31,58 +31,58 @@ import type { KinesisRecord, RecordFields } from '../values/record.js';
 
 /** How {@link recoverFrom} recovers. */
 export interface RecoverFromConfig {
-  /** Recoveries within `resetAfterMs`; the error after that goes on. From 0 up. @defaultValue 10 */
+  /** The most recoveries within `resetAfterMs`; the next error is propagated. From 0 up. @defaultValue 10 */
   readonly maxRecoveries?: number;
   /**
-   * The bound of the delay of the second recovery within `resetAfterMs` (the first begins at once), doubled with each, with full jitter; in
-   * ms. From 0 up. @defaultValue 100
+   * The bound from which the delays grow: doubled with each recovery within `resetAfterMs`, with full jitter; the first recovery begins
+   * at once. In ms, from 0 up. @defaultValue 100
    */
   readonly initialDelayMs?: number;
   /** The bound of every delay, in ms. From 0 up. @defaultValue 10_000 */
   readonly maxDelayMs?: number;
-  /** The window in which recoveries are counted, in ms. From 1 up. @defaultValue 60_000 */
+  /** The sliding window in which errors are counted, in ms. From 1 up. @defaultValue 60_000 */
   readonly resetAfterMs?: number;
-  /** The longest time without progress in reading again, in ms; then the read counts as failed. From 1 up. @defaultValue 10_000 */
+  /** The longest time without progress in a re-read, in ms; then the re-read counts as failed. From 1 up. @defaultValue 10_000 */
   readonly retryTimeoutMs?: number;
   /**
    * Reads the ranges of a block that does not come from a shard of this process, for example
-   * `(ranges) => kinesisRanges(ranges, { client })`. Blocks of a shard are read again with the means of its source.
+   * `(ranges) => kinesisRanges(ranges, { client })`. Blocks of a shard are re-read with the client of its source.
    * @defaultValue such blocks are an error
    */
   readonly read?: (ranges: readonly SequenceNumberRange[]) => ObservableInput<KinesisRecord>;
-  /** Every timer and clock. @defaultValue asyncScheduler */
+  /** The scheduler of all timers, and the clock. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
-  /** A number from 0 up to 1, for the jitter. @defaultValue Math.random */
+  /** Returns a number from 0 up to 1, for the jitter. @defaultValue Math.random */
   readonly random?: () => number;
 }
 
 /**
- * What comes out of {@link recoverFrom}: what came in, and a plain block (or record) for what was lost. Fields that were added to a block above it
- * are not on the block that comes back.
+ * The values that {@link recoverFrom} emits: those of the source, and a plain block (or record) for each lost one. A re-read block does not
+ * have the fields that operators upstream had added.
  */
 export type Recovered<T extends Block | KinesisRecord> = T | (T extends Block ? Block : KinesisRecord);
 
 /**
- * A `catchError` that re-subscribes a bounded Kinesis range source: after an upstream error, emits exactly what was lost
- * again, then goes on with the source.
+ * Like `catchError` with a re-read of bounded Kinesis ranges: after an upstream error, re-emits exactly what was lost, then
+ * re-subscribes to the source.
  *
  * @remarks
- * What was lost is the block that the error names (`BlockUnavailableError`) and everything that was delivered and had not
- * passed this operator. It is read again from Kinesis and verified; blocks come with `recovered: true`, in order, ahead of
- * what follows, and settle like any other. Then the source is subscribed again and goes on after the last delivered record. What
- * has passed already is neither torn down nor repeated. A shard of which nothing has passed yet begins anew at its watermark.
- * What the store says is settled by then does not come again. The first recovery begins at once, later ones back off with full jitter.
+ * Lost are the block that the error names (`BlockUnavailableError`) and every record that was delivered and had not passed this operator.
+ * They are re-read from Kinesis and verified. Re-read blocks have `recovered: true`, are emitted in order and before later ones, and settle
+ * like any other. Then the operator re-subscribes to the source, which resumes after the last delivered record. Values that have passed
+ * are neither torn down nor repeated. A shard of which nothing has passed yet restarts at its watermark. Lost records in no block are not
+ * re-emitted if the store has a checkpoint beyond them. The first recovery begins at once, later ones back off with full jitter.
  *
- * Stands where the values are still blocks (or records), before the work: what comes again comes as Kinesis holds it, as a plain block, past
- * the operators between the source and this one. Stands behind shards (one, or several merged); behind a merged
- * `kinesisStream`, which begins anew with each subscription, it is at-least-once. Buffers one lost block at a time, or a page.
+ * Put it where the values are still blocks (or records), before the work: re-read values are plain blocks, and do not pass the operators
+ * between the source and this one. Put it after shards (one, or several merged); after a merged `kinesisStream`, whose shards are new with
+ * each subscription, it is at-least-once. Buffers one lost block at a time, or a page.
  *
- * Errors: what cannot be retried goes on (access denied, an invalid config, an expired range under `onGap: 'fail'`), and the
- * last error after more than `maxRecoveries` within `resetAfterMs`. `InvalidConfigError` at the first value of a shard whose source has
- * another store. Unsubscribing aborts a re-read.
+ * Errors: propagates an error that is not retriable (access denied, an invalid config, an expired range under `onGap: 'fail'`), and the
+ * last error after more than `maxRecoveries` within `resetAfterMs`; errors with an `InvalidConfigError` at the first value of a shard whose
+ * source has another store. Unsubscribing aborts a re-read.
  *
- * @param store - where the progress of the shards is kept: for shards without a store of their own. @defaultValue each shard's own
- * @throws InvalidConfigError when called with a number out of range or with what is no store.
+ * @param store - where the progress of the shards is kept, for shards without a store of their own. @defaultValue each shard's own
+ * @throws InvalidConfigError when called with a number out of range or with an invalid store.
  *
  * @example
  * ```ts
@@ -94,14 +94,14 @@ export function recoverFrom<T extends Block | KinesisRecord>(
   config: RecoverFromConfig = {},
 ): OperatorFunction<T, Recovered<T>> {
   const { retryTimeoutMs, read, policy } = resolve(store, config);
-  const readForeign = read && rereadWith(read, policy.scheduler);
+  const readForeign = read && rereadGiven(read, policy.scheduler);
 
   return (source) =>
     defer(() => {
       const lost = new LostWork((shard) => assertOwnStore(shard, store));
       const recovery = new Recovery(lost, { store, retryTimeoutMs, readForeign });
 
-      // 1. The source fails: decide whether to go on, and ask its shards to read on after the last delivered record.
+      // 1. The source errors: decide whether to recover, and make its shards resume after the last delivered record.
       const shouldRetry = (error: unknown, attempt: number): boolean | 'at once' => {
         if (isRxKinesisError(error) && !error.retriable) return false;
         return attempt === 1 ? 'at once' : true;
@@ -110,9 +110,9 @@ export function recoverFrom<T extends Block | KinesisRecord>(
         if (isBlockUnavailable(error)) lost.noteLost(error.ranges);
         recovery.begin(error);
       };
-      // 2. What was delivered and has not passed is read again and emitted. 3. Then the source is subscribed again.
+      // 2. Re-read and emit what was delivered and has not passed. 3. Then re-subscribe to the source.
       const attempt$ = defer(() => concat(recovery.emitLost() as Observable<Recovered<T>>, source));
-      // Whatever passes here, for the first time or again, is being worked on further down: it is not lost any more.
+      // A value that passes here, for the first time or again, is being worked on downstream: it is not lost any more.
       return attempt$.pipe(
         tap((value) => lost.notePassed(value)),
         retryWithBackOff({ ...policy, shouldRetry, notify: ({ error }) => begin(error), hurry$: recovery.stopping$ }),
@@ -149,7 +149,7 @@ const RECOVERY_FIELDS: FieldsOf<RecoverFromConfig> = {
   random: true,
 };
 
-/** Two stores would say two things of how far a shard is done. */
+/** Throws if the shard's source has another store: two stores would hold two checkpoints of one shard. */
 function assertOwnStore({ identity: { streamName, shardId }, checkpointer }: TrackedShard, store: CheckpointStore | undefined): void {
   if (!store || !checkpointer.store || checkpointer.store === store) return;
   throw new InvalidConfigError(
@@ -157,8 +157,8 @@ function assertOwnStore({ identity: { streamName, shardId }, checkpointer }: Tra
   );
 }
 
-/** Reads ranges of one shard with what the user gave, and verifies them as any other re-read. */
-function rereadWith(read: NonNullable<RecoverFromConfig['read']>, scheduler: SchedulerLike): Reread {
+/** Reads ranges of one shard with the user's `read`, and verifies them like any other re-read. */
+function rereadGiven(read: NonNullable<RecoverFromConfig['read']>, scheduler: SchedulerLike): Reread {
   return (ranges, { retryTimeoutMs }) =>
     defer(() => {
       const scan = new RangeScan(ranges, (error) => {
@@ -175,6 +175,9 @@ function rereadWith(read: NonNullable<RecoverFromConfig['read']>, scheduler: Sch
 }
 
 function fieldsOf(record: KinesisRecord): RecordFields {
-  const { sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp } = record;
-  return { sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp };
+  const { sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp, explicitHashKey } = record;
+  return {
+    ...{ sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp },
+    ...(explicitHashKey !== undefined && { explicitHashKey }),
+  };
 }

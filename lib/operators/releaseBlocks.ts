@@ -32,28 +32,28 @@ import { assertBlockStore, MAX_TIMEOUT_MS } from './stored-blocks.js';
 
 /** How {@link releaseBlocks} releases. */
 export interface ReleaseBlocksConfig {
-  /** How long a block stays in the store after its checkpoint, for whoever else reads it, in ms. From 0 up. @defaultValue 0 */
+  /** How long a block stays in the store after its checkpoint, for other readers, in ms. From 0 up, or `Infinity`. @defaultValue 0 */
   readonly retainMs?: number;
-  /** How long a call to the store may go without an answer before it counts as failed, in ms. From 1 up. @defaultValue 30_000 */
+  /** How long a call to the store may take without an answer before it counts as failed, in ms. From 1 up. @defaultValue 30_000 */
   readonly requestTimeoutMs?: number;
-  /** Every timer. @defaultValue asyncScheduler */
+  /** The scheduler of all timers. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
 /**
- * Lets go of each block that passes: its work is done.
+ * Releases each block that passes, since its work is done: the store may delete its data.
  *
  * @remarks
- * Values pass at once, unchanged, and in order; each must carry the `ranges` of its block. The next checkpoint names the block no
- * more; when that is written, and `retainMs` later, its data is deleted. A crash before that repeats the block. Without a checkpoint
- * store its data is deleted after `retainMs`. When the source completes, a last checkpoint is written and what is left is deleted,
- * then the completion goes on.
+ * Emits values at once, unchanged, and in order; each must have the `ranges` of its block. The next checkpoint no longer names the
+ * block; `retainMs` after that checkpoint is written, the block's data is deleted. A crash before that checkpoint repeats the block.
+ * Without a checkpoint store the data is deleted after `retainMs`. When the source completes, the operator writes a last checkpoint and
+ * deletes the released blocks that are left, also before `retainMs`; then it completes.
  *
- * Buffers the ids of blocks that wait for their checkpoint. A delete that fails is a `blockStoreFailed` event; the next
- * `storeBlocks` of the shard deletes what was left. On an error and on unsubscription nothing more is deleted.
+ * Buffers the ranges of blocks that wait for their checkpoint. A delete that fails is a `blockStoreFailed` event; the next
+ * `storeBlocks` of the shard deletes what is left. After an error or an unsubscription nothing more is deleted.
  *
- * @param blocks - the store that `storeBlocks` was given.
- * @throws InvalidConfigError when called with a number out of range, or a store that is none.
+ * @param blocks - the store that `storeBlocks` has.
+ * @throws InvalidConfigError when called with a number out of range, or an invalid store.
  *
  * @example
  * ```ts
@@ -88,7 +88,7 @@ export function releaseBlocks<T extends { readonly ranges: SequenceNumberRanges 
       };
       const deleteNow = (ranges: SequenceNumberRanges): Observable<never> => {
         const owners = waiting.get(ranges) ?? [];
-        // Another end has come first.
+        // The block was deleted already.
         if (!waiting.delete(ranges)) return EMPTY;
         return lanes.run(String(deletes++ % MAX_DELETES_AT_ONCE), deleting(ranges, store, owners));
       };
@@ -114,7 +114,7 @@ export function releaseBlocks<T extends { readonly ranges: SequenceNumberRanges 
     });
 }
 
-/** Emits once, when the checkpoints of all these shards say that the block is done with. */
+/** Emits once, when written checkpoints of all these shards cover the block and no longer name it. */
 function whenDone(ranges: SequenceNumberRanges, owners: readonly TrackedShard[]): Observable<unknown> {
   const writes$ = merge(...owners.map(({ checkpointer }) => checkpointer.writes$));
   return writes$.pipe(
@@ -124,7 +124,7 @@ function whenDone(ranges: SequenceNumberRanges, owners: readonly TrackedShard[])
   );
 }
 
-/** Whether the checkpoints of all these shards say that the block is done with. */
+/** Whether written checkpoints of all these shards cover the block and no longer name it. */
 function isDone(ranges: SequenceNumberRanges, owners: readonly TrackedShard[]): boolean {
   return owners.every(({ checkpointer }) => checkpointer.isDoneWith(ranges));
 }
@@ -140,7 +140,7 @@ function deleting(ranges: SequenceNumberRanges, store: BoundedStore, owners: rea
   );
 }
 
-/** The work is done: now the checkpoints may say so. A write that fails is told as an event, and the blocks then stay. */
+/** Writes the last checkpoints. A write that fails is reported as an event, and its blocks then stay in the store. */
 function writeLast(shards: Iterable<TrackedShard>): Observable<never> {
   const writes = [...shards].flatMap(({ checkpointer }) =>
     checkpointer.stores.map((store) => checkpointer.write(store).pipe(catchError(() => EMPTY))),

@@ -35,36 +35,37 @@ import { assertBlockStore, MAX_TIMEOUT_MS, ownShardOf } from './stored-blocks.js
 export interface StoreBlocksConfig {
   /** The shard that the blocks come from. */
   readonly shard: Shard;
-  /** How often a put that failed is tried again; then its error goes on. From 0 up. @defaultValue 10 */
+  /** How often a failed put is retried before its error is propagated. From 0 up. @defaultValue 10 */
   readonly maxRetries?: number;
-  /** The bound of the delay before the first retry, doubled with each, with full jitter; in ms. From 0 up. @defaultValue 1_000 */
+  /** The bound of the first retry's delay, doubled with each retry, with full jitter; in ms. From 0 up. @defaultValue 1_000 */
   readonly retryDelayMs?: number;
-  /** How long a call to the store may go without an answer before it counts as failed, in ms. From 1 up. @defaultValue 30_000 */
+  /** How long a call to the store may take without an answer before it counts as failed, in ms. From 1 up. @defaultValue 30_000 */
   readonly requestTimeoutMs?: number;
-  /** Every timer. @defaultValue asyncScheduler */
+  /** The scheduler of all timers. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
-  /** A number from 0 up to 1, for the jitter. @defaultValue Math.random */
+  /** Returns a number from 0 up to 1, for the jitter. @defaultValue Math.random */
   readonly random?: () => number;
 }
 
 /**
- * Puts each block into a store and passes on a small handle, so that blocks which wait for their work wait there and not in memory.
+ * Puts each block into a store and emits a small handle, so that blocks wait for their work in the store and not in memory.
  *
  * @remarks
- * First emits the handles of the blocks that an earlier run, or an earlier subscription, stored and did not release, oldest first;
- * their ranges come from the shard's checkpoint, so they come also when the store has lost them. Then deletes what else the store
- * has of this shard: nobody knows of it any more. Then puts one block at a time, in order, and emits its handle when it is stored.
+ * First it emits the handles of the blocks that an earlier run, or an earlier subscription, stored and did not release, oldest first;
+ * their ranges come from the shard's checkpoint, so it emits them also when the store has lost the blocks. Then it deletes the store's
+ * other blocks of this shard, since no checkpoint names them. Then it puts one block at a time, in order, and emits its handle when it is
+ * stored.
  *
- * From here on a checkpoint beyond the block names its ranges, until `releaseBlocks`. With `checkpointEvery` right behind this
- * operator a checkpoint means *safely stored*, and behind the work *done*. A checkpoint names at most 100 ranges so, and none in a
+ * From then on, a checkpoint beyond the block names its ranges, until `releaseBlocks`. With `checkpointEvery` directly after this
+ * operator a checkpoint means *safely stored*, and after the work *done*. A checkpoint names at most 100 such ranges, and none in a
  * store that does not keep them (`CheckpointStore.keepsUnreleased`): it then stays before the blocks that it cannot name.
  *
- * Buffers the blocks that wait for their put. A put that fails is tried again with full jitter; a `blockStoreFailed` event tells of
- * each failure. Errors: the store's, after all retries or when it is not retriable, and nothing is settled by it; the source's at
- * once. Unsubscribing takes back nothing that has begun.
+ * Buffers the blocks that wait for their put. A failed put is retried with full jitter; a `blockStoreFailed` event reports each failure.
+ * Errors: the store's, after all retries or when it is not retriable, and the block is then not settled; the source's at once.
+ * Unsubscribing unsubscribes from the call under way; the stores of this package still finish a put.
  *
- * @param blocks - where to store. Give each application its own: what is not its own is deleted.
- * @throws InvalidConfigError when called with a number out of range, a store that is none, or a shard of no source.
+ * @param blocks - where to store. Give each application its own: other blocks of the same shard are deleted.
+ * @throws InvalidConfigError when called with a number out of range, an invalid store, or a shard that no source has made.
  *
  * @example
  * ```ts
@@ -87,7 +88,7 @@ export function storeBlocks(blocks: BlockStore, config: StoreBlocksConfig): Oper
       const turns = new KeyedQueue();
       const subscribed$ = new ReplaySubject<void>(1);
       const sourceEnded$ = new ReplaySubject<void>(1);
-      // Where the shard stands is known once its source is subscribed; what the source emits by then waits for its turn.
+      // The shard's checkpoint is read once its source is subscribed; blocks that arrive before that wait.
       const opened$ = subscribed$.pipe(concatMap(() => merge(tracked.opened$, sourceEnded$).pipe(take(1))));
       const first$ = turns.run('', opened$.pipe(concatMap(() => emitLeftOver(store, tracked))));
       const stored$ = source.pipe(
@@ -114,7 +115,7 @@ function emitLeftOver(store: BoundedStore, tracked: TrackedShard): Observable<St
   });
 }
 
-/** Lets go of the shard's blocks that no checkpoint names: they come again from Kinesis, and under other ids. */
+/** Deletes the shard's blocks that no checkpoint names: their records are read again from Kinesis, and may form other blocks. */
 function deleteForgotten(store: BoundedStore, tracked: TrackedShard, known: ReadonlySet<string>): Observable<never> {
   const { streamName, shardId } = tracked.identity;
   const ownPrefix = `${streamName}/${shardId}/`;
@@ -150,7 +151,7 @@ function assertOwn({ id, ranges }: Block, { identity: { streamName, shardId } }:
   if (!isOwn) throw new InvalidValueError(`storeBlocks: expected a block of ${streamName}/${shardId}, got ${id}`);
 }
 
-/** What fails here costs space in the store, and no data. */
+/** Reports the error of a call and ignores it: it costs space in the store, but loses no data. */
 function reported<T>(call: Observable<T>, { notify }: TrackedShard, action: 'delete' | 'list', id?: string): Observable<T> {
   return call.pipe(
     catchError((error: unknown) => {

@@ -4,7 +4,7 @@ import type { Shard } from '../shards/shard.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
 import { InvalidConfigError } from '../values/errors.js';
 
-/** What a timer can hold, in ms. */
+/** The longest delay of a timer, in ms. */
 export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** @throws InvalidConfigError unless `blocks` has the calls of a block store. */
@@ -12,7 +12,7 @@ export function assertBlockStore(blocks: BlockStore): void {
   for (const call of BLOCK_STORE_CALLS) assertMethod('blocks', blocks, call);
 }
 
-/** What tracks the shard. @throws InvalidConfigError for a shard that no source of this package made. */
+/** The state of the shard. @throws InvalidConfigError for a shard that no source of this package has made. */
 export function ownShardOf(shard: Shard): TrackedShard {
   const tracked = typeof shard === 'object' && shard !== null ? trackedShardOf(shard) : undefined;
   if (!tracked) throw new InvalidConfigError('shard: expected one of kinesisStream or kinesisShard, and not a copy or a pipe of it');

@@ -5,18 +5,18 @@ import type { Block } from '../values/block.js';
 import type { KinesisRecord } from '../values/record.js';
 
 /**
- * Makes each array of records a {@link Block} that knows its exact ranges, and opens its account: from here on, the shard's
- * watermark waits for it until `checkpointEvery` settles it.
+ * Turns each array of records into a {@link Block} with its exact ranges, and enters it in the ledger: from then on, the shard's
+ * watermark waits until `checkpointEvery` settles the block.
  *
  * @remarks
- * Emits one block for each array, at once and in order; empty arrays are dropped. A block has one range for each run of
- * records of a shard that were read one after the other. Records that a filter dropped before this operator hold nothing up.
- * A block that is dropped after it holds the watermark, which `checkpointEvery` reports; map it to something smaller instead.
- * Keep the order of records before this operator: a record that comes twice or after a later one is an `OutOfOrderError`.
+ * Emits one block for each array, at once and in order; drops empty arrays. A block has one range for each run of records of a shard that
+ * were read one after the other. Records that a filter dropped before this operator do not hold the watermark. A block that is dropped
+ * after this operator holds it, which `checkpointEvery` reports: map the block to something smaller instead. Keep the order of records
+ * before this operator: it errors with an `OutOfOrderError` for a record that comes twice or after a later one.
  *
  * Buffers nothing and has no timer.
  *
- * Errors: those of the source; `OutOfOrderError`; `InvalidConfigError` at the first value that is no array of records.
+ * Errors: those of the source; `OutOfOrderError`; `InvalidConfigError` at the first value that is not an array of records.
  *
  * @example
  * ```ts
@@ -36,8 +36,8 @@ export function withSequenceRanges(): OperatorFunction<readonly KinesisRecord[],
           ledgers.add(ledger);
         }
       };
-      // Of a shard read to its end, what is in no block by now was dropped on the way here. Of another, a `takeUntil` may have
-      // cut it off: it comes again.
+      // If the shard was read to its end, its records in no block were dropped before this operator. If not, a `takeUntil` may have
+      // cut them off, and they will be read again.
       const dropUnclaimed = (): void => ledgers.forEach((ledger) => ledger.hasEnded && ledger.dropUnclaimed());
 
       return source.pipe(

@@ -14,40 +14,40 @@ import { InvalidConfigError } from '../values/errors.js';
 import { shown } from '../values/shown.js';
 import type { GapPolicy, ReadContext } from './reader.js';
 
-/** How to reach Kinesis: common to all sources. */
+/** How to reach Kinesis and read from it. All sources share these options. */
 export interface KinesisConfig extends WireConfig {
   /** A `KinesisClient` of `@aws-sdk/client-kinesis`, or a {@link KinesisPort}. */
   readonly client: KinesisClientLike | KinesisPort;
-  /** How calls are tried again. */
+  /** How failed calls are retried. */
   readonly retry?: RetryConfig;
   /**
-   * What may be read of each shard in a second. Give one {@link readBudget} to all sources of a process that read one
+   * How much may be read of each shard in a second. Give one {@link readBudget} to all sources of a process that read the same
    * stream. @defaultValue a budget of its own: 5 reads and 2 MiB a second and shard
    */
   readonly budget?: ReadBudget;
   /**
-   * What to do when records that should be there are past the stream's retention: `'fail'` with a `RangeExpiredError`,
-   * `'continue'` with the next that is there and a `gap` event, or a function that decides. @defaultValue 'fail'
+   * What to do when Kinesis no longer holds records that should be read: `'fail'` errors with a `RangeExpiredError`,
+   * `'continue'` emits a `gap` event and reads on at the next record, or a function decides. @defaultValue 'fail'
    */
   readonly onGap?: GapPolicy;
   /**
-   * Whether KPL aggregates are taken apart into their user records, all of them, also those whose hash key lies outside of the shard; `false`
-   * emits aggregates as they are. Ranges and checkpoints are to be read as they were made. @defaultValue true
+   * Whether to take KPL aggregates apart into all their user records, also those whose hash key lies outside the shard's range; `false`
+   * emits aggregates as they are. Read ranges and checkpoints with the same value with which they were made. @defaultValue true
    */
   readonly deaggregate?: boolean;
   /**
-   * Takes a {@link KinesisEvent} for everything noteworthy, or `'silent'`. What it throws or rejects with is ignored.
-   * @defaultValue what an operator must know is written with `console.warn`, at most once a minute for each kind and shard
+   * Takes the {@link KinesisEvent}s, or `'silent'`. Its errors and rejections are ignored.
+   * @defaultValue warnings and errors are written with `console.warn`, at most once a minute for each kind and shard
    */
   readonly events?: Pick<Observer<KinesisEvent>, 'next'> | 'silent';
   /**
-   * How long a call to Kinesis or to the store may take, in ms, before it counts as failed and is tried again. From 1 up; `Infinity`
+   * How long a call to Kinesis or to the store may take, in ms, before it counts as failed and is retried. From 1 up; `Infinity`
    * for no limit. @defaultValue 30_000
    */
   readonly requestTimeoutMs?: number;
-  /** Every timer and clock. @defaultValue asyncScheduler */
+  /** The scheduler of all timers, and the clock. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
-  /** A number from 0 up to 1, for the jitter of delays. @defaultValue Math.random */
+  /** Returns a number from 0 up to 1, for the jitter of delays. @defaultValue Math.random */
   readonly random?: () => number;
 }
 
@@ -101,7 +101,7 @@ export const KINESIS_FIELDS: FieldsOf<KinesisConfig> = {
   payloads: true,
 };
 
-/** What reading one shard of `stream` needs. */
+/** Makes the context for reading one shard of `stream`. */
 export function readContext(config: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): ReadContext {
   const { port, budget, retry, scheduler, onGap, deaggregate, notify } = config;
   return { stream, shardId, port, budget, retry, scheduler, onGap, deaggregate, notify };

@@ -1,20 +1,21 @@
 import type { ReadStart } from './reader.js';
 import type { CursorPlace } from './shard-cursor.js';
 
-/** How far reading has come in a stretch of a shard that has no records. */
+/** How far reading has advanced in a stretch of a shard without records. */
 export interface EmptyStretch {
-  /** Reads on from there. */
+  /** The iterator that reads on from there. */
   readonly iterator: string;
   /** The lag there, in ms. */
   readonly behindMs: number;
 }
 
 /**
- * How far reads of one shard have come in its stretches without records, so that a retry does not read the same empty pages again.
+ * Remembers how far reads of one shard have advanced in stretches without records, so that a retry does not read the same empty pages
+ * again.
  *
  * @remarks
- * No record lies between the place that a stretch is known by and its iterator, so whoever comes to that place may take the iterator.
- * Keeps the newest {@link MAX_STRETCHES}.
+ * No record lies between the start of a stretch and its iterator, so a read that reaches the start may use the iterator. Keeps the newest
+ * {@link MAX_STRETCHES}.
  */
 export class EmptyStretches {
   readonly #stretches = new Map<string, EmptyStretch>();
@@ -25,7 +26,7 @@ export class EmptyStretches {
     return key === undefined ? undefined : this.#stretches.get(key);
   }
 
-  /** An empty page was read at this place, and came nearer to the next record. */
+  /** Notes an empty page, read at this place, that brought reading nearer to the newest record. */
   extend({ start, iterator }: CursorPlace, behindMs: number): void {
     const key = keyOf(start);
     if (key === undefined || iterator === undefined) return;
@@ -34,22 +35,22 @@ export class EmptyStretches {
     for (const oldest of this.#stretches.keys()) if (this.#stretches.size > MAX_STRETCHES) this.#stretches.delete(oldest);
   }
 
-  /** The iterator from this place leads nowhere. */
+  /** Forgets the stretch from this place, since its iterator brings reading no nearer. */
   forget(start: ReadStart): void {
     const key = keyOf(start);
     if (key !== undefined) this.#stretches.delete(key);
   }
 
-  /** All has been read. */
+  /** Forgets all stretches, since everything has been read. */
   clear(): void {
     this.#stretches.clear();
   }
 }
 
-/** What earlier readings of the same ranges found out about each shard. */
+/** Returns the stretches of a shard that earlier reads of the same ranges have found. */
 export type EmptyStretchesOf = (shardId: string) => EmptyStretches;
 
-/** Remembers for each shard. */
+/** Makes a function that keeps the stretches of each shard. */
 export function emptyStretches(): EmptyStretchesOf {
   const shards = new Map<string, EmptyStretches>();
   return (shardId) => {
@@ -59,10 +60,10 @@ export function emptyStretches(): EmptyStretchesOf {
   };
 }
 
-/** What a reading that fails again and again may leave behind. */
+/** The most stretches of one shard: it bounds the memory of a read that fails again and again. */
 const MAX_STRETCHES = 100;
 
-/** Only a place at a record is the same place later. */
+/** The key of a place at a record; other places have none, since they are not the same later. */
 function keyOf(start: ReadStart): string | undefined {
   if (!('position' in start)) return undefined;
   const { sequenceNumber, subSequenceNumber } = start.position;

@@ -5,30 +5,30 @@ import type { RecordFields } from '../values/record.js';
 import { allowsGap, userRecords, type ReadContext, type ReadStart } from './reader.js';
 import { TrimCheck, type Finding } from './trim-check.js';
 
-/** Reading is to be opened anew at {@link PageContinuity.start}. */
+/** Reading must be opened again at {@link PageContinuity.start}. */
 export const REOPEN = Symbol('reopen');
-/** The start was never a record of this shard. */
+/** The start was never the position of a record of this shard. */
 export const FOREIGN = Symbol('foreign');
 
 /**
- * Ties the pages of a shard together, whatever way they are read: where reading stands, which records are known already, whether
- * something was trimmed away in between.
+ * Connects the pages of a shard, however they are read: it knows where reading stands, which records were read before, and whether
+ * records were trimmed in between.
  *
  * @remarks
- * Reading opens AT the record that it starts after: that this record is there proves that nothing was trimmed, and it is dropped.
- * Nothing else is dropped before it was seen, or read before: a number from elsewhere may be higher than all of this shard's.
+ * To start after a record, reading opens AT that record: if it comes, nothing was trimmed, and it is dropped. Until it has come, no
+ * other record is dropped: a sequence number of another shard may be higher than all of this shard's.
  */
 export class PageContinuity {
   readonly #context: ReadContext;
   #start: ReadStart;
   /** Whether the start was seen in this shard. */
   #isProven = false;
-  /** Whether reading opens at the oldest record instead of the start, to see whether that is still there. */
+  /** Whether reading opens at the oldest record instead of the start, to find out whether the start was trimmed. */
   #looksAtOldest = false;
-  /** Set from opening at a record until it is known whether that is there. */
+  /** Set from the opening at a record until it is known whether that record is there. */
   #trimCheck: TrimCheck | undefined;
   #olderRecord: string | undefined;
-  /** The last record that came since reading was opened. */
+  /** The last record read since reading was opened. */
   #lastRead: string | undefined;
 
   constructor(context: ReadContext, start: ReadStart) {
@@ -41,22 +41,22 @@ export class PageContinuity {
     return this.#looksAtOldest ? { type: 'TRIM_HORIZON' } : this.#start;
   }
 
-  /** The record that reading starts at or after, where it does. */
+  /** The record at or after which reading starts, if it starts at a record. */
   get position(): Position | undefined {
     return 'position' in this.#start ? this.#start.position : undefined;
   }
 
-  /** Whether {@link start} is the oldest record in place of another. */
+  /** Whether {@link start} is the oldest record instead of the real start. */
   get looksAtOldest(): boolean {
     return this.#looksAtOldest;
   }
 
-  /** The number of a record that is older than the start, and there although the start is not. */
+  /** The sequence number of a record before the start that is there although the start is not. */
   get olderRecord(): string | undefined {
     return this.#olderRecord;
   }
 
-  /** Starts elsewhere. */
+  /** Continues at another start. */
   seek(start: ReadStart): void {
     this.#moveTo(start, false);
     this.#trimCheck = undefined;
@@ -64,23 +64,23 @@ export class PageContinuity {
     this.#lastRead = undefined;
   }
 
-  /** Reading was opened at {@link start}: from now on the pages tell whether that is there. */
+  /** Notes that reading was opened at {@link start}: from now on the pages show whether that record is there. */
   opened(): void {
     this.#trimCheck ??= this.#newTrimCheck();
     this.#lastRead = undefined;
   }
 
-  /** Whether a page has records again that came before it, since reading was opened: a cache on the way may answer like that for ever. */
+  /** Whether a page repeats records that were read since the opening: a cache between here and Kinesis may answer like that for ever. */
   goesBack({ Records: [first] }: GetRecordsPage): boolean {
     return first !== undefined && this.#lastRead !== undefined && compareSequenceNumbers(first.SequenceNumber, this.#lastRead) <= 0;
   }
 
-  /** The iterator was too old, and reading is to be opened anew. */
+  /** Notes that the iterator was too old, and that reading will be opened again. */
   expired(): void {
     this.#trimCheck?.noteExpired();
   }
 
-  /** The service gives no iterator at the start. */
+  /** Decides what to do when the service gives no iterator at the start. */
   refused(): typeof REOPEN | typeof FOREIGN {
     this.opened();
     const finding = this.#trimCheck!.refused();
@@ -88,9 +88,9 @@ export class PageContinuity {
   }
 
   /**
-   * Takes a page: its user records that are not known yet, or what is to be done instead, with nothing taken.
+   * Takes a page and returns its user records that were not read before; or takes nothing, and returns what to do instead.
    *
-   * @throws RangeExpiredError when records before the page were trimmed away and `onGap` says `'fail'`.
+   * @throws RangeExpiredError when records before the page were trimmed and `onGap` says `'fail'`.
    */
   accept(page: GetRecordsPage, ended: boolean): readonly RecordFields[] | typeof REOPEN | typeof FOREIGN {
     const finding = this.#trimCheck?.inspect(page, ended);
@@ -98,16 +98,17 @@ export class PageContinuity {
     const [first] = page.Records;
     if (finding === 'ask') this.#olderRecord = first?.SequenceNumber;
     if (finding === 'look' || finding === 'ask') return this.#reopen(finding);
-    if (finding) this.#trimCheck = undefined;
     if (finding === 'trimmed') {
       this.skipGap(this.position!, first && { sequenceNumber: first.SequenceNumber, subSequenceNumber: 0 });
-      // What comes now is not measured by a record that nobody has seen.
+      // Later pages must not be compared with a record that nobody has seen.
       if (!first && !this.#isProven) this.#moveTo({ type: 'TRIM_HORIZON' }, false);
     }
+    // Not before: where `onGap` throws, the page is read again, and the gap must be found again.
+    if (finding) this.#trimCheck = undefined;
     return this.#moveAfter(page);
   }
 
-  /** Returns if the policy allows to continue without what is missing. */
+  /** Emits a `gap` event; throws a RangeExpiredError unless `onGap` allows reading to continue without the missing records. */
   skipGap(from: Position, firstAvailable?: Position, cause?: unknown): void {
     const { onGap, notify, stream, shardId } = this.#context;
     const gap = { streamName: stream.streamName, shardId, from, ...(firstAvailable && { firstAvailable }) };
@@ -136,7 +137,7 @@ export class PageContinuity {
     const records = this.#withoutKnown(userRecords(page.Records, this.#context));
     if (!lastRead) return records;
     this.#lastRead = lastRead.SequenceNumber;
-    // An aggregate may hold no user record at all: then the place is that of the aggregate.
+    // An aggregate may hold no user record at all: then the position is that of the aggregate.
     const last = records.at(-1) ?? { sequenceNumber: lastRead.SequenceNumber, subSequenceNumber: 0 };
     const isFurther = records.length > 0 || !this.position || comparePositions(last, this.position) > 0;
     const position = { sequenceNumber: last.sequenceNumber, subSequenceNumber: last.subSequenceNumber };
@@ -149,7 +150,7 @@ export class PageContinuity {
     const start = this.#start;
     if (start.type !== 'AFTER' || records.length === 0) return records;
     const { sequenceNumber, subSequenceNumber } = start.position;
-    // Where aggregates are not taken apart, one that was begun when they were comes again: the rest of it is not to be had alone.
+    // The position lies within an aggregate, but aggregates are no longer taken apart: the whole aggregate is emitted again.
     const isBegunOnly = !this.#context.deaggregate && subSequenceNumber > 0;
     const known = isBegunOnly ? { sequenceNumber, subSequenceNumber: -1 } : start.position;
     const fresh = records.findIndex((record) => comparePositions(record, known) > 0);

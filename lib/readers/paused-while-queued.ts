@@ -3,7 +3,7 @@ import { delayOf } from '../internal/delay.js';
 import type { StallTimeout } from '../internal/stall-timeout.js';
 import type { ReadBudget } from '../kinesis/read-budget.js';
 
-/** Pauses the stall timeout while a read queues for a budget that others use too, longer than the spacing of one's own reads. */
+/** Pauses the stall timeout while a read queues for a shared budget, once it has waited longer than the spacing of its own reads. */
 export function pausedWhileQueued(budget: ReadBudget, patience: StallTimeout): ReadBudget {
   return {
     acquire: (shard, scheduler) => {

@@ -6,9 +6,9 @@ import { ShardCursor } from './shard-cursor.js';
 
 /** How {@link polling} reads. */
 export interface PollingConfig {
-  /** Records a page. 1 to 10 000 (GetRecords, Limit). @defaultValue 10_000 */
+  /** The most records a page. 1 to 10 000 (GetRecords, Limit). @defaultValue 10_000 */
   readonly maxRecordsPerPage?: number;
-  /** The pause after a page that ended at the newest record, in ms. From 0 up. @defaultValue 1_000 */
+  /** The pause after a page that reached the newest record, in ms. From 0 up. @defaultValue 1_000 */
   readonly idleDelayMs?: number;
 }
 
@@ -16,9 +16,9 @@ export interface PollingConfig {
  * Reads shards with GetRecords: the default reader.
  *
  * @remarks
- * Asks for the next page, of at most as many records as the shard has credit for, when the last one is emitted: at once while behind the newest record (the
- * read budget keeps reads at least 200 ms apart), after `idleDelayMs` when caught up. Empty pages are normal and are passed
- * over. Records that come together with the end of the shard are emitted before it ends. Unsubscribing aborts the request.
+ * After each page it asks for the next one, with at most as many records as the shard has credit for: at once while behind the newest
+ * record (the read budget keeps reads at least 200 ms apart), after `idleDelayMs` when caught up. Empty pages are normal. The records
+ * of the last page are emitted before the shard completes. Unsubscribing aborts the request.
  *
  * @throws InvalidConfigError when called with a number out of range.
  *

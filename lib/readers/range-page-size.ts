@@ -1,24 +1,24 @@
 /**
- * How many records to ask for while ranges of one shard are read, and when to jump to the next range, by what the pages so far held.
+ * Decides, from the pages so far, how many records to ask for while ranges of one shard are read, and when to jump to the next range.
  *
  * @remarks
- * Pure. Between near ranges it is cheaper to read what lies between, between far ones to open a new iterator: where the limit lies is
- * {@link JUMP_BYTES}. Sizes are in records of Kinesis, as `Limit` counts them; a KPL aggregate is one.
+ * Pure. Between near ranges it is cheaper to read the records between them, between far ones to open a new iterator; the limit is
+ * {@link JUMP_BYTES}. Sizes are in records of Kinesis, as `Limit` counts them; a KPL aggregate counts as one.
  */
 export class RangePageSize {
   readonly #max: number;
   /** User records read, and how many of them were in a range. */
   #read = 0;
   #picked = 0;
-  /** Records of Kinesis that they came in, and their payload bytes. */
+  /** The records of Kinesis that held them, and their payload bytes. */
   #sent = 0;
   #bytes = 0;
-  /** Stretches of records outside all ranges, and how long the one is that reading is in. */
+  /** The number of stretches of records outside all ranges, and the length of the present one. */
   #gaps = 0;
   #gapRecords = 0;
   #lastNumber: string | undefined;
 
-  /** @param max - the most records that may be asked for. */
+  /** @param max - the most records a page. */
   constructor(max: number) {
     this.#max = max;
   }
@@ -38,12 +38,12 @@ export class RangePageSize {
     this.#bytes += bytes;
   }
 
-  /** Reading continues elsewhere. */
+  /** Notes that reading continues elsewhere. */
   jumped(): void {
     this.#gapRecords = 0;
   }
 
-  /** Whether so much without a picked record has been read that the next range is likely to be far. */
+  /** Whether so many bytes without a picked record were read that the next range is probably far. */
   get isWorthAJump(): boolean {
     return this.#gapRecords * this.#bytesPerRecord() >= (this.#areRangesFar() ? PROBE_BYTES : JUMP_BYTES);
   }
@@ -51,8 +51,8 @@ export class RangePageSize {
   /**
    * How many records to ask for.
    *
-   * @param remaining - user records to be picked in all ranges.
-   * @param nearest - those of them in the ranges that reading is in or comes to next.
+   * @param remaining - the user records still to be picked in all ranges.
+   * @param nearest - those of them that are in the present ranges or in the next one.
    */
   next(remaining: number, nearest: number): number {
     const near = this.#picked === 0 ? Math.max(remaining, this.#sent) : remaining * (this.#sent / this.#picked);
@@ -60,7 +60,7 @@ export class RangePageSize {
     return Math.max(1, Math.min(this.#max, Math.ceil(size)));
   }
 
-  /** The nearest ranges, in which every record is wanted, and a look at what follows them. */
+  /** The records of the nearest ranges, and {@link PROBE_BYTES} of those after them. */
   #withProbe(nearest: number): number {
     const sentPerRecord = this.#sent / this.#read;
     return (nearest + PROBE_BYTES / this.#bytesPerRecord()) * sentPerRecord;
@@ -77,12 +77,12 @@ export class RangePageSize {
 }
 
 /**
- * So many bytes cost a shard as much of its 2 MiB and 5 reads a second as a jump, which is a GetShardIterator and a GetRecords more:
- * half a second.
+ * Reading this many bytes takes as much of a shard's 2 MiB and 5 reads a second as a jump does, which needs one more GetShardIterator and
+ * GetRecords: half a second.
  *
  * @remarks Source: "Quotas and limits", Amazon Kinesis Data Streams Developer Guide.
  */
 export const JUMP_BYTES = 1024 * 1024;
 
-/** Read on behind a range while ranges are far, to notice when they no longer are. */
+/** While ranges are far apart, this much is read after a range, to notice when they are near again. */
 const PROBE_BYTES = JUMP_BYTES / 4;

@@ -7,9 +7,9 @@ import { readShardRanges, type RangePage, type RangeReading } from './shard-rang
 export type { RangePage, RangeReading } from './shard-ranges.js';
 
 /**
- * Reads ranges of one stream, shard by shard in parallel, in order within each. `contextOf` says how to read a shard.
+ * Reads ranges of one stream: shards in parallel, and the ranges of each shard in order. `contextOf` says how to read a shard.
  *
- * @param stretchesOf - what a retry of the same reading may build on.
+ * @param stretchesOf - the empty stretches that earlier tries have found, so that a retry can skip them.
  */
 export function readRanges(
   ranges: readonly RangeToRead[],

@@ -2,26 +2,26 @@ import { barePosition, comparePositions, type Position } from '../values/positio
 import { endOf, startOf, type RangeToRead } from '../values/sequence-range.js';
 import { RangeExpiredError, RangeIncompleteError } from '../kinesis/errors.js';
 
-/** What becomes of one range. */
+/** One range, and how far the scan has come with it. */
 interface ScannedRange {
   readonly range: RangeToRead;
   readonly start: Position;
   readonly end: Position;
   state: 'ahead' | 'open' | 'behind';
-  /** How many records of all ranges had been picked when it was entered. */
+  /** How many records of all ranges had been picked when the scan entered this one. */
   pickedBefore: number;
-  /** Whether a part that is missing has been passed over, so that the count cannot be right. */
+  /** Whether the scan went on without a missing part, so that the count cannot be right. */
   isPartial: boolean;
-  /** Whether it has given more than its count. */
+  /** Whether the scan has found more records than its count. */
   isRefused: boolean;
 }
 
 /**
- * Picks the records of some ranges of one shard out of its records in order, and checks that each range is all there.
+ * Picks the records of some ranges out of all records of one shard, in order, and checks that each range is complete.
  *
  * @remarks
- * Pure. Ranges may overlap or be the same: a record is picked once, and counted for each range that it is in. A record costs the same
- * however many ranges it is in: while a range is open, every record picked is one of its own.
+ * Pure. Ranges may overlap or be the same: a record is picked once, and counted for each range that it is in. The cost of a record does
+ * not depend on the number of its ranges: while a range is open, every picked record belongs to it.
  */
 export class RangeScan {
   readonly #byStart: readonly ScannedRange[];
@@ -37,7 +37,7 @@ export class RangeScan {
 
   /**
    * @param ranges - of one shard, in any order.
-   * @param skipGap - told what is missing; throws unless the scan may go on without it.
+   * @param skipGap - called with an error for missing records; throws it unless the scan may go on without them.
    */
   constructor(ranges: readonly RangeToRead[], skipGap: (error: RangeExpiredError | RangeIncompleteError) => void) {
     const scanned = ranges.map((range): ScannedRange => ({
@@ -55,7 +55,7 @@ export class RangeScan {
     this.#skipGap = skipGap;
   }
 
-  /** Whether every range is behind. */
+  /** Whether the scan has passed every range. */
   get isDone(): boolean {
     return this.#left === this.#byEnd.length;
   }
@@ -70,7 +70,7 @@ export class RangeScan {
     return this.#byStart[this.#entered]?.range;
   }
 
-  /** The ranges that are not behind yet. */
+  /** The ranges that the scan has not passed yet. */
   get pending(): RangeToRead[] {
     return this.#byStart.filter(({ state }) => state !== 'behind').map(({ range }) => range);
   }
@@ -80,7 +80,7 @@ export class RangeScan {
     return Math.max(1, this.#ahead + this.#remainingOpen());
   }
 
-  /** {@link remaining} of the ranges that are open, or of the first that is ahead. */
+  /** Like {@link remaining}, for the open ranges only, or for the first one ahead. */
   get nearest(): number {
     return Math.max(1, this.isInside || !this.next ? this.#remainingOpen() : expectedOf(this.next));
   }
@@ -97,11 +97,11 @@ export class RangeScan {
   }
 
   /**
-   * The page that the last records came on is over.
+   * Ends a page: no more records of the last aggregate follow.
    *
    * @remarks
-   * A page never cuts an aggregate: the ranges that end with its last record end here. A range that has given more than its count is
-   * refused now, and not at its end, which may be a whole shard away.
+   * A page never cuts an aggregate, so the ranges that end with its last record end here. A range with more records than its count is
+   * refused now, and not at its end, which may be far away.
    */
   endPage(): void {
     if (this.#last) this.#leaveBefore({ ...this.#last, subSequenceNumber: Infinity });
@@ -114,7 +114,7 @@ export class RangeScan {
     }
   }
 
-  /** There are no more records: what is pending is missing. */
+  /** Ends the scan, since the shard has no more records: what is pending is missing. */
   end(): void {
     this.endPage();
     for (const open of this.#open) this.#leave(open, false);
@@ -137,7 +137,7 @@ export class RangeScan {
     }
   }
 
-  /** Leaves the ranges that end before `position`. All of them are entered: they begin before it, too. */
+  /** Leaves the ranges that end before `position`. The scan has entered all of them, since they begin before it too. */
   #leaveBefore(position: Position): void {
     for (let scanned = this.#byEnd[this.#left]; scanned; scanned = this.#byEnd[this.#left]) {
       if (comparePositions(scanned.end, position) >= 0) return;
@@ -172,21 +172,21 @@ export class RangeScan {
     let remaining = 0;
     for (const open of this.#open) {
       const found = this.#foundOf(open);
-      // Of a range without a count there may be as much again as has been found.
+      // A range without a count may hold as many more records as were found so far.
       remaining += open.range.recordCount === undefined ? Math.max(found, EXPECTED) : Math.max(0, open.range.recordCount - found);
     }
     return remaining;
   }
 }
 
-/** How many records a range without a count is taken to hold, until it has given more. */
+/** How many records a range without a count is expected to hold, until more are found. */
 const EXPECTED = 1_000;
 
 function expectedOf({ recordCount = EXPECTED }: RangeToRead): number {
   return recordCount;
 }
 
-/** Whether `position` is that of these numbers; without a sub-sequence number any user record of the aggregate is. */
+/** Whether `position` has these numbers; without a sub-sequence number, any user record of the aggregate has. */
 function isWithin(position: Position, sequenceNumber: string, subSequenceNumber = position.subSequenceNumber): boolean {
   return position.sequenceNumber === sequenceNumber && position.subSequenceNumber === subSequenceNumber;
 }

@@ -20,7 +20,7 @@ export type ReadStart =
 /** What to do about a {@link Gap}. */
 export type GapPolicy = 'fail' | 'continue' | ((gap: Gap) => 'fail' | 'continue');
 
-/** Everything that reading one shard needs. */
+/** Everything that a reader needs to read one shard. */
 export interface ReadContext {
   readonly stream: ResolvedStream;
   readonly shardId: string;
@@ -38,13 +38,13 @@ export interface ReadContext {
 export interface ShardPage {
   /** The user records, in order. */
   readonly records: readonly RecordFields[];
-  /** The payload bytes that Kinesis sent for it. */
+  /** The payload bytes that Kinesis sent for the page. */
   readonly bytes: number;
   /** How far behind the newest record the page ends, in ms, where the service says so. */
   readonly millisBehindLatest: number | undefined;
   /** Whether the shard is closed and nothing follows. */
   readonly ended: boolean;
-  /** On the last page, where the service says so: what the shard became. */
+  /** The shards that this one was split or merged into: on the last page, where the service names them. */
   readonly childShards: readonly PortChildShard[];
 }
 
@@ -52,17 +52,17 @@ export interface ShardPage {
  * Reads one shard, page by page.
  *
  * @remarks
- * `credit` emits, now or later, how many records may be read next, from 1 up; the reader takes one emission for each page, and asks
- * for no more records than that. (A page has more where a KPL aggregate holds several.)
+ * `credit` emits, now or later, how many records may be read next, from 1 up. The reader subscribes to it for each page, takes one value,
+ * and asks for no more records than that. (A page has more user records where a KPL aggregate holds several.)
  */
 export type Reader = (context: ReadContext, start: ReadStart, credit: Observable<number>) => Observable<ShardPage>;
 
-/** Whether reading may continue without what is missing. */
+/** Whether reading may continue without the missing records. */
 export function allowsGap(onGap: GapPolicy, gap: Gap): boolean {
   return (typeof onGap === 'function' ? onGap(gap) : onGap) === 'continue';
 }
 
-/** The user records of the service's, in this package's names: made once, at a reader's edge. */
+/** Turns the service's records into user records with this package's field names: a reader does it once, for each page. */
 export function userRecords(records: readonly PortRecord[], { deaggregate }: Pick<ReadContext, 'deaggregate'>): RecordFields[] {
   const fields: RecordFields[] = [];
   for (const record of records) {
@@ -73,7 +73,7 @@ export function userRecords(records: readonly PortRecord[], { deaggregate }: Pic
   return fields;
 }
 
-/** A re-read must find what was read before, whoever knows the shard's hash keys; a record too many is worked on twice, and not lost. */
+/** A re-read must find the same records whether or not the hash key range is known. A record too many is processed twice, not lost. */
 const KEEP_ALL = { outOfRange: 'keep' } as const;
 
 function fieldsOf(record: PortRecord): RecordFields {

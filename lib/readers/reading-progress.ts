@@ -1,12 +1,12 @@
 import { barePosition, comparePositions, type Position } from '../values/position.js';
 import type { ShardPage } from './reader.js';
 
-/** Tells whether a page brings reading nearer to the newest record: with a later record than the page before, or with less lag. */
+/** Decides whether a page brings reading nearer to the newest record: it has a later record than the pages before, or less lag. */
 export class ReadingProgress {
   #last: Position | undefined;
-  /** The least lag of the empty pages since the last record, or since they are read again. */
+  /** The least lag of the empty pages since the last record, or since reading started over. */
   #behindMs = Infinity;
-  /** The least of all since the last record. */
+  /** The least lag of all empty pages since the last record. */
   #leastBehindMs = Infinity;
   #hasStartedOver = false;
 
@@ -15,7 +15,7 @@ export class ReadingProgress {
     return this.#leastBehindMs;
   }
 
-  /** Takes the next page. */
+  /** Takes the next page; returns whether it is nearer. */
   isNearer({ records, millisBehindLatest = Infinity }: Pick<ShardPage, 'records' | 'millisBehindLatest'>): boolean {
     const last = records.at(-1);
     if (last) {
@@ -33,13 +33,13 @@ export class ReadingProgress {
     return isNearer;
   }
 
-  /** Reading continues elsewhere, where an earlier reading came to this lag. */
+  /** Notes that reading continues elsewhere, where an earlier read reached this lag. */
   jumped(behindMs = Infinity): void {
     this.#behindMs = this.#leastBehindMs = behindMs;
     this.#hasStartedOver = false;
   }
 
-  /** The empty pages since the last record are read again: that counts as progress once, until it comes nearer than before. */
+  /** Notes that the empty pages since the last record are read again: they count as progress once, until reading is nearer than before. */
   startedOver(): void {
     if (this.#hasStartedOver) return;
     this.#hasStartedOver = true;

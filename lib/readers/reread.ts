@@ -6,16 +6,16 @@ import type { RecordFields } from '../values/record.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
 import { readContext, type ResolvedKinesisConfig } from './config.js';
 
-/** Reads ranges of a shard again, page by page, with the means of the source that read them first. */
+/** Re-reads ranges of a shard, page by page, with the client and the options of the source that read them first. */
 export type Reread = (
   ranges: readonly SequenceNumberRange[],
   options: { readonly retryTimeoutMs: number },
 ) => Observable<readonly RecordFields[]>;
 
 /**
- * Lets operators read parts of a shard again, with the client and within the budget of the source that read it first.
+ * Makes the function with which operators re-read parts of a shard, with the client and within the budget of its source.
  *
- * @remarks What fails goes on where it was when it is tried again: empty pages are not read twice.
+ * @remarks A retry after a failure skips the empty pages that were read before.
  */
 export function rereadWith(means: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): Reread {
   const stretches = new EmptyStretches();

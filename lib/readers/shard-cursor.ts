@@ -17,9 +17,9 @@ export interface CursorPlace {
 }
 
 /**
- * Reads a shard with GetRecords: keeps the iterator, and opens a new one where reading stands when it has expired.
+ * Reads a shard with GetRecords: keeps the iterator and, when it has expired, opens a new one at the place where reading stands.
  *
- * @remarks Where reading stands, and what was trimmed, is for {@link PageContinuity} to know.
+ * @remarks {@link PageContinuity} knows where reading stands, and what was trimmed.
  */
 export class ShardCursor {
   readonly #context: ReadContext;
@@ -37,21 +37,21 @@ export class ShardCursor {
     return { start: this.#continuity.start, iterator: this.#iterator };
   }
 
-  /** Starts elsewhere: with an iterator that has come from there without a gap, else the next read opens a new one. */
+  /** Continues at another start: with an iterator that belongs to it, or else the next read opens a new one. */
   seek(start: ReadStart, iterator?: string): void {
     this.#continuity.seek(start);
     this.#iterator = iterator;
   }
 
   /**
-   * Whether more is there to be read at once, by the last page: it ended before the newest record, or was full, whatever it said of
-   * that. Some emulators say 0 or nothing on every page.
+   * Whether more records can be read at once: the last page ended before the newest record, or was full. A full page counts whatever
+   * lag it gives, since some emulators give 0 or none on every page.
    */
   get isBehind(): boolean {
     return this.#isBehind;
   }
 
-  /** Reads one page of at most `limit` records, within the budget, trying faults that pass again. */
+  /** Reads one page of at most `limit` records, within the budget; retries faults that pass. */
   read(limit: number): Observable<ShardPage> {
     const { retry, notify } = this.#context;
     return defer(() => (this.#iterator === undefined ? this.#open() : of(this.#iterator))).pipe(
@@ -71,7 +71,7 @@ export class ShardCursor {
       concatMap((answer) => {
         const page = checkedPage(answer, this.#shard());
         budget.spend(key, bytesOf(page.Records), scheduler);
-        // Only once it is known whether the shard has ended does reading move on: a fault before that reads the page again.
+        // Reading moves on only once it is known whether the shard has ended: after a fault before that, the page is read again.
         return this.#hasEnded(page).pipe(concatMap((ended) => this.#accept(page, Limit, ended)));
       }),
     );
@@ -104,14 +104,14 @@ export class ShardCursor {
     this.#continuity.expired();
   }
 
-  /** An iterator that ends, and children with it or not, end the shard only if the list of shards says so too. */
+  /** A page without a next iterator, with or without children, ends the shard only if the list of shards says so too. */
   #hasEnded({ NextShardIterator }: GetRecordsPage): Observable<boolean> {
     if (NextShardIterator !== undefined) return of(false);
     const { port, stream, shardId } = this.#context;
     return isClosed(port, stream.id, shardId);
   }
 
-  /** Emits an iterator, or that the shard is gone with all its records. */
+  /** Emits an iterator, or `GONE` when the shard is gone with all its records. */
   #open(): Observable<string | typeof GONE> {
     const { port, stream, shardId } = this.#context;
     const request = { ...stream.id, ShardId: shardId, ...iteratorRequest(this.#continuity.start) } as GetShardIteratorRequest;
@@ -125,7 +125,7 @@ export class ShardCursor {
     );
   }
 
-  /** GetShardIterator failed: tells a record that is not there from a future timestamp and from any other error. */
+  /** Handles an error of GetShardIterator: a future timestamp, a record that is not there, or any other error. */
   #refused(error: unknown): Observable<string | typeof GONE> {
     const { start, position, looksAtOldest } = this.#continuity;
     const name = nameOf(error);
@@ -136,7 +136,7 @@ export class ShardCursor {
     if (!position || looksAtOldest) throw error;
     if (name === 'InvalidArgumentException') return this.#openElsewhere();
     if (name !== 'ResourceNotFoundException') throw error;
-    // Either the stream is unknown, and listing its shards says so, or only the record or its shard is gone.
+    // If the stream is unknown, listing its shards errors; otherwise only the record or its shard is gone.
     const { port, stream, shardId } = this.#context;
     return findShard(port, stream.id, shardId).pipe(
       concatMap((shard) => {
@@ -151,7 +151,7 @@ export class ShardCursor {
     return this.#continuity.refused() === FOREIGN ? this.#foreign() : this.#open();
   }
 
-  /** Errs, with where the shard begins: by the list of shards, or by its records for whoever may not list them. */
+  /** Errors, and says where the shard begins: as the list of shards gives it, or else, without the permission to list, an older record. */
   #foreign(): Observable<never> {
     const { port, stream, shardId } = this.#context;
     const { position, olderRecord } = this.#continuity;
@@ -170,21 +170,21 @@ export class ShardCursor {
   }
 }
 
-/** In place of an iterator: an answer without one is no sign that the shard is gone. */
+/** Stands for an iterator when the shard is gone; not `undefined`, since an answer without an iterator does not mean that. */
 const GONE = Symbol('gone');
 
-/** The page of a shard that is gone: what it became, the listing knows. */
+/** The page of a shard that is gone; the listing knows its children. */
 const NOTHING_LEFT: ShardPage = { records: [], bytes: 0, millisBehindLatest: 0, ended: true, childShards: [] };
 
 /**
- * GetRecords: at most 10 MiB a page, and a record has up to 10 MiB since 2025 (Quotas and limits, Kinesis Data Streams Developer
- * Guide): from half of it the next record may be one that did not fit. One read too many costs less than the wait for these bytes.
+ * GetRecords gives at most 10 MiB a page, and a record has up to 10 MiB since 2025 (Quotas and limits, Kinesis Data Streams Developer
+ * Guide): from half of that on, the next record may not have fitted. One read too many costs less than waiting for that record.
  */
 const FULL_PAGE_BYTES = 5 * 1024 * 1024;
 
 function iteratorRequest(start: ReadStart): object {
   if (start.type === 'TRIM_HORIZON') return { ShardIteratorType: 'TRIM_HORIZON' };
   if (start.type === 'AT_TIMESTAMP') return { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: start.timestamp };
-  // Also for AFTER: seeing the record itself again proves that it has not been trimmed, and the rest of its aggregate follows.
+  // Also for AFTER: if the record itself comes again, it has not been trimmed, and it brings the rest of its aggregate.
   return { ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: start.position.sequenceNumber };
 }

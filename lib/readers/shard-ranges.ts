@@ -16,15 +16,15 @@ import { ShardCursor } from './shard-cursor.js';
 
 /** How ranges are read. */
 export interface RangeReading {
-  /** The longest time without a page that is nearer to the end of the ranges, in ms. */
+  /** The longest time without a page that brings reading nearer to the end of the ranges, in ms. */
   readonly retryTimeoutMs: number;
   /** How many shards are read at once. */
   readonly concurrency: number;
-  /** Records a page, at most. */
+  /** The most records a page. */
   readonly maxRecordsPerPage: number;
 }
 
-/** The records of one page that are in the ranges, and the shard they are of. */
+/** The records of one page that are in the ranges, and their shard. */
 export interface RangePage {
   readonly streamName: string;
   readonly shardId: string;
@@ -40,8 +40,8 @@ export interface ShardRanges {
 }
 
 /**
- * Reads ranges of one shard in one pass: reading goes on from range to range, and jumps with a new iterator only to one that is far.
- * What is missing is for the scan to tell, which knows the ranges, and not for the cursor.
+ * Reads ranges of one shard in one pass: it reads on from range to range, and opens a new iterator only for a range that is far.
+ * The scan, which knows the ranges, reports missing records, and not the cursor.
  */
 export function readShardRanges(own: ShardRanges): Observable<RangePage> {
   return defer(() => new ShardRangesReading(own).pages());
@@ -58,12 +58,12 @@ class ShardRangesReading {
   readonly #patience: StallTimeout;
   /** The range that the iterator was opened for. */
   #aim: RangeToRead;
-  /** Whether the next read has to be spaced from the last one, and when that began. */
+  /** Whether the next read must keep a distance from the last one, and when the last one began. */
   #isSpaced = false;
   #readAtMs = 0;
   /** Pages in a row that were empty at the newest record. */
   #pagesAtTheTip = 0;
-  /** What the last call failed with, if none has succeeded since. */
+  /** The error of the last call, if no call has succeeded since. */
   #lastFault: unknown;
 
   constructor({ ranges, context, reading, stretches }: ShardRanges) {
@@ -83,7 +83,7 @@ class ShardRangesReading {
     this.#skipStretch();
   }
 
-  /** The pages' records that are in the ranges; completes when the last range is behind. */
+  /** Emits the records of each page that are in the ranges; completes after the last range. */
   pages(): Observable<RangePage> {
     const { scheduler, stream, shardId } = this.#context;
     const scan = this.#scan;
@@ -113,7 +113,7 @@ class ShardRangesReading {
     return this.#cursor.read(this.#pageSize.next(this.#scan.remaining, this.#scan.nearest));
   }
 
-  /** What is left of the time between two reads: never more than that time, whatever has become of the clock. */
+  /** The rest of the time between two reads: never more than that time, even if the clock was set back. */
   #spacingMs(): number {
     return this.#isSpaced ? Math.min(EMPTY_SPACING_MS, this.#readAtMs + EMPTY_SPACING_MS - this.#context.scheduler.now()) : 0;
   }
@@ -146,7 +146,7 @@ class ShardRangesReading {
     this.#isSpaced = isEmptyTip || (isEmpty && !isNearer);
   }
 
-  /** Jumps to the next range if it is far, or to where an earlier reading was. */
+  /** Jumps to the next range if it is far, or to the place that an earlier read has reached. */
   #moveOn(hasPicked: boolean): void {
     const { next, isInside } = this.#scan;
     const isFar = !hasPicked || this.#pageSize.isWorthAJump;
@@ -179,10 +179,10 @@ class ShardRangesReading {
   }
 }
 
-/** After an empty page that came no nearer: as far apart as Kinesis allows reads of a shard to be. */
+/** The spacing of reads after an empty page that came no nearer: Kinesis allows 5 reads a second and shard. */
 const EMPTY_SPACING_MS = 200;
 
-/** Three seconds without a record at the newest one, and it is believed to be the last: one just written may not be seen at once. */
+/** Three seconds of empty pages at the newest record, until it counts as the last one: a record just written may not be seen at once. */
 const SPACINGS_TO_BELIEVE_THE_TIP = 15;
 
 function skipGap(error: RangeExpiredError | RangeIncompleteError, { onGap, notify }: ReadContext): void {

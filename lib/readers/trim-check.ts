@@ -2,40 +2,40 @@ import type { GetRecordsPage } from '../kinesis/port.js';
 import { compareSequenceNumbers } from '../values/position.js';
 
 /**
- * What is found out about the record that reading was opened at.
+ * The finding about the record at which reading was opened.
  *
- * - `there`: it is, or nothing after it is missing.
- * - `trimmed`: Kinesis no longer has it, nor perhaps some after it.
- * - `look`: it did not come; look at the oldest record of the shard instead.
- * - `ask`: older records are there and it did not come; ask for it once more.
- * - `foreign`: so it was again. It never was a record of this shard.
+ * - `there`: the record is there, or no record after it is missing.
+ * - `trimmed`: Kinesis no longer has the record, nor perhaps some records after it.
+ * - `look`: the record did not come; look at the oldest record of the shard instead.
+ * - `ask`: older records came but not this one; ask for it once more.
+ * - `foreign`: it did not come the second time either. It never was a record of this shard.
  */
 export type Finding = 'there' | 'trimmed' | 'look' | 'ask' | 'foreign';
 
 /** How the record is known. */
 export interface TrimCheckOptions {
-  /** Whether it was read from this very shard by this reader: then it can be trimmed, and cannot be another shard's. */
+  /** Whether this reader has read the record from this shard: then it may be trimmed, but is not another shard's. */
   readonly isProven: boolean;
-  /** Whether what the first look says is enough. What is missing is then told by whoever knows what is to be there. */
+  /** Whether the first finding is enough, since the caller knows which records must be there and checks them. */
   readonly isLenient?: boolean;
 }
 
 /**
- * Judges by the pages that come, and by nothing else, whether the record at which reading was opened is there.
+ * Decides, from the pages alone, whether the record at which reading was opened is there.
  *
  * @remarks
- * A record that is held comes first. Kinesis trims the oldest first, so if it does not come, the oldest record tells why: a later
- * one, that it is trimmed; an older one, that it is not, and never was there. Neither is believed at the first sign, since an
- * iterator may begin elsewhere by mistake. Once the newest record was reached nothing that comes later can have been trimmed
- * before it was read: an iterator lives for five minutes, a record for a day at least. No clock is asked: this machine's may be
- * wrong. Some iterators before trimmed records give empty pages for ever, as far behind the newest record on one as on the next.
+ * If Kinesis still holds the record, it comes first. Kinesis trims the oldest records first, so if it does not come, the oldest record
+ * shows why: if that one is later, the record was trimmed; if it is older, the record never was in this shard. Neither is believed at the
+ * first sign, since an iterator may begin elsewhere by mistake. Once the newest record was reached, no later record can be trimmed before
+ * it is read: an iterator is valid for five minutes, a record for at least a day. It uses no clock, since this machine's may be wrong.
+ * Some iterators before trimmed records give empty pages for ever, always with the same lag.
  */
 export class TrimCheck {
   readonly #sequenceNumber: string;
   readonly #options: TrimCheckOptions;
-  /** Whether the pages are those of the oldest records, and not of those asked for. */
+  /** Whether the pages begin at the oldest record, and not at the one asked for. */
   #looksAtOldest = false;
-  /** Whether older records were seen to be there. */
+  /** Whether an older record came first, so that the record is in doubt. */
   #isDoubted = false;
   #hasSeenTheTip = false;
   #tipPages = 0;
@@ -47,17 +47,17 @@ export class TrimCheck {
     this.#options = options;
   }
 
-  /** The iterator had become too old: how long ago the newest record was reached, nobody knows. */
+  /** Notes that the iterator was too old: it is unknown how long ago the newest record was reached. */
   noteExpired(): void {
     this.#hasSeenTheTip = false;
   }
 
-  /** The service gives no iterator at the record. */
+  /** The finding when the service gives no iterator at the record. */
   refused(): Finding {
     return this.#notMet();
   }
 
-  /** Judges the next page; `undefined` while nothing can be said. `ended`: it is the shard's last. */
+  /** The finding after the next page; `undefined` while there is none. `ended`: the page is the shard's last. */
   inspect(page: GetRecordsPage, ended: boolean): Finding | undefined {
     const [first] = page.Records;
     if (first) return this.#meet(compareSequenceNumbers(first.SequenceNumber, this.#sequenceNumber));
@@ -69,7 +69,7 @@ export class TrimCheck {
     return isAway ? this.#notMet() : undefined;
   }
 
-  /** The first record came: the one looked for (0), an older one or a later one. */
+  /** The finding when a first record came: the one looked for (0), an older one (below 0) or a later one (above 0). */
   #meet(order: number): Finding {
     if (order === 0) return 'there';
     if (order < 0) return this.#options.isProven || this.#options.isLenient ? 'there' : this.#doubt();
@@ -77,14 +77,14 @@ export class TrimCheck {
     return this.#notMet();
   }
 
-  /** The shard ended, and no record came. */
+  /** The finding when the shard ended and no record came. */
   #metNone(): Finding {
     if (!this.#looksAtOldest && !this.#options.isLenient) return this.#notMet();
-    // A shard that was still open, and had nothing newer, has been closed since.
+    // If reading had reached the newest record, the shard was closed since then, and nothing is missing.
     return this.#hasSeenTheTip ? 'there' : 'trimmed';
   }
 
-  /** Page after page has no record and comes no nearer. */
+  /** The finding when page after page has no record and comes no nearer. */
   #metNothingYet(): Finding | undefined {
     if (!this.#looksAtOldest) return this.#notMet();
     return this.#hasSeenTheTip ? undefined : 'trimmed';
@@ -115,15 +115,15 @@ export class TrimCheck {
     const isNearer = MillisBehindLatest !== undefined && MillisBehindLatest < this.#behindMs;
     this.#tipPages = isTip ? this.#tipPages + 1 : 0;
     this.#stuckPages = isTip || isNearer ? 0 : this.#stuckPages + 1;
-    // A service that never says how far behind a page is has said it so: by as many empty ones.
+    // If a service never gives the lag, as many empty pages mean that the newest record is reached.
     this.#hasSeenTheTip ||= isTip || (MillisBehindLatest === undefined && this.#stuckPages === PAGES_TO_BELIEVE_IT_STUCK);
     this.#behindMs = MillisBehindLatest ?? this.#behindMs;
   }
 }
 
-/** Three seconds' worth of reads. An honest iterator may give empty pages too, but comes nearer to the newest record with them. */
+/** Three seconds of reads. A good iterator may give empty pages too, but they come nearer to the newest record. */
 const PAGES_TO_BELIEVE_IT_STUCK = 15;
-/** An iterator at the newest record may give an empty page before it gives that. To look at the oldest one costs little. */
+/** An iterator at the newest record may give an empty page before that record. To look at the oldest record costs little. */
 const PAGES_TO_LOOK = 3;
-/** To refuse a record as another shard's costs much. */
+/** More pages before a record counts as another shard's, since that stops the reading. */
 const PAGES_TO_REFUSE_IT = 15;

@@ -6,7 +6,7 @@ import type { KinesisRecord, RecordFields } from '../values/record.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
 import type { LostRecords } from './lost-work.js';
 
-/** Puts re-read pages of lost records back to where those stood in the ledger. */
+/** Gives re-read records the places that the lost ones had in the ledger. */
 export class RecordRestorer {
   readonly #lost: LostRecords;
   #ordinal: number;
@@ -19,10 +19,10 @@ export class RecordRestorer {
     this.#bytesThrough = isCut(lost) ? after.bytesThrough : run.bytesBefore;
   }
 
-  /** The lost records of a page, or the block that they make. */
+  /** The lost records of a page, or one block of them. */
   restore(page: readonly RecordFields[], settled: Position | undefined): (Block | KinesisRecord)[] {
     const { after, asBlocks, shard } = this.#lost;
-    // By position and not by count: under `onGap: 'continue'` records ahead of the lost ones may be missing.
+    // By position and not by count: under `onGap: 'continue'` records before the lost ones may be missing.
     const records = page.filter((fields) => isAfter(fields, after.position)).map((fields) => this.#place(fields));
     const due = records.filter((record) => !shard.checkpointer.settledBefore.include(record) && isAfter(record, settled));
     if (!asBlocks) return due;
@@ -31,7 +31,7 @@ export class RecordRestorer {
 
   #place(fields: RecordFields): TrackedRecord {
     const { shard } = this.#lost;
-    // What an earlier process has settled was not delivered, and is not counted.
+    // A record that an earlier process has settled was not delivered, so its bytes do not count.
     if (!shard.checkpointer.settledBefore.include(fields)) this.#bytesThrough += fields.data.byteLength;
     return new TrackedRecord(shard, fields, this.#ordinal++, this.#bytesThrough);
   }
@@ -41,7 +41,7 @@ function isAfter(position: Position, other: Position | undefined): boolean {
   return !other || comparePositions(position, other) > 0;
 }
 
-/** What to re-read of lost records: all of their run, or from the last record on that is not lost, which proves that none is missing. */
+/** The range to re-read: the whole run, or the run from its last record that is not lost, which proves that no record is missing. */
 export function rangeOfLost(lost: LostRecords): SequenceNumberRange {
   const { shard, run, after } = lost;
   const { streamName, shardId } = shard.identity;

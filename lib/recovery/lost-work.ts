@@ -8,17 +8,17 @@ import type { DeliveryPoint, UnclaimedRun } from '../ledger/deliveries.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { entriesOf } from '../tracking/tracked-block.js';
 
-/** Records that were delivered and had not come into a block: they come back as records from here on. */
+/** A run of delivered records that are in no block and did not pass. */
 export interface LostRecords {
   readonly shard: TrackedShard;
   readonly run: UnclaimedRun;
   /** The last record that is not lost. The run may begin before it. */
   readonly after: DeliveryPoint;
-  /** Whether blocks are to be made of them. */
+  /** Whether to make blocks of them, since blocks pass at this place in the pipeline. */
   readonly asBlocks: boolean;
 }
 
-/** What a failure upstream has taken away, in the order in which it is to come again. */
+/** The work that a failure upstream has lost, in the order in which to re-emit it. */
 export interface Lost {
   /** Blocks, by their ranges. */
   readonly blocks: readonly SequenceNumberRanges[];
@@ -28,27 +28,27 @@ export interface Lost {
 }
 
 /**
- * Watches what passes a place in a pipeline, to tell after a failure what was delivered and has not passed.
+ * Watches the values that pass a place in a pipeline, to find after a failure the records that were delivered and have not passed.
  *
  * @remarks
- * Pure. A shard of which nothing has passed is left out: its reading restarts at its watermark, and nothing is repeated by
- * that. Blocks that have passed are being worked on further down: they are not lost.
+ * Pure. It leaves out a shard of which nothing has passed: its reading restarts at its watermark, and that repeats nothing. Blocks that
+ * have passed are being worked on downstream, and are not lost.
  */
 export class LostWork {
-  /** The shards seen, and for those seen as records the last one that passed. */
+  /** The shards seen: `'blocks'` if blocks passed, else the last record that passed. */
   readonly #seen = new Map<TrackedShard, DeliveryPoint | 'blocks'>();
   readonly #passed = new WeakSet<SequenceNumberRanges>();
-  /** Blocks that an error named as lost, until they have come again. */
+  /** The blocks that an error named as lost, until they are recovered. */
   readonly #named = new Set<SequenceNumberRanges>();
 
   readonly #assertUsable: (shard: TrackedShard) => void;
 
-  /** @param assertUsable - called with each shard that is new here; throws if there is something wrong with it. */
+  /** @param assertUsable - called with each shard at its first value; throws if the shard cannot be used here. */
   constructor(assertUsable: (shard: TrackedShard) => void = () => undefined) {
     this.#assertUsable = assertUsable;
   }
 
-  /** A block or a record passes. */
+  /** Notes that a block or a record passes. */
   notePassed(value: Block | KinesisRecord): void {
     if (hasRanges(value)) this.#notePassedBlock(value.ranges);
     else if (isRecord(value)) {
@@ -57,18 +57,18 @@ export class LostWork {
     } else throw misplaced('recoverFrom: expected a block or a record', value, 'put it behind withSequenceRanges');
   }
 
-  /** An error names a block as lost. */
+  /** Notes that an error names a block as lost. */
   noteLost(ranges: SequenceNumberRanges): void {
     const [first] = entriesOf(ranges);
     this.#named.add(this.#lose(first?.entry.key ?? ranges));
   }
 
-  /** A lost block has come again. */
+  /** Notes that a lost block has been recovered. */
   noteRecovered(ranges: SequenceNumberRanges): void {
     this.#named.delete(ranges);
   }
 
-  /** What is lost if the source fails now. */
+  /** Finds what is lost if the source fails now. */
   find(): Lost {
     this.#forgetFinished();
     const queues = new Map<TrackedShard, Set<SequenceNumberRanges>>();
@@ -77,7 +77,7 @@ export class LostWork {
       if (passed === 'blocks') queues.set(shard, this.#lostBlocksOf(shard));
       records.push(...lostRecordsOf(shard, passed));
     }
-    // Named ones last: those that still hold a shard's watermark are among the others already, in their shard's order.
+    // The named blocks come last: those that still hold a shard's watermark are among the others already, in their shard's order.
     const blocks = new Set([...inOrder(queues), ...this.#named]);
     return { blocks: [...blocks], records, shards: [...this.#seen.keys()] };
   }
@@ -93,19 +93,19 @@ export class LostWork {
 
   #notePassedBlock(ranges: SequenceNumberRanges): void {
     for (const { shard, entry } of entriesOf(ranges)) {
-      // The key, since a recovered block has ranges of its own and the entry of the lost one.
+      // The entry's key identifies the block: a recovered block has new ranges, but the entry of the lost one.
       this.#passed.add(entry.key);
       this.#note(shard, 'blocks');
     }
   }
 
-  /** The whole block is re-read, so all its shards must resume; restarting one would emit its part twice. */
+  /** Adds all shards of a lost block: the whole block is re-read, so all of them must resume; restarting one would emit its part twice. */
   #lose(key: SequenceNumberRanges): SequenceNumberRanges {
     for (const { shard } of entriesOf(key)) if (!this.#seen.has(shard)) this.#note(shard, 'blocks');
     return key;
   }
 
-  /** A shard that is new is the occasion to let go of those that are finished. */
+  /** Notes a shard; when it is new, forgets the finished ones. */
   #note(shard: TrackedShard, passed: DeliveryPoint | 'blocks'): void {
     if (!this.#seen.has(shard)) {
       this.#assertUsable(shard);
@@ -125,7 +125,7 @@ function lostRecordsOf(shard: TrackedShard, passed: DeliveryPoint | 'blocks'): L
   return shard.ledger.unclaimedAfter(after.ordinal).map((run) => ({ shard, run, after, asBlocks }));
 }
 
-/** The blocks of several shards, in an order that each shard's own agrees with: a block of two comes when both are at it. */
+/** The blocks of several shards in one order that keeps the order of each shard: a block of two shards waits until it is next in both. */
 function inOrder(queues: ReadonlyMap<TrackedShard, Set<SequenceNumberRanges>>): SequenceNumberRanges[] {
   const ordered: SequenceNumberRanges[] = [];
   const queuesWith = (key: SequenceNumberRanges): Set<SequenceNumberRanges>[] =>

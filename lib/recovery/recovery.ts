@@ -15,7 +15,7 @@ export interface RecoveryOptions extends RestoreBlockOptions {
   readonly store?: CheckpointStore | undefined;
 }
 
-/** Re-reads lost blocks and records and enters the result in the ledger like any other. */
+/** Re-reads lost blocks and records, and gives them the places of the lost ones in the ledger. */
 export class Recovery {
   readonly #lost: LostWork;
   readonly #options: RecoveryOptions;
@@ -27,27 +27,27 @@ export class Recovery {
     this.#options = options;
   }
 
-  /** The source has failed: the shards whose work continues resume after the last delivered record. */
+  /** Begins a recovery after the source has failed: the shards whose work continues will resume after the last delivered record. */
   begin(error: unknown): void {
     this.#isUnderWay = true;
     const { blocks, records, shards } = this.#lost.find();
     this.#resuming = shards;
-    for (const shard of this.#resuming) shard.resumeAfterDelivered();
+    for (const shard of this.#resuming) shard.resumeAfterDelivered(this);
     const lost = byShard(rangesOf(blocks, records));
     this.#tell(lost, ({ streamName, shardId }, ranges, { notify }) =>
       notify({ type: 'recoveryStarted', streamName, shardId, ranges, error }),
     );
   }
 
-  /** Emits when a shard that is recovered is to stop: nothing more is to be waited for. */
+  /** Emits when a shard in recovery must stop, so that no delay is worth waiting for. */
   readonly stopping$ = defer(() => merge(...this.#resuming.map((shard) => shard.stopping$)));
 
-  /** The pipeline is over: a later subscription to one of the shards does not belong to it. */
+  /** Ends the recovery with its pipeline: a later subscription to one of the shards does not belong to it. */
   cancel(): void {
-    for (const shard of this.#resuming) shard.cancelResume();
+    for (const shard of this.#resuming) shard.cancelResume(this);
   }
 
-  /** Re-emits everything that is lost: first whole blocks, then what was on its way into one, cut into blocks by page. */
+  /** Re-emits everything that is lost: first the blocks, then the records in no block, one by one or as one block a page. */
   emitLost(): Observable<Block | KinesisRecord> {
     return defer(() => {
       if (!this.#isUnderWay) return EMPTY;
@@ -77,13 +77,13 @@ export class Recovery {
     return restoreBlock(lost, this.#options).pipe(tap(() => this.#lost.noteRecovered(lost)));
   }
 
-  /** Records keep their place in the ledger, so blocks made of them claim what the lost ones would have claimed. */
+  /** Re-reads lost records. They keep their places in the ledger, so blocks made of them claim what the lost ones would have claimed. */
   #restoreRecords(lost: LostRecords): Observable<Block | KinesisRecord> {
     const { reread } = lost.shard;
     if (!reread) return EMPTY;
     const { retryTimeoutMs } = this.#options;
     const restorer = new RecordRestorer(lost);
-    // What the store says is done, by whomever, need not be re-emitted.
+    // Records up to the stored checkpoint are settled, by whichever worker, and need not be re-emitted.
     return lost.shard
       .readStored(this.#options.store)
       .pipe(
@@ -91,7 +91,7 @@ export class Recovery {
       );
   }
 
-  /** Tells each shard that resumes, and of the ranges of shards that are not of this process the first of those. */
+  /** Calls `tell` for each shard that resumes; ranges of other processes' shards go to the sink of the first of these. */
   #tell(
     lost: ReadonlyMap<string, readonly SequenceNumberRange[]>,
     tell: (shard: ShardName, ranges: readonly SequenceNumberRange[], sink: TrackedShard) => void,

@@ -11,18 +11,18 @@ import { shardKey } from '../values/shard-id.js';
 export interface RestoreBlockOptions {
   /** The longest time without progress, in ms. */
   readonly retryTimeoutMs: number;
-  /** Re-reads ranges of shards that are not of this process; without it they are an error. */
+  /** Re-reads ranges of shards that no source of this process reads; without it they are an error. */
   readonly readForeign?: Reread;
 }
 
 /**
- * Re-reads a lost block from Kinesis: emits it once, verified, with `recovered: true`, its id and its order.
+ * Re-reads a lost block from Kinesis: emits it once, verified, with `recovered: true`, the same id and the same order.
  *
  * @remarks
- * It takes over the entries of the lost block: whichever of them settles first, settles once. The records are plain ones. Each shard
- * is read with the means of its source, one after the other.
+ * The new block takes over the entries of the lost one: when either of the two settles, they settle once. The records are plain ones. The
+ * shards are read one after the other, each with the client of its source.
  *
- * Errors: those of `kinesisRanges`; `InvalidConfigError` for a shard that is not of this process, without `readForeign`.
+ * Errors: those of `kinesisRanges`; `InvalidConfigError` for a shard that no source of this process reads, without `readForeign`.
  */
 export function restoreBlock(lost: SequenceNumberRanges, options: RestoreBlockOptions): Observable<Block> {
   return defer(() => from(byShard(lost.ranges))).pipe(
@@ -38,7 +38,7 @@ export function restoreBlock(lost: SequenceNumberRanges, options: RestoreBlockOp
   );
 }
 
-/** Ranges by the keys of their shards, in order. */
+/** Groups ranges by the keys of their shards, in order. */
 export function byShard(ranges: readonly SequenceNumberRange[]): Map<string, SequenceNumberRange[]> {
   const shards = new Map<string, SequenceNumberRange[]>();
   for (const range of ranges) {
@@ -49,7 +49,7 @@ export function byShard(ranges: readonly SequenceNumberRange[]): Map<string, Seq
   return shards;
 }
 
-/** Reads the block's ranges of one shard in one go. */
+/** Reads the block's ranges of one shard in one pass. */
 function readOwn(
   lost: SequenceNumberRanges,
   own: readonly SequenceNumberRange[],

@@ -8,14 +8,14 @@ import { recordOf, type KinesisRecord } from '../values/record.js';
 import { endOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
 
 /**
- * Re-reads many lost blocks of one shard from Kinesis in one go: emits them one after another, verified, with `recovered: true`,
- * each with the instance of its ranges, and so with its id and its entries.
+ * Re-reads many lost blocks of one shard from Kinesis in one pass: emits them one after another, verified, with `recovered: true`,
+ * each with the same instance of its ranges, and so with its id and its entries.
  *
  * @remarks
- * One pass over the shard serves all, so there is one iterator for them and not one each. Buffers one block and a page.
- * Errors: those of `kinesisRanges`. Under `onGap: 'continue'` a block comes with the records that are still there.
+ * All blocks share one iterator, unless they lie far apart. Buffers one block and a page. Errors: those of `kinesisRanges`. Under
+ * `onGap: 'continue'` a block has only the records that are still there.
  *
- * @param lost - in the order of the shard, none overlapping another.
+ * @param lost - in the order of the shard, without overlap.
  */
 export function restoreBlocks(
   lost: readonly SequenceNumberRanges[],
@@ -58,7 +58,7 @@ class BlockCutter {
     return blocks;
   }
 
-  /** What is left when there are no more records. */
+  /** The remaining blocks, when there are no more records. */
   end(): Block[] {
     const blocks: Block[] = [];
     while (this.#next < this.#ends.length) blocks.push(this.#close());

@@ -23,14 +23,14 @@ import { faultKind, nameOf, type FaultKinds } from '../internal/aws-errors.js';
 import { fromAbortable } from '../internal/fromAbortable.js';
 import { isRxKinesisError } from '../values/errors.js';
 
-/** What of an `S3Client` of `@aws-sdk/client-s3` is used: taken by its shape, so that any 3.x of it will do. */
+/** The part of an `S3Client` of `@aws-sdk/client-s3` that is used, by its shape, so that any 3.x version will do. */
 export interface S3ClientLike {
-  /** Sends one command; `abortSignal` ends the request. */
+  /** Sends one command; `abortSignal` aborts the request. */
   send(command: object, options?: { readonly abortSignal?: AbortSignal }): Promise<unknown>;
 }
 
 /**
- * The requests that the store makes, as cold Observables: each subscription is one request (one a page for the list), unsubscribing
+ * The requests of the store, as cold Observables: each subscription is one request (the list makes one for each page), unsubscribing
  * aborts it. This is the only place that knows the SDK.
  */
 export interface S3Requests {
@@ -38,7 +38,7 @@ export interface S3Requests {
   /** Emits `undefined` when there is no such object. */
   get(key: string): Observable<Uint8Array | undefined>;
   delete(key: string): Observable<never>;
-  /** The keys that begin with `prefix`. */
+  /** Emits the keys that begin with `prefix`. */
   list(prefix: string): Observable<string>;
 }
 
@@ -51,7 +51,7 @@ export function s3Requests(client: S3ClientLike, Bucket: string): S3Requests {
   return {
     put: (Key, Body) => send(new PutObjectCommand({ Bucket, Key, Body })).pipe(ignoreElements(), failedTo('store')),
     get: (Key) =>
-      // The body with its request, so that unsubscribing ends both.
+      // One call reads the answer and its body, so that unsubscribing aborts both.
       fromAbortable(async (abortSignal) => {
         const { Body } = (await client.send(new GetObjectCommand({ Bucket, Key }), { abortSignal })) as GetObjectCommandOutput;
         return Body?.transformToByteArray();
@@ -74,7 +74,7 @@ function failedTo<T>(action: string): MonoTypeOperatorFunction<T> {
   return catchError((error: unknown) => throwError(() => storeError(action, error)));
 }
 
-/** Only the name of the SDK's error enters the message, its own text stays in `cause`. */
+/** Makes the error of the store: its message has only the name of the SDK's error, the reduced error is the `cause`. */
 function storeError(action: string, cause: unknown): Error {
   if (isRxKinesisError(cause)) return cause;
   const fields = { fault: 'failed', retriable: faultKind(cause, S3_FAULTS) !== 'fatal', cause } as const;

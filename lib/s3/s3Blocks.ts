@@ -15,8 +15,8 @@ export interface S3BlocksConfig extends EncodeBlockConfig {
   /** The bucket. It must exist. */
   readonly bucket: string;
   /**
-   * What the keys begin with; at most 100 of the characters `A-Z a-z 0-9 / - _ .`. Give each application its own: blocks that an
-   * application does not know are cleaned away as left over. @defaultValue 'rx-kinesis/blocks/'
+   * The beginning of the keys: at most 100 of the characters `A-Z a-z 0-9 / - _ .`. Give each application its own prefix: an application
+   * deletes blocks that it does not know, since it takes them for left-over ones. @defaultValue 'rx-kinesis/blocks/'
    */
   readonly prefix?: string;
 }
@@ -25,16 +25,17 @@ export interface S3BlocksConfig extends EncodeBlockConfig {
  * Keeps blocks in a bucket of S3, or of any service with its API: a replica that outlives the machine.
  *
  * @remarks
- * One object a block, written in one request, so a block is there as a whole or not at all. `put` completes when the service has
- * acknowledged it. Calls about one block wait for each other, and unsubscribing does not take back a `put` or `delete` that has
- * begun; it aborts a `get` or `list`. Requests are tried again as the client is configured to. Objects of a process that never came
- * back stay until an application with the same prefix cleans them away: a lifecycle rule for the prefix, longer than the stream's
- * retention, is a good second. Buffers one block a call.
+ * Writes one object a block, in one request, so a block is there as a whole or not at all. `put` completes when the service has
+ * acknowledged it. The `put` and `delete` calls of one block wait for each other, and unsubscribing does not cancel one that has begun;
+ * it aborts a `get` or `list`. The client retries requests as it is configured. The objects of a process that never restarts stay until an
+ * application with the same prefix reads the same shard and deletes them: add a lifecycle rule for the prefix, longer than the stream's
+ * retention. Buffers one block a call.
  *
- * Errors: `BlockStoreError` with `fault: 'failed'`, retriable for throttling, 5xx and the connection; `InvalidValueError` from `get`
- * for an object that is torn, changed or another block's: such a block is lost, and never wrong.
+ * Errors: `BlockStoreError` with `fault: 'failed'`, retriable for throttling, 5xx and faults of the connection; `InvalidValueError` from
+ * `put` for a block whose records do not match its ranges, and from `get` for an object that is torn, changed or another block's: such a
+ * block is lost, but `get` never emits a wrong one.
  *
- * @throws InvalidConfigError when called with a malformed config, or with `compress` where the platform cannot.
+ * @throws InvalidConfigError when called with a malformed config, or with `compress` on a platform without `CompressionStream`.
  *
  * @example
  * ```ts
@@ -64,7 +65,7 @@ export function s3Blocks(config: S3BlocksConfig): BlockStore {
     list: () =>
       requests.list(prefix).pipe(
         map((key) => blockIdIn(key.slice(prefix.length))),
-        // What somebody else has put there is left alone.
+        // Ignores objects that this store has not written.
         filter((id) => id !== undefined),
       ),
   };

@@ -10,33 +10,34 @@ import type { Reader } from '../readers/reader.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { shown } from '../values/shown.js';
 
-/** Where to begin a shard that has neither a checkpoint nor a parent that was read. */
+/** Where to begin a shard that has no checkpoint, and no parent that was read. */
 export type StartPosition = 'TRIM_HORIZON' | 'LATEST' | Date;
 
-/** How to read shards: common to `kinesisStream` and `kinesisShard`. */
+/** How to read shards. `kinesisStream` and `kinesisShard` share these options. */
 export interface ShardReadingConfig extends KinesisConfig, StreamConfig {
   /**
-   * Where to begin a shard that has no checkpoint and no parent in view. `'LATEST'` means the first moment at which the
-   * shard was seen, by this machine's clock, and stays that. There is no default: each choice loses or repeats something.
+   * Where to begin a shard that has no checkpoint, and no parent that was read. `'LATEST'` means the time of the subscription, by this
+   * machine's clock, also when the shard is read later or again; `kinesisShard` takes the time of its first subscription. There is no
+   * default: each choice loses or repeats something.
    */
   readonly startFrom: StartPosition;
-  /** Where checkpoints are kept. Without one, progress ends with the process. */
+  /** Where checkpoints are kept. Without a store, the process loses its progress at its end. */
   readonly store?: CheckpointStore;
   /** How shards are read. @defaultValue polling() */
   readonly reader?: Reader;
   /**
-   * A notifier, or an `AbortSignal`: when it emits (or is aborted, also before), shards complete, pipelines drain, and what was read is settled
-   * and checkpointed.
+   * A notifier, or an `AbortSignal`: when it emits (or is aborted, also before the subscription), shards complete, pipelines drain, and the
+   * records that were read are settled and checkpointed.
    */
   readonly stop?: ObservableInput<unknown> | AbortSignal;
   /**
    * How long draining, the last writes and the releases may take after `stop`, in ms; then the stream errors with a `StopTimeoutError`
-   * that names what is open. Above 0; `Infinity` for no limit. @defaultValue 25_000 (Kubernetes kills 30 s after SIGTERM)
+   * that names the open shards. From 1 up; `Infinity` for no limit. @defaultValue 25_000 (Kubernetes kills 30 s after SIGTERM)
    */
   readonly stopTimeoutMs?: number;
-  /** Records of a shard that may be delivered and not settled before its reader pauses. From 1 up. @defaultValue 10_000 */
+  /** How many records of a shard may be delivered and not settled before its reader pauses. From 1 up. @defaultValue 10_000 */
   readonly maxInFlightRecords?: number;
-  /** The same in payload bytes. From 1 up. @defaultValue 16_777_216 */
+  /** The same limit in payload bytes. From 1 up. @defaultValue 16_777_216 */
   readonly maxInFlightBytes?: number;
 }
 
@@ -51,7 +52,7 @@ export interface ResolvedShardConfig extends ResolvedKinesisConfig {
   readonly limits: CreditLimits;
 }
 
-/** Checks the fields common to the sources of shards. @throws InvalidConfigError */
+/** Checks the options that the sources of shards share. @throws InvalidConfigError */
 export function resolveShardConfig(config: ShardReadingConfig): ResolvedShardConfig {
   const { startFrom, store, reader = polling(), stop, maxInFlightRecords = 10_000, maxInFlightBytes = 16 * 1024 * 1024 } = config;
   const { stopTimeoutMs = 25_000 } = config;

@@ -1,18 +1,18 @@
 import { guardFor, RxKinesisError } from '../values/errors.js';
 
-/** What of a shard was not done when `stop` ran out of time. */
+/** The work of a shard that was not done when the time after `stop` ran out. */
 export interface OpenWork {
   readonly shardId: string;
   /** Blocks that are not settled. */
   readonly blocks: number;
   /** Records that are delivered and not settled. */
   readonly records: number;
-  /** Whether a checkpoint is still to be written. */
+  /** Whether a checkpoint still had to be written. */
   readonly isDue: boolean;
 }
 
 /**
- * `stop` fired and not everything was drained, written and released within `stopTimeoutMs`. What is open is read again after a restart.
+ * `stop` emitted, and not all work was drained, written and released within `stopTimeoutMs`. The open work is read again after a restart.
  * Not retriable.
  */
 export class StopTimeoutError extends RxKinesisError {
@@ -39,14 +39,14 @@ function openToString({ shardId, blocks, records, isDue }: OpenWork): string {
 }
 
 /**
- * While the stream was read, it was deleted and made again: its shards are others under the same names, and checkpoints of the former ones
- * mean nothing for them. Delete the entries of the store, then start again. Not retriable.
+ * While the stream was read, it was deleted and made again: its shards are new ones under the same names, and the old checkpoints mean
+ * nothing for them. Delete the entries of the store, then start again. Not retriable.
  */
 export class StreamRecreatedError extends RxKinesisError {
   readonly code = 'STREAM_RECREATED';
   readonly retriable = false;
   readonly streamName: string;
-  /** The first shard that was seen to begin elsewhere than before. */
+  /** The first shard whose starting sequence number was seen to have changed. */
   readonly shardId: string;
 
   constructor(streamName: string, shardId: string) {

@@ -14,21 +14,21 @@ import type { ResolvedShardConfig } from './config.js';
 import type { Shard } from './shard.js';
 import type { SubscriptionState } from './shard-phase.js';
 
-/** What a {@link Shard} is made of. */
+/** The parts of a {@link Shard}. */
 export interface MakeShardOptions {
   readonly config: ResolvedShardConfig;
   readonly tracked: TrackedShard;
-  /** Makes the tracked shard ready, which may take a look into the store; emits where to begin if there is no checkpoint. */
+  /** Makes the tracked shard ready, which may read the store; emits where to begin if there is no checkpoint. */
   readonly open: () => Observable<ReadStart>;
   /** The token of the lease, where there are leases. */
   readonly fencingToken?: string;
-  /** Called when the shard's end is read, with what it became. */
+  /** Called when the shard's end is read, with its children. */
   readonly ended: (children: readonly PortChildShard[]) => void;
   /** Called when a subscription begins (`'active'`), and when it ends. */
   readonly subscribed: (state: SubscriptionState) => void;
 }
 
-/** Makes the {@link Shard} of a source: a subscription reads on from where the tracked shard stands. */
+/** Makes the {@link Shard} of a source: each subscription reads on from where the tracked shard stands. */
 export function makeShard(options: MakeShardOptions): Shard {
   const { tracked, fencingToken } = options;
   const { streamName, shardId, parentShardIds, hashKeyRange } = tracked.identity;
@@ -45,7 +45,7 @@ export function makeShard(options: MakeShardOptions): Shard {
   return shard;
 }
 
-/** Lets one subscription read at a time, and tells when it begins and how it ends. */
+/** Lets one subscription read at a time, and calls `subscribed` when it begins and when it ends. */
 function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
   const { tracked, subscribed } = options;
   let isSubscribed = false;
@@ -58,7 +58,7 @@ function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
     const { streamName, shardId } = tracked.identity;
     if (isSubscribed) throw new InvalidConfigError(`${streamName}/${shardId}: the shard has a subscriber; share() it to have more`);
     isSubscribed = true;
-    // Also when `stop` ends this subscription before its first read: what an earlier one left behind is not its to settle.
+    // Also when `stop` ends this subscription before its first read: the blocks of an earlier subscription must not settle in it.
     tracked.beginReading();
     subscribed('active');
     return readRecords(options).pipe(onEnd(over));
@@ -70,7 +70,7 @@ function readRecords(options: MakeShardOptions): Observable<KinesisRecord> {
   const { streamName, shardId } = tracked.identity;
   let children: readonly PortChildShard[] | undefined;
   const noteEnd = (page: ShardPage): void => void (page.ended && (children = page.childShards));
-  // Everything read has been emitted: this is the shard's end, unless `stop` or a lost lease came first.
+  // All records read have been emitted: this is the shard's end, unless `stop` or a lost lease came first.
   const complete = (): void => void (children && endShard(options, children));
   return readPages(options).pipe(
     tap(noteEnd),
@@ -96,7 +96,7 @@ function startAfterDelivered({ ledger }: TrackedShard, start: ReadStart): ReadSt
 
 function endShard({ tracked, config, ended }: MakeShardOptions, children: readonly PortChildShard[]): void {
   const { streamName, shardId } = tracked.identity;
-  // Before the end can be written: a lease table makes the rows of the children first.
+  // Before SHARD_END can be written: a lease table first makes the rows of the children.
   if (children.length > 0) tracked.identify({ childShards: children.map(identityOfChild) });
   tracked.ledger.end();
   config.notify({ type: 'shardEndReached', streamName, shardId });

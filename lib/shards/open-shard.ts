@@ -14,35 +14,35 @@ import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
 import type { ReadyShard } from './shard-graph.js';
 
-/** Where a shard stands when its turn comes. */
+/** Where a shard stands when it is opened. */
 export interface Opened {
-  /** What the store holds, unless that is only a word for where to begin. */
+  /** The stored checkpoint, unless it is only a sentinel for where to begin. */
   readonly checkpoint: Checkpoint | undefined;
-  /** Where to begin without a checkpoint; `'done'`: read to its end before; `'skipped'`: closed before reading began. */
+  /** Where to begin without a checkpoint; `'done'`: the shard was read to its end before; `'skipped'`: it was closed before `'LATEST'`. */
   readonly start: ReadStart | 'done' | 'skipped';
-  /** Where ListShards says that the shard begins, where that is known by now. */
+  /** The sequence number at which the shard begins, as ListShards gives it, where it is known by now. */
   readonly shardStart: string | undefined;
 }
 
-/** What {@link openShard} looks at. */
+/** What {@link openShard} needs to know. */
 export interface OpenShardOptions {
   readonly identity: ShardIdentity;
-  /** What the shard's place among the others says about where to begin. */
+  /** What the shard graph says about where to begin. */
   readonly ready: Pick<ReadyShard, 'hasReadParent' | 'hasResumedParent' | 'initial' | 'unlistedParentIds'> & {
     readonly shard: Pick<ReadyShard['shard'], 'closed'>;
   };
   readonly config: ResolvedShardConfig;
   /** What `'LATEST'` means, in ms. */
   readonly firstSeenMs: number;
-  /** Whether no listing will say which shard this is, so that it is looked up here. */
+  /** Whether no listing will say where the shard begins, so that it is looked up here. */
   readonly isUnlisted?: boolean;
 }
 
 /**
- * Reads the shard's checkpoint, checks that it is of this shard, and says where to begin.
+ * Reads the shard's checkpoint, checks that it belongs to this shard, and decides where to begin.
  *
  * @remarks
- * Errors with `ForeignCheckpointError` for a checkpoint of another shard of this name, and with `RangeExpiredError` (under
+ * Errors with a `ForeignCheckpointError` for a checkpoint of another shard of this name, and with a `RangeExpiredError` (under
  * `onGap: 'fail'`) when a parent that is no longer listed was not read to its end.
  */
 export function openShard(options: OpenShardOptions): Observable<Opened> {
@@ -60,7 +60,7 @@ interface Listed {
   readonly closed: boolean;
 }
 
-/** What the listing says of the shard. It is asked only when there is something to compare it with, or nobody else will. */
+/** The shard as listed. Lists the shards only when there is a checkpoint to compare with, or when no other listing will come. */
 function listed({ identity, ready, config, isUnlisted }: OpenShardOptions, hasCheckpoint: boolean): Observable<Listed> {
   const known = { shardStart: identity.startingSequenceNumber, closed: ready.shard.closed };
   const isNeeded = known.shardStart === undefined && config.store !== undefined && (hasCheckpoint || isUnlisted);
@@ -69,7 +69,7 @@ function listed({ identity, ready, config, isUnlisted }: OpenShardOptions, hasCh
   return findShard(config.port, config.stream.id, shardId).pipe(
     retryFaults(config.retry, (notice) => config.notify({ type: 'readRetry', streamName, shardId, ...notice })),
     map((shard) => (shard ? { shardStart: shard.SequenceNumberRange.StartingSequenceNumber, closed: isClosed(shard) } : known)),
-    // Whoever may read a shard need not be allowed to list the stream's.
+    // Credentials that may read a shard may perhaps not list the shards.
     catchError((error: unknown) => (classify(error) === 'fatal' ? of(known) : throwError(() => error))),
   );
 }
@@ -78,7 +78,7 @@ function isClosed({ SequenceNumberRange }: PortShard): boolean {
   return SequenceNumberRange.EndingSequenceNumber !== undefined;
 }
 
-/** Emits what the store holds of a shard, once; faults that pass are retried and reported. */
+/** Emits the stored checkpoint of a shard, or `undefined`, once; faults that pass are retried and reported. */
 export function readStored(identity: ShardIdentity, config: ResolvedShardConfig): Observable<Checkpoint | undefined> {
   const { store, retry, notify } = config;
   const { streamName, shardId } = identity;
@@ -95,8 +95,8 @@ export function startToString(start: ReadStart): string {
 }
 
 /**
- * A stored word is checked against the listing. Where the checkpoint says where its shard begins, that must be where this one does; where
- * it does not (a row of KCL), its number must lie in this shard, and SHARD_END needs a shard that is closed.
+ * Checks a stored checkpoint against the listing. If the checkpoint has the start of its shard, that must be the start of this one. If it
+ * has none (a row of KCL), its number must not lie before this shard, and SHARD_END needs a closed shard.
  */
 function assertOwn(checkpoint: Checkpoint, identity: ShardIdentity, closed: boolean, shardStart: string | undefined): void {
   if (shardStart === undefined) return;
@@ -121,14 +121,14 @@ function startOf(options: OpenShardOptions, checkpoint?: Checkpoint): Observable
   const { ready, config, firstSeenMs } = options;
   const { startFrom } = config;
   if (checkpoint?.sequenceNumber === SHARD_END) return of('done');
-  // The word that a shard's row says goes before what this process would begin with.
+  // A sentinel in the shard's row takes precedence over `startFrom` of this process.
   if (checkpoint?.sequenceNumber === LATEST) return of({ type: 'AT_TIMESTAMP', timestamp: new Date(firstSeenMs) });
   if (checkpoint?.sequenceNumber === AT_TIMESTAMP && startFrom instanceof Date) return of({ type: 'AT_TIMESTAMP', timestamp: startFrom });
   if (checkpoint) return of(FROM_HORIZON);
   return lookAtUnlistedParents(options).pipe(
     map((parentWasRead) => {
       if (startFrom === 'TRIM_HORIZON' || parentWasRead || ready.hasResumedParent) return FROM_HORIZON;
-      // Also for a child of a shard that began there: what it holds from before is not asked for.
+      // Also for a child of a shard that was read from this time: its records from before that time are not wanted.
       if (startFrom instanceof Date) return { type: 'AT_TIMESTAMP', timestamp: startFrom };
       if (ready.hasReadParent || !ready.initial) return FROM_HORIZON;
       return ready.shard.closed ? 'skipped' : { type: 'AT_TIMESTAMP', timestamp: new Date(firstSeenMs) };
@@ -137,8 +137,8 @@ function startOf(options: OpenShardOptions, checkpoint?: Checkpoint): Observable
 }
 
 /**
- * Emits whether one of the parents was worked on before it fell out of the listing: then its child is due in full. What was not read of
- * such a parent is gone.
+ * Emits whether one of the parents was worked on before it left the listing: then all of its child must be read. Records of such a parent
+ * that were not read are gone.
  */
 function lookAtUnlistedParents({ identity, ready, config }: OpenShardOptions): Observable<boolean> {
   const { streamName, hashKeyRange } = identity;
@@ -157,7 +157,7 @@ function skipRestOf({ streamName, shardId, sequenceNumber, subSequenceNumber }: 
   notify({ type: 'gap', ...gap });
 }
 
-/** A checkpoint that says how far the work has come, and not only where it was to begin. */
+/** The checkpoint if it says how far the work has come; `undefined` if it is a sentinel for where to begin. */
 function progress(checkpoint: Checkpoint | undefined): Checkpoint | undefined {
   return checkpoint && !isStart(checkpoint) ? checkpoint : undefined;
 }

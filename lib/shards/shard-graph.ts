@@ -10,56 +10,56 @@ export interface GraphShard {
   readonly hashKeyRange: HashKeyRange;
   /** Whether it takes no more records. */
   readonly closed: boolean;
-  /** Where the listing says that it begins; a child named by its parent is not listed yet. */
+  /** The sequence number at which it begins; absent for a child that its parent named and that is not listed yet. */
   readonly startingSequenceNumber?: string;
 }
 
 /**
- * How a shard came to its end here: it was read on from where earlier work had come to, or elsewhere (`resumed`), or from where
- * reading begins (`read`), or it was older than that (`skipped`).
+ * How a shard came to its end: it was read on from earlier work or from its oldest record, or by another worker (`resumed`), or it was
+ * read from the time of `startFrom` (`read`), or it was closed before that time (`skipped`).
  */
 export type Outcome = 'read' | 'resumed' | 'skipped';
 
 interface Node {
   shard: GraphShard;
-  /** Whether it was there when the graph was first filled. */
+  /** Whether the first listing had it. */
   readonly initial: boolean;
-  /** `waiting` to be taken, `taken`, `left` before its end and for good, or how it came to its end. */
+  /** `waiting` to be taken, `taken`, `left` for good before its end, or how it came to its end. */
   state: 'waiting' | 'taken' | 'left' | Outcome;
 }
 
-/** A shard that may be read now, and what its place in the graph says about where to begin. */
+/** A shard that may be read now, and what the graph says about where to begin. */
 export interface ReadyShard {
   readonly shard: GraphShard;
   readonly initial: boolean;
-  /** Whether records of a parent were read: then all of this shard's that came after the beginning are still to be read. */
+  /** Whether a parent was read: then all records of this shard after `startFrom` must be read. */
   readonly hasReadParent: boolean;
-  /** Whether a parent was read on from earlier work: then all of this shard's are still to be read, whatever the beginning. */
+  /** Whether a parent was `resumed`: then all records of this shard must be read, whatever `startFrom` says. */
   readonly hasResumedParent: boolean;
-  /** Parents that no listing shows: what became of them, only the checkpoints can tell. */
+  /** Parents that are in no listing: only their checkpoints show whether they were read. */
   readonly unlistedParentIds: readonly string[];
 }
 
 /**
- * The shards of a stream and how they descend from each other; says which may be read, parents before children.
+ * The shards of a stream with their parents and children; it decides which shards may be read, parents before children.
  *
  * @remarks
  * Pure. A shard waits, is taken, and then either comes to its end (`finish`, here or elsewhere), or is given back (`release`) and
- * waits again, or is left for good (`leave`). A parent that no listing shows is past the retention and holds nothing up. Shards that are
- * finished or left are forgotten when they are no longer listed.
+ * waits again, or is left for good (`leave`). A parent that is in no listing is past the retention, and its children do not wait for it.
+ * The graph forgets finished and left shards when they are no longer listed.
  */
 export class ShardGraph {
   readonly #nodes = new Map<string, Node>();
-  /** The shards in view that descend from each one, which itself need not be in view. */
+  /** The children in view of each shard; the parent itself need not be in view. */
   readonly #childIds = new Map<string, Set<string>>();
-  /** Those that wait, and whose parents are done. */
+  /** The shards that wait and whose parents are done. */
   readonly #ready = new Set<Node>();
   #listed = false;
 
   /**
-   * Enters a full listing of the stream's shards; gives the ids that are new.
+   * Enters a full listing of the stream's shards; returns the new ids.
    *
-   * @throws InvalidValueError when a shard would descend from itself, which no order of reading comes to; nothing is entered then.
+   * @throws InvalidValueError when a shard would descend from itself, since it could never be read; nothing is entered then.
    */
   list(shards: readonly GraphShard[]): string[] {
     this.#refuseCycles(shards);
@@ -76,9 +76,9 @@ export class ShardGraph {
   }
 
   /**
-   * Enters the children that a shard named at its end, ahead of the next listing.
+   * Enters the children that a shard named at its end, before the next listing.
    *
-   * @returns whether all their parents are known. If not, only a listing can tell whether one is still to be read.
+   * @returns whether all their parents are known. If not, only a listing can show whether an unknown parent must be read first.
    */
   announce(children: readonly GraphShard[]): boolean {
     const known = children.filter((child) => child.parentShardIds.every((id) => this.#nodes.has(id)));
@@ -86,7 +86,7 @@ export class ShardGraph {
     return known.length === children.length;
   }
 
-  /** Takes the shards that wait, whose parents are done, and that `mayTake` allows (default: all). */
+  /** Takes the waiting shards whose parents are done and that `mayTake` allows (default: all). */
   takeReady(mayTake: (shardId: string) => boolean = () => true): ReadyShard[] {
     const ready = [...this.#ready].filter((node) => mayTake(node.shard.shardId));
     return ready.map((node) => {
@@ -99,19 +99,19 @@ export class ShardGraph {
     });
   }
 
-  /** A shard is done, here or elsewhere: its children may be read. */
+  /** Notes that a shard is done, here or elsewhere: its children may be read. */
   finish(shardId: string, outcome: Outcome): void {
     const node = this.#nodes.get(shardId);
     if (node) this.#setState(node, outcome);
   }
 
-  /** A shard was given up before its end: it waits to be taken again. */
+  /** Notes that a shard was given up before its end: it waits to be taken again. */
   release(shardId: string): void {
     const node = this.#nodes.get(shardId);
     if (node?.state === 'taken') this.#setState(node, 'waiting');
   }
 
-  /** A shard was left before its end: it is not taken again here, though others may read it to its end. */
+  /** Notes that a shard was left before its end: it is not taken again here, but other workers may read it to its end. */
   leave(shardId: string): void {
     const node = this.#nodes.get(shardId);
     if (node?.state === 'taken') this.#setState(node, 'left');
@@ -122,7 +122,7 @@ export class ShardGraph {
     return this.#childIds.has(shardId);
   }
 
-  /** All shards in view, and whether the parents of each are done; one that was left is never ready. */
+  /** All shards in view, and whether the parents of each are done; a shard that was left is never ready. */
   inView(): { readonly shard: GraphShard; readonly isReady: boolean }[] {
     return [...this.#nodes.values()].map((node) => ({
       shard: node.shard,
@@ -130,7 +130,7 @@ export class ShardGraph {
     }));
   }
 
-  /** The shards that are not done, and whether the parents of each are. */
+  /** The shards that are not done, and whether their parents are. */
   unfinished(): { readonly shard: GraphShard; readonly isReady: boolean }[] {
     const nodes = [...this.#nodes.values()].filter((node) => !isDone(node));
     return nodes.map((node) => ({ shard: node.shard, isReady: this.#parentsOf(node).every(isDone) }));
@@ -150,7 +150,7 @@ export class ShardGraph {
     return shard.shardId;
   }
 
-  /** A later listing knows more of a shard; of one that was named by its parent, also the other parent. */
+  /** Updates a shard from a later listing, which for a child named by its parent may also have the other parent. */
   #update(node: Node, shard: GraphShard): void {
     this.#leaveChild(node.shard);
     node.shard = shard;
@@ -161,7 +161,7 @@ export class ShardGraph {
   #forget({ shard, state }: Node): void {
     this.#nodes.delete(shard.shardId);
     this.#leaveChild(shard);
-    // What is out of view holds nothing up.
+    // Children do not wait for a parent that is out of view.
     if (state === 'left') this.#lookAtChildrenOf(shard.shardId);
   }
 
@@ -176,7 +176,7 @@ export class ShardGraph {
     else this.#ready.delete(node);
   }
 
-  /** Only these, so that a line of many shards takes no look at all of them for each one that is done. */
+  /** Looks at the children only, so that a shard that is done does not cost a look at all shards. */
   #lookAtChildrenOf(shardId: string): void {
     for (const id of this.#childIds.get(shardId) ?? []) {
       const child = this.#nodes.get(id);

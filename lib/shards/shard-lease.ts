@@ -24,7 +24,7 @@ export class ShardLease {
     this.#watch.add(from(lease.asked$ ?? NEVER).subscribe({ next: (value) => asked$.next(value), error: () => undefined }));
   }
 
-  /** Whether another worker holds it now. */
+  /** Whether the lease is lost. */
   get isLost(): boolean {
     return this.#isLost;
   }
@@ -35,14 +35,14 @@ export class ShardLease {
     if (this.#isLost) onLost();
   }
 
-  /** Another worker holds it, as a refused write tells. */
+  /** Notes that the lease is lost, since the store has refused a write. */
   noteLost(): void {
     this.#isLost = true;
   }
 
   /**
-   * Gives the shard up, if it is held. A store that fails is asked again, with an event each time; in the end a failure only makes the
-   * next worker wait until the lease expires.
+   * Releases the lease, unless it is lost. Retries when the store fails, with an event each time. Never errors: if all retries fail, the
+   * next worker only has to wait until the lease expires.
    */
   release(shard: ShardIdentity, config: ResolvedShardConfig): Observable<never> {
     this.#watch.unsubscribe();

@@ -37,31 +37,32 @@ import {
   isReleaseReason,
   outcomeOf,
   phaseOf,
+  releasedAs,
   waitsForUnclaimed,
   type ReleaseReason,
   type ShardFacts,
   type SubscriptionState,
 } from './shard-phase.js';
 
-/** What the life of a shard depends on, and its callbacks. */
+/** What the life of a shard depends on, and the callbacks that it calls. */
 export interface ShardLifecycleOptions {
   readonly identity: ShardIdentity;
   readonly config: ResolvedShardConfig;
-  /** What the shard's place among the others says about where to begin. */
+  /** What the shard graph says about where to begin. */
   readonly ready: OpenShardOptions['ready'];
-  /** Whether no listing will say which shard this is. @defaultValue false */
+  /** Whether no listing will say where the shard begins. @defaultValue false */
   readonly isUnlisted?: boolean;
-  /** What `'LATEST'` means, in ms. @defaultValue the time at which the shard is first opened */
+  /** The time that `'LATEST'` means, in ms. @defaultValue the time at which the shard is first opened */
   readonly firstSeenMs?: number;
   /** The lease under which the shard is read, where there are leases. */
   readonly lease?: ShardLease;
-  /** Emits, once, when the shard is to complete; replays to late subscribers. */
+  /** Emits, once, when the shard must complete; replays to late subscribers. */
   readonly stop$: Observable<unknown>;
-  /** Called when the shard's end is read, with what it became. */
+  /** Called when the shard's end is read, with its children. */
   readonly announce?: (children: readonly PortChildShard[]) => void;
-  /** Called when the shard is released; with an outcome its children may start, but not if it is `'left'` for good by its pipeline. */
+  /** Called when the shard is released. With an outcome its children may start, except with `'left'`: its pipeline left it for good. */
   readonly released?: (reason: ReleaseReason, outcome: Outcome | 'left' | undefined) => void;
-  /** Whether the children wait for SHARD_END, so that it is written however long that takes. */
+  /** Whether children wait for SHARD_END, so that it must be written, however long that takes. */
   readonly insistsOnEnd: boolean;
   /** Called when a subscription to the shard begins or ends. */
   readonly subscribed?: (state: SubscriptionState) => void;
@@ -71,18 +72,20 @@ export interface ShardLifecycleOptions {
  * The life of one shard in this process, and its only owner.
  *
  * ```text
- * waiting ──> opening ──> reading ──> draining ──> released: ended | stopped | lost
- *    ^           |           |                        ^
- *    └── failed ─┘           └── lost ────────────────┘
+ * waiting ──> opening ──> reading <──> draining ──> released: ended | stopped | lost
+ *    ^  |        |  |         |                          ^
+ *    └──┼─failed─┘  └─────────┴── lost, nothing to read ─┤
+ *       └─────────────────── stop, lost ─────────────────┘
  * ```
  *
  * - *waiting*: nobody has opened it yet, or opening failed and the next subscription tries again.
- * - *opening*: the store is asked where the shard stands.
+ * - *opening*: the shard's checkpoint is read from the store.
  * - *reading*: its records are read, or the next subscription will read them.
- * - *draining*: its end is read, or `stop` has fired; what was delivered is still being worked on.
+ * - *draining*: its end is read, or `stop` has emitted, or its pipeline completed early; the delivered records are still being worked on. Whoever
+ *   subscribes again has it read again.
  * - *released*: the last checkpoints are written, the lease is given up, its children may start.
  *
- * `phaseOf` decides, after every change, from the facts that are collected here: see its truth table.
+ * After every change `phaseOf` decides the phase from the facts that this class collects: see its truth table.
  */
 export class ShardLifecycle {
   /** The shard to hand to the user. */
@@ -117,17 +120,16 @@ export class ShardLifecycle {
   }
 
   /**
-   * Opens the shard, emits it unless there is nothing to read, and completes when it is released. Unsubscribed before, it gives up
-   * its lease.
+   * Opens the shard, emits it unless there is nothing to read, and completes when it is released. Unsubscribing before that gives up the
+   * lease.
    */
   run(): Observable<Shard> {
-    // A shard that cannot be opened fails by itself, when it is subscribed: whoever supervises it may try again.
+    // A shard that cannot be opened errors by itself when it is subscribed, so that its supervisor may retry.
     const stopping$ = this.#options.stop$.pipe(tap(() => this.#tracked.stop()));
     const opened$ = this.#open().pipe(
       catchError(() => EMPTY),
       ignoreElements(),
-      // Only the opening is cut short: what has begun ends by itself, when its work is drained.
-
+      // `stop` only cuts the opening short: a shard that is being read ends by itself, when its work is drained.
       takeUntil(stopping$),
     );
     const shard$ = defer(() => (isReleaseReason(phaseOf(this.#facts)) ? EMPTY : of(this.shard)));
@@ -143,12 +145,12 @@ export class ShardLifecycle {
     return this.#tracked.identity;
   }
 
-  /** The listing says where the shard begins. */
+  /** Takes the sequence number at which the shard begins, as listed. */
   identify(startingSequenceNumber: string | undefined): void {
     this.#tracked.identify({ startingSequenceNumber });
   }
 
-  /** What of the shard is not done. */
+  /** The work of the shard that is not done. */
   get openWork(): OpenWork {
     const { ledger, identity } = this.#tracked;
     return {
@@ -159,7 +161,7 @@ export class ShardLifecycle {
     };
   }
 
-  /** Whether somebody says when the work is done: a supervised pipeline, or who settles the blocks. */
+  /** Whether it will be known when the work is done: from a supervised pipeline, or because blocks are settled. */
   get isAccounted(): boolean {
     return this.#tracked.isSupervised || this.#tracked.ledger.hasSettled;
   }
@@ -194,13 +196,13 @@ export class ShardLifecycle {
     this.#tracked.noteChange();
   }
 
-  /** Asks the store where the shard stands, unless that is known. */
+  /** Opens the shard, unless it is open. */
   #open(): Observable<Opened> {
     return defer(() => {
       if (this.#opened) return of(this.#opened);
       const { config, ready, isUnlisted } = this.#options;
       const { identity } = this.#tracked;
-      // What `'LATEST'` means stays, even if the checkpoint cannot be read at the first try.
+      // The time of `'LATEST'` stays the same, even if the checkpoint cannot be read at the first try.
       this.#firstSeenMs ??= config.scheduler.now();
       this.#isOpening = true;
       return openShard({ identity, config, ready, isUnlisted, firstSeenMs: this.#firstSeenMs }).pipe(
@@ -222,12 +224,12 @@ export class ShardLifecycle {
       notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: checkpoint ?? startToString(start) });
   }
 
-  /** Where reading begins; opens the shard first if nobody has, or that failed before. */
+  /** Emits where reading begins; opens the shard first if it is not open. */
   #openToRead(): Observable<ReadStart> {
     return this.#open().pipe(concatMap(({ start }) => (typeof start === 'object' && !this.#isReleased ? of(start) : EMPTY)));
   }
 
-  /** Emits once, when and why the shard is to be released. */
+  /** Emits the reason for the release, once, when the shard must be released. */
   #releaseReason(): Observable<ReleaseReason> {
     const { config, stop$ } = this.#options;
     const stopping$ = stop$.pipe(tap(() => this.#tracked.stop()));
@@ -235,7 +237,7 @@ export class ShardLifecycle {
       startWith(undefined),
       map(() => phaseOf(this.#facts)),
       filter((phase) => phase === 'draining' || isReleaseReason(phase)),
-      // After what changed has taken its course: a completion may still flush blocks, and many changes come at once.
+      // After the changes have had their effects: a completion may still flush blocks, and many changes come at once.
       auditTime(0, config.scheduler),
       switchMap((): Observable<ReleaseReason> => {
         const phase = phaseOf(this.#facts);
@@ -247,7 +249,7 @@ export class ShardLifecycle {
     );
   }
 
-  /** Writes what is left to write, gives the lease up, and tells of it. */
+  /** Writes the last checkpoints, releases the lease, and reports the release. */
   #release(reason: ReleaseReason): Observable<never> {
     const { lease, identity, config } = this.#options;
     const isBegun = typeof this.#opened?.start === 'object';
@@ -256,15 +258,15 @@ export class ShardLifecycle {
       if (this.#tracked.isLost) lease?.noteLost();
       return lease?.release(identity, config) ?? EMPTY;
     });
-    const conclude$ = defer(() => this.#conclude(this.#tracked.isLost ? 'lost' : this.#isWritten ? reason : 'stopped'));
+    const conclude$ = defer(() => this.#conclude(releasedAs(reason, { isLost: this.#tracked.isLost, isWritten: this.#isWritten })));
     return concat(lastWrites$, release$, conclude$).pipe(ignoreElements());
   }
 
   /**
-   * Writes what is left to write of the shard, to every store that it is written to; never errors.
+   * Writes the last checkpoints of the shard to all its stores; never errors.
    *
-   * The end of a shard has to be written before its children start, however long that takes and whatever the store says: each
-   * failure is told as an event. After `stop`, and where no children wait, nothing has to.
+   * SHARD_END must be written before the children start, so it is retried without limit and after any error; each failure is an event.
+   * After `stop`, and where no children wait, there is a limit.
    */
   #lastWrites(): Observable<unknown> {
     const { config, stop$, insistsOnEnd } = this.#options;
@@ -278,7 +280,7 @@ export class ShardLifecycle {
     return concat(insisting$, writes(MAX_LAST_RETRIES));
   }
 
-  /** Whether the stores hold what they are to hold: after `stop`, a store that refuses is not waited for. */
+  /** Whether all stores hold the last checkpoint; after `stop` the shard does not wait for a store that refuses. */
   get #isWritten(): boolean {
     const { checkpointer } = this.#tracked;
     return !checkpointer.stores.some((store) => checkpointer.isDue(store));
@@ -291,13 +293,13 @@ export class ShardLifecycle {
     this.#tracked.close();
     config.budget.forget(budgetKey({ stream: config.stream, shardId }));
     if (typeof this.#opened?.start === 'object') config.notify({ type: 'shardReleased', streamName, shardId, reason });
-    released?.(reason, outcomeOf(reason, this.#opened) ?? (reason === 'stopped' && this.#tracked.isCutShort ? 'left' : undefined));
+    released?.(reason, outcomeOf(reason, { ...this.#opened, isCutShort: this.#tracked.isCutShort }));
     return EMPTY;
   }
 
   /**
-   * Nobody waits any more: what is settled is still written, and the lease is given up. A shard that is subscribed all the same,
-   * because its stream was only `take(1)`, ends before its lease does.
+   * After the stream was unsubscribed, writes what is settled and releases the lease. A shard that is still subscribed, for example after
+   * `take(1)` of the stream, ends before its lease does.
    */
   #abandon(): void {
     const { lease, identity, config } = this.#options;
@@ -308,10 +310,10 @@ export class ShardLifecycle {
       this.#tracked.lose();
       return release$;
     };
-    // Not within the teardown.
+    // Not within the teardown: nothing may be emitted there.
     concat(delayOf(0, config.scheduler), write$, defer(giveUp)).subscribe();
   }
 }
 
-/** After `stop`, and where no children wait. */
+/** The limit of retries after `stop`, and where no children wait. */
 const MAX_LAST_RETRIES = 3;

@@ -2,33 +2,33 @@ import type { EndKind } from '../internal/on-end.js';
 import type { Outcome } from './shard-graph.js';
 import type { Opened } from './open-shard.js';
 
-/** Why a shard is released: read to its end and settled, stopped (or cut short) and drained, or taken by another worker. */
+/** Why a shard is released: it is read to its end and settled, stopped (or cut short) and drained, or taken by another worker. */
 export type ReleaseReason = 'ended' | 'stopped' | 'lost';
 
-/** Where a shard is in its life, up to its release. See the diagram in `shard-lifecycle.ts`. */
+/** The phases of a shard's life before its release. See the diagram in `shard-lifecycle.ts`. */
 export type ShardPhase = 'waiting' | 'opening' | 'reading' | 'draining';
 
-/** How the last subscription to a shard ended; `'none'` before the first, `'active'` while one lasts. */
+/** How the last subscription to a shard ended; `'none'` before the first one, `'active'` during one. */
 export type SubscriptionState = 'none' | 'active' | EndKind;
 
-/** Everything that decides on a shard's phase. */
+/** The facts that decide a shard's phase. */
 export interface ShardFacts {
   /** Whether another worker has the shard. */
   readonly isLost: boolean;
-  /** Whether `stop` has fired. */
+  /** Whether `stop` has emitted. */
   readonly isStopping: boolean;
-  /** Whether the shard's pipeline completed before the shard's end and without `stop`: nobody reads it on. */
+  /** Whether the shard's pipeline completed before the shard's end and without `stop`, so that nobody reads the rest. */
   readonly isCutShort: boolean;
-  /** Whether the store is being asked where the shard stands. */
+  /** Whether the shard is being opened. */
   readonly isOpening: boolean;
-  /** Where the shard begins, or that there is nothing to read; `undefined` as long as it could not be opened. */
+  /** Where the shard begins, or that there is nothing to read; `undefined` until it is opened. */
   readonly start: Opened['start'] | undefined;
   readonly subscription: SubscriptionState;
   /** Whether `recoverFrom` is about to subscribe again. */
   readonly resumes: boolean;
-  /** Whether a pipeline runs that says when all its work is done. */
+  /** Whether a pipeline runs whose completion means that all its work is done. */
   readonly isSupervised: boolean;
-  /** Whether the pipeline says that nothing more will settle. */
+  /** Whether nothing more will settle. */
   readonly isDrained: boolean;
   /** Whether the reader has seen the shard's end. */
   readonly hasEnded: boolean;
@@ -43,7 +43,7 @@ export interface ShardFacts {
 }
 
 /**
- * The one decision on a shard's life: its phase, or the reason for which it is to be released. Lost before ended before stopped.
+ * Decides a shard's phase, or the reason for its release. Lost comes before ended, and ended before stopped.
  *
  * @remarks Asked after every change of a fact. The spec of this file is its truth table.
  */
@@ -58,24 +58,36 @@ export function phaseOf(facts: ShardFacts): ShardPhase | ReleaseReason {
   return isOpening ? 'opening' : 'waiting';
 }
 
-/** Whether the shard is to be released. */
+/** Whether the shard must be released. */
 export function isReleaseReason(phase: ShardPhase | ReleaseReason): phase is ReleaseReason {
   return phase === 'ended' || phase === 'stopped' || phase === 'lost';
 }
 
 /**
- * Whether, while stopping or cut short, all blocks are settled and not all records came into one: a filter behind the shard may have dropped
- * them. They are waited for a while, then the shard counts as stopped.
+ * Whether the shard is stopping or cut short, all its blocks are settled, and some records are in no block: a filter may have dropped
+ * them. The shard waits for them for a while, then it counts as stopped.
  */
 export function waitsForUnclaimed({ isStopping, isCutShort, subscription, resumes, isSupervised, hasOpenEntries }: ShardFacts): boolean {
   const readsNoMore = (isStopping && subscription === 'complete') || isCutShort;
   return readsNoMore && !resumes && !isSupervised && !hasOpenEntries;
 }
 
-/** What the children of a released shard are told; nothing unless it has come to its end. */
-export function outcomeOf(reason: ReleaseReason, opened: Pick<Opened, 'checkpoint' | 'start'> | undefined): Outcome | undefined {
+/** What the release comes to once the last checkpoints were tried: a lease may have been lost meanwhile, or a store may have refused SHARD_END. */
+export function releasedAs(reason: ReleaseReason, { isLost, isWritten }: Readonly<Record<'isLost' | 'isWritten', boolean>>): ReleaseReason {
+  if (isLost) return 'lost';
+  return isWritten ? reason : 'stopped';
+}
+
+/**
+ * How the shard came to its end, which decides where its children begin; `'left'` when its pipeline left it for good; `undefined` when it is
+ * to be read on, here or elsewhere.
+ */
+export function outcomeOf(
+  reason: ReleaseReason,
+  { checkpoint, start, isCutShort }: Partial<Pick<Opened, 'checkpoint' | 'start'>> & Pick<ShardFacts, 'isCutShort'>,
+): Outcome | 'left' | undefined {
+  if (reason === 'stopped' && isCutShort) return 'left';
   if (reason !== 'ended') return undefined;
-  const { checkpoint, start } = opened ?? {};
   if (start === 'skipped') return 'skipped';
   const isFromHorizon = typeof start === 'object' && start.type === 'TRIM_HORIZON';
   return checkpoint || start === 'done' || isFromHorizon ? 'resumed' : 'read';
@@ -85,23 +97,23 @@ function isNothingToRead(start: ShardFacts['start']): boolean {
   return start === 'done' || start === 'skipped';
 }
 
-/** Whether the end is read, everything is settled, and no pipeline still runs: SHARD_END is earned. */
+/** Whether the end is read, everything is settled, and no pipeline runs, so that SHARD_END may be written. */
 function isFinished({ hasEnded, isSettled, isSupervised }: ShardFacts): boolean {
   return hasEnded && isSettled && !isSupervised;
 }
 
-/** Whether the end is read and nobody keeps account of the work: no pipeline, no block, and no store to write it to. */
+/** Whether the end is read and nothing tracks the work: there is no supervised pipeline, no block, and no store. */
 function isUnaccounted({ hasEnded, isTracked, isSupervised, hasStore }: ShardFacts): boolean {
   return hasEnded && !isTracked && !isSupervised && !hasStore;
 }
 
-/** Whether nothing more will settle: all is settled, the pipeline says that it is over, or it was torn down. */
+/** Whether nothing more will settle: everything is settled, the pipeline has completed, or it was torn down. */
 function isIdle({ subscription, resumes, isSupervised, isDrained, isSettled, isTracked }: ShardFacts): boolean {
   if (subscription === 'active' || resumes || isSupervised) return false;
   return subscription !== 'complete' || isDrained || isSettled || !isTracked;
 }
 
-/** Whether what a pipeline that was cut short has left to others is settled. */
+/** Whether the work that a cut-short pipeline has passed on downstream is settled. */
 function isWorkDone({ resumes, isSupervised, isDrained, isSettled }: ShardFacts): boolean {
   return !resumes && !isSupervised && (isDrained || isSettled);
 }

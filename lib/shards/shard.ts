@@ -6,20 +6,20 @@ import type { HashKeyRange } from '../values/shard-id.js';
  * One shard, as an Observable of its records in order.
  *
  * @remarks
- * Cold: reading begins with the subscription. One subscription at a time, since a shard has one account: `share()` it for
- * more. Completes when the shard's end is read, when `stop` fires and when the lease is
- * lost. Subscribed again after an error it begins at its watermark, that is after the last record that is settled together
- * with all before it; under `recoverFrom` it goes on after the last delivered one.
+ * Cold: reading begins with the subscription. Only one subscription at a time, since a shard has one account: `share()` it for
+ * more. It completes when its end is read, when `stop` emits, and when the lease is lost. A new subscription after an error begins at the
+ * watermark, that is, after the last record that is settled together with all before it; under `recoverFrom` it resumes after the last
+ * delivered record.
  */
 export interface Shard extends Observable<KinesisRecord> {
   readonly streamName: string;
   readonly shardId: string;
-  /** The shards it came from: none, one (split) or two (merge). */
+  /** The shards that it was made from: none, one (split) or two (merge). */
   readonly parentShardIds: readonly string[];
-  /** The hash keys it holds, decimal and inclusive; unknown for a `kinesisShard` that was not given them. */
+  /** Its hash key range, decimal and inclusive; absent for a `kinesisShard` without the option. */
   readonly hashKeyRange?: HashKeyRange;
-  /** With leases: grows with every tenure of the shard, so that a sink can refuse writes of a former owner. */
+  /** With leases: a number that grows with every tenure of the shard, so that a sink can refuse writes of a former owner. */
   readonly fencingToken?: string;
-  /** Emits when another worker has taken the shard; completes without emitting when the shard's life here ends otherwise. */
+  /** Emits when the lease is lost; completes without emitting when the shard is released otherwise. */
   readonly leaseLost$: Observable<void>;
 }

@@ -7,17 +7,17 @@ import type { ShardLifecycle } from './shard-lifecycle.js';
 /** What {@link stopInTime} watches. */
 export interface StopInTimeOptions {
   readonly config: ResolvedShardConfig;
-  /** Emits, once, when shards are to complete; replays to late subscribers. */
+  /** Emits, once, when the shards must complete; replays to late subscribers. */
   readonly stop$: Observable<unknown>;
   /** The shards that are not released yet. */
   readonly live: () => Iterable<ShardLifecycle>;
-  /** Whether the deadline counts. Without anybody who says when the work is done it would only hold up the end of the process. */
+  /** Whether there is a deadline. If it can never be known when the work is done, a deadline would only delay the end of the process. */
   readonly hasDeadline: () => boolean;
 }
 
 /**
- * Passes on `released$`, which completes when all shards are released. After `stop` it tells what is open, and errors with a
- * `StopTimeoutError` when something still is after `stopTimeoutMs`.
+ * Mirrors `released$`, which completes when all shards are released. After `stop` it reports the open work, and errors with a
+ * `StopTimeoutError` when there still is open work after `stopTimeoutMs`.
  */
 export function stopInTime<T>(released$: Observable<T>, { config, stop$, live, hasDeadline }: StopInTimeOptions): Observable<T> {
   const { stream, stopTimeoutMs, scheduler, notify } = config;

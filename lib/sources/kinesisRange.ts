@@ -7,11 +7,11 @@ import { kinesisRanges, type KinesisRangesConfig } from './kinesisRanges.js';
 export type KinesisRangeConfig = Omit<KinesisRangesConfig, 'concurrency'>;
 
 /**
- * Emits exactly the records of a range, then completes: a bounded re-read, verified.
+ * Emits exactly the records of a range, verified, then completes.
  *
  * @remarks
- * Errors, order, buffering and time are those of {@link kinesisRanges}: the range's first record, its last record and its count,
- * where it has one, are checked, nothing beyond its end is emitted, and a part that Kinesis no longer holds is a `RangeExpiredError`.
+ * Errors, order, buffering and time are those of {@link kinesisRanges}: it checks the range's first record, its last record and its
+ * count, if it has one, emits nothing beyond its end, and errors with a `RangeExpiredError` for a part that Kinesis no longer holds.
  *
  * @throws InvalidValueError when called with a malformed range; InvalidConfigError with a config that cannot work.
  *

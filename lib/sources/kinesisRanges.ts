@@ -11,16 +11,16 @@ import { KINESIS_FIELDS, type KinesisConfig, readContext, resolveKinesis } from 
 
 /** How ranges are read. */
 export interface KinesisRangesConfig extends KinesisConfig {
-  /** The ARN of the stream, to read one of another account. @defaultValue the ranges' `streamName`, in the client's account */
+  /** The ARN of the stream, to read a stream of another account. @defaultValue the ranges' `streamName`, in the client's account */
   readonly streamARN?: string;
   /**
-   * The longest time without progress, in ms; then the read is a `RecoveryTimeoutError`. Progress is a page with a later record, or
-   * an empty one that is nearer to the newest record. Above 0. @defaultValue 10_000
+   * The longest time without progress, in ms; then the read errors with a `RecoveryTimeoutError`. Progress is a page with a later
+   * record, or an empty page that is nearer to the newest record. From 1 up. @defaultValue 10_000
    */
   readonly retryTimeoutMs?: number;
-  /** Records a page. 1 to 10 000 (GetRecords, Limit). @defaultValue 10_000 */
+  /** The most records a page. 1 to 10 000 (GetRecords, Limit). @defaultValue 10_000 */
   readonly maxRecordsPerPage?: number;
-  /** Shards read at once. From 1 up. @defaultValue 4 */
+  /** How many shards are read at once. From 1 up. @defaultValue 4 */
   readonly concurrency?: number;
 }
 
@@ -28,18 +28,17 @@ export interface KinesisRangesConfig extends KinesisConfig {
  * Emits exactly the records of some ranges of one stream, then completes.
  *
  * @remarks
- * Each range is verified: its first record, its last record and its count, where it has one; what a range leaves out is not
- * verified, see {@link RangeToRead}. Nothing outside the ranges is emitted; a record in two ranges comes once. Order holds within a
- * shard; shards are read in parallel up to `concurrency`, the ranges of each in one pass, which jumps over what is more than a
- * mebibyte. A retry emits everything again, but does not read again the empty pages that were read. Everything happens within the
- * `budget`: give it the live reader's to share what Kinesis allows. Buffers no more than a page a shard. Unsubscribing aborts the
- * requests.
+ * It verifies each range: its first record, its last record and its count, if it has one; fields that a range leaves out are not
+ * verified, see {@link RangeToRead}. It emits nothing outside the ranges, and a record in two ranges once. It keeps the order within a
+ * shard. It reads shards in parallel up to `concurrency`, and the ranges of each shard in one pass, which jumps over gaps of more than
+ * a mebibyte. Re-subscribing emits everything again, but does not read the same empty pages again. All reads stay within the `budget`:
+ * give it the budget of the live reader to share the limits of Kinesis. Buffers at most a page a shard. Unsubscribing aborts the requests.
  *
- * Errors: `RangeExpiredError` when Kinesis no longer holds a part, or the newest record has been before it for three seconds (under
- * `onGap: 'continue'` the rest is emitted, with a `gap` event), `RangeIncompleteError` when ends and count do not fit together, as
- * soon as more is found than counted, `RecoveryTimeoutError` (retriable), `ShardReadError`.
+ * Errors: `RangeExpiredError` when Kinesis no longer holds a part, or when the shard's newest record has been before a part for three
+ * seconds (under `onGap: 'continue'` the rest is emitted, with a `gap` event); `RangeIncompleteError` when the ends and the count do not
+ * match, as soon as there are more records than the count; `RecoveryTimeoutError` (retriable); `ShardReadError`.
  *
- * @throws InvalidValueError when called with a malformed range; InvalidConfigError with ranges of two streams, or a config that cannot work.
+ * @throws InvalidValueError when called with a malformed range; InvalidConfigError with ranges of two streams, or an invalid config.
  *
  * @example
  * ```ts
@@ -67,7 +66,7 @@ export function kinesisRanges(
   return readRanges(list, (shardId) => readContext(means, stream, shardId), reading, emptyStretches()).pipe(concatMap(toRecords));
 }
 
-/** Of an aggregate that is not taken apart, a part cannot be read. */
+/** Throws for a part of an aggregate, which cannot be read unless aggregates are taken apart. */
 function assertWhole({ fromSubSeqNumber = 0, toSubSeqNumber = 0 }: RangeToRead, i: number): void {
   if (fromSubSeqNumber === 0 && toSubSeqNumber === 0) return;
   const got = `range ${i} from sub-sequence number ${fromSubSeqNumber} to ${toSubSeqNumber}`;

@@ -12,22 +12,21 @@ import type { HashKeyRange } from '../values/shard-id.js';
 export interface KinesisShardConfig extends ShardReadingConfig {
   /** The id of the shard, for example `shardId-000000000000`. */
   readonly shardId: string;
-  /** Its parents, for the row of a lease table. @defaultValue none */
+  /** The ids of its parents, for the row of a lease table. @defaultValue none */
   readonly parentShardIds?: readonly string[];
-  /** Its hash keys, for the row of a lease table. @defaultValue unknown */
+  /** Its hash key range, for the row of a lease table. @defaultValue unknown */
   readonly hashKeyRange?: HashKeyRange;
 }
 
 /**
- * One shard's records, from its checkpoint, else from `startFrom`.
+ * Emits one shard's records, from its checkpoint, or else from `startFrom`.
  *
  * @remarks
- * For a single shard whose place among the others does not matter: it waits for no parent, takes no lease and starts no
- * child. Otherwise it lives as the shards of `kinesisStream` do: nothing is lost, order holds, what is in flight is bounded, one
- * subscription at a time, the last checkpoint is written when its work is drained. `stop` is listened to from a subscription
- * until the shard is released or unsubscribed, so that it is not missed between a failure and a retry; a stopped shard
- * completes at once when it is subscribed again. A shard that is done already completes at once. `'LATEST'` is the moment of the
- * first subscription.
+ * For a single shard whose parents and children do not matter: it waits for no parent, takes no lease and starts no child. Otherwise it
+ * behaves like the shards of `kinesisStream`: it loses nothing, keeps the order, bounds the records in flight, allows one subscription at
+ * a time, and writes the last checkpoint when its work is drained. It is subscribed to `stop` from its first subscription until the shard
+ * is released or unsubscribed, so that it does not miss `stop` between a failure and a retry. A new subscription to a stopped shard, or to
+ * one that is done, completes at once. `'LATEST'` means the time of the first subscription.
  *
  * Errors with `ShardReadError`, `RangeExpiredError` (under `onGap: 'fail'`), and what the store errors with.
  *
@@ -40,7 +39,7 @@ export function kinesisShard(config: KinesisShardConfig): Shard {
   if (typeof shardId !== 'string' || shardId === '') throw new InvalidConfigError('shardId: expected a non-empty string');
   // Replays to a subscription after a failure: a `stop` in between must not be missed.
   const stop$ = resolved.stop$.pipe(take(1), share({ connector: () => new ReplaySubject<unknown>(1), resetOnComplete: false }));
-  /** What follows the shard's life, from a subscription until the shard is released or unsubscribed. */
+  /** The subscription to the shard's life, from a subscription to the shard until it is released or unsubscribed. */
   let life: Subscription | undefined;
   const subscribed = (state: SubscriptionState): void => {
     if (state === 'active' && !lifecycle.isReleased) life ??= follow().subscribe({ error: () => undefined });

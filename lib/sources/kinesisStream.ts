@@ -28,7 +28,7 @@ import type { PortChildShard, PortShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
 import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
-import { StreamRecreatedError } from '../shards/errors.js';
+import { isStreamRecreated, StreamRecreatedError } from '../shards/errors.js';
 import type { Shard } from '../shards/shard.js';
 import { readStored } from '../shards/open-shard.js';
 import { ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
@@ -41,7 +41,7 @@ import type { ShardIdentity } from '../values/shard-id.js';
 
 /** How {@link kinesisStream} reads a stream. */
 export interface KinesisStreamConfig extends ShardReadingConfig {
-  /** How often the shards are listed anew, in ms. Above 0; `Infinity` leaves it to the ends of shards. @defaultValue 30_000 */
+  /** How often the shards are listed again, in ms. From 1 up; `Infinity` lists them only at the ends of shards. @defaultValue 30_000 */
   readonly discoveryIntervalMs?: number;
 }
 
@@ -50,16 +50,17 @@ export interface KinesisStreamConfig extends ShardReadingConfig {
  * new shards as they appear.
  *
  * @remarks
- * Nothing is lost: each shard is read from its checkpoint, else from `startFrom`, and its end is passed on to its children
- * only when all of it is settled. Records may come again after a restart: those after the last checkpoint. Order holds within
- * a shard and from parent to child. What is read and not settled is bounded by `maxInFlightRecords` and `maxInFlightBytes`
- * a shard, plus one page. Each subscription reads for itself: share what is to be read once.
+ * Nothing is lost: each shard is read from its checkpoint, or else from `startFrom`, and its children start only when all of it is
+ * settled. After a restart, the records after the last checkpoint are emitted again. Order holds within a shard and from parent to
+ * child. The records in flight are bounded by `maxInFlightRecords` and `maxInFlightBytes` a shard, plus one page. Each subscription reads
+ * the stream by itself: `share()` it to read it once.
  *
  * Completes after `stop`, when every shard's work is drained, its last checkpoint is written and its lease is released.
- * Unsubscribing aborts every request; what is settled by then is still written.
+ * Unsubscribing aborts every request; with leases, what is settled by then is still written.
  *
- * Errors with `ShardReadError` when the shards cannot be listed at the start. A failing shard errors by itself, not the
- * stream: see `mergeShards`.
+ * Errors with a `ShardReadError` when the shards cannot be listed at the start, with an `UnreachableError` when the set-up is at fault, and
+ * with a `StopTimeoutError` after `stop`, and with a `StreamRecreatedError` when a later listing shows another stream of this name. A
+ * failing shard errors by itself and does not end the stream: see `mergeShards`.
  *
  * @throws InvalidConfigError when called with a config that cannot work.
  *
@@ -86,11 +87,11 @@ class StreamReading {
   readonly #discoveryIntervalMs: number;
   readonly #firstSeenMs: number;
   readonly #graph = new ShardGraph();
-  /** A shard ended whose children are not all known: list the shards now. */
+  /** Emits when the shards must be listed now: a shard ended whose children are not all known. */
   readonly #relist$ = new Subject<void>();
-  /** A shard is done, given up or granted: others may be ready. */
+  /** Emits when a shard is done, given up or granted, so that others may be ready. */
   readonly #wake$ = new Subject<void>();
-  /** The shards in view, or what is known of them, changed. */
+  /** Emits when the shards in view, or what is known of them, have changed. */
   readonly #changed$ = new Subject<void>();
   readonly #stop$ = new ReplaySubject<unknown>(1);
   /** The shards that are not released yet. */
@@ -113,18 +114,18 @@ class StreamReading {
       mergeMap((ready) => this.#lifeOf(ready)),
       tap({ complete: () => released$.next() }),
     );
-    // Asked once beside the shards, so that a store that cannot be reached is told before anybody subscribes a shard.
+    // Reads the store once beside the shards, so that a store that cannot be reached errors before anybody subscribes to a shard.
     const asked$ = this.#changed$.pipe(
       take(1),
       mergeMap(() => this.#askStore()),
       takeUntil(released$),
     );
     const stopped$ = stopInTime(shards$, { config: this.#config, stop$: this.#stop$, live: () => this.#live, hasDeadline: () => true });
-    // The notifier first: one that emits at once means that nothing is read. What is held is renewed until all is released.
+    // The notifier comes first: if it emits at once, nothing is read. Leases are renewed until all shards are released.
     return merge(stopping$.pipe(ignoreElements()), this.#leases().pipe(takeUntil(released$)), asked$, stopped$);
   }
 
-  /** Errors when the store cannot be reached because of the set-up; other faults are left to those that use it. */
+  /** Errors when the store cannot be reached because of the set-up; ignores other faults, which the shards will meet again. */
   #askStore(): Observable<never> {
     const [first] = this.#graph.unfinished();
     if (!first) return EMPTY;
@@ -142,18 +143,18 @@ class StreamReading {
 
   #readyShards(): Observable<ReadyShard> {
     const { scheduler, store } = this.#config;
-    // From the end of one listing to the next, so that one that takes long, or is being tried again, is not cut off.
+    // The interval runs from the end of one listing to the start of the next, so that a slow listing is not cut off.
     const discover$ = this.#list().pipe(repeat({ delay: () => delayOf(this.#discoveryIntervalMs, scheduler) }));
     const listed$ = this.#relist$.pipe(
       startWith(undefined),
       switchMap(() => discover$),
     );
-    // Through the scheduler, so that a long line of shards that are done already does not grow the stack.
+    // Through the scheduler, so that a long chain of shards that are done already does not grow the stack.
     const woken$ = this.#wake$.pipe(observeOn(scheduler));
     const mayTake = isLeasing(store) ? (shardId: string) => this.#granted.get(shardId)?.isLost === false : undefined;
-    // The wakes first: with a port and a store that answer at once a shard may be done within the listing.
+    // `woken$` comes first: with a port and a store that answer synchronously, a shard may be done during the listing.
     return merge(woken$, listed$).pipe(
-      // No more shards begin; those that have end by themselves, when their work is drained.
+      // No more shards begin; those that have begun end by themselves, when their work is drained.
       // eslint-disable-next-line rxjs-x/no-unsafe-takeuntil
       takeUntil(this.#stop$),
       mergeMap(() => this.#graph.takeReady(mayTake)),
@@ -172,6 +173,7 @@ class StreamReading {
         this.#changed$.next();
       }),
       catchError((error: unknown) => {
+        if (isStreamRecreated(error)) return throwError(() => error);
         if (this.#graph.size === 0) return throwError(() => shardReadError(error, { streamName }));
         notify({ type: 'discoveryFailed', streamName, error });
         return EMPTY;
@@ -179,7 +181,7 @@ class StreamReading {
     );
   }
 
-  /** A child that its parent named is read before it is listed; a shard that begins elsewhere than before is of another stream. */
+  /** Takes the starts of the shards that are being read. Throws if one has changed: then the stream was deleted and made again. */
   #identify(shards: readonly PortShard[]): void {
     const starts = new Map(shards.map(({ ShardId, SequenceNumberRange }) => [ShardId, SequenceNumberRange.StartingSequenceNumber]));
     for (const life of this.#live) {
@@ -190,7 +192,7 @@ class StreamReading {
     }
   }
 
-  /** Takes note of the leases that this worker comes to hold, and of shards that were ended elsewhere; emits nothing. */
+  /** Takes note of the leases that this worker acquires, and of the shards that others have read to their end; emits nothing. */
   #leases(): Observable<never> {
     const { store } = this.#config;
     if (!isLeasing(store)) return EMPTY;
@@ -209,7 +211,7 @@ class StreamReading {
     );
   }
 
-  /** Keeps the lease for when the shard may be read. One that another worker asks for before that is handed over. */
+  /** Keeps the lease until the shard may be read; hands it over if another worker asks for it before that. */
   #grant(shardId: string, lease: ShardLease): Observable<never> {
     this.#granted.set(shardId, lease);
     return lease.asked$.pipe(
@@ -227,7 +229,7 @@ class StreamReading {
     if (!this.#graph.hasChildren(shardId)) this.#relist$.next();
   }
 
-  /** Gives up the leases of shards that were not started, for which nobody waits. */
+  /** Releases the leases of shards that were not started, without waiting for it. */
   #releaseUnused(): void {
     for (const { shard } of this.#graph.unfinished()) {
       this.#granted.get(shard.shardId)?.release(this.#identityOf(shard), this.#config).subscribe();
@@ -246,7 +248,7 @@ class StreamReading {
       firstSeenMs: this.#firstSeenMs,
       ...(lease && { lease }),
       insistsOnEnd: true,
-      // A shard that another worker asks for is drained, checkpointed and released, as at a stop.
+      // When another worker asks for a shard, it is drained, checkpointed and released, as after `stop`.
       stop$: lease ? merge(this.#stop$, lease.asked$) : this.#stop$,
       announce: (children) => this.#announce(children),
       released: (_, outcome) => {
@@ -278,12 +280,12 @@ class StreamReading {
   }
 }
 
-/** What the row of a shard says that has neither a row nor a parent in view. */
+/** The sentinel for the row of a shard that has neither a row nor a parent in view. */
 function initialPosition(startFrom: ResolvedShardConfig['startFrom']): InitialPosition {
   return startFrom instanceof Date ? AT_TIMESTAMP : startFrom;
 }
 
-/** A listed shard, for the graph. */
+/** Turns a listed shard into one for the graph. */
 function graphShard({ ShardId, ParentShardId, AdjacentParentShardId, HashKeyRange, SequenceNumberRange }: PortShard): GraphShard {
   const parentShardIds = [ParentShardId, AdjacentParentShardId].filter((id) => id !== undefined);
   return {
@@ -295,7 +297,7 @@ function graphShard({ ShardId, ParentShardId, AdjacentParentShardId, HashKeyRang
   };
 }
 
-/** A shard named by its parent at the end, for the graph. */
+/** Turns a child that a shard named at its end into a shard for the graph. */
 function graphChild({ ShardId, ParentShards, HashKeyRange }: PortChildShard): GraphShard {
   return { shardId: ShardId, parentShardIds: ParentShards, hashKeyRange: keyRange(HashKeyRange), closed: false };
 }

@@ -6,7 +6,7 @@ import { record } from './record.js';
 /**
  * Makes a block by hand from its records, with one range for each run of records of one shard.
  *
- * @remarks A ledger does not know such a block: it settles in order of arrival.
+ * @remarks No ledger has an entry for such a block: such blocks settle in order of arrival.
  *
  * @param records - records, or sequence numbers for {@link record}.
  *

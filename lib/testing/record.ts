@@ -1,12 +1,12 @@
 import type { KinesisRecord } from '../values/record.js';
 
 /**
- * Makes a record by hand, with a default for every field that is not given.
+ * Makes a record by hand, with a default for every field that is left out.
  *
  * @remarks Defaults: stream `stream`, shard `shardId-000000000000`, sequence number `1`, sub-sequence number 0, partition key `key`, no
  * data, no arrival time.
  *
- * @param sequenceNumber - the sequence number (a number is turned into text), or all the fields at once.
+ * @param sequenceNumber - the sequence number (a number becomes text), or all the fields at once.
  * @param fields - the other fields.
  *
  * @example

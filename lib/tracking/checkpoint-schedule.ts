@@ -26,7 +26,7 @@ import { TrackedShard } from './tracked-shard.js';
 
 /** When and where checkpoints are written. */
 export interface CheckpointScheduleOptions {
-  /** Written to in place of the store that each shard came with. */
+  /** The store to write to, instead of the store that each shard came with. */
   readonly store: CheckpointStore | undefined;
   /** The time between two writes of a shard, in ms. */
   readonly intervalMs: number;
@@ -35,24 +35,23 @@ export interface CheckpointScheduleOptions {
 
 /** What the schedule knows of one shard. */
 interface ScheduledShard {
-  /** Whether its write, or the wait before another try, is under way. */
+  /** Whether a write of this shard, or the delay before its retry, is under way. */
   isWriting: boolean;
   /** The block that held the watermark, although later ones are settled, at the last look. */
   held?: { readonly entry: LedgerEntry; readonly sinceMs: number; isReported: boolean };
 }
 
 /**
- * Settles the blocks that pass `checkpointEvery`, and says when the checkpoints of their shards are written: at ticks, and once
- * more at the end.
+ * Settles the blocks that pass `checkpointEvery`, and writes the checkpoints of their shards: at ticks, and once more at the end.
  */
 export class CheckpointSchedule {
   readonly #options: CheckpointScheduleOptions;
   readonly #startMs: number;
-  /** The shards that blocks have been settled in, until there is nothing more to write for them. */
+  /** The shards of the settled blocks, until there is nothing more to write for them. */
   readonly #shards = new Map<TrackedShard, ScheduledShard>();
   /** The shards of blocks made by hand, by their keys. */
   readonly #byHand = new Map<string, TrackedShard>();
-  /** There is something to write, or to look at again, at the next tick. */
+  /** Emits when there is something to write, or to look at again, at the next tick. */
   readonly #due$ = new Subject<void>();
   readonly #listening = new Subscription();
 
@@ -61,13 +60,13 @@ export class CheckpointSchedule {
     this.#startMs = options.retry.scheduler.now();
   }
 
-  /** The shards that there may be something to write for. */
+  /** The shards for which there may be something to write. */
   get shards(): readonly TrackedShard[] {
     return [...this.#shards.keys()];
   }
 
   /**
-   * Settles the block with these ranges; its shards are written at the next tick.
+   * Settles the block with these ranges; the checkpoints of its shards are written at the next tick.
    *
    * @throws InvalidConfigError for a block made by hand when there is no store to write to.
    */
@@ -82,10 +81,10 @@ export class CheckpointSchedule {
     this.#due$.next();
   }
 
-  /** Writes what moved at each tick that has something to write. Emits nothing; failed writes are told as events and tried again. */
+  /** At each tick, writes the checkpoints that moved. Emits nothing; failed writes are reported as events and retried. */
   writeAtTicks(): Observable<never> {
     return this.#due$.pipe(
-      // Not exhaustMap, which is deaf in its own tick: what becomes due within one is looked at again at the next.
+      // Not exhaustMap, which ignores values during its own tick: what becomes due then must be written at the next tick.
       audit(() => this.#nextTick()),
       mergeMap(() => [...this.#shards]),
       mergeMap(([shard, state]) => this.#writeAtTick(shard, state)),
@@ -94,7 +93,7 @@ export class CheckpointSchedule {
     );
   }
 
-  /** The blocks have completed: those that are still open were dropped, and are reported. */
+  /** Reports, after the source has completed, the blocks that are still open: they were dropped. */
   reportDropped(): void {
     for (const shard of this.#shards.keys()) {
       for (const entry of shard.ledger.openEntries()) reportHeld(shard, rangesOf(entry), 0);
@@ -102,7 +101,7 @@ export class CheckpointSchedule {
     }
   }
 
-  /** The last writes: all of them are awaited, then the first error, if there is one, goes on. */
+  /** Makes the last writes and waits for all of them; then errors with the first error, if there was one. */
   writeLast(): Observable<never> {
     return defer(() => {
       const { shards } = this;
@@ -119,12 +118,12 @@ export class CheckpointSchedule {
     }).pipe(ignoreElements());
   }
 
-  /** Begins a last write for each shard, for which nobody waits. */
+  /** Starts a last write for each shard, without waiting for it. */
   startLast(): void {
     for (const shard of this.shards) shard.checkpointer.write(this.#storeOf(shard)).subscribe({ error: () => undefined });
   }
 
-  /** A block without an entry settles when it comes: in order of arrival. */
+  /** Settles a range of a block without an entry: such blocks settle in order of arrival. */
   #settleByHand(range: SequenceNumberRange): void {
     const { streamName, shardId } = range;
     const { store } = this.#options;
@@ -148,7 +147,7 @@ export class CheckpointSchedule {
   #remember(shard: TrackedShard): void {
     if (this.#shards.has(shard)) return;
     this.#shards.set(shard, { isWriting: false });
-    // What a checkpoint says of stored blocks changes without anything being settled.
+    // A release changes the blocks that a checkpoint names, although nothing is settled.
     this.#listening.add(shard.releases$.pipe(map(() => undefined)).subscribe(this.#due$));
   }
 
@@ -167,7 +166,7 @@ export class CheckpointSchedule {
 
   #writeAtTick(shard: TrackedShard, state: ScheduledShard): Observable<unknown> {
     if (this.#lookAtHeld(shard, state)) this.#due$.next();
-    // Its write, or the wait before another try, takes longer than the interval.
+    // A write of this shard, or the delay before its retry, takes longer than the interval.
     if (state.isWriting) return EMPTY;
     state.isWriting = true;
     return concat(
@@ -183,7 +182,7 @@ export class CheckpointSchedule {
     return EMPTY;
   }
 
-  /** Reports, once, a block that holds the watermark from one look to the next. Returns whether to look again. */
+  /** Reports, once, a block that has held the watermark since the last look. Returns whether to look again. */
   #lookAtHeld(shard: TrackedShard, state: ScheduledShard): boolean {
     const entry = shard.ledger.holdingEntry();
     if (!entry) return false;

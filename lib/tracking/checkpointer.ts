@@ -8,14 +8,14 @@ import { retryWithBackOff } from '../internal/back-off.js';
 import type { EventSink } from '../monitoring/events.js';
 import { isRxKinesisError } from '../values/errors.js';
 import { comparePositions, type Position } from '../values/position.js';
-import { endOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
+import { endOf, startOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import { SettledRanges } from './settled-ranges.js';
 import { UnreleasedBlocks } from './unreleased-blocks.js';
 
-/** How often and when a failed write is tried again at once. */
+/** How often, and after which delays, a failed write is retried. */
 export interface WriteRetry {
-  /** Whether errors that are not retriable are tried again too. */
+  /** Whether to retry errors that are not retriable too. */
   readonly retriesEverything?: boolean;
   readonly maxRetries: number;
   readonly retryDelayMs: number;
@@ -29,13 +29,13 @@ export interface CheckpointerOptions extends StoreCallLimits {
   /** The store that the shard came with. */
   readonly store: CheckpointStore | undefined;
   readonly notify: EventSink;
-  /** How far the shard is done: its watermark, or SHARD_END once that is earned; `undefined` when nothing may be written. */
+  /** How far the shard is done: its watermark, or SHARD_END once the whole shard is; `undefined` when nothing may be written. */
   readonly progress: () => Position | undefined;
-  /** What is settled beyond the watermark. */
+  /** The ranges that are settled beyond the watermark. */
   readonly settledBeyond: () => readonly SequenceNumberRange[];
   /** The blocks that are stored and not released. @defaultValue none */
   readonly unreleased?: UnreleasedBlocks;
-  /** Emits what a store holds, once. @defaultValue nothing is known */
+  /** Emits the checkpoint in a store, once. @defaultValue emits `undefined` */
   readonly readStored?: (store: CheckpointStore) => Observable<Checkpoint | undefined>;
   /** Called when a write is refused because another worker holds the lease. */
   readonly lose: () => void;
@@ -43,7 +43,7 @@ export interface CheckpointerOptions extends StoreCallLimits {
 
 /** The writes to one store. */
 interface StoreState {
-  /** What the store is known to hold. */
+  /** The checkpoint that the store holds, as far as is known. */
   written: Checkpoint | undefined;
   /** The result of the write that is under way. */
   inFlight: Observable<Checkpoint> | undefined;
@@ -53,8 +53,8 @@ interface StoreState {
  * The checkpoints of one shard: what was stored when reading began, what there is to write, and what is written to which store.
  *
  * @remarks
- * One write per store at a time, only forwards, and only when there is something new. Several may ask for a write: the ticks of
- * `checkpointEvery`, the end of the shard. They share the write in flight. Nobody who stops waiting cuts a write short, since a
+ * It makes one write per store at a time, never backwards, and only when there is something new. The ticks of `checkpointEvery` and the
+ * end of the shard may ask for a write at the same time; they share the write in flight. Unsubscribing does not cancel a write, since a
  * write whose outcome is unknown is worse than one that is late. This is the only place where writes are retried.
  */
 export class Checkpointer {
@@ -75,18 +75,18 @@ export class Checkpointer {
     if (this.store) this.#stateOf(this.store);
   }
 
-  /** Begins where the shard's own store says that it stands. */
+  /** Takes the checkpoint that the shard's own store holds. */
   restore(checkpoint: Checkpoint): void {
     if (this.store) this.#stateOf(this.store).written = checkpoint;
     this.#settledBefore = new SettledRanges(checkpoint.settledBeyond);
   }
 
-  /** What an earlier process settled beyond its checkpoint. */
+  /** The ranges that an earlier process settled beyond its checkpoint. */
   get settledBefore(): SettledRanges {
     return this.#settledBefore;
   }
 
-  /** What may be written now, to `store` (default: the shard's own). */
+  /** The checkpoint that may be written to `store` now (default: the shard's own). */
   currentFor(store: CheckpointStore | undefined = this.store): Checkpoint | undefined {
     const { identity, progress, settledBeyond } = this.#options;
     const watermark = progress();
@@ -104,7 +104,7 @@ export class Checkpointer {
     };
   }
 
-  /** Whether what is written says that the block with these ranges is done with; so it does where nothing is written at all. */
+  /** Whether a written checkpoint covers the block with these ranges and no longer names it; true without any store. */
   isDoneWith(ranges: SequenceNumberRanges): boolean {
     const end = endOf(ranges.ranges.at(-1)!);
     const says = ({ written }: StoreState): boolean =>
@@ -123,8 +123,8 @@ export class Checkpointer {
   }
 
   /**
-   * Writes what is new to `store` (default: the shard's own; nothing without one), after the write in flight if there is one.
-   * Emits what was written; completes at once if nothing is new. A lost lease ends it without an error.
+   * Writes the current checkpoint to `store` (default: the shard's own; nothing without one), after the write in flight if there is one.
+   * Emits the checkpoints written; completes at once if nothing is new. Completes without an error when the lease is lost.
    *
    * @param policy - how errors are retried, with full jitter; without one they are not.
    */
@@ -143,7 +143,7 @@ export class Checkpointer {
   #flush(store: CheckpointStore): Observable<Checkpoint> {
     return defer(() => {
       const state = this.#stateOf(store);
-      // The write in flight began before this call: what is new since then still has to be written.
+      // The write in flight began before this call, so progress since then still has to be written.
       if (state.inFlight) return concat(state.inFlight.pipe(catchError(() => EMPTY)), this.#flush(store));
       const due = this.#due(store);
       return due ? this.#begin(due, store, state) : EMPTY;
@@ -177,8 +177,8 @@ export class Checkpointer {
   }
 
   /**
-   * A store refuses what goes back. A late write of a subscription that has ended may have come further than this one: then there is
-   * nothing to write, and what the store holds is emitted.
+   * Handles a write that the store has refused. A late write of an ended subscription may have stored a later checkpoint: then there is
+   * nothing to write, and the stored checkpoint is emitted.
    */
   #furtherThan(checkpoint: Checkpoint, store: CheckpointStore, error: unknown): Observable<Checkpoint> {
     const { readStored = () => of(undefined) } = this.#options;
@@ -194,7 +194,7 @@ export class Checkpointer {
     const current = this.currentFor(store);
     if (!current || !written) return current;
     const order = comparePositions(current, written);
-    return order > 0 || (order === 0 && !areSame(current.unreleased, written.unreleased)) ? current : undefined;
+    return order > 0 || (order === 0 && !saysTheSame(current, written)) ? current : undefined;
   }
 
   #stateOf(store: CheckpointStore): StoreState {
@@ -206,15 +206,21 @@ export class Checkpointer {
   }
 }
 
-/** Whether what is stored is of the same shard and beyond what was to be written. */
+/** Whether the stored checkpoint belongs to the same shard and is beyond the one to write. */
 function isFurther(stored: Checkpoint, { shardStart, ...position }: Checkpoint): boolean {
   const isSameShard = stored.shardStart === undefined || shardStart === undefined || stored.shardStart === shardStart;
   return isSameShard && comparePositions(stored, position) > 0;
 }
 
-/** Blocks are the same by the instance of their ranges. */
-function areSame(a: Checkpoint['unreleased'] = [], b: Checkpoint['unreleased'] = []): boolean {
-  return a.length === b.length && a.every((ranges, i) => ranges === b[i]);
+/** Whether two checkpoints of one position name the same blocks, by the instance of their ranges, and the same settled ranges. */
+function saysTheSame(a: Checkpoint, b: Checkpoint): boolean {
+  const isSameRange = (one: SequenceNumberRange, other: SequenceNumberRange): boolean =>
+    comparePositions(startOf(one), startOf(other)) === 0 && comparePositions(endOf(one), endOf(other)) === 0;
+  return areSame(a.unreleased, b.unreleased, Object.is) && areSame(a.settledBeyond, b.settledBeyond, isSameRange);
+}
+
+function areSame<T>(a: readonly T[] = [], b: readonly T[] = [], isSame: (one: T, other: T) => boolean): boolean {
+  return a.length === b.length && a.every((one, i) => isSame(one, b[i]!));
 }
 
 function retrying({
@@ -235,5 +241,5 @@ function retrying({
 /** The bound of the delay between two tries of one write, in ms. */
 const MAX_RETRY_DELAY_MS = 20_000;
 
-/** A checkpoint names at most so many ranges of unreleased blocks; it does not pass what it leaves out, which is then read again. */
+/** The most ranges of unreleased blocks that a checkpoint names; it stays before the first block that it cannot name. */
 const MAX_UNRELEASED_RANGES = 100;

@@ -18,23 +18,23 @@ import type { TrackedShard } from './tracked-shard.js';
 import { delayOf } from '../internal/delay.js';
 import { creditIn, type CreditLimits } from '../ledger/credit.js';
 
-/** How long a reader waits for records that nobody has put into a block: a filter may have dropped them all. */
+/** How long a reader waits for unclaimed records to come into a block: a filter may have dropped them all. */
 export const UNCLAIMED_WAIT_MS = 1_000;
 
 /**
- * Emits once, when the shard's reader may read another page: of how many records at most.
+ * Emits once, when the shard's reader may read another page: the largest number of records to ask for.
  *
  * @remarks
- * Half of the limit is worth a read, less is waited for a second longer: else a slow consumer would be read for one record at a
- * time. While a block is open, its settling will bring credit, and the reader waits for that however long. With no block open,
- * what is in flight are records on their way into one, or dropped by a filter: they are waited for a second, then they no longer
- * count.
+ * With credit for half of the limit or more it emits at once; with less it waits another second, since otherwise a slow consumer would
+ * cause reads of one record each. Without credit it waits: while a block is open, for as long as it takes, since settling the block frees
+ * credit; with no block open, for a second. The records in flight are then on their way into a block or were dropped by a filter, and
+ * after that second they no longer use credit.
  */
 export function creditOf(tracked: TrackedShard, limits: CreditLimits, scheduler: SchedulerLike): Observable<number> {
   const { ledger } = tracked;
   const worthARead = Math.max(1, Math.floor(limits.maxInFlightRecords / 2));
   const credit = (): number => creditIn(ledger, limits);
-  // Not in the middle of the settling that brought the credit, but after it.
+  // Emits after the settling that freed the credit, and not in the middle of it.
   const granted$ = delayOf(0, scheduler);
   const little$ = delayOf(UNCLAIMED_WAIT_MS, scheduler);
   const unclaimed$ = delayOf(UNCLAIMED_WAIT_MS, scheduler).pipe(tap(() => ledger.releaseCredit()));
@@ -49,7 +49,7 @@ export function creditOf(tracked: TrackedShard, limits: CreditLimits, scheduler:
     const credit$ = tracked.changes$.pipe(
       startWith(undefined),
       map(() => waitFor(credit())),
-      // However fast blocks settle: what is being waited for continues as long as it is the same.
+      // A wait continues as long as its kind is the same, however fast blocks settle.
       distinctUntilChanged(),
       switchMap((wait$) => wait$),
       map(credit),
@@ -59,7 +59,7 @@ export function creditOf(tracked: TrackedShard, limits: CreditLimits, scheduler:
   });
 }
 
-/** Tells, once, that the reader waits: work that needs more blocks before it settles any would make it wait for ever. */
+/** Reports, once, that the reader waits: it would wait for ever for work that needs more blocks before it settles any. */
 function reportPause({ ledger, identity, notify }: TrackedShard, scheduler: SchedulerLike): Observable<never> {
   const { streamName, shardId } = identity;
   const report = (): void => {

@@ -2,7 +2,7 @@ import type { ShardPage } from '../readers/reader.js';
 import { TrackedRecord } from './tracked-record.js';
 import type { TrackedShard } from './tracked-shard.js';
 
-/** Enters a page in the ledger and gives its records to emit: all but those that an earlier process has settled. @throws InvalidValueError */
+/** Enters a page in the ledger; returns the records to emit: all but those settled by an earlier process. @throws InvalidValueError */
 export function deliverPage(page: ShardPage, shard: TrackedShard): readonly TrackedRecord[] {
   const { settledBefore } = shard.checkpointer;
   const { streamName, shardId } = shard.identity;

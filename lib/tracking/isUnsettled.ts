@@ -3,7 +3,7 @@ import { hasRanges } from './misplaced.js';
 import { entriesOf } from './tracked-block.js';
 import { TrackedRecord } from './tracked-record.js';
 
-/** Whether a value is work that is not done: a delivered record, an array of them, or what carries the ranges of an open block. */
+/** Whether a value is work that is not done: a delivered record, an array with one, or an object with the ranges of an open block. */
 export function isUnsettled(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(isUnsettled);
   if (typeof value !== 'object' || value === null) return false;
@@ -11,7 +11,7 @@ export function isUnsettled(value: unknown): boolean {
   return hasRanges(value) && entriesOf(value.ranges).some(({ entry }) => entry.state === 'open');
 }
 
-/** Whether a value is a delivered record, or an array with one: it may come into a block later. */
+/** Whether a value is a delivered record, or an array with one: a block may be made of it later. */
 export function isDelivered(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(isDelivered);
   return typeof value === 'object' && value !== null && TrackedRecord.deliveryOf(value as KinesisRecord) !== undefined;

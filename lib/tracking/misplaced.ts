@@ -2,7 +2,7 @@ import { InvalidConfigError } from '../values/errors.js';
 import type { KinesisRecord } from '../values/record.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 
-/** An operator was given what it cannot work with: says what came, and what to change. */
+/** Makes the error of an operator for a value that it cannot work with: it says what came, and what to change. */
 export function misplaced(expected: string, value: unknown, advice: string): InvalidConfigError {
   const isArray = Array.isArray(value);
   const item = (isArray ? value[0] : value) as { readonly subscribe?: unknown } | null | undefined;
@@ -12,17 +12,17 @@ export function misplaced(expected: string, value: unknown, advice: string): Inv
   return new InvalidConfigError(`${expected}, got ${isArray ? 'an array with ' : ''}${kind}: ${change}`);
 }
 
-/** Whether it is a block, or what is left of one. */
+/** Whether the value is a block, or another object with the ranges of one. */
 export function hasRanges(value: unknown): value is { readonly ranges: SequenceNumberRanges } {
   return isRanges((value as { readonly ranges?: unknown } | null | undefined)?.ranges);
 }
 
-/** Whether it is the ranges of a block. */
+/** Whether the value is the ranges of a block. */
 export function isRanges(value: unknown): value is SequenceNumberRanges {
   return Array.isArray((value as Partial<SequenceNumberRanges> | null | undefined)?.ranges);
 }
 
-/** Whether it is a record, of a source or made by hand. */
+/** Whether the value is a record, from a source or made by hand. */
 export function isRecord(value: unknown): value is KinesisRecord {
   const { shardId, sequenceNumber, data } = (value ?? {}) as Partial<KinesisRecord>;
   return typeof shardId === 'string' && typeof sequenceNumber === 'string' && data?.byteLength !== undefined;

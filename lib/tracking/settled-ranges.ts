@@ -5,28 +5,28 @@ import { endOf, rangeToString, startOf, type SequenceNumberRange } from '../valu
 /** Ranges beyond a checkpoint that an earlier process settled out of order: their records are not delivered again. */
 export class SettledRanges {
   readonly #ranges: readonly SequenceNumberRange[];
-  /** The last record that was counted, the range that holds it, and how many records of that range were. */
+  /** The last counted record, the range that holds it, and how many records of that range were counted. */
   #counted: { readonly position: Position; readonly index: number; readonly records: number } | undefined;
 
-  /** @param ranges - in order, and apart. */
+  /** @param ranges - in order, and without overlap. */
   constructor(ranges: readonly SequenceNumberRange[] = []) {
     this.#ranges = ranges;
   }
 
-  /** Whether one of them may hold a record at or after `position`. */
+  /** Whether one of the ranges may hold a record at or after `position`. */
   reach(position: Position): boolean {
     const last = this.#ranges.at(-1);
     return last !== undefined && comparePositions(position, endOf(last)) <= 0;
   }
 
-  /** Whether one of them holds the record at `position`. */
+  /** Whether one of the ranges holds the record at `position`. */
   include(position: Position): boolean {
     return this.#indexOf(position) >= 0;
   }
 
   /**
-   * Counts records that are read, in order; again after a restart. A range that holds more of them than it says is not what was settled, and
-   * nothing is dropped because of it.
+   * Counts the records that are read, in order; records that a restart reads again count once. It throws for a range that holds more
+   * records than its count: that range is not what was settled, so none of its further records may be dropped.
    *
    * @throws InvalidValueError
    */
@@ -41,7 +41,7 @@ export class SettledRanges {
     }
   }
 
-  /** Those that are still beyond `watermark`, and `others` with them, in order. */
+  /** The ranges that are still beyond `watermark`, together with `others`, in order. */
   beyond(watermark: Position, others: readonly SequenceNumberRange[]): readonly SequenceNumberRange[] {
     const still = this.#ranges.filter((range) => comparePositions(startOf(range), watermark) > 0);
     if (still.length === 0) return others;

@@ -13,7 +13,7 @@ export interface TrackedEntry {
   readonly entry: LedgerEntry;
 }
 
-/** What a block's ranges carry, out of sight: one entry a shard. Every copy of the package in a process finds them here. */
+/** The hidden property of a block's ranges that holds one entry a shard. Every copy of the package in a process finds it by this symbol. */
 const ENTRIES: unique symbol = Symbol.for('rx-kinesis/1/entries') as never;
 
 /** The entries of the block with this instance of ranges; none for a block made by hand. */
@@ -25,14 +25,14 @@ function enter(ranges: SequenceNumberRanges, entries: readonly TrackedEntry[]): 
   Object.defineProperty(ranges, ENTRIES, { value: entries });
 }
 
-/** Gives the entries of a block that was lost to the block that replaces it. */
+/** Moves the entries of a lost block to the block that replaces it. */
 export function replaceBlock(lost: SequenceNumberRanges, replacement: SequenceNumberRanges): void {
   const entries = entriesOf(lost);
   for (const { entry } of entries) entry.key = replacement;
   enter(replacement, entries);
 }
 
-/** Ties the ranges of a block that an earlier process settled to its shard: it settles no more, and is no block made by hand. */
+/** Binds the ranges of a block that an earlier process settled to its shard, so that it does not count as made by hand. */
 export function bindSettledBlock(ranges: SequenceNumberRanges, shard: TrackedShard): void {
   const end = endOf(ranges.ranges.at(-1)!);
   enter(ranges, [{ shard, entry: { key: ranges, runs: [], end, records: 0, bytes: 0, state: 'settled' } }]);
@@ -42,10 +42,10 @@ export function bindSettledBlock(ranges: SequenceNumberRanges, shard: TrackedSha
  * Makes a block of records and opens its entry in the ledger of each shard that they come from.
  *
  * @remarks
- * A run ends where the shard changes and where the reading had a record that is not here (dropped by a filter): a range
+ * A run ends where the shard changes, and where a record that was read is missing here (a filter dropped it): a range
  * names exactly the records that the block holds.
  *
- * @throws OutOfOrderError when a record comes twice or after a later one; InvalidConfigError for what are no records.
+ * @throws OutOfOrderError when a record comes twice or after a later one; InvalidConfigError for values that are not records.
  */
 export function openBlock(records: readonly KinesisRecord[], recovered = false): Block {
   const runs = cutIntoRuns(records);
@@ -55,7 +55,7 @@ export function openBlock(records: readonly KinesisRecord[], recovered = false):
   return makeBlock(records, ranges, recovered);
 }
 
-/** A run as it is cut, and the shard that its records come from; `undefined` for records made by hand. */
+/** A run, and the shard that its records come from; `undefined` for records made by hand. */
 interface TrackedRun extends Run {
   readonly shard: TrackedShard | undefined;
 }
@@ -101,7 +101,7 @@ function openEntries(ranges: SequenceNumberRanges, runs: readonly TrackedRun[]):
   return [...byShard].map(([shard, own]) => ({ shard, entry: shard.ledger.open(ranges, own) }));
 }
 
-/** `withSequenceRanges` was given something else than an array of records. */
+/** Makes the error for a value that is not an array of records. */
 export function notRecords(value: unknown): InvalidConfigError {
   const isBlock = hasRanges(Array.isArray(value) ? value[0] : value);
   const advice = Array.isArray(value) ? 'parse records behind it, not before' : 'put bufferTime before it';

@@ -5,20 +5,20 @@ import type { TrackedShard } from './tracked-shard.js';
 export interface Delivery {
   readonly shard: TrackedShard;
   readonly ordinal: number;
-  /** The bytes that the shard had delivered after this record. */
+  /** The payload bytes that the shard had delivered up to and with this record. */
   readonly bytesThrough: number;
 }
 
-/** Every copy of the package in a process knows the records of the others by these, as far as their places mean the same: version 1. */
+/** Every copy of the package in a process reads the records of the others by these symbols; `1` is the version of their meaning. */
 const SHARD: unique symbol = Symbol.for('rx-kinesis/1/shard') as never;
 const ORDINAL: unique symbol = Symbol.for('rx-kinesis/1/ordinal') as never;
 const BYTES_THROUGH: unique symbol = Symbol.for('rx-kinesis/1/bytesThrough') as never;
 
 /**
- * A record that a source delivered: a plain {@link KinesisRecord} to look at, that also knows its shard and its place there.
+ * A record that a source delivered: it looks like a plain {@link KinesisRecord}, and also knows its shard and its place there.
  *
  * @remarks
- * Both are in private fields, read through accessors of the prototype: they cost no WeakMap entry a record, equality and JSON do not see
+ * Both are in private fields, read through accessors of the prototype: they need no WeakMap entry for each record, equality and JSON ignore
  * them, and another copy of the package can read them. A copy of a record (`{ ...record }`) does not have them, and is
  * treated like a record made by hand.
  */
@@ -61,13 +61,13 @@ export class TrackedRecord implements KinesisRecord {
     return this.#bytesThrough;
   }
 
-  /** Where `record` stands in its shard; `undefined` for a record made by hand. */
+  /** The place of `record` in the ledger of its shard; `undefined` for a record made by hand. */
   static deliveryOf(record: KinesisRecord): Delivery | undefined {
     const { [SHARD]: shard, [ORDINAL]: ordinal, [BYTES_THROUGH]: bytesThrough } = record as TrackedRecord;
     return (shard as TrackedShard | undefined) && { shard, ordinal, bytesThrough };
   }
 
-  /** Whether nothing was read between `a` and `b`; of records made by hand, whether they are of one shard. */
+  /** Whether no record was read between `a` and `b`; for records made by hand, whether both are of one shard. */
   static follows(a: KinesisRecord, b: KinesisRecord | undefined): boolean {
     const shard = (a as Partial<TrackedRecord>)[SHARD];
     if (shard !== (b as Partial<TrackedRecord> | undefined)?.[SHARD]) return false;

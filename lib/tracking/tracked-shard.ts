@@ -10,18 +10,18 @@ import type { ShardIdentity } from '../values/shard-id.js';
 import { Checkpointer } from './checkpointer.js';
 import { UnreleasedBlocks } from './unreleased-blocks.js';
 
-/** What a {@link TrackedShard} is made of. */
+/** The parts of a {@link TrackedShard}. */
 export interface TrackedShardOptions extends Partial<StoreCallLimits> {
   readonly identity: ShardIdentity;
   readonly store?: CheckpointStore;
   readonly notify?: EventSink;
   /** Absent for blocks that were made by hand. */
   readonly reread?: Reread;
-  /** Emits what a store (default: the shard's own) holds, once, with the retries of the source. @defaultValue nothing is known */
+  /** Emits, once, the checkpoint in a store (default: the shard's own), with the retries of the source. @defaultValue emits `undefined` */
   readonly readStored?: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
 }
 
-/** How a pipeline ended: `leavesWork` if what is not settled has left it, `leavesRecords` if there were records among that. */
+/** How a pipeline ended: `leavesWork` if it has emitted unsettled blocks or records, `leavesRecords` if it has emitted records. */
 export interface PipelineEnd {
   readonly completed: boolean;
   readonly leavesWork: boolean;
@@ -29,10 +29,10 @@ export interface PipelineEnd {
 }
 
 /**
- * One shard in the tracked section of this process: what its source and the operators after it share.
+ * The state of one shard that its source and the operators after it share.
  *
  * @remarks
- * The ledger says what is delivered and settled, the checkpointer what is stored. Here is what ties them to the shard's life:
+ * The ledger knows what is delivered and settled, the checkpointer what is stored. This class adds the shard's life:
  * whether the lease is lost, whether a pipeline still runs, whether the next subscription resumes. Operators find it through a
  * record or the entries of a block.
  */
@@ -53,9 +53,9 @@ export class TrackedShard {
   readonly changes$ = this.#changes.asObservable();
   /** Emits the ranges of each stored block when it is released. */
   readonly releases$ = this.#releases.asObservable();
-  /** Emits, once, when it is known where the shard stands; replays to late subscribers. */
+  /** Emits, once, when the shard's checkpoint has been read; replays to late subscribers. */
   readonly opened$ = this.#opened.asObservable();
-  /** Emits when the shard is to stop: what is subscribed from then on completes at once. */
+  /** Emits when the shard must stop; replays to late subscribers, so a later subscription to the shard completes at once. */
   readonly stopping$ = this.#stopping.asObservable();
   /** Emits when another worker has the shard; completes without a value when the shard is released otherwise. */
   readonly leaseLost$ = this.#leaseLost.asObservable();
@@ -65,11 +65,12 @@ export class TrackedShard {
   #isStopping = false;
   #isDrained = false;
   #isPipelineDone = false;
-  #resumes = false;
-  /** Whether a subscription to the shard's records lasts, or the last one completed by itself. */
+  /** The recovery for which the next subscription resumes. */
+  #resumesFor: object | undefined;
+  /** Whether a subscription to the shard's records is active, or the last one completed by itself. */
   #isRead = false;
   #isCutShort = false;
-  /** How many supervised pipelines run. */
+  /** How many pipelines of `mergeShards` run. */
   #pipelines = 0;
 
   constructor(options: TrackedShardOptions) {
@@ -97,7 +98,7 @@ export class TrackedShard {
     return this.#identity;
   }
 
-  /** More is known of the shard: where it begins, which its checkpoints say from now on, or what it became. What is known already stays. */
+  /** Adds where the shard begins, which its checkpoints include from now on, or its children. Keeps what is known already. */
   identify({ startingSequenceNumber, childShards }: Pick<ShardIdentity, 'childShards' | 'startingSequenceNumber'>): void {
     const known = this.#identity;
     this.#identity = {
@@ -107,21 +108,21 @@ export class TrackedShard {
     };
   }
 
-  /** Begins where the store says that the shard stands. */
+  /** Begins at the stored checkpoint. */
   restore(checkpoint: Checkpoint): void {
     this.checkpointer.restore(checkpoint);
     this.ledger.settleThrough(checkpoint);
     this.unreleased.restore(checkpoint.unreleased ?? [], checkpoint);
   }
 
-  /** It is known where the shard stands. */
+  /** Notes that the shard's checkpoint has been read. */
   noteOpened(): void {
     this.#isOpened = true;
     this.#opened.next();
     this.#opened.complete();
   }
 
-  /** Whether it is known where the shard stands. */
+  /** Whether the shard's checkpoint has been read. */
   get isOpened(): boolean {
     return this.#isOpened;
   }
@@ -131,7 +132,7 @@ export class TrackedShard {
     return this.#isLost;
   }
 
-  /** Whether the shard is read to its end, everything is settled, and no supervised pipeline still runs: SHARD_END is earned. */
+  /** Whether the shard is read to its end, everything is settled, and no supervised pipeline runs, so that SHARD_END may be written. */
   get isFinished(): boolean {
     return this.#pipelines === 0 && this.ledger.hasEnded && this.isSettled;
   }
@@ -141,59 +142,60 @@ export class TrackedShard {
     return this.ledger.isSettled && this.unreleased.isEmpty;
   }
 
-  /** Whether a supervised pipeline runs: it says when all its work is done. */
+  /** Whether a supervised pipeline runs: its completion means that all its work is done. */
   get isSupervised(): boolean {
     return this.#pipelines > 0;
   }
 
-  /** Whether the pipeline says that nothing more will settle: it has completed. */
+  /** Whether nothing more will settle, since the pipeline or the blocks have ended. */
   get isDrained(): boolean {
     return this.#isPipelineDone || (this.#isDrained && !this.unreleased.areInWork);
   }
 
-  /** Whether the next subscription resumes after the last delivered record, since the work on the others continues. */
+  /** Whether the next subscription resumes after the last delivered record, since the work on the delivered ones continues. */
   get resumes(): boolean {
-    return this.#resumes;
+    return this.#resumesFor !== undefined;
   }
 
-  /** A subscription begins to read. Unless it resumes, what is not settled is forgotten: it will be read again. */
+  /** Notes that a subscription begins to read. Unless it resumes, forgets what is not settled, since it will be read again. */
   beginReading(): void {
-    if (!this.#resumes) {
+    if (!this.resumes) {
       this.ledger.restart();
       this.unreleased.restart(this.ledger.watermark);
     }
-    this.#resumes = false;
+    this.#resumesFor = undefined;
     this.#isDrained = false;
     this.#isPipelineDone = false;
     this.#isCutShort = false;
     this.#isRead = true;
   }
 
-  /** A subscription is over: it completed by itself, or it failed or was unsubscribed. */
+  /** Notes that a subscription has ended: it completed by itself, or it errored or was unsubscribed. */
   endReading(completed: boolean): void {
     this.#isRead = completed;
   }
 
-  /** The next subscription resumes after the last delivered record: `recoverFrom` re-emits what was lost before. */
-  resumeAfterDelivered(): void {
-    this.#resumes = true;
+  /** Makes the next subscription resume after the last delivered record: `recoverFrom` re-emits what was lost before it. */
+  resumeAfterDelivered(recovery: object): void {
+    this.#resumesFor = recovery;
   }
 
-  /** `recoverFrom` is over: a later subscription is not its own. */
-  cancelResume(): void {
-    this.#resumes = false;
+  /** Ends a recovery: a later subscription is not its own. If another `recoverFrom`, downstream, goes on, its resume stays. */
+  cancelResume(recovery: object): void {
+    if (this.#resumesFor !== recovery) return;
+    this.#resumesFor = undefined;
     this.noteChange();
   }
 
-  /** A pipeline of the shard begins, whose completion will mean that the work on everything it was given is done. */
+  /** Notes that a pipeline of the shard begins whose completion will mean that all its work is done. */
   beginPipeline(): void {
     this.#pipelines++;
   }
 
   /**
-   * A pipeline is over. If it completed, no more will be read; nothing more will settle, unless it has left work to what follows it; and
-   * no more blocks will be made, unless it has left records. Then, if it was given the shard to its end, what no block holds was
-   * dropped on purpose. Before the end it may have cut off what nobody has seen (`take`, `takeUntil`).
+   * Notes that a pipeline has ended. If it completed, nothing more is read. Nothing more will settle either, unless the pipeline has
+   * emitted unsettled work; and no more blocks will be made, unless it has emitted records. Then, if the shard was read to its end, the
+   * records in no block were dropped on purpose. Before that end, `take` or `takeUntil` may have cut off records that nobody has seen.
    */
   endPipeline({ completed, leavesWork, leavesRecords }: PipelineEnd): void {
     this.#pipelines--;
@@ -204,46 +206,46 @@ export class TrackedShard {
     this.noteChange();
   }
 
-  /** Whether its pipeline completed by itself, and has not read the shard to its end: nobody reads it on. */
+  /** Whether the pipeline completed before the shard's end and without `stop`, so that nobody reads the rest. */
   get isCutShort(): boolean {
     return this.#isCutShort;
   }
 
-  /** Nothing more will settle. */
+  /** Notes that nothing more will settle. */
   drain(): void {
     this.#isDrained = true;
     this.noteChange();
   }
 
-  /** A stored block is done with. */
+  /** Releases a stored block. */
   release(ranges: SequenceNumberRanges): void {
     if (!this.unreleased.release(ranges)) return;
     this.#releases.next(ranges);
     this.noteChange();
   }
 
-  /** Lets those who wait for a change look again. */
+  /** Tells the subscribers of {@link changes$} to look again. */
   noteChange(): void {
     this.#changes.next();
   }
 
-  /** Whether the shard is to stop: a failed pipeline is not restarted. */
+  /** Whether the shard must stop: then a failed pipeline is not restarted. */
   get isStopping(): boolean {
     return this.#isStopping;
   }
 
-  /** The shard is to stop. */
+  /** Stops the reading of the shard. */
   stop(): void {
     this.#isStopping = true;
     this.#stopping.next();
   }
 
-  /** The shard is released. */
+  /** Notes that the shard is released. */
   close(): void {
     this.#leaseLost.complete();
   }
 
-  /** Another worker has the shard. */
+  /** Notes that another worker has the shard. */
   lose(): void {
     if (this.#isLost) return;
     this.#isLost = true;
@@ -258,15 +260,15 @@ export class TrackedShard {
   }
 }
 
-/** What a shard carries, out of sight. Every copy of the package in a process finds it here. */
+/** The hidden property of a shard that holds its state. Every copy of the package in a process finds it by this symbol. */
 const TRACKED: unique symbol = Symbol.for('rx-kinesis/1/tracked') as never;
 
-/** What tracks a shard that a source of this package made; `undefined` for one made by hand. */
+/** The state of a shard that a source of this package made; `undefined` for one made by hand. */
 export function trackedShardOf(shard: object): TrackedShard | undefined {
   return (shard as { readonly [TRACKED]?: TrackedShard })[TRACKED];
 }
 
-/** Ties a shard, as operators are given it, to what tracks it. */
+/** Binds a shard, as operators get it, to its state. */
 export function bindTrackedShard(shard: object, tracked: TrackedShard): void {
   Object.defineProperty(shard, TRACKED, { value: tracked });
 }

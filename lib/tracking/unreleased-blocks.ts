@@ -1,7 +1,7 @@
 import { comparePositions, type Position } from '../values/position.js';
 import { endOf, startOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
 
-/** How far a checkpoint may go, and the blocks up to there that it must name. */
+/** How far a checkpoint may go, and the blocks up to that position that it must name. */
 export interface CoveredBlocks {
   readonly position: Position;
   /** In order. */
@@ -10,17 +10,17 @@ export interface CoveredBlocks {
 
 interface UnreleasedBlock {
   readonly end: Position;
-  /** The end of what was stored before it; `undefined` where reading began without a checkpoint. */
+  /** The end of the block before it, or the checkpoint; `undefined` without either, and for a block that came out of order. */
   readonly before: Position | undefined;
-  /** Whether its handle was emitted in the subscription that lives: then it is being worked on. */
+  /** Whether the current subscription has emitted its handle, so that it is being worked on. */
   isInWork: boolean;
 }
 
 /**
- * The blocks of one shard that are stored and not released, in order: what a checkpoint beyond them must name, so that they are not
- * lost with the store that holds their data.
+ * The blocks of one shard that are stored and not released, in order. A checkpoint beyond them must name them, so that they are not
+ * lost if the block store loses their data.
  *
- * @remarks Pure. Each block is known by the instance of its ranges. Adding in order and releasing take constant time.
+ * @remarks Pure. The instance of its ranges identifies each block. Adding in order and releasing take constant time.
  */
 export class UnreleasedBlocks {
   readonly #blocks = new Map<SequenceNumberRanges, UnreleasedBlock>();
@@ -37,23 +37,23 @@ export class UnreleasedBlocks {
     return this.#blocks.has(ranges);
   }
 
-  /** Whether one of them is being worked on. */
+  /** Whether one of the blocks is being worked on. */
   get areInWork(): boolean {
     return this.#inWork > 0;
   }
 
-  /** Those that nobody works on: an earlier process left them, or an earlier subscription. */
+  /** The blocks that nobody works on: an earlier process or an earlier subscription left them. */
   get leftOver(): SequenceNumberRanges[] {
     return [...this.#blocks].filter(([, { isInWork }]) => !isInWork).map(([ranges]) => ranges);
   }
 
-  /** Begins with what an earlier process left, all of it before `position`. */
+  /** Begins with the blocks that an earlier process left, all of them up to `position`. */
   restore(blocks: readonly SequenceNumberRanges[], position: Position): void {
     for (const ranges of blocks) this.#enter(ranges);
     this.#lastEnd = position;
   }
 
-  /** Forgets the blocks that are not settled: a new subscription begins at the watermark, and they are stored again. */
+  /** Forgets the blocks beyond the watermark: a new subscription begins there, and stores them again. */
   restart(watermark: Position | undefined): void {
     for (const [ranges, block] of this.#blocks) {
       if (!watermark || comparePositions(block.end, watermark) > 0) this.#blocks.delete(ranges);
@@ -63,13 +63,13 @@ export class UnreleasedBlocks {
     this.#lastEnd = watermark;
   }
 
-  /** A block is stored, and its handle is emitted. */
+  /** Adds a block that is stored and whose handle is about to be emitted. */
   add(ranges: SequenceNumberRanges): void {
     this.#enter(ranges);
     this.take(ranges);
   }
 
-  /** The handle of a block that was left over is emitted. */
+  /** Notes that the handle of a left-over block is about to be emitted. */
   take(ranges: SequenceNumberRanges): void {
     const block = this.#blocks.get(ranges);
     if (!block || block.isInWork) return;
@@ -77,15 +77,15 @@ export class UnreleasedBlocks {
     this.#inWork++;
   }
 
-  /** A block is done with. Says whether it was here. */
+  /** Removes a released block. Returns whether it was here. */
   release(ranges: SequenceNumberRanges): boolean {
     if (this.#blocks.get(ranges)?.isInWork) this.#inWork--;
     return this.#blocks.delete(ranges);
   }
 
   /**
-   * How far a checkpoint may go, at most to `watermark`, if it can name `maxRanges` ranges: up to the first block that it has no room
-   * for. `undefined` when it may not be written at all.
+   * How far a checkpoint may go that can name at most `maxRanges` ranges: to `watermark`, or only up to the first block for which it has no
+   * room. `undefined` when no checkpoint may be written.
    */
   coveredBy(watermark: Position, maxRanges: number): CoveredBlocks | undefined {
     const blocks: SequenceNumberRanges[] = [];
@@ -99,7 +99,7 @@ export class UnreleasedBlocks {
     return { position: watermark, blocks };
   }
 
-  /** Those of `settled`, ranges beyond `position`, of which nothing is in a block that is not released. */
+  /** The ranges of `settled`, all beyond `position`, that overlap no unreleased block. */
   without(settled: readonly SequenceNumberRange[], position: Position): readonly SequenceNumberRange[] {
     if (settled.length === 0 || this.isEmpty) return settled;
     const beyond = [...this.#blocks].filter(([, { end }]) => comparePositions(end, position) > 0).flatMap(([{ ranges }]) => ranges);
@@ -111,7 +111,7 @@ export class UnreleasedBlocks {
     const [first] = ranges.ranges;
     const end = endOf(ranges.ranges.at(-1)!);
     const isInOrder = !this.#lastEnd || comparePositions(this.#lastEnd, startOf(first!)) < 0;
-    // What lies before a block that comes late is not known: no checkpoint ends there.
+    // It is unknown what lies before a block that comes out of order, so no checkpoint may end there.
     this.#blocks.set(ranges, { end, before: isInOrder ? this.#lastEnd : undefined, isInWork: false });
     if (isInOrder) this.#lastEnd = end;
     else this.#sort();

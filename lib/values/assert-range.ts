@@ -4,8 +4,8 @@ import { endOf, startOf, type RangeToRead, type SequenceNumberRange } from './se
 import { shown } from './shown.js';
 
 /**
- * Throws unless `range` can be read: ids as Kinesis has them, both ends numbers, `from` not after `to`, and a count from 1 up where
- * there is one.
+ * Throws unless `range` can be read: its ids are such as Kinesis gives, both ends are sequence numbers, `from` is not after `to`, and
+ * its count, if there is one, is at least 1.
  *
  * @param where - what the range belongs to, for the message.
  * @throws InvalidValueError
@@ -26,7 +26,7 @@ export function assertRangeToRead(range: unknown, where: string): asserts range 
   }
 }
 
-/** Throws unless `range` can be read and leaves nothing out. @throws InvalidValueError */
+/** Throws unless `range` can be read and has every field. @throws InvalidValueError */
 export function assertRange(range: unknown, where: string): asserts range is SequenceNumberRange {
   assertRangeToRead(range, where);
   for (const field of ['fromSubSeqNumber', 'toSubSeqNumber', 'recordCount'] as const) {

@@ -9,13 +9,13 @@ const BRAND: unique symbol = Symbol.for('rx-kinesis/error') as never;
  * never a credential, a payload or a partition key.
  */
 export abstract class RxKinesisError extends Error {
-  /** Says which case this is, in a form that is safe to compare and to put in a metric. */
+  /** Identifies the kind of error; safe to compare and to put in a metric. */
   abstract readonly code: RxKinesisErrorCode;
 
   /** Whether the same call may succeed when it is made again. */
   abstract readonly retriable: boolean;
 
-  /** The mark by which the guards know the errors of any copy of this package. */
+  /** The guards recognise the errors of every copy of this package by this mark. */
   readonly [BRAND] = true;
 
   constructor(message: string, options?: { readonly cause?: unknown }) {
@@ -23,13 +23,13 @@ export abstract class RxKinesisError extends Error {
     this.name = new.target.name;
   }
 
-  /** For logs: name, message, code and ids, and of the cause what a {@link Fault} holds. */
+  /** For logs: name, message, code and ids of the error, and its cause reduced to a {@link Fault}. */
   toJSON(): Fault {
     return { ...this, message: this.message, cause: faultOf(this.cause) };
   }
 }
 
-/** What may be kept of an error. Errors of this package have fields of their own. */
+/** An error reduced to what is safe to log. Errors of this package add fields of their own. */
 export interface Fault {
   readonly name: string;
   readonly message?: string | undefined;
@@ -40,8 +40,9 @@ export interface Fault {
 }
 
 /**
- * Reduces an error to what may be kept: of an error of this package all but its cause's words, of any other its name, its code, the service's
- * status and request id, and the same of its cause. Messages of others may quote credentials, payloads or keys.
+ * Reduces an error to what is safe to log. An error of this package keeps everything but the message of a foreign cause. Any other error
+ * keeps its name, its code, and the service's status and request id, and so does its cause: its message may quote credentials, payloads
+ * or keys.
  */
 export function faultOf(error: unknown, depth = 3): Fault | undefined {
   if (isRxKinesisError(error)) return error.toJSON();
@@ -63,7 +64,7 @@ interface ForeignError {
   readonly $metadata?: { readonly httpStatusCode?: unknown; readonly requestId?: unknown };
 }
 
-/** What can be a name or an id, and is no text. */
+/** The value if it looks like a name or an id; a free text does not. */
 function wordOf(value: unknown): string | undefined {
   return typeof value === 'string' && /^[\w.:#-]{1,100}$/.test(value) ? value : undefined;
 }
@@ -96,7 +97,7 @@ export function guardFor<E extends RxKinesisError>(code: E['code']): (error: unk
   return (error): error is E => isRxKinesisError(error) && error.code === code;
 }
 
-/** A parameter or config field is not what it must be. Thrown when the function is called. Not retriable. */
+/** A parameter or a config field is invalid. Thrown when the function is called. Not retriable. */
 export class InvalidConfigError extends RxKinesisError {
   readonly code = 'INVALID_CONFIG';
   readonly retriable = false;
@@ -115,8 +116,8 @@ export class InvalidValueError extends RxKinesisError {
 export const isInvalidValue = /* @__PURE__ */ guardFor<InvalidValueError>('INVALID_VALUE');
 
 /**
- * At the start, Kinesis or the store could not be reached, and not because of a passing fault: no region, an unknown host, nobody listening,
- * another protocol. The message says what to do. Not retriable.
+ * Kinesis or the store has never answered, and the cause is the set-up and not a passing fault: no region, an unknown host, nothing that
+ * listens at the endpoint, another protocol. The message says what to do. Not retriable.
  */
 export class UnreachableError extends RxKinesisError {
   readonly code = 'UNREACHABLE';

@@ -1,7 +1,7 @@
 import { InvalidValueError } from './errors.js';
 import { shown } from './shown.js';
 
-/** A place in a shard: a sequence number, and within a KPL aggregate the index of the user record. */
+/** A place in a shard: a sequence number, and the index of the user record within its KPL aggregate. */
 export interface Position {
   /** A decimal number of any length, or one of KCL's sentinels. */
   readonly sequenceNumber: string;
@@ -11,14 +11,14 @@ export interface Position {
 
 /** The oldest record that the shard still holds. */
 export const TRIM_HORIZON = 'TRIM_HORIZON';
-/** Just after the newest record. */
+/** The place just after the newest record. */
 export const LATEST = 'LATEST';
 /** A time that the reader's configuration gives. */
 export const AT_TIMESTAMP = 'AT_TIMESTAMP';
 /** The shard is closed and all of it is done. */
 export const SHARD_END = 'SHARD_END';
 
-/** Where a shard without a checkpoint begins: the word that its row says. */
+/** Where reading of a shard without a checkpoint begins: the sentinel in its row. */
 export type InitialPosition = typeof TRIM_HORIZON | typeof LATEST | typeof AT_TIMESTAMP;
 
 /**
@@ -26,8 +26,8 @@ export type InitialPosition = typeof TRIM_HORIZON | typeof LATEST | typeof AT_TI
  * `SHARD_END`; equal sequence numbers by sub-sequence number.
  *
  * @remarks
- * Numbers of equal length compare as text, which is a few nanoseconds; others by their length once leading zeros are off.
- * No BigInt is made. Both positions must be well formed: this is the hot path and does not check.
+ * Numbers of equal length are compared as text, which takes a few nanoseconds; others by their length without leading zeros. No BigInt
+ * is made. Both positions must be well formed: this is the hot path and does not check them.
  *
  * @returns below 0 when `a` comes first, above 0 when `b` does, 0 when they are the same place.
  */
@@ -35,7 +35,7 @@ export function comparePositions(a: Position, b: Position): number {
   return compareSequenceNumbers(a.sequenceNumber, b.sequenceNumber) || a.subSequenceNumber - b.subSequenceNumber;
 }
 
-/** The position alone of what has one, so that whoever keeps it does not keep a record's payload, or show it in an error. */
+/** Copies only the position out of a record, so that whoever keeps it does not keep the payload or show it in an error. */
 export function barePosition({ sequenceNumber, subSequenceNumber }: Position): Position {
   return { sequenceNumber, subSequenceNumber };
 }
@@ -52,7 +52,7 @@ export function isSentinel(sequenceNumber: string): boolean {
   return sequenceNumber in SENTINEL_RANKS;
 }
 
-/** Whether `value` is a decimal number as the API writes them, and no sentinel. */
+/** Whether `value` is a decimal number as the API writes it; a sentinel is not. */
 export function isSequenceNumber(value: unknown): value is string {
   return typeof value === 'string' && SEQUENCE_NUMBER.test(value);
 }

@@ -3,19 +3,19 @@ import { InvalidValueError } from './errors.js';
 import { RANGES_VERSION, SequenceNumberRanges as Ranges, type RangeToRead, type SequenceNumberRange } from './sequence-range.js';
 import { shown } from './shown.js';
 
-/** The ranges of one block, in the order of its records: the block's identity, and all that is needed to read it again. */
+/** The ranges of one block, in the order of its records: they identify the block, and are all that is needed to read it again. */
 export interface SequenceNumberRanges<Range extends RangeToRead = SequenceNumberRange> extends Ranges<Range> {}
 
 /**
  * The class of {@link Block.ranges}, with the reader of its JSON.
  *
- * @remarks The reader is joined to the class here, so that a bundle of operators, which only make ranges, does not hold what checks them.
+ * @remarks `fromJSON` is added here and not in the class, so that a bundle of operators, which only make ranges, leaves the checks out.
  */
 export const SequenceNumberRanges = /* @__PURE__ */ Object.assign(Ranges, { fromJSON: rangesFromJson });
 
 /**
- * Reads what `toJSON()` of {@link SequenceNumberRanges} wrote, given as text or as a parsed value; or the same with ranges of which
- * only stream, shard, from and to are known, see {@link RangeToRead}.
+ * Reads what `toJSON()` of {@link SequenceNumberRanges} wrote, given as text or as a parsed value. A range may have only stream, shard,
+ * from and to, see {@link RangeToRead}.
  *
  * @throws InvalidValueError with the index and the shard of the range that is malformed, or when the version is unknown.
  */
@@ -23,7 +23,7 @@ export function rangesFromJson(json: unknown): SequenceNumberRanges<RangeToRead>
   return new Ranges(entriesOf(json).map((value, i) => readRange(value, i, assertRangeToRead)));
 }
 
-/** Like {@link rangesFromJson}, and refuses a range that leaves something out. @throws InvalidValueError */
+/** Like {@link rangesFromJson}, but refuses a range without all its fields. @throws InvalidValueError */
 export function wholeRangesFromJson(json: unknown): SequenceNumberRanges {
   return new Ranges(entriesOf(json).map((value, i) => readRange(value, i, assertRange)));
 }
@@ -42,12 +42,12 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The parser's own message quotes its input, which may be anything: it is left out.
+    // The parser's message is left out: it quotes its input, which may be anything.
     throw new InvalidValueError(`sequence number ranges: expected JSON, got ${text.length} characters that are not`);
   }
 }
 
-/** The known fields of a range, of which those that are left out stay so. */
+/** Copies the known fields of a range; a field that is absent stays absent. */
 function readRange<Range extends RangeToRead>(value: unknown, index: number, assertIs: AssertRange<Range>): Range {
   assertIs(value, `sequence number range ${index}`);
   const range: Partial<Record<keyof RangeToRead, unknown>> = {};

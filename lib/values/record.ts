@@ -13,11 +13,11 @@ export interface KinesisRecord {
   /** The partition key that chose the shard. */
   readonly partitionKey: string;
   /**
-   * The payload. It may share its buffer with the payloads of other records, of at most 64 KiB by default: copy it (`data.slice()`)
-   * before you transfer or change what lies under it, or ask for `payloads: 'copies'`.
+   * The payload. It may share its buffer (at most 64 KiB by default) with the payloads of other records: copy it (`data.slice()`)
+   * before you transfer or change that buffer, or ask for `payloads: 'copies'`.
    */
   readonly data: Uint8Array;
-  /** When Kinesis took the record, to the millisecond and by the service's clock. */
+  /** When Kinesis received the record, in whole ms by the service's clock. */
   readonly approximateArrivalTimestamp?: Date;
   /** The hash key that overrode the partition key's, where the KPL recorded one. */
   readonly explicitHashKey?: string;

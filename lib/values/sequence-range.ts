@@ -19,10 +19,10 @@ export interface SequenceNumberRange {
 }
 
 /**
- * A range as it may be written down elsewhere: stream, shard, from and to are enough to read it.
+ * A range with optional fields, for example one that was written down by hand: stream, shard, from and to are enough to read it.
  *
  * @remarks
- * What is left out is not verified: without `recordCount` a record that is missing between the two ends is not noticed. Without
+ * A field that is left out is not verified: without `recordCount` nobody notices a record that is missing between the two ends. Without
  * `fromSubSeqNumber` and `toSubSeqNumber` the range holds all user records of the aggregates at its ends.
  */
 export type RangeToRead = Pick<SequenceNumberRange, 'streamName' | 'shardId' | 'fromSeqNumber' | 'toSeqNumber'> &
@@ -39,7 +39,7 @@ export interface SequenceNumberRangesJson<Range extends RangeToRead = SequenceNu
 /** The version of {@link SequenceNumberRangesJson} that this package writes. */
 export const RANGES_VERSION = 1;
 
-/** The ranges of one block, in the order of its records: the block's identity, and all that is needed to read it again. */
+/** The ranges of one block, in the order of its records: they identify the block, and are all that is needed to read it again. */
 export class SequenceNumberRanges<Range extends RangeToRead = SequenceNumberRange> {
   /** The ranges, in order. */
   readonly ranges: readonly Range[];
@@ -64,9 +64,9 @@ export class SequenceNumberRanges<Range extends RangeToRead = SequenceNumberRang
   }
 
   /**
-   * The same records in fewer ranges: neighbours that are certain to have nothing between them become one.
+   * Returns the same records in fewer ranges: two neighbours become one where it is certain that no record lies between them.
    *
-   * @remarks Sequence numbers are not dense, so two ranges of plain records are never known to touch by their values alone.
+   * @remarks Sequence numbers are not dense, so their values alone never show that two ranges of plain records touch.
    */
   merged(): SequenceNumberRanges<Range> {
     return new SequenceNumberRanges(mergeAdjacentRanges(this.ranges));
@@ -88,7 +88,7 @@ export function startOf({ fromSeqNumber, fromSubSeqNumber = 0 }: RangeToRead): P
   return { sequenceNumber: fromSeqNumber, subSequenceNumber: fromSubSeqNumber };
 }
 
-/** The place of a range's last record; where its sub-sequence number is left out, a place after all of that aggregate. */
+/** The place of a range's last record; without a sub-sequence number, a place after all user records of its aggregate. */
 export function endOf({ toSeqNumber, toSubSeqNumber = Number.MAX_SAFE_INTEGER }: RangeToRead): Position {
   return { sequenceNumber: toSeqNumber, subSequenceNumber: toSubSeqNumber };
 }
@@ -101,7 +101,7 @@ export function rangeToString(range: RangeToRead): string {
   return `${streamName}/${shardId}[${from}..${to}${recordCount === undefined ? '' : ` #${recordCount}`}]`;
 }
 
-/** A line for error messages, of which many ranges do not make a megabyte. */
+/** A line for error messages that stays short however many ranges there are. */
 export function rangesToString(ranges: readonly RangeToRead[]): string {
   const more = ranges.length > MOST_SHOWN ? ` and ${ranges.length - MOST_SHOWN} more` : '';
   return ranges.slice(0, MOST_SHOWN).map(rangeToString).join(', ') + more;
@@ -109,7 +109,7 @@ export function rangesToString(ranges: readonly RangeToRead[]): string {
 
 const MOST_SHOWN = 3;
 
-/** Merges neighbours that are certain to have nothing between them; the order of the ranges stays. */
+/** Merges neighbours where it is certain that no record lies between them; keeps the order of the ranges. */
 export function mergeAdjacentRanges<Range extends RangeToRead>(ranges: readonly Range[]): Range[] {
   const merged: Range[] = [];
   for (const range of ranges) {
@@ -125,11 +125,11 @@ export function mergeAdjacentRanges<Range extends RangeToRead>(ranges: readonly 
  * user records.
  */
 export function touch(a: RangeToRead, b: RangeToRead): boolean {
-  // Where one of the two is left out, NaN is no number's equal.
+  // Without one of the two numbers the answer is false: NaN equals no number.
   return sameShard(a, b) && a.toSeqNumber === b.fromSeqNumber && (a.toSubSeqNumber ?? NaN) + 1 === b.fromSubSeqNumber;
 }
 
-/** One range from the start of `a` to the end of `b`, for ranges with nothing between them; without a count where one has none. */
+/** Joins two ranges with no record between them: from the start of `a` to the end of `b`; without a count if one of them has none. */
 export function joinRanges<Range extends RangeToRead>(a: Range, b: Range): Range {
   const recordCount = a.recordCount && b.recordCount && a.recordCount + b.recordCount;
   return { ...a, toSeqNumber: b.toSeqNumber, toSubSeqNumber: b.toSubSeqNumber, recordCount };
@@ -140,7 +140,7 @@ export function sameShard(a: RangeToRead, b: RangeToRead): boolean {
   return a.shardId === b.shardId && a.streamName === b.streamName;
 }
 
-/** A position as text, the sub-sequence number shown when it is not 0. */
+/** A position as text; it shows the sub-sequence number only when that is not 0. */
 export function positionToString({ sequenceNumber, subSequenceNumber }: Position): string {
   return subSequenceNumber === 0 ? sequenceNumber : `${sequenceNumber}.${subSequenceNumber}`;
 }

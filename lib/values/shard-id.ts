@@ -1,7 +1,7 @@
 import { InvalidValueError } from './errors.js';
 import { shown } from './shown.js';
 
-/** What names a shard among all streams. */
+/** The names that identify a shard among all streams. */
 export interface ShardName {
   /** The name of the stream. */
   readonly streamName: string;
@@ -17,23 +17,23 @@ export interface HashKeyRange {
 
 /** What a store needs to know of a shard. */
 export interface ShardIdentity extends ShardName {
-  /** The shards that it came from: none, one (split) or two (merge). */
+  /** The shards that it was made from: none, one (split) or two (merge). */
   readonly parentShardIds: readonly string[];
-  /** The hash keys it holds, where they are known. */
+  /** The hash key range of the shard, where it is known. */
   readonly hashKeyRange?: HashKeyRange;
-  /** What it became, once that is known: a lease table writes their rows before it writes the end of this one. */
+  /** The shards that it was split or merged into, once they are known: a lease table writes their rows before it writes SHARD_END here. */
   readonly childShards?: readonly Omit<ShardIdentity, 'streamName'>[];
   /**
-   * The sequence number at which ListShards says that the shard begins, where it is known. It belongs to one creation of one stream:
-   * a shard of the same name in another stream, or in a stream that was deleted and made again, begins elsewhere.
+   * The sequence number at which the shard begins, as ListShards gives it, where it is known. It identifies one creation of one stream:
+   * a shard of the same name in another stream, or in a stream that was deleted and made again, begins at another number.
    */
   readonly startingSequenceNumber?: string;
 }
 
 /**
- * One text for each shard. Both names are escaped, so that no two shards share it.
+ * A text that identifies the shard. Both names are escaped, so that no two shards have the same text.
  *
- * @throws InvalidValueError for a name that is no Unicode text (half of a surrogate pair).
+ * @throws InvalidValueError for a name that is not Unicode text (half of a surrogate pair).
  */
 export function shardKey({ streamName, shardId }: ShardName): string {
   return `${escaped('streamName', streamName)}/${escaped('shardId', shardId)}`;

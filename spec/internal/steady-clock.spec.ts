@@ -3,10 +3,10 @@ import type { SchedulerLike } from 'rxjs';
 import { SteadyClock } from '../../lib/internal/steady-clock.js';
 
 /** A steady clock, and the scheduler's clock under it, which the test sets. */
-function clockAt(startMs: number) {
+function clockAt(startMs: number, maxStepMs?: number) {
   let ms = startMs;
   const scheduler = { now: () => ms } as SchedulerLike;
-  const clock = new SteadyClock();
+  const clock = new SteadyClock(maxStepMs);
   return { clock, scheduler, at: (time: number) => ((ms = time), clock.now(scheduler)) };
 }
 
@@ -24,6 +24,11 @@ describe('SteadyClock', () => {
   it('goes forward with it', () => {
     const { at } = clockAt(0);
     expect([at(0), at(9_000_000), at(9_000_001)]).to.deep.equal([0, 9_000_000, 9_000_001]);
+  });
+
+  it('goes forward by one step at most, where it has been given one', () => {
+    const { at } = clockAt(5_000, 1_000);
+    expect([at(5_000), at(5_500), at(9_000_000), at(9_000_200)]).to.deep.equal([0, 500, 1_500, 1_700]);
   });
 
   it('is taken to a time that has come, and never back', () => {

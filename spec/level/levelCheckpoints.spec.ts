@@ -12,7 +12,7 @@ import { SequenceNumberRanges } from '../../lib/values/sequence-range.js';
 import { checkpointOf, checkpointStoreContract, errorOf, readFrom, shardNamed, writeTo } from '../support/checkpoint-store-contract.js';
 
 const KEY = 'rx-kinesis/checkpoint/flights/shardId-000000000000';
-const TRAITS = { keepsSettledBeyond: true, holdsManyStreams: true };
+const TRAITS = { holdsManyStreams: true };
 
 const RANGE = {
   streamName: 'flights',

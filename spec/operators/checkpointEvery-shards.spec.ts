@@ -36,7 +36,7 @@ describe('checkpointEvery behind shards', () => {
         flush();
 
         // c, the last record, is settled at 15, the end is read by then, and b is at work until 31.
-        expect(store.asked).to.deep.equal(['10 1', '31 SHARD_END']);
+        expect(store.asked).to.deep.equal(['10 1', '20 1 + 3..3 #1', '31 SHARD_END']);
       }),
     );
 
@@ -94,7 +94,7 @@ describe('checkpointEvery behind shards', () => {
   );
 
   it(
-    'of several shards merged into blocks writes each by itself',
+    'writes each shard by itself when blocks are made of several',
     marbles(({ flush }) => {
       const kinesis = instantKinesis({ shards: { 0: 'a--c--e---|', 1: '-b--d---------f--|' } });
       const store = recordingStore();
@@ -159,7 +159,8 @@ describe('checkpointEvery behind shards', () => {
       expect(delivered.join('')).to.equal('abcdefgh/befi');
       expect(store.kept).to.deep.equal([
         '10 1 + 3..4 #2 + 7..8 #2',
-        // Until 35 b holds the rest.
+        // Until 35 b holds the rest, of which what is settled is named.
+        '25 1 + 3..4 #2 + 5..6 #2 + 7..8 #2',
         '35 9',
         '35 SHARD_END',
       ]);

@@ -32,6 +32,7 @@ import { toShardId } from '../../lib/testing/shard-name.js';
 import type { Block } from '../../lib/values/block.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { fastReading, identityOf, manyLetters, textsOf } from '../support/fast-reading.js';
+import { rejectionOf, turn } from '../support/promises.js';
 import { until } from '../support/until.js';
 
 /** The checkpoint that a store holds. */
@@ -46,30 +47,7 @@ function blocksOf(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {
   return kinesisStream(fastReading(kinesis, config)).pipe(mergeShards((shard) => shard.pipe(bufferCount(1), withSequenceRanges())));
 }
 
-/** What a rejected promise is rejected with. */
-async function errorOf(work: () => Promise<unknown>): Promise<unknown> {
-  try {
-    await work();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('expected an error');
-}
-
-/** A turn of the event loop: what is due by then has happened. */
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-
 describe('eachBlock', () => {
-  it('iterates over the blocks in order, then ends', async () => {
-    const texts: string[] = [];
-    for await (const { id } of eachBlock(of(block(1), block(2, 3), block(4)), { store: memoryCheckpoints() })) texts.push(id);
-    expect(texts).to.deep.equal([block(1), block(2, 3), block(4)].map(({ id }) => id));
-  });
-
-  it('ends at once when there are none', async () => {
-    expect(await eachBlock(EMPTY)[Symbol.asyncIterator]().next()).to.deep.equal({ value: undefined, done: true });
-  });
-
   it('subscribes when the loop asks for the first block, and not before', async () => {
     let subscriptions = 0;
     const blocks = eachBlock(
@@ -120,7 +98,7 @@ describe('eachBlock', () => {
     expect(seen).to.equal(60);
   });
 
-  describe('closes at once, although the source never emits,', () => {
+  describe('with a source that does not emit any more', () => {
     /** One record, then no answer any more. */
     const silent = () =>
       fakeKinesis({
@@ -145,7 +123,7 @@ describe('eachBlock', () => {
         })(),
       throw: async (blocks: AsyncIterable<Block>) => {
         const failure = new Error('in the loop');
-        const error = await errorOf(async () => {
+        const error = await rejectionOf(async () => {
           for await (const one of blocks) {
             void one;
             throw failure;
@@ -154,7 +132,7 @@ describe('eachBlock', () => {
         expect(error).to.equal(failure);
       },
     })) {
-      it(`on ${name}: the poll is aborted, the block in hand is not settled`, async () => {
+      it(`closes at once on ${name}: the poll is aborted, the block in hand is not settled`, async () => {
         const kinesis = silent();
         const store = memoryCheckpoints();
         await leave(eachBlock(blocksOf(kinesis, { store }), { intervalMs: 5 }));
@@ -167,7 +145,7 @@ describe('eachBlock', () => {
       });
     }
 
-    it('on return while it waits for a block', async () => {
+    it('closes at once on return while it waits for a block', async () => {
       const kinesis = silent();
       const iterator = eachBlock(blocksOf(kinesis))[Symbol.asyncIterator]();
       await iterator.next();
@@ -178,19 +156,19 @@ describe('eachBlock', () => {
       expect(kinesis.calls.at(-1)).to.include({ method: 'getRecords', aborted: true });
     });
 
-    it('on return before the first block is asked for', async () => {
+    it('closes at once on return before the first block is asked for', async () => {
       const iterator = eachBlock(NEVER as Observable<Block>)[Symbol.asyncIterator]();
       expect(await iterator.return!()).to.deep.equal({ value: undefined, done: true });
       expect(await iterator.next()).to.deep.equal({ value: undefined, done: true });
     });
 
-    it('on an abort while it waits: with the reason of the signal', async () => {
+    it('closes at once on an abort while it waits: with the reason of the signal', async () => {
       const kinesis = silent();
       const store = memoryCheckpoints();
       const controller = new AbortController();
       const reason = new Error('shutting down');
       let seen = 0;
-      const error = await errorOf(async () => {
+      const error = await rejectionOf(async () => {
         for await (const one of eachBlock(blocksOf(kinesis, { store }), { signal: controller.signal })) {
           seen += one.records.length;
           void until('a read hangs', () => kinesis.callsOf('getRecords').length === 2).then(() => controller.abort(reason));
@@ -203,11 +181,11 @@ describe('eachBlock', () => {
       expect(checkpointOf(store)).to.equal('1');
     });
 
-    it('on an abort in the loop: the block in hand is not settled', async () => {
+    it('closes at once on an abort in the loop: the block in hand is not settled', async () => {
       const kinesis = silent();
       const store = memoryCheckpoints();
       const controller = new AbortController();
-      const error = await errorOf(async () => {
+      const error = await rejectionOf(async () => {
         for await (const one of eachBlock(blocksOf(kinesis, { store }), { signal: controller.signal })) {
           void one;
           controller.abort();
@@ -218,13 +196,13 @@ describe('eachBlock', () => {
       expect(checkpointOf(store)).to.equal(undefined);
     });
 
-    it('on a signal that is aborted already: without subscribing', async () => {
+    it('closes at once on a signal that is aborted already: without subscribing', async () => {
       let subscriptions = 0;
       const blocks$ = defer(() => {
         subscriptions++;
         return of(block(1));
       });
-      const error = await errorOf(async () => {
+      const error = await rejectionOf(async () => {
         for await (const one of eachBlock(blocks$, { signal: AbortSignal.abort('enough'), store: memoryCheckpoints() }))
           expect.fail(one.id);
       });
@@ -232,7 +210,7 @@ describe('eachBlock', () => {
       expect(subscriptions).to.equal(0);
     });
 
-    it('and listens to the signal no longer', async () => {
+    it('listens to the signal no longer when it is closed', async () => {
       const listeners = new Set<unknown>();
       const signal = Object.assign(new AbortController().signal, {
         addEventListener: (_type: string, listener: unknown) => void listeners.add(listener),
@@ -246,7 +224,7 @@ describe('eachBlock', () => {
       expect(listeners.size).to.equal(0);
     });
 
-    it('starts a last write of what was settled', async () => {
+    it('starts a last write of what was settled when it is closed', async () => {
       const writes: string[] = [];
       const inner = memoryCheckpoints();
       const store: CheckpointStore = {
@@ -288,7 +266,7 @@ describe('eachBlock', () => {
       return fails$.subscribe({ next: () => subscriber.error(failure) });
     });
     let seen = 0;
-    const error = await errorOf(async () => {
+    const error = await rejectionOf(async () => {
       for await (const one of eachBlock(blocks$, { store })) {
         void one;
         if (++seen === 2) fails$.next();
@@ -301,24 +279,10 @@ describe('eachBlock', () => {
 
   it('errors with a CheckpointError when the last write fails', async () => {
     const store: CheckpointStore = { read: () => of(undefined), write: () => throwError(() => new Error('down')) };
-    const error = await errorOf(async () => {
+    const error = await rejectionOf(async () => {
       for await (const one of eachBlock(of(block(1)), { store, maxRetries: 0 })) void one;
     });
     expect(error).to.satisfy(isCheckpointError);
-  });
-
-  it('keeps two loops apart', async () => {
-    const blocks = eachBlock(
-      defer(() => of(block(1), block(2), block(3))),
-      { store: memoryCheckpoints() },
-    );
-    const [first, second] = [blocks[Symbol.asyncIterator](), blocks[Symbol.asyncIterator]()];
-    const ids = [await first.next(), await second.next(), await first.next(), await first.next(), await second.next()].map(
-      ({ value }) => (value as Block).records[0]!.sequenceNumber,
-    );
-    expect(ids).to.deep.equal(['1', '1', '2', '3', '2']);
-    expect((await first.next()).done).to.be.true;
-    await second.return!();
   });
 
   it('is closed once, and tears its source down once', async () => {
@@ -380,7 +344,7 @@ describe('eachBlock', () => {
     expect(checkpointOf(store)).to.equal('20');
   });
 
-  describe('refuses', () => {
+  describe('with a config that cannot work', () => {
     const bad: Record<string, [object, RegExp]> = {
       'an interval of 0': [{ intervalMs: 0 }, /intervalMs.*got 0/],
       'a negative interval': [{ intervalMs: -1 }, /intervalMs.*got -1/],
@@ -388,7 +352,7 @@ describe('eachBlock', () => {
       'a controller for a signal': [{ signal: new AbortController() }, /signal: expected an AbortSignal/],
     };
     for (const [name, [config, message]] of Object.entries(bad)) {
-      it(name, () => {
+      it(`refuses when called: ${name}`, () => {
         expect(() => eachBlock(EMPTY, config))
           .to.throw(message)
           .that.satisfies(isInvalidConfig);

@@ -26,7 +26,7 @@ function messageOf(result$: Observable<unknown>): string {
   return (ends[0] as Error).message;
 }
 
-describe('an operator that is given what it cannot work with says at the first value what to change', () => {
+describe('an operator that is given what it cannot work with', () => {
   const tables: ReadonlyArray<
     readonly [string, (value$: Observable<never>) => Observable<unknown>, ReadonlyArray<readonly [string, unknown, string]>]
   > = [
@@ -82,13 +82,13 @@ describe('an operator that is given what it cannot work with says at the first v
   ];
   for (const [expected, run, cases] of tables) {
     for (const [what, value, words] of cases) {
-      it(`${expected.split(':')[0]}, ${what}`, () => {
+      it(`says at the first value what to change: ${expected.split(':')[0]}, ${what}`, () => {
         expect(messageOf(run(of(value) as unknown as Observable<never>))).to.equal(`${expected}, ${words}`);
       });
     }
   }
 
-  it('withSequenceRanges still drops empty arrays', () => {
+  it('drops empty arrays all the same: withSequenceRanges', () => {
     const seen: unknown[] = [];
     of([], [record(1)], [])
       .pipe(withSequenceRanges(), toArray())
@@ -99,7 +99,7 @@ describe('an operator that is given what it cannot work with says at the first v
   const copies = { copied: map((value: object) => ({ ...value })), revived: map((value: object) => structuredClone(value)) };
   for (const [how, copy] of Object.entries(copies)) {
     it(
-      `checkpointEvery, records ${how} before the block, in a pipeline: no restart hides it`,
+      `says so although a restart could hide it: checkpointEvery in a pipeline, records ${how} before the block`,
       marbles(({ flush, scheduler }) => {
         const errors: unknown[] = [];
         kinesisStream(fastReading(fakeKinesis({ shards: { 0: 'a^' } }), { store: memoryCheckpoints(), events: 'silent' }))
@@ -113,7 +113,7 @@ describe('an operator that is given what it cannot work with says at the first v
   }
 
   it(
-    'mergeShards forgotten behind kinesisStream',
+    'says that mergeShards is missing behind kinesisStream',
     marbles(({ flush }) => {
       const messages: string[] = [];
       const note = { error: (error: Error) => messages.push(error.message) };
@@ -131,7 +131,7 @@ describe('an operator that is given what it cannot work with says at the first v
   );
 
   it(
-    'an error of the work itself is none of these, and is restarted',
+    'does not take an error of the work itself for that: it is restarted',
     marbles(({ flush }) => {
       const types: string[] = [];
       let runs = 0;

@@ -50,6 +50,23 @@ describe('recoverFrom behind a shard, when blocks are lost', () => {
   );
 
   it(
+    'goes on where another recoverFrom before it has given up, and repeats nothing',
+    marbles((helpers) => {
+      const { delivered, finished, ends } = recovering(helpers, {
+        script: { shards: { 0: 'abcd---ef-|' }, faults: failAt(5, 6) },
+        toBlocks: (records$) => single(records$).pipe(recoverFrom(undefined, { maxRecoveries: 1, initialDelayMs: 0, resetAfterMs: 1_000 })),
+        work: working({ a: 9, b: 1, c: 9, d: 1 }),
+        intervalMs: 1,
+      });
+      helpers.flush();
+
+      expect(delivered).to.deep.equal(['0 a', '1 b', '2 c', '3 d', '7 e', '8 f']);
+      expect(finished).to.deep.equal(['2 b', '4 d', '7 e', '8 f', '9 a', '11 c']);
+      expect(ends).to.deep.equal([11, 'complete']);
+    }),
+  );
+
+  it(
     'brings back blocks that were on their way to it with the same ids, to settle in their place',
     marbles((helpers) => {
       const before: string[] = [];
@@ -73,7 +90,7 @@ describe('recoverFrom behind a shard, when blocks are lost', () => {
       expect(delivered).to.deep.equal(['5 a', "6 b'", "6 c'", '14 d']);
       expect(after).to.deep.equal(before);
       // c is settled at 8, b before it at 15.
-      expect(store.asked).to.deep.equal(['7 1', '15 SHARD_END']);
+      expect(store.asked).to.deep.equal(['7 1', '9 1 + 3..3 #1', '15 SHARD_END']);
       expect(trackedShardOf(shard)?.ledger.outstandingRecords).to.equal(0);
     }),
   );
@@ -90,7 +107,7 @@ describe('recoverFrom behind a shard, when blocks are lost', () => {
       helpers.flush();
 
       expect(delivered).to.deep.equal(['5 a', "6 b'", "6 c'", "11 d'"]);
-      expect(store.kept).to.deep.equal(['10 1', '36 SHARD_END']);
+      expect(store.kept).to.deep.equal(['10 1', '20 1 + 4..4 #1', '36 SHARD_END']);
     }),
   );
 
@@ -197,7 +214,7 @@ describe('recoverFrom behind a shard, when blocks are lost', () => {
     );
 
     it(
-      'errs for a block of another process without the option read',
+      'errors for a block of another process without the option read',
       marbles(({ expectObservable }) => {
         const errors: unknown[] = [];
         const result = failing().pipe(

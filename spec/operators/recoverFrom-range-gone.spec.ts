@@ -21,7 +21,7 @@ describe('recoverFrom behind a shard, when Kinesis no longer holds all of what i
   };
 
   it(
-    'errs at once under onGap: fail, naming what is missing, and the checkpoint stays before it',
+    'errors at once under onGap: fail, naming what is missing, and the checkpoint stays before it',
     marbles((helpers) => {
       const { store, delivered, ends } = run(helpers, {});
       expect(delivered).to.deep.equal(['0 abcd']);

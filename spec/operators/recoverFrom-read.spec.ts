@@ -42,4 +42,17 @@ describe('recoverFrom, re-reading with the option read,', () => {
       }),
     );
   }
+
+  it(
+    'keeps every field of a record',
+    marbles(({ scheduler, flush }) => {
+      const given = [1, 2, 3].map((n) => ({ ...record(n), explicitHashKey: String(n), approximateArrivalTimestamp: new Date(n) }));
+      const seen: KinesisRecord[] = [];
+      const failing$: Observable<Block> = throwError(() => new BlockUnavailableError(lost.ranges));
+      const recovered$ = failing$.pipe(recoverFrom(memoryCheckpoints(), { read: () => given, maxRecoveries: 1, scheduler }), take(1));
+      recovered$.subscribe(({ records: again }) => seen.push(...again));
+      flush();
+      expect(seen).to.deep.equal(given);
+    }),
+  );
 });

@@ -41,7 +41,7 @@ describe('recoverFrom behind a shard, when the service does not answer', () => {
   );
 
   it(
-    'errs when that was one recovery too many',
+    'errors when that was one recovery too many',
     marbles((helpers) => {
       const { ends } = run(helpers, { retryTimeoutMs: 20, maxRecoveries: 1 });
       helpers.flush();

@@ -40,7 +40,7 @@ const losingC = (times = 1) =>
 const same = <A, B>(_: (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false): void => undefined;
 
 describe('recoverFrom and its types', () => {
-  it('blocks with fields of their own come back as plain blocks', () => {
+  it('gives blocks with fields of their own back as plain blocks', () => {
     interface Named extends Block {
       readonly name: string;
     }
@@ -53,7 +53,7 @@ describe('recoverFrom and its types', () => {
   });
 
   it(
-    'what comes back lacks a field that was added above it, as its type says',
+    'gives back no field that was added above it, as its type says',
     marbles(({ flush }) => {
       const names: (string | undefined)[] = [];
       quickShard(losingC(), { events: 'silent' })

@@ -86,6 +86,21 @@ describe('PageContinuity', () => {
     expect(isRangeExpired(thrownBy(() => accept(pageOf(7))))).to.equal(true);
   });
 
+  it('finds the gap again on the same page when onGap has thrown', () => {
+    const failure = new Error('of onGap');
+    let asked = 0;
+    const onGap = () => {
+      if (asked++ === 0) throw failure;
+      return 'continue' as const;
+    };
+    const { continuity, accept, events } = opened(after(5), { onGap });
+    accept(pageOf(8));
+    continuity.opened();
+    expect(thrownBy(() => accept(pageOf(7)))).to.equal(failure);
+    expect(accept(pageOf(7))).to.equal('7');
+    expect([asked, events.map(({ type }) => type)]).to.deep.equal([2, ['gap']]);
+  });
+
   it('asks for the record again when an older one is there, and takes nothing that is older', () => {
     const { continuity, accept } = opened(after(5));
     expect(continuity.refused()).to.equal(REOPEN);

@@ -241,7 +241,7 @@ describe('makeShard', () => {
       const { reader, starts } = failing();
       const { shard, tracked } = shardWith(reader);
       const onFailure = (): Observable<0> => {
-        tracked.resumeAfterDelivered();
+        tracked.resumeAfterDelivered({});
         return of(0);
       };
       shard.pipe(retry({ delay: onFailure })).subscribe();

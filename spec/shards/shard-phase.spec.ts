@@ -4,6 +4,7 @@ import {
   isReleaseReason,
   outcomeOf,
   phaseOf,
+  releasedAs,
   waitsForUnclaimed,
   type ShardFacts,
   type SubscriptionState,
@@ -164,6 +165,8 @@ describe('waitsForUnclaimed', () => {
     ['a pipeline runs', { isSupervised: true }, false],
     ['recoverFrom is about to subscribe', { resumes: true }, false],
     ['the shard is still subscribed', { subscription: 'active' }, false],
+    ['its pipeline was cut short, and has unsubscribed it', { isStopping: false, ...CUT_SHORT }, true],
+    ['its pipeline was cut short, and a block is being worked on', { isStopping: false, ...CUT_SHORT, hasOpenEntries: true }, false],
   ];
   for (const [when, facts, waits] of cases) {
     it(`is ${waits} when ${when}`, () => {
@@ -172,17 +175,36 @@ describe('waitsForUnclaimed', () => {
   }
 });
 
+describe('releasedAs', () => {
+  const cases: ReadonlyArray<[...Parameters<typeof releasedAs>, ReturnType<typeof releasedAs>]> = [
+    ['ended', { isLost: false, isWritten: true }, 'ended'],
+    ['ended', { isLost: false, isWritten: false }, 'stopped'],
+    ['ended', { isLost: true, isWritten: true }, 'lost'],
+    ['stopped', { isLost: false, isWritten: true }, 'stopped'],
+    ['stopped', { isLost: false, isWritten: false }, 'stopped'],
+    ['stopped', { isLost: true, isWritten: false }, 'lost'],
+    ['lost', { isLost: true, isWritten: false }, 'lost'],
+  ];
+  for (const [reason, facts, expected] of cases)
+    it(`makes of ${reason}, ${facts.isLost ? 'lost' : 'held'} and ${facts.isWritten ? 'written' : 'not written'}: ${expected}`, () => {
+      expect(releasedAs(reason, facts)).to.equal(expected);
+    });
+});
+
 describe('outcomeOf', () => {
   const checkpoint = { streamName: 'stream', shardId: 'shard', sequenceNumber: '1', subSequenceNumber: 0 };
   const moment = { type: 'AT_TIMESTAMP', timestamp: new Date(5) } as const;
   const cases: ReadonlyArray<[string, Parameters<typeof outcomeOf>, ReturnType<typeof outcomeOf>]> = [
-    ['a stopped shard', ['stopped', { checkpoint, start: START }], undefined],
-    ['a lost shard', ['lost', { checkpoint, start: START }], undefined],
-    ['a shard read from its beginning', ['ended', { checkpoint: undefined, start: START }], 'resumed'],
-    ['a shard read from a checkpoint', ['ended', { checkpoint, start: moment }], 'resumed'],
-    ['a shard read from a moment on', ['ended', { checkpoint: undefined, start: moment }], 'read'],
-    ['a shard that was done before', ['ended', { checkpoint, start: 'done' }], 'resumed'],
-    ['a shard that was skipped', ['ended', { checkpoint: undefined, start: 'skipped' }], 'skipped'],
+    ['a stopped shard', ['stopped', { checkpoint, start: START, isCutShort: false }], undefined],
+    ['a shard that its pipeline left', ['stopped', { checkpoint, start: START, isCutShort: true }], 'left'],
+    ['a shard that its pipeline left, and that was taken meanwhile', ['lost', { checkpoint, start: START, isCutShort: true }], undefined],
+    ['a shard that was never opened', ['ended', { isCutShort: false }], 'read'],
+    ['a lost shard', ['lost', { checkpoint, start: START, isCutShort: false }], undefined],
+    ['a shard read from its beginning', ['ended', { checkpoint: undefined, start: START, isCutShort: false }], 'resumed'],
+    ['a shard read from a checkpoint', ['ended', { checkpoint, start: moment, isCutShort: false }], 'resumed'],
+    ['a shard read from a moment on', ['ended', { checkpoint: undefined, start: moment, isCutShort: false }], 'read'],
+    ['a shard that was done before', ['ended', { checkpoint, start: 'done', isCutShort: false }], 'resumed'],
+    ['a shard that was skipped', ['ended', { checkpoint: undefined, start: 'skipped', isCutShort: false }], 'skipped'],
   ];
   for (const [what, args, outcome] of cases) {
     it(`tells the children of ${what}: ${outcome ?? 'nothing'}`, () => {

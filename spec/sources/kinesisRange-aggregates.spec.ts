@@ -23,7 +23,7 @@ const names = (texts$: Observable<string>): Observable<string> =>
     map((all) => all.join(' ')),
   );
 
-describe('kinesisRange reads KPL aggregates', () => {
+describe('kinesisRange with KPL aggregates', () => {
   for (const [what, first, last, count] of [
     ['that lie within the range', 'p0', 'p6', 27],
     ['that the range ends with', 'p0', 'A.9', 15],
@@ -32,7 +32,7 @@ describe('kinesisRange reads KPL aggregates', () => {
     ['of which the range is a part', 'A.3', 'A.6', 4],
   ] as const) {
     it(
-      `${what}: ${first} to ${last}, in one read`,
+      `reads those ${what}: ${first} to ${last}, in one read`,
       marbles(({ expectObservable, flush }) => {
         const kinesis = stream();
         expect(namesFrom(first, last)).to.have.length(count);
@@ -44,7 +44,7 @@ describe('kinesisRange reads KPL aggregates', () => {
   }
 
   it(
-    'that two ranges of a block share, each user record once',
+    'reads those that two ranges of a block share, each user record once',
     marbles(({ expectObservable, flush }) => {
       const kinesis = stream();
       const block = [between('p0', 'A.4'), between('A.5', 'p5')];
@@ -57,7 +57,7 @@ describe('kinesisRange reads KPL aggregates', () => {
   );
 
   it(
-    'that two blocks share, each user record once',
+    'reads those that two blocks share, each user record once',
     marbles(({ expectObservable }) => {
       const kinesis = stream();
       const blocks$ = concat(single(kinesis, between('p0', 'A.4')), single(kinesis, between('A.5', 'p5')));
@@ -66,7 +66,7 @@ describe('kinesisRange reads KPL aggregates', () => {
   );
 
   it(
-    'at both ends of the range, in pages of one record',
+    'reads those at both ends of the range, in pages of one record',
     marbles(({ flush }) => {
       const kinesis = stream();
       const seen: string[] = [];
@@ -79,7 +79,7 @@ describe('kinesisRange reads KPL aggregates', () => {
   );
 
   it(
-    'on from where they were when the iterator expires behind one of them',
+    'reads on from where it was when the iterator expires behind one of them',
     marbles(({ flush }) => {
       const kinesis = stream({ maxRecordsPerPage: 1, expireIteratorsAtMs: [2] });
       const seen: string[] = [];
@@ -91,7 +91,7 @@ describe('kinesisRange reads KPL aggregates', () => {
   );
 
   it(
-    'and passes over those that hold no user record',
+    'passes over those that hold no user record',
     marbles(({ expectObservable }) => {
       const kinesis = fakeKinesis({ shards: { 0: { records: [{ data: 'a' }, { data: EMPTY_AGGREGATE }, { data: 'b' }] } } });
       expectObservable(names(single(kinesis, range(1, 3, 2), { maxRecordsPerPage: 1 }))).toBe('----(r|)', { r: 'a b' });
@@ -99,7 +99,7 @@ describe('kinesisRange reads KPL aggregates', () => {
   );
 
   it(
-    'and counts their user records: too few are a RangeIncompleteError',
+    'counts their user records: too few are a RangeIncompleteError',
     marbles(({ flush }) => {
       const { error } = failureOf(single(stream(), between('A.3', 'A.6', 5)), flush);
       expect(error).to.satisfy(isRangeIncomplete);
@@ -108,7 +108,7 @@ describe('kinesisRange reads KPL aggregates', () => {
   );
 
   it(
-    'and tells when the one that the range begins in is gone',
+    'tells when the one that the range begins in is gone',
     marbles(({ flush }) => {
       const { error, texts } = failureOf(single(stream({ trims: [{ shard: 0, through: 6 }] }), between('A.5', 'p6')), flush);
       if (!isRangeExpired(error)) throw new Error(`expected a RangeExpiredError, got ${String(error)}`);
@@ -117,9 +117,9 @@ describe('kinesisRange reads KPL aggregates', () => {
     }),
   );
 
-  describe('as they are with deaggregate: false', () => {
+  describe('and deaggregate: false', () => {
     it(
-      'in ranges of whole records',
+      'reads them as they are in ranges of whole records',
       marbles(({ flush }) => {
         const seen: string[] = [];
         single(stream(), range(5, 7), { deaggregate: false }).subscribe((text) => seen.push(text));
@@ -133,7 +133,7 @@ describe('kinesisRange reads KPL aggregates', () => {
       ['A.5', 'p6'],
       ['p0', 'A.4'],
     ] as const) {
-      it(`and refuses when called a range that cuts one: ${first} to ${last}`, () => {
+      it(`refuses when called a range that cuts one: ${first} to ${last}`, () => {
         expect(() => ranges(stream(), [range(1, 1), between(first, last)], { deaggregate: false }))
           .to.throw(/deaggregate: expected true for ranges of user records, got false for range 1 from sub-sequence number/)
           .that.satisfies(isInvalidConfig);

@@ -55,20 +55,20 @@ describe('kinesisRange with a range of stream, shard, from and to alone', () => 
     expect(outcome(read(bare(6, 8)))).to.deep.equal(['fgh complete', 0]);
   });
 
-  it('holds all user records of the aggregates at its ends', () => {
+  it('emits all user records of the aggregates at its ends', () => {
     expect(outcome(read(bare(5, 7)), aggregates)[0]).to.equal('bcdefg complete');
     expect(outcome(read(bare(5, 5)), aggregates)[0]).to.equal('bcd complete');
     expect(outcome(read(bare(1, 9)), aggregates)[0]).to.equal('abcdefgh complete');
   });
 
-  it('may give any one of what it leaves out', () => {
+  it('takes any one of what it leaves out', () => {
     expect(outcome(read(bare(5, 7, { fromSubSeqNumber: 1 })), aggregates)[0]).to.equal('cdefg complete');
     expect(outcome(read(bare(5, 7, { toSubSeqNumber: 0 })), aggregates)[0]).to.equal('bcde complete');
     expect(outcome(read(bare(5, 7, { recordCount: 6 })), aggregates)[0]).to.equal('bcdefg complete');
     expect(outcome(read(bare(5, 7, { recordCount: 7 })), aggregates)[0]).to.match(/RANGE_INCOMPLETE$/);
   });
 
-  it('is verified at both ends, and not between them', () => {
+  it('verifies both ends, and not what is between them', () => {
     const records = [2, 3, 6, 8].map((sequenceNumber) => ({ sequenceNumber, data: String(sequenceNumber) }));
     const script = { shards: { 0: { records } } };
     expect(outcome(read(bare(2, 8)), script)[0]).to.equal('2368 complete');
@@ -77,13 +77,13 @@ describe('kinesisRange with a range of stream, shard, from and to alone', () => 
     expect(outcome(read(bare(2, 9)), script)).to.deep.equal(['2368 RANGE_INCOMPLETE', 3_000]);
   });
 
-  it('is as long as it is: many pages, and the last one full', () => {
+  it('reads all of it however long it is: many pages, and the last one full', () => {
     const records = Array.from({ length: 30_000 }, (_, i) => ({ sequenceNumber: i + 1, data: 'x' }));
     const [text] = outcome(read(bare(1, 29_000)), { shards: { 0: { records } } });
     expect(text).to.equal(`${'x'.repeat(29_000)} complete`);
   });
 
-  it('is read beside others that overlap it', () => {
+  it('reads it beside others that overlap it', () => {
     const ranges = [bare(2, 5), bare(4, 6, { fromSubSeqNumber: 0, toSubSeqNumber: 0, recordCount: 3 }), bare(5, 7)];
     const [text] = outcome((client) => kinesisRanges(ranges, { client, budget: unbounded() }).pipe(map(textOf)));
     expect(text).to.equal('bcdefg complete');
@@ -93,7 +93,7 @@ describe('kinesisRange with a range of stream, shard, from and to alone', () => 
     'as text': JSON.stringify({ version: 1, ranges: [bare(3, 4), bare(6, 6)] }),
     'as a parsed value': { version: 1, ranges: [bare(3, 4), bare(6, 6)] },
   })) {
-    it(`comes from JSON, ${what}, and goes back`, () => {
+    it(`reads it when it comes from JSON, ${what}, and goes back`, () => {
       const ranges = SequenceNumberRanges.fromJSON(json);
       const [text] = outcome((client) => kinesisRanges(ranges, { client, budget: unbounded() }).pipe(map(textOf)));
       expect(text).to.equal('cdf complete');
@@ -101,7 +101,7 @@ describe('kinesisRange with a range of stream, shard, from and to alone', () => 
     });
   }
 
-  it('is refused when what it gives is malformed', () => {
+  it('refuses it when what it gives is malformed', () => {
     const bad: Readonly<Record<string, RangeToRead>> = {
       'a count of nothing': bare(1, 2, { recordCount: 0 }),
       'a count that is null': bare(1, 2, { recordCount: null as unknown as number }),

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { concat, retry, take, toArray } from 'rxjs';
+import { retry, toArray } from 'rxjs';
 import { isRangeExpired, isRangeIncomplete, isRecoveryTimeout, isShardReadError } from '../../lib/kinesis/errors.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
@@ -15,16 +15,6 @@ import { failureOf, letters, range, single } from '../support/range-reading.js';
 import { timelineOf } from '../support/timeline.js';
 
 describe('kinesisRange', () => {
-  it(
-    'emits exactly the records of the range, then completes',
-    marbles(({ expectObservable }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'abcdefg^' } });
-      const { c, d, e } = kinesis.values;
-      const records$ = kinesisRange(range(3, 5), { client: kinesis });
-      expectObservable(records$).toBe('--(cde|)', { c, d, e });
-    }),
-  );
-
   it(
     'asks for no more than the range, from its first record on',
     marbles(({ flush }) => {
@@ -117,11 +107,11 @@ describe('kinesisRange', () => {
     }),
   );
 
-  describe('a range of which Kinesis no longer holds everything', () => {
+  describe('with a range of which Kinesis no longer holds everything', () => {
     const ways: TrimmedReads[] = ['horizon', 'empty-pages', 'InvalidArgumentException', 'ResourceNotFoundException'];
     for (const reads of ways) {
       it(
-        `is a RangeExpiredError that names it, never foreign records (regression: expired data was read silently short, ${reads})`,
+        `errors with a RangeExpiredError that names it, never foreign records (regression: expired data was read silently short, ${reads})`,
         marbles(({ flush }) => {
           const kinesis = fakeKinesis({ shards: { 0: 'abcdefg^' }, trims: [{ shard: 0, through: 'c', reads }] });
           const { error, texts } = failureOf(single(kinesis, range(2, 5)), flush);
@@ -134,7 +124,7 @@ describe('kinesisRange', () => {
       );
 
       it(
-        `is read as far as it is there under onGap 'continue', with a gap event (${reads})`,
+        `emits what is there under onGap 'continue', with a gap event (${reads})`,
         marbles(({ flush }) => {
           const kinesis = fakeKinesis({ shards: { 0: 'abcdefg^' }, trims: [{ shard: 0, through: 'c', reads }] });
           const events: KinesisEvent[] = [];
@@ -154,7 +144,7 @@ describe('kinesisRange', () => {
       );
 
       it(
-        `is an error when all of it is gone (${reads})`,
+        `errors when all of it is gone (${reads})`,
         marbles(({ flush }) => {
           const kinesis = fakeKinesis({ shards: { 0: 'abcdefg^' }, trims: [{ shard: 0, through: 'f', reads }] });
           const { error, texts } = failureOf(single(kinesis, range(2, 5)), flush);
@@ -165,7 +155,7 @@ describe('kinesisRange', () => {
     }
 
     it(
-      'is for a function to decide',
+      'lets a function decide',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'abcdefg^' }, trims: [{ shard: 0, through: 'c' }] });
         const gaps: unknown[] = [];
@@ -177,13 +167,13 @@ describe('kinesisRange', () => {
     );
   });
 
-  describe('a range whose description does not fit', () => {
+  describe('with a range whose description does not fit', () => {
     for (const [name, bad, found] of [
       ['too few records', range(2, 5, 5), 4],
       ['too many records', range(2, 5, 3), 4],
     ] as const) {
       it(
-        `is a RangeIncompleteError: ${name}`,
+        `errors with a RangeIncompleteError: ${name}`,
         marbles(({ flush }) => {
           const kinesis = fakeKinesis({ shards: { 0: 'abcdefg^' } });
           const { error } = failureOf(single(kinesis, bad), flush);
@@ -195,7 +185,7 @@ describe('kinesisRange', () => {
     }
 
     it(
-      'is a RangeIncompleteError when its last record does not exist: what follows is not emitted',
+      'errors with a RangeIncompleteError when its last record does not exist: what follows is not emitted',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({
           shards: { 0: { records: [2, 4, 8, 9].map((sequenceNumber) => ({ sequenceNumber, data: String(sequenceNumber) })) } },
@@ -207,7 +197,7 @@ describe('kinesisRange', () => {
     );
 
     it(
-      'is a RangeIncompleteError when the shard ends before it does',
+      'errors with a RangeIncompleteError when the shard ends before it does',
       marbles(({ flush }) => {
         const { error } = failureOf(single(fakeKinesis({ shards: { 0: 'abc|^' } }), range(2, 5)), flush);
         expect(error).to.satisfy(isRangeIncomplete);
@@ -215,7 +205,7 @@ describe('kinesisRange', () => {
     );
 
     it(
-      'stays an error under onGap continue',
+      'errors also under onGap continue',
       marbles(({ flush }) => {
         const { error } = failureOf(single(fakeKinesis({ shards: { 0: 'abcdef^' } }), range(2, 4, 7), { onGap: 'continue' }), flush);
         expect(error).to.satisfy(isRangeIncomplete);
@@ -231,7 +221,7 @@ describe('kinesisRange', () => {
       'no iterator comes': { method: 'getShardIterator' as const, answer: 'never' as const, times: 1_000 },
     })) {
       it(
-        `is a retriable RecoveryTimeoutError after retryTimeoutMs: ${name}`,
+        `errors with a retriable RecoveryTimeoutError after retryTimeoutMs: ${name}`,
         marbles(({ scheduler, flush }) => {
           const kinesis = fakeKinesis({ shards: { 0: 'abc^' }, faults: [fault] });
           const { error } = failureOf(single(kinesis, range(1, 3), { retryTimeoutMs: 3_000, retry: { maxRetries: 1_000 } }), flush);
@@ -255,38 +245,6 @@ describe('kinesisRange', () => {
       }),
     );
   });
-
-  it(
-    'aborts its request when it is unsubscribed, and makes no other call',
-    marbles(({ flush }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'abc^' }, latencyMs: 10 });
-      timelineOf(single(kinesis, range(1, 3)), 15);
-      flush();
-      expect(kinesis.calls.map(({ aborted }) => aborted)).to.deep.equal([false, true]);
-    }),
-  );
-
-  it(
-    'stops in the middle of a page when it is unsubscribed there',
-    marbles(({ expectObservable, flush }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'abcdef^' }, maxRecordsPerPage: 4 });
-      expectObservable(single(kinesis, range(1, 6)).pipe(take(2))).toBe('--(ab|)');
-      flush();
-      expect(kinesis.callsOf('getRecords')).to.have.length(1);
-    }),
-  );
-
-  it(
-    'reads anew for each subscriber, and when it is subscribed again',
-    marbles(({ expectObservable, flush }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'abc^' } });
-      const range$ = single(kinesis, range(2, 3)).pipe(toArray());
-      expectObservable(range$).toBe('--(a|)', { a: ['b', 'c'] });
-      expectObservable(concat(range$, range$)).toBe('--a-(a|)', { a: ['b', 'c'] });
-      flush();
-      expect(kinesis.callsOf('getShardIterator')).to.have.length(3);
-    }),
-  );
 
   it(
     'lets a retry begin anew',
@@ -336,7 +294,7 @@ describe('kinesisRange', () => {
     }),
   );
 
-  describe('refuses when called', () => {
+  describe('with what cannot work', () => {
     const client = fakeKinesis({ shards: {} });
     const badRanges: Record<string, unknown> = {
       'no range': undefined,
@@ -346,7 +304,7 @@ describe('kinesisRange', () => {
       'a count of 0': range(1, 2, 0),
     };
     for (const [name, bad] of Object.entries(badRanges)) {
-      it(name, () => {
+      it(`refuses when called: ${name}`, () => {
         expect(() => kinesisRange(bad as SequenceNumberRange, { client }))
           .to.throw(/range 0/)
           .that.satisfies(isInvalidValue);
@@ -368,7 +326,7 @@ describe('kinesisRange', () => {
       ],
     };
     for (const [name, [config, message]] of Object.entries(badConfigs)) {
-      it(name, () => {
+      it(`refuses when called: ${name}`, () => {
         expect(() => kinesisRange(range(1, 2), { client, ...config }))
           .to.throw(message)
           .that.satisfies(isInvalidConfig);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { concat, map, mergeMap, NEVER, of, repeat, take, timer } from 'rxjs';
+import { concat, map, mergeMap, NEVER, of, timer } from 'rxjs';
 import { isRangeIncomplete } from '../../lib/kinesis/errors.js';
 import { polling } from '../../lib/readers/polling.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
@@ -16,30 +16,7 @@ import { timelineOf } from '../support/timeline.js';
 
 describe('kinesisRanges', () => {
   it(
-    'completes at once without ranges',
-    marbles(({ expectObservable, flush }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'a' } });
-      expectObservable(ranges(kinesis, [])).toBe('|');
-      flush();
-      expect(kinesis.calls).to.deep.equal([]);
-    }),
-  );
-
-  it(
-    'reads for each subscriber, and anew for each subscription',
-    marbles(({ expectObservable, flush }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'abc^' } });
-      const records$ = ranges(kinesis, [range(1, 2)]);
-      expectObservable(records$).toBe('--(ab|)');
-      expectObservable(records$, '-----^').toBe('-------(ab|)');
-      expectObservable(records$.pipe(take(1), repeat(2))).toBe('--a-(a|)');
-      flush();
-      expect(kinesis.callsOf('getShardIterator', 0)).to.have.length(4);
-    }),
-  );
-
-  it(
-    'never emits while Kinesis does not answer; unsubscribed, it aborts its call and makes no other',
+    'emits nothing while Kinesis does not answer; unsubscribed, it aborts its call and makes no other',
     marbles(({ expectObservable, flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: 'abc^' }, faults: [{ method: 'getRecords', answer: 'never', times: 10 }] });
       expectObservable(ranges(kinesis, [range(1, 2)]), '^ 5s !').toBe('-');
@@ -48,14 +25,6 @@ describe('kinesisRanges', () => {
         ['getShardIterator', false],
         ['getRecords', true],
       ]);
-    }),
-  );
-
-  it(
-    'stops listening to an answer that comes at once, when it is unsubscribed',
-    marbles(({ expectObservable }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'abc^' }, latencyMs: 0 });
-      expectObservable(ranges(kinesis, [range(1, 3)]).pipe(take(1))).toBe('(a|)');
     }),
   );
 

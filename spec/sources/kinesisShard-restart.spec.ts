@@ -10,7 +10,7 @@ import { failAt, noting, single, working } from '../support/recovering.js';
 
 describe('kinesisShard, subscribed again', () => {
   it(
-    'retry begins at the watermark, and what died with the first subscription does not hold up the second',
+    'begins at the watermark with retry, and what died with the first subscription does not hold up the second',
     marbles(({ scheduler, flush }) => {
       const kinesis = instantKinesis({ shards: { 0: 'abc------d----|' }, faults: failAt(5) });
       const store = recordingStore();
@@ -22,12 +22,12 @@ describe('kinesisShard, subscribed again', () => {
 
       // b was at work when it failed: it and c, which was done, come again.
       expect(finished).to.deep.equal(['2 a', '3 c', '6 c', '10 d', '14 b']);
-      expect(store.kept).to.deep.equal(['4 1 + 3..3 #1', '14 SHARD_END']);
+      expect(store.kept).to.deep.equal(['4 1 + 3..3 #1', '13 1 + 3..4 #2', '14 SHARD_END']);
     }),
   );
 
   it(
-    'retry above the work repeats what is still at work; only the repetition settles',
+    'repeats what is still at work with retry above the work; only the repetition settles',
     marbles(({ scheduler, flush }) => {
       const kinesis = instantKinesis({ shards: { 0: 'ab-------c----|' }, faults: failAt(3) });
       const store = recordingStore();
@@ -50,7 +50,7 @@ describe('kinesisShard, subscribed again', () => {
   );
 
   it(
-    'a new process begins at the checkpoint',
+    'begins at the checkpoint in a new process',
     marbles(({ scheduler, flush }) => {
       const kinesis = instantKinesis({ shards: { 0: 'abcd-----e---|' } });
       const store = recordingStore();
@@ -67,7 +67,7 @@ describe('kinesisShard, subscribed again', () => {
       flush();
 
       expect(delivered).to.deep.equal(['0 a', '1 b', '2 c', '3 d', '6 c', '6 d', '9 e']);
-      expect(store.kept).to.deep.equal(['3 2', '26 SHARD_END']);
+      expect(store.kept).to.deep.equal(['3 2', '12 2 + 5..5 #1', '26 SHARD_END']);
     }),
   );
 });

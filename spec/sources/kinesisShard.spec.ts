@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bufferTime, concat, map, mergeMap, of, retry, Subject, take, timer, toArray, type Observable } from 'rxjs';
+import { bufferTime, catchError, concat, map, mergeMap, of, retry, Subject, throwError, timer, toArray, type Observable } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { isRangeExpired } from '../../lib/kinesis/errors.js';
@@ -32,15 +32,6 @@ function storeAt(sequenceNumber: string): CheckpointStore {
 
 describe('kinesisShard', () => {
   it(
-    'emits the records of the shard as they arrive, and completes at its end',
-    marbles(({ expectObservable }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'a^-------b-----c-|' } });
-      // An iterator at 1, pages at 2, 12 and 22; a listing tells that the shard is closed.
-      expectObservable(shardOf(kinesis)).toBe('--a---------b----------(c|)', kinesis.values);
-    }),
-  );
-
-  it(
     'emits nothing of an empty shard, and polls it in peace (regression: idle polling without a pause)',
     marbles(({ expectObservable, flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: '' } });
@@ -48,13 +39,6 @@ describe('kinesisShard', () => {
       flush();
       const times = kinesis.callsOf('getRecords').map(({ atMs }) => atMs);
       expect(times).to.deep.equal([1, 1_002, 2_003, 3_004, 4_005]);
-    }),
-  );
-
-  it(
-    'completes an empty closed shard',
-    marbles(({ expectObservable }) => {
-      expectObservable(texts(fakeKinesis({ shards: { 0: '|^' } }))).toBe('---|');
     }),
   );
 
@@ -81,25 +65,23 @@ describe('kinesisShard', () => {
   );
 
   it(
-    'aborts its request when it is unsubscribed, and makes no other call (regression: the poll went on)',
+    'asks again when onGap throws, and passes over no gap without its word (regression: the second read passed over it in silence)',
     marbles(({ expectObservable, flush }) => {
-      const kinesis = fakeKinesis({ shards: { 0: '' }, latencyMs: 10 });
-      expectObservable(texts(kinesis), '^ 14ms !').toBe('-');
-      flush();
-      expect(kinesis.calls.map(({ method, aborted }) => [method, aborted])).to.deep.equal([
-        ['getShardIterator', false],
-        ['getRecords', true],
-      ]);
-    }),
-  );
+      const kinesis = fakeKinesis({ shards: { 0: 'abcdef|^' }, trims: [{ shard: 0, through: 'd' }] });
+      const failure = new Error('of onGap');
+      const events: string[] = [];
+      const onGap = (): never => {
+        throw failure;
+      };
+      const config = {
+        ...{ store: storeAt('2'), onGap, retry: { maxRetries: 1 } },
+        events: { next: ({ type }: KinesisEvent) => void events.push(type) },
+      };
+      const causes$ = texts(kinesis, config).pipe(catchError((error: unknown) => throwError(() => (error as Error).cause)));
 
-  it(
-    'stops in the middle of a page',
-    marbles(({ expectObservable, flush }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'abcd^' } });
-      expectObservable(texts(kinesis).pipe(take(2))).toBe('--(ab|)');
+      expectObservable(causes$).toBe('59ms #', undefined, failure);
       flush();
-      expect(kinesis.callsOf('getRecords')).to.have.length(1);
+      expect(events).to.not.include('gap');
     }),
   );
 
@@ -127,9 +109,9 @@ describe('kinesisShard', () => {
     }),
   );
 
-  describe('begins', () => {
+  describe('at its beginning', () => {
     it(
-      'after its checkpoint',
+      'begins after its checkpoint',
       marbles(({ expectObservable }) => {
         expectObservable(
           texts(fakeKinesis({ shards: { 0: 'abcd|^' } }), { store: storeAt('2'), startFrom: 'LATEST' }).pipe(toArray()),
@@ -138,7 +120,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'not at all when it is done: completes at once',
+      'completes at once when it is done',
       marbles(({ expectObservable, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'ab|^' } });
         expectObservable(texts(kinesis, { store: storeAt('SHARD_END') })).toBe('-|');
@@ -149,7 +131,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'at the moment of its first subscription with LATEST, whatever fails until then (regression: the moment moved on)',
+      'begins at the moment of its first subscription with LATEST, whatever fails until then (regression: the moment moved on)',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^-------b 40ms c' } });
         const inner = memoryCheckpoints();
@@ -168,7 +150,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'at a Date',
+      'begins at a Date',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'abc^d' } });
         const timeline = timelineOf(texts(kinesis, { startFrom: new Date(-2) }), 30);
@@ -178,7 +160,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'and says where, once',
+      'says where it begins, once',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'ab|^' } });
         const events: KinesisEvent[] = [];
@@ -305,7 +287,7 @@ describe('kinesisShard', () => {
     }),
   );
 
-  describe('refuses', () => {
+  describe('with a config that cannot work', () => {
     const bad: Record<string, [object, RegExp]> = {
       'a misspelt option': [{ shardID: 'x' }, /unknown option shardID/],
       'an option of the stream': [{ discoveryIntervalMs: 5 }, /unknown option discoveryIntervalMs/],
@@ -315,7 +297,7 @@ describe('kinesisShard', () => {
       'a negative credit': [{ maxInFlightBytes: -1 }, /maxInFlightBytes.*got -1/],
     };
     for (const [name, [config, message]] of Object.entries(bad)) {
-      it(name, () => {
+      it(`refuses when called: ${name}`, () => {
         expect(() => shardOf(fakeKinesis({ shards: {} }), config))
           .to.throw(message)
           .that.satisfies(isInvalidConfig);
@@ -323,7 +305,7 @@ describe('kinesisShard', () => {
     }
   });
 
-  describe('is released', () => {
+  describe('at its end', () => {
     const followed = (kinesis: FakeKinesis, config: Partial<KinesisShardConfig> = {}) => {
       const seen: string[] = [];
       const budget = readBudget({ readsPerSecond: Infinity, bytesPerSecond: Infinity });
@@ -342,7 +324,7 @@ describe('kinesisShard', () => {
       );
 
     it(
-      'when it is read to its end and its work is settled: leaseLost$ completes, its budget is forgotten, SHARD_END is written',
+      'is released when it is read to its end and its work is settled: leaseLost$ completes, its budget is forgotten, SHARD_END is written',
       marbles(({ flush }) => {
         const store = recordingStore();
         const { shard, seen, forget } = followed(fakeKinesis({ shards: { 0: 'ab|^' } }), { store });
@@ -355,7 +337,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'when stop has fired and its work is drained',
+      'is released when stop has fired and its work is drained',
       marbles(({ flush }) => {
         const store = recordingStore();
         const { shard, seen } = followed(fakeKinesis({ shards: { 0: 'ab^' } }), { store, stop: timer(10) });
@@ -367,7 +349,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'also when its own pipeline writes to another store: the last checkpoint goes to both',
+      'is released also when its own pipeline writes to another store: the last checkpoint goes to both',
       marbles(({ flush }) => {
         const [own, other] = [recordingStore(), recordingStore()];
         const { shard } = followed(fakeKinesis({ shards: { 0: 'a|^' } }), { store: own });
@@ -378,7 +360,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'not when it is unsubscribed: it lets go of stop, and reads on with the next subscription',
+      'is not released when it is unsubscribed: it lets go of stop, and reads on with the next subscription',
       marbles(({ flush }) => {
         const stop = new Subject<void>();
         const { shard, seen } = followed(fakeKinesis({ shards: { 0: 'ab^' } }), { stop });
@@ -395,7 +377,7 @@ describe('kinesisShard', () => {
     );
 
     it(
-      'once: subscribed again afterwards it completes at once',
+      'is released once: subscribed again afterwards it completes at once',
       marbles(({ flush }) => {
         const { shard, seen } = followed(fakeKinesis({ shards: { 0: 'a^' } }), { stop: timer(10) });
         shard.subscribe();

@@ -88,14 +88,14 @@ describe('kinesisStream and KPL aggregates', () => {
     }),
   );
 
-  describe('goes on behind a checkpoint in the middle of one', () => {
+  describe('with a checkpoint in the middle of one', () => {
     for (const [what, sub, next] of [
       ['that KCL wrote', 4, 'A.5'],
       ['at its first user record, as Spark writes it', 0, 'A.1'],
       ['at its last user record', 9, 'p5'],
     ] as const) {
       it(
-        `${what}: nothing is lost`,
+        `goes on behind one ${what}: nothing is lost`,
         marbles(({ flush }) => {
           const records = recordsOf(stream(), { store: storeAt(checkpointOfRow(positionOf('A.0').sequenceNumber, sub)) });
           flush();
@@ -105,7 +105,7 @@ describe('kinesisStream and KPL aggregates', () => {
     }
 
     it(
-      'that it wrote itself, since a block ended there',
+      'goes on behind one that it wrote itself, since a block ended there',
       marbles(({ flush }) => {
         const store = recordingStore();
         const stuckAt = (block: Block): Observable<Block> => (textOf(block.records[0]!) === 'A.3' ? NEVER : of(block));
@@ -123,9 +123,9 @@ describe('kinesisStream and KPL aggregates', () => {
     );
   });
 
-  describe('loses nothing when it ends between two user records of one', () => {
+  describe('when it ends between two user records of one', () => {
     it(
-      'as the process dies',
+      'loses nothing as the process dies',
       marbles(({ flush }) => {
         const store = memoryCheckpoints();
         let isDead = false;
@@ -147,7 +147,7 @@ describe('kinesisStream and KPL aggregates', () => {
     );
 
     it(
-      'as the pipeline fails and is restarted',
+      'loses nothing as the pipeline fails and is restarted',
       marbles(({ flush }) => {
         let failures = 0;
         const failing = (shard: Shard) =>
@@ -163,11 +163,11 @@ describe('kinesisStream and KPL aggregates', () => {
     );
   });
 
-  describe('passes over one without user records', () => {
+  describe('with one without user records', () => {
     const records = [plain('a'), { data: EMPTY_AGGREGATE }, ...aggregated('b', 2), { data: EMPTY_AGGREGATE }];
 
     it(
-      'also as the last of a page, and of the shard',
+      'passes over it, also as the last of a page, and of the shard',
       marbles(({ flush }) => {
         const store = recordingStore();
         const { done } = workOn(stream({ maxRecordsPerPage: 2 }, records), store, atOnce, inBlocksOf(1));
@@ -178,7 +178,7 @@ describe('kinesisStream and KPL aggregates', () => {
     );
 
     it(
-      'and does not go back before it when the iterator expires',
+      'does not go back before it when the iterator expires',
       marbles(({ flush }) => {
         const kinesis = stream({ maxRecordsPerPage: 1, latencyMs: 0, expireIteratorsAtMs: [15] }, records);
         const seen = recordsOf(kinesis, { budget: readBudget({ readsPerSecond: 100, bytesPerSecond: Infinity }) });

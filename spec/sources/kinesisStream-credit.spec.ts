@@ -107,7 +107,7 @@ describe('the credit of a shard', () => {
   );
 
   it(
-    'reads no page while the work hangs, and goes on at once when it is settled',
+    'lets no page be read while the work hangs, and the next at once when it is settled',
     marbles(({ flush }) => {
       const kinesis = backlog(100);
       run(kinesis, { maxInFlightRecords: 10 }, (records$) => records$.pipe(bufferCount(10), settled(40_000)), 100_000);
@@ -154,7 +154,7 @@ describe('the credit of a shard', () => {
   );
 
   it(
-    'smaller than what bufferCount waits for is no deadlock',
+    'is no deadlock when it is smaller than what bufferCount waits for',
     marbles(({ flush }) => {
       const { store, delivered } = run(backlog(300), { maxInFlightRecords: 10 }, (records$) =>
         records$.pipe(bufferCount(100), settled(10)),
@@ -166,7 +166,7 @@ describe('the credit of a shard', () => {
   );
 
   it(
-    'of 1 record reads record by record',
+    'lets records be read one by one when it is 1 record',
     marbles(({ flush }) => {
       const { most, store } = run(backlog(100), { maxInFlightRecords: 1 }, (records$) => records$.pipe(bufferTime(5), settled(20)));
       flush();
@@ -194,7 +194,7 @@ describe('the credit of a shard', () => {
   );
 
   it(
-    'of one shard does not hold up another',
+    'does not hold up another shard',
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: 'ab^', 1: 'cd^---e' }, maxRecordsPerPage: 1 });
       const pages: string[] = [];

@@ -213,7 +213,7 @@ describe('kinesisStream with a store that gives leases', () => {
     );
 
     it(
-      'as a write tells, the shard is given up in the same way',
+      'gives the shard up in the same way when it is a write that tells of it',
       marbles(({ scheduler, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^-------------------------------b' } });
         // The worker is not told: it learns of it from its write.
@@ -228,7 +228,7 @@ describe('kinesisStream with a store that gives leases', () => {
     );
 
     it(
-      'while the shard is being opened, it is not emitted',
+      'does not emit the shard when that is being opened',
       marbles(({ scheduler, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^' } });
         const store = fakeLeases({ scheduler, latencyMs: 10 });
@@ -253,7 +253,7 @@ describe('kinesisStream with a store that gives leases', () => {
     );
 
     it(
-      'it can be had again: the shard is emitted anew and read on after its checkpoint',
+      'emits the shard anew when the lease can be had again, and reads on after its checkpoint',
       marbles(({ scheduler, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'ab^ 100ms c', 1: 'd^' } });
         const store = fakeLeases({ scheduler });
@@ -272,7 +272,7 @@ describe('kinesisStream with a store that gives leases', () => {
     );
 
     it(
-      'an error of lost$ is nobody’s loss',
+      'does not take an error of lost$ for a loss',
       marbles(({ scheduler, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^' } });
         const failing$ = timer(10).pipe(
@@ -288,9 +288,9 @@ describe('kinesisStream with a store that gives leases', () => {
     );
   });
 
-  describe('releases', () => {
+  describe('with a lease that it holds', () => {
     it(
-      'after SHARD_END is written, and before the children begin',
+      'releases it after SHARD_END is written, and before the children begin',
       marbles(({ scheduler, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^|', 1: { parents: [0], records: '-b' } } });
         const store = fakeLeases({ scheduler, latencyMs: 5 });
@@ -301,7 +301,7 @@ describe('kinesisStream with a store that gives leases', () => {
     );
 
     it(
-      'after the last write when the stream is unsubscribed, though nobody waits',
+      'releases it after the last write when the stream is unsubscribed, though nobody waits',
       marbles(({ scheduler, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'ab^' } });
         const store = fakeLeases({ scheduler, latencyMs: 5 });
@@ -314,7 +314,7 @@ describe('kinesisStream with a store that gives leases', () => {
     );
 
     it(
-      'when the stream is unsubscribed while the shard is being opened',
+      'releases it when the stream is unsubscribed while the shard is being opened',
       marbles(({ scheduler, flush }) => {
         const store = fakeLeases({ scheduler, latencyMs: 10 });
         timelineOf(stream(fakeKinesis({ shards: { 0: '' } }), { store }), 25);
@@ -324,7 +324,7 @@ describe('kinesisStream with a store that gives leases', () => {
     );
 
     it(
-      'when an error ends the stream',
+      'releases it when an error ends the stream',
       marbles(({ scheduler, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^', 1: 'b^' } });
         const store = fakeLeases({ scheduler });
@@ -345,7 +345,7 @@ describe('kinesisStream with a store that gives leases', () => {
     );
 
     it(
-      'a shard that outlives its stream (take(1)) only after it has ended it',
+      'releases that of a shard which outlives its stream (take(1)) only after it has ended the shard',
       marbles(({ scheduler, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^ 40ms b' } });
         const store = fakeLeases({ scheduler, latencyMs: 5 });
@@ -364,7 +364,7 @@ describe('kinesisStream with a store that gives leases', () => {
     );
 
     it(
-      'and does not mind when that fails',
+      'does not mind when the release fails',
       marbles(({ scheduler, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^' } });
         const inner = fakeLeases({ scheduler });

@@ -69,7 +69,7 @@ function live() {
       bufferCount(PER_BLOCK),
       withSequenceRanges(),
       tap(note),
-      recoverFrom(store, { maxRecoveries: 1_000, initialDelayMs: 2, scheduler }),
+      recoverFrom(store, { maxRecoveries: 1_000, initialDelayMs: 2, scheduler, random: () => 0.5 }),
     );
   };
   const subscription = kinesisStream({

@@ -306,7 +306,7 @@ describe('kinesisStream, when a stream is resharded,', () => {
     const shape = (shardOf: (i: number) => FakeShardScript) => Object.fromEntries(Array.from({ length: count }, (_, i) => [i, shardOf(i)]));
 
     it(
-      'in a line, does not grow the stack',
+      'does not grow the stack when they are in a line',
       marbles(({ flush }) => {
         const shards = shape((i) => ({ ...(i < count - 1 ? closed : last), parents: i > 0 ? [i - 1] : [], createdAtMs: -1 }));
         const timeline = timelineOf(texts(fakeKinesis({ shards }), { store: doneStore() }), 50);
@@ -317,7 +317,7 @@ describe('kinesisStream, when a stream is resharded,', () => {
     ).timeout(60_000);
 
     it(
-      'beside each other, does not either',
+      'does not grow the stack when they are beside each other',
       marbles(({ flush }) => {
         const shards = shape((i) => (i < count - 1 ? closed : last));
         const timeline = timelineOf(texts(fakeKinesis({ shards }), { store: doneStore() }), 50);

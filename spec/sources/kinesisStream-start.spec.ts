@@ -36,9 +36,9 @@ const letters = (timeline: readonly string[]): string => timeline.map((line) => 
 const starts = (kinesis: FakeKinesis, shard: number) =>
   kinesis.callsOf('getShardIterator', shard).map(({ type, timestamp }) => [type, timestamp?.getTime()]);
 
-describe('kinesisStream begins', () => {
+describe('kinesisStream, at its beginning,', () => {
   it(
-    'at a checkpoint, after the record that it names',
+    'begins at a checkpoint, after the record that it names',
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: 'abcd^' } });
       const timeline = timelineOf(texts(kinesis, { startFrom: 'LATEST', store: storeWith({ 0: '2' }) }), 20);
@@ -47,9 +47,9 @@ describe('kinesisStream begins', () => {
     }),
   );
 
-  describe('at LATEST', () => {
+  describe('with LATEST', () => {
     it(
-      'with what comes after the first moment, also while the shards are being listed',
+      'begins with what comes after the first moment, also while the shards are being listed',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'ab^-----c------d' }, faults: [{ method: 'listShards', latencyMs: 50 }] });
         const timeline = timelineOf(texts(kinesis, { startFrom: 'LATEST' }), 80);
@@ -59,7 +59,7 @@ describe('kinesisStream begins', () => {
     );
 
     it(
-      'of its subscription, and stays there (regression: an iterator that expires before the first record, then LATEST again)',
+      'begins at the moment of its subscription, and stays there (regression: an iterator that expires before the first record, then LATEST again)',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a 100ms ^ 200ms b' }, expireIteratorsAtMs: [100, 201] });
         const timeline = timelineOf(texts(kinesis, { startFrom: 'LATEST' }), 300);
@@ -74,7 +74,7 @@ describe('kinesisStream begins', () => {
     );
 
     it(
-      'of its subscription, also when a shard is subscribed much later or again (regression: LATEST anew lost what came between)',
+      'begins at the moment of its subscription, also when a shard is subscribed much later or again (regression: LATEST anew lost what came between)',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({
           shards: { 0: '-----b 300ms c' },
@@ -91,7 +91,7 @@ describe('kinesisStream begins', () => {
     );
 
     it(
-      'passing over shards that were closed by then, and reads their children from the same moment',
+      'passes over shards that were closed by then, and reads their children from the same moment',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({
           shards: {
@@ -113,7 +113,7 @@ describe('kinesisStream begins', () => {
     );
 
     it(
-      'but reads the rest of a closed shard that has a checkpoint',
+      'reads the rest of a closed shard that has a checkpoint',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'abc--|----^', 1: { parents: [0], records: [{ data: 'd', atMs: -2 }] } } });
         const timeline = timelineOf(texts(kinesis, { startFrom: 'LATEST', store: storeWith({ 0: '2' }) }), 40);
@@ -124,7 +124,7 @@ describe('kinesisStream begins', () => {
 
     for (const checkpoint of ['2', 'SHARD_END']) {
       it(
-        `but reads all of a shard whose parent has the checkpoint ${checkpoint} and is no longer listed`,
+        `reads all of a shard whose parent has the checkpoint ${checkpoint} and is no longer listed`,
         marbles(({ flush }) => {
           const kinesis = fakeKinesis({ shards: { 3: { parents: [0], createdAtMs: -9, records: [{ data: 'a', atMs: -2 }] } } });
           const timeline = timelineOf(texts(kinesis, { startFrom: 'LATEST', store: storeWith({ 0: checkpoint }), onGap: 'continue' }), 40);
@@ -136,7 +136,7 @@ describe('kinesisStream begins', () => {
     }
 
     it(
-      'of its subscription where a parent that is no longer listed was never worked on',
+      'begins at the moment of its subscription where a parent that is no longer listed was never worked on',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 3: { parents: [0], createdAtMs: -9, records: [{ data: 'a', atMs: -2 }] } } });
         const timeline = timelineOf(texts(kinesis, { startFrom: 'LATEST', store: memoryCheckpoints() }), 40);
@@ -147,7 +147,7 @@ describe('kinesisStream begins', () => {
     );
 
     it(
-      'but reads all of a shard that appears later',
+      'reads all of a shard that appears later',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: '', 1: { createdAtMs: 20, records: [{ data: 'a', atMs: 30 }] } } });
         const timeline = timelineOf(texts(kinesis, { startFrom: 'LATEST', discoveryIntervalMs: 100 }), 150);
@@ -158,7 +158,7 @@ describe('kinesisStream begins', () => {
   });
 
   it(
-    'at the oldest record of a child whose parent is read on from a checkpoint, whatever the Date',
+    'begins at the oldest record of a child whose parent is read on from a checkpoint, whatever the Date',
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: 'ab|-------^', 1: { parents: [0], records: '----cd----^--e' } } });
       const config = { startFrom: new Date(0), store: storeWith({ 0: '1' }) };
@@ -170,7 +170,7 @@ describe('kinesisStream begins', () => {
   );
 
   it(
-    'at a Date, also in shards that are closed and in children',
+    'begins at a Date, also in shards that are closed and in children',
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({
         shards: {
@@ -192,7 +192,7 @@ describe('kinesisStream begins', () => {
   );
 
   it(
-    'at the oldest record at TRIM_HORIZON',
+    'begins at the oldest record with TRIM_HORIZON',
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: 'abc^' }, trims: [{ shard: 0, through: 'a' }] });
       const timeline = timelineOf(texts(kinesis), 20);
@@ -201,7 +201,7 @@ describe('kinesisStream begins', () => {
     }),
   );
 
-  describe('a shard that cannot be opened', () => {
+  describe('with a shard that cannot be opened', () => {
     /** Reads `a` or `b` of two shards; the store fails for the first. */
     function failingFor(shardNumber: number, error: () => unknown, times: number): CheckpointStore {
       const inner = memoryCheckpoints();
@@ -216,7 +216,7 @@ describe('kinesisStream begins', () => {
     }
 
     it(
-      'because its checkpoint is malformed fails by itself: the others are read',
+      'lets it fail by itself when its checkpoint is malformed: the others are read',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^', 1: 'b^' } });
         const inner = memoryCheckpoints();
@@ -244,7 +244,7 @@ describe('kinesisStream begins', () => {
     );
 
     it(
-      'is opened when it is subscribed again, and then read from its checkpoint',
+      'opens it when it is subscribed again, and then reads it from its checkpoint',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^', 1: 'b^' } });
         const events: KinesisEvent[] = [];
@@ -261,7 +261,7 @@ describe('kinesisStream begins', () => {
     );
 
     it(
-      'because of a fault that passes is tried again within the retries, with an event for each',
+      'tries a fault that passes again within the retries, with an event for each',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^' } });
         const events: KinesisEvent[] = [];
@@ -279,7 +279,7 @@ describe('kinesisStream begins', () => {
     );
 
     it(
-      'and is done already, as it turns out, lets its children begin',
+      'lets its children begin when it is done already, as it turns out',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'a--|--^', 1: { parents: [0], records: [{ data: 'b', atMs: -1 }] } } });
         const done = storeWith({ 0: 'SHARD_END' });
@@ -299,7 +299,7 @@ describe('kinesisStream begins', () => {
     );
 
     it(
-      'and is closed, with LATEST, is passed over as soon as it can be opened: its children begin at the pinned moment',
+      'passes over it, with LATEST, when it is closed, as soon as it can be opened: its children begin at the pinned moment',
       marbles(({ flush }) => {
         const kinesis = fakeKinesis({
           shards: {
@@ -322,7 +322,7 @@ describe('kinesisStream begins', () => {
   });
 
   it(
-    'anew at the checkpoint in a second subscription: what was settled does not come again',
+    'begins anew at the checkpoint in a second subscription: what was settled does not come again',
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: 'ab^ 49ms c' } });
       const config = fastReading(kinesis, { store: memoryCheckpoints() });
@@ -339,7 +339,7 @@ describe('kinesisStream begins', () => {
   );
 
   it(
-    'with a ShardReadError that names the shard and the last record, when reading fails for good',
+    'errors with a ShardReadError that names the shard and the last record when reading fails for good',
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: 'ab^' }, faults: [{ method: 'getRecords', error: 'AccessDeniedException', fromMs: 10 }] });
       const errors: unknown[] = [];

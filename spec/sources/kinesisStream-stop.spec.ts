@@ -234,7 +234,7 @@ describe('kinesisStream, when stop fires,', () => {
   );
 
   it(
-    'before anything else, reads nothing',
+    'reads nothing when that is before anything else',
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: 'ab^' } });
       const timeline = timelineOf(stream(kinesis, { stop: of(0) }));
@@ -245,7 +245,7 @@ describe('kinesisStream, when stop fires,', () => {
   );
 
   it(
-    'while the shards are listed, aborts that',
+    'aborts the listing of the shards that is under way',
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: 'ab^' }, latencyMs: 10 });
       const timeline = timelineOf(stream(kinesis, { stop: timer(5) }));
@@ -256,7 +256,7 @@ describe('kinesisStream, when stop fires,', () => {
   );
 
   it(
-    'while the first listing fails, completes',
+    'completes while the first listing fails',
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({ shards: {}, faults: [{ error: 'InternalFailureException', times: 1_000 }] });
       const timeline = timelineOf(stream(kinesis, { stop: timer(200) }));
@@ -266,7 +266,7 @@ describe('kinesisStream, when stop fires,', () => {
   );
 
   it(
-    'while a shard is being opened, completes although the store does not answer',
+    'completes while a shard is being opened, although the store does not answer',
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: 'ab^' } });
       const timeline = timelineOf(stream(kinesis, { store: deafLeases, stop: timer(50) }).pipe(mergeShards((shard) => shard)));
@@ -276,7 +276,7 @@ describe('kinesisStream, when stop fires,', () => {
   );
 
   it(
-    'while others hold the lease, completes',
+    'completes while others hold the lease',
     marbles(({ scheduler, flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: 'ab^' } });
       const store = fakeLeases({ scheduler, elsewhere: [0] });
@@ -288,7 +288,7 @@ describe('kinesisStream, when stop fires,', () => {
   );
 
   it(
-    'between the taking of a lease and the reading of the checkpoint, releases the lease',
+    'releases the lease between its taking and the reading of the checkpoint',
     marbles(({ scheduler, flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: 'ab^' } });
       const store = fakeLeases({ scheduler, latencyMs: 10 });
@@ -323,7 +323,7 @@ describe('kinesisStream, when stop fires,', () => {
   );
 
   it(
-    'in the middle of a read aborts it',
+    'aborts the read that is under way',
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: '' }, latencyMs: 20 });
       const timeline = timelineOf(stream(kinesis, { stop: timer(50) }).pipe(mergeShards((shard) => shard)));
@@ -334,7 +334,7 @@ describe('kinesisStream, when stop fires,', () => {
   );
 
   it(
-    'while the reader has no credit, completes as soon as the work is done',
+    'completes while the reader has no credit, as soon as the work is done',
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: `${manyLetters(30)}^` }, maxRecordsPerPage: 10 });
       const store = memoryCheckpoints();

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
-import { catchError, concat, map, mergeMap, of, queueScheduler, take, timer, toArray, type Observable } from 'rxjs';
+import { catchError, map, mergeMap, of, queueScheduler, timer, type Observable } from 'rxjs';
 import { isShardReadError } from '../../lib/kinesis/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { KinesisPort } from '../../lib/kinesis/port.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { isStreamRecreated } from '../../lib/shards/errors.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
@@ -24,18 +25,6 @@ function numbers(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {}
 }
 
 describe('kinesisStream', () => {
-  it(
-    'emits the shards, and they their records as those arrive',
-    marbles(({ expectObservable }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'a^-----c------------d', 1: '-b' } });
-      // The listing comes at 1, iterators at 2, pages at 3, 13 and 23.
-      const expected = '---(ab)------c---------d---';
-      const unsub = '   --------------------------!';
-
-      expectObservable(texts(kinesis), unsub).toBe(expected);
-    }),
-  );
-
   it(
     'emits records as they are in Kinesis, and shards with their place in the stream',
     marbles(({ expectObservable, flush }) => {
@@ -74,64 +63,7 @@ describe('kinesisStream', () => {
     }),
   );
 
-  it(
-    'emits nothing for an empty stream, and goes on looking',
-    marbles(({ expectObservable, flush }) => {
-      const kinesis = fakeKinesis({ shards: {} });
-      expectObservable(texts(kinesis), '^ 95s !').toBe('-');
-      flush();
-
-      expect(kinesis.calls.map(({ method, atMs }) => [method, atMs])).to.deep.equal([
-        ['listShards', 0],
-        ['listShards', 30_001],
-        ['listShards', 60_002],
-        ['listShards', 90_003],
-      ]);
-    }),
-  );
-
-  it(
-    'is lazy, and each subscription reads for itself',
-    marbles(({ expectObservable, flush }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'a^------b' } });
-      const stream$ = texts(kinesis);
-      expect(kinesis.calls).to.have.length(0);
-      expectObservable(stream$, '  ^--------------!').toBe('---a---------b');
-      expectObservable(stream$, '-----^--------------!').toBe('--------(ab)');
-      flush();
-
-      expect(kinesis.callsOf('listShards')).to.have.length(2);
-    }),
-  );
-
-  it(
-    'begins anew when it is subscribed again',
-    marbles(({ expectObservable }) => {
-      const kinesis = fakeKinesis({ shards: { 0: 'abc^' } });
-      const once$ = texts(kinesis).pipe(take(2), toArray());
-      expectObservable(concat(once$, once$)).toBe('---a--(a|)', { a: ['a', 'b'] });
-    }),
-  );
-
   describe('unsubscribed', () => {
-    for (const [call, unsub, index] of [
-      ['ListShards', '^!', 0],
-      ['GetShardIterator', '^--!', 1],
-      ['GetRecords', '^----!', 2],
-    ] as const) {
-      it(
-        `aborts a ${call} and makes no other call (regression: the poll went on)`,
-        marbles(({ expectObservable, flush }) => {
-          const kinesis = fakeKinesis({ shards: { 0: 'ab' }, latencyMs: 2 });
-          expectObservable(texts(kinesis), unsub).toBe('-');
-          flush();
-
-          expect(kinesis.calls.map(({ aborted }) => aborted)).to.deep.equal([...Array<boolean>(index).fill(false), true]);
-          expect(kinesis.inFlight).to.equal(0);
-        }),
-      );
-    }
-
     it(
       'aborts the reads of every shard',
       marbles(({ expectObservable, flush }) => {
@@ -142,24 +74,6 @@ describe('kinesisStream', () => {
         expect(kinesis.callsOf('getRecords').map(({ aborted, endedAtMs }) => [aborted, endedAtMs])).to.deep.equal(
           Array(3).fill([true, 25]),
         );
-      }),
-    );
-
-    it(
-      'in the middle of a page stops the page (a source that emits synchronously)',
-      marbles(({ expectObservable, flush }) => {
-        const kinesis = fakeKinesis({ shards: { 0: 'abcdef' } });
-        const seen: string[] = [];
-        const three$ = kinesisStream(fastReading(kinesis)).pipe(
-          mergeMap((shard) => shard.pipe(map((record) => seen.push(textOf(record))))),
-          take(3),
-          toArray(),
-        );
-        expectObservable(three$).toBe('---(a|)', { a: [1, 2, 3] });
-        flush();
-
-        expect(seen).to.deep.equal(['a', 'b', 'c']);
-        expect(kinesis.calls).to.have.length(3);
       }),
     );
 
@@ -175,7 +89,7 @@ describe('kinesisStream', () => {
     );
   });
 
-  describe('discovery', () => {
+  describe('as it discovers shards', () => {
     it(
       'follows every page of ListShards (regression: unpaged, shards beyond the first page were never read)',
       marbles(({ expectObservable }) => {
@@ -278,6 +192,33 @@ describe('kinesisStream', () => {
         expect((failures[0]!.error as Error).name).to.equal('AccessDeniedException');
       }),
     );
+
+    it(
+      'errors when a later listing shows that the stream was deleted and made again',
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a 60s b' } });
+        const madeAgain: KinesisPort = {
+          ...kinesis,
+          listShards: (request) =>
+            kinesis.listShards(request).pipe(
+              map((page) => ({
+                ...page,
+                Shards: page.Shards.map((shard) => ({
+                  ...shard,
+                  ...(scheduler.now() > 30_000 && { SequenceNumberRange: { StartingSequenceNumber: '7' } }),
+                })),
+              })),
+            ),
+        };
+        const seen: unknown[] = [];
+        kinesisStream(fastReading(madeAgain)).subscribe({ error: (error: unknown) => seen.push(scheduler.now(), error) });
+        flush();
+        expect(seen[0]).to.be.within(30_000, 30_010);
+        expect(seen[1])
+          .to.satisfy(isStreamRecreated)
+          .and.include({ streamName: 'stream', shardId: 'shardId-000000000000', retriable: false });
+      }),
+    );
   });
 
   it(
@@ -358,7 +299,7 @@ describe('kinesisStream', () => {
     }),
   );
 
-  describe('refuses', () => {
+  describe('with a config that cannot work', () => {
     const kinesis = fakeKinesis({ shards: {} });
     const bad: Record<string, [object, RegExp]> = {
       'a misspelt option': [{ startFom: 'LATEST' }, /unknown option startFom; known are client, .*discoveryIntervalMs/],
@@ -375,7 +316,7 @@ describe('kinesisStream', () => {
       'a negative credit': [{ maxInFlightRecords: -1 }, /maxInFlightRecords.*got -1/],
     };
     for (const [name, [config, message]] of Object.entries(bad)) {
-      it(name, () => {
+      it(`refuses when called: ${name}`, () => {
         expect(() => kinesisStream(fastReading(kinesis, config)))
           .to.throw(message)
           .that.satisfies(isInvalidConfig);

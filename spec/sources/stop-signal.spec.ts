@@ -40,7 +40,7 @@ describe('stop as an AbortSignal', () => {
   );
 
   it(
-    'reads nothing with one that is aborted already',
+    'lets nothing be read when it is aborted already',
     marbles(({ expectObservable }) => {
       expectObservable(stream({ stop: AbortSignal.abort() })).toBe('|');
       expectObservable(shard({ stop: AbortSignal.abort() })).toBe('|');
@@ -63,7 +63,7 @@ describe('stop as an AbortSignal', () => {
   );
 
   for (const [what, stop] of Object.entries({ 'a function': () => true, 'an emitter of events': process, 'a text': 'SIGTERM' })) {
-    it(`${what} is refused in its place`, () => {
+    it(`admits no substitute: ${what} is refused`, () => {
       const reading = { client, streamName: 'flights', startFrom: 'TRIM_HORIZON' } as const;
       expect(thrownBy(() => kinesisStream({ ...reading, stop: stop as never }))).to.satisfy(isInvalidConfig);
       expect(thrownBy(() => kinesisShard({ ...reading, shardId: '0', stop: stop as never }))).to.satisfy(isInvalidConfig);

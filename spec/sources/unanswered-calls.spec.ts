@@ -176,7 +176,7 @@ describe('stop', () => {
   );
 
   it(
-    'of a kinesisShard is told in the same way, also when its work hangs; where nobody settles nothing is waited for',
+    'is told of in the same way for a kinesisShard, also when its work hangs; where nobody settles nothing is waited for',
     marbles(({ scheduler, flush }) => {
       const types: string[] = [];
       const next = ({ type }: KinesisEvent): void => void types.push(type);

@@ -109,7 +109,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
       tableName = `leases-${process.pid}-${tables++}`;
       return { store: worker('w1'), reopen: async () => worker('w2') };
     },
-    { keepsSettledBeyond: false, holdsManyStreams: false },
+    { holdsManyStreams: false },
   );
 
   describe('its table', () => {

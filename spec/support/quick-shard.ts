@@ -36,3 +36,10 @@ export function inLetters(value: Block | KinesisRecord): string {
   if ('records' in value) return `${value.records.map(inLetters).join('')}${value.recovered ? "'" : ''}`;
   return new TextDecoder().decode(value.data);
 }
+
+/** A shard that was opened, so that it is known where it stands, and that nobody reads. */
+export function openedShard(): Shard {
+  const shard = quickShard(instantKinesis({ shards: { 0: '' } }));
+  shard.subscribe().unsubscribe();
+  return shard;
+}

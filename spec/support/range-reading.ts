@@ -1,8 +1,8 @@
 import { catchError, concat, map, of, reduce, type Observable } from 'rxjs';
+import type { KinesisPort } from '../../lib/kinesis/port.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import { kinesisRange, type KinesisRangeConfig } from '../../lib/sources/kinesisRange.js';
 import { kinesisRanges, type KinesisRangesConfig } from '../../lib/sources/kinesisRanges.js';
-import type { FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { toShardId } from '../../lib/testing/shard-name.js';
 import { isRxKinesisError } from '../../lib/values/errors.js';
 import type { SequenceNumberRange } from '../../lib/values/sequence-range.js';
@@ -28,13 +28,13 @@ export const unbounded = () => readBudget({ readsPerSecond: Infinity, bytesPerSe
 
 /** The payloads that `kinesisRanges` emits. */
 export const ranges = (
-  kinesis: FakeKinesis,
+  kinesis: KinesisPort,
   list: readonly SequenceNumberRange[],
   config: Partial<KinesisRangesConfig> = {},
 ): Observable<string> => kinesisRanges(list, { client: kinesis, budget: unbounded(), random: () => 0.5, ...config }).pipe(map(textOf));
 
 /** The payloads that `kinesisRange` emits. */
-export const single = (kinesis: FakeKinesis, one: SequenceNumberRange, config: Partial<KinesisRangeConfig> = {}): Observable<string> =>
+export const single = (kinesis: KinesisPort, one: SequenceNumberRange, config: Partial<KinesisRangeConfig> = {}): Observable<string> =>
   kinesisRange(one, { client: kinesis, budget: unbounded(), random: () => 0.5, ...config }).pipe(map(textOf));
 
 /** The error that a read ends with, and what it emitted before. */

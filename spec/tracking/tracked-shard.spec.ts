@@ -53,6 +53,8 @@ describe('TrackedShard', () => {
       return shard.account;
     };
 
+    const recovery = {};
+
     it('forgets what is not settled', () => {
       const account = unsettled();
       account.drain();
@@ -62,7 +64,7 @@ describe('TrackedShard', () => {
 
     it('keeps it when it resumes, once', () => {
       const account = unsettled();
-      account.resumeAfterDelivered();
+      account.resumeAfterDelivered(recovery);
       expect(account.resumes).to.equal(true);
       account.beginReading();
       expect([account.ledger.outstandingRecords, account.resumes]).to.deep.equal([2, false]);
@@ -74,9 +76,18 @@ describe('TrackedShard', () => {
       const account = unsettled();
       let changes = 0;
       account.changes$.subscribe(() => changes++);
-      account.resumeAfterDelivered();
-      account.cancelResume();
+      account.resumeAfterDelivered(recovery);
+      account.cancelResume(recovery);
       expect([account.resumes, changes]).to.deep.equal([false, 1]);
+    });
+
+    it('still resumes for a recovery when one before it is cancelled', () => {
+      const account = unsettled();
+      const before = {};
+      account.resumeAfterDelivered(before);
+      account.resumeAfterDelivered(recovery);
+      account.cancelResume(before);
+      expect(account.resumes).to.equal(true);
     });
   });
 

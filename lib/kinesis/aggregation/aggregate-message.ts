@@ -1,6 +1,6 @@
 import { LENGTH_DELIMITED, MalformedMessage, ProtobufReader, tagOf, VARINT } from './protobuf-reader.js';
 
-/** What the protobuf message of a KPL aggregate says, as offsets in its bytes: nothing is copied. */
+/** The protobuf message of a KPL aggregate, as offsets in its bytes: nothing is copied. */
 export interface AggregateMessage {
   /** Where each partition key begins and ends, in pairs. */
   readonly partitionKeys: readonly number[];
@@ -9,7 +9,7 @@ export interface AggregateMessage {
   readonly records: readonly MessageRecord[];
 }
 
-/** One user record: indexes in the tables, as Java's int, and where its data begins and ends. */
+/** One user record: its indexes in the tables, as 32-bit integers like Java's, and where its data begins and ends. */
 export interface MessageRecord {
   readonly partitionKeyIndex: number;
   readonly explicitHashKeyIndex: number | undefined;
@@ -21,9 +21,9 @@ export interface MessageRecord {
  * Reads the message in `bytes` from `start` to `end`.
  *
  * @remarks
- * The schema is that of KPL's messages.proto: tables of partition keys (1) and of explicit hash keys (2), and records (3) of a partition key
- * index (1, required), an explicit hash key index (2), data (3, required) and tags (4) of a key (1, required) and a value (2). Fields may
- * stand in any order, of a repeated one the last counts, unknown ones are passed over.
+ * The schema is that of KPL's messages.proto: tables of partition keys (1) and of explicit hash keys (2), and records (3) of a partition
+ * key index (1, required), an explicit hash key index (2), data (3, required) and tags (4) of a key (1, required) and a value (2). Fields
+ * may come in any order; of a repeated field the last one counts; unknown fields are ignored.
  *
  * @throws MalformedMessage
  */
@@ -71,7 +71,7 @@ function readRecord(reader: ProtobufReader): MessageRecord {
   return { partitionKeyIndex, explicitHashKeyIndex, dataStart, dataEnd };
 }
 
-/** A tag is of no use to a consumer (KCL passes none on), but one without a key makes the whole message malformed. */
+/** Checks a tag. Consumers do not use tags (KCL drops them), but a tag without a key makes the whole message malformed. */
 function readTag(reader: ProtobufReader): void {
   let hasKey = false;
   const outerEnd = reader.enter();

@@ -9,23 +9,23 @@ export const OUT_OF_RANGE_POLICIES: readonly OutOfRangePolicy[] = ['drop-aggrega
 /** How aggregates are opened. */
 export interface AggregateConfig {
   /**
-   * What happens to an aggregate with user records outside `hashKeyRange`: all of it is dropped, as KCL does (`drop-aggregate`), only those
-   * records are (`drop-records`), or none (`keep`). @defaultValue `drop-aggregate`
+   * What to do with an aggregate that has user records outside `hashKeyRange`: drop all of it, as KCL does (`drop-aggregate`), drop only
+   * those records (`drop-records`), or drop nothing (`keep`). @defaultValue `drop-aggregate`
    */
   readonly outOfRange?: OutOfRangePolicy;
-  /** Is told of each aggregate that is not what it should be. @defaultValue nobody is */
+  /** Called with each aggregate that is malformed or has user records out of range. @defaultValue none */
   readonly report?: (problem: AggregateProblem) => void;
 }
 
-/** An aggregate of which something is dropped, or that is passed on unopened. Holds no key and no payload. */
+/** An aggregate that is malformed, or has user records out of range. The problem has no key and no payload. */
 export type AggregateProblem =
   | {
       readonly type: 'malformed';
       /** Where the record is. */
       readonly position: Position;
       /**
-       * What is wrong, where the record begins like an aggregate: its checksum; its message; a record that names a key which is not in the
-       * table; an explicit hash key that is no number. It is passed on as a plain record.
+       * What is wrong with a record that begins like an aggregate: its checksum; its message; a user record with the index of a key that is
+       * not in the table; an explicit hash key that is not a number. It is emitted as a plain record.
        */
       readonly reason: 'checksum' | 'hash-key' | 'key-index' | 'message';
     }
@@ -34,7 +34,7 @@ export type AggregateProblem =
       readonly position: Position;
       /** How many user records are in the aggregate. */
       readonly records: number;
-      /** How many of them lie outside the shard's hash keys. */
+      /** How many of them lie outside the hash key range. */
       readonly outside: number;
       /** How many were dropped. */
       readonly dropped: number;

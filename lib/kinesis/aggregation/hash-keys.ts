@@ -4,14 +4,14 @@ import { shown } from '../../values/shown.js';
 import { compareSequenceNumbers } from '../../values/position.js';
 import type { HashKeyRange } from '../../values/shard-id.js';
 
-/** A part of the key space in the two forms in which keys come: as text, and as the bytes of an MD5. */
+/** A part of the key space in both forms of hash keys: as text, and as the bytes of an MD5. */
 export interface HashKeyLimits extends HashKeyRange {
   readonly startingBytes: readonly number[];
   readonly endingBytes: readonly number[];
 }
 
 /**
- * Makes a range ready for comparing; `undefined` for the whole key space, in which every partition key lies.
+ * Prepares a range for comparisons; `undefined` for the whole key space, in which every partition key lies.
  *
  * @throws InvalidConfigError
  */
@@ -24,13 +24,13 @@ export function hashKeyLimits({ startingHashKey, endingHashKey }: HashKeyRange):
   return { startingHashKey, endingHashKey, startingBytes: bytesOf(startingHashKey), endingBytes: bytesOf(endingHashKey) };
 }
 
-/** Whether the shard with these limits is the one for a partition key: by the MD5 of its UTF-8, unsigned. */
+/** Whether a partition key belongs to these limits: by the MD5 of its UTF-8 bytes, as an unsigned number. */
 export function holdsPartitionKey({ startingBytes, endingBytes }: HashKeyLimits, partitionKey: string): boolean {
   const hash = md5.array(ENCODER.encode(partitionKey));
   return compareBytes(hash, startingBytes) >= 0 && compareBytes(hash, endingBytes) <= 0;
 }
 
-/** Whether an explicit hash key, as {@link readHashKey} gives it, is one of the key space and of these limits. */
+/** Whether an explicit hash key, as {@link readHashKey} returns it, is in the key space and within these limits. */
 export function holdsHashKey(limits: HashKeyLimits | undefined, hashKey: string): boolean {
   const { startingHashKey, endingHashKey } = limits ?? KEY_SPACE;
   if (hashKey.startsWith('-')) return false;
@@ -38,9 +38,9 @@ export function holdsHashKey(limits: HashKeyLimits | undefined, hashKey: string)
 }
 
 /**
- * An explicit hash key as a number in plain digits, with `-` before one below 0; `undefined` when it is none.
+ * An explicit hash key as a number in plain digits, with `-` before a negative one; `undefined` when it is not a number.
  *
- * @remarks Reads what Java's BigInteger, hence KCL, reads: a sign, leading zeros, the decimal digits of any script of Unicode's first plane.
+ * @remarks Reads what Java's BigInteger, and so KCL, reads: a sign, leading zeros, decimal digits of any script of Unicode's first plane.
  */
 export function readHashKey(text: string): string | undefined {
   if (PLAIN_NUMBER.test(text)) return text;
@@ -56,7 +56,7 @@ const ENCODER = /* @__PURE__ */ new TextEncoder();
 const PLAIN_NUMBER = /^[0-9]+$/;
 const SURROGATE = /[\ud800-\udfff]/;
 
-/** Unicode's digits stand in runs of ten, which in the first plane begin at a code that ends in 0 or in 6. */
+/** Unicode has its digits in runs of ten, which in the first plane begin at a code whose last hexadecimal digit is 0 or 6. */
 function plainDigit(digit: string): string {
   const code = digit.charCodeAt(0);
   const row = code & ~0xf;

@@ -3,8 +3,8 @@ import type { AggregateConfig } from './config.js';
 import { openAggregate, type UserRecord } from './open-aggregate.js';
 
 /**
- * The user records of the aggregate in `data` that are to be emitted; `undefined` where it cannot be opened, so that the record is a plain one.
- * Tells `report` of either.
+ * The user records of the aggregate in `data` to emit; `undefined` when it cannot be opened, so that the record is a plain one. Calls
+ * `report` for a malformed aggregate, and for one with user records out of range.
  */
 export function keptRecords(
   sequenceNumber: string,

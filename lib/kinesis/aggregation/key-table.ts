@@ -1,6 +1,6 @@
 /**
- * One of the two tables of an aggregate: decodes and judges each key once and when first asked, so that a long key which many records
- * name costs what it is long.
+ * One of the two key tables of an aggregate: decodes and judges each key once, when it is first used, so that a long key of many records
+ * costs its length only once.
  */
 export class KeyTable<Verdict> {
   private readonly texts: string[] = [];
@@ -23,11 +23,11 @@ export class KeyTable<Verdict> {
     return (this.texts[index] ??= DECODER.decode(this.bytes.subarray(this.spans[2 * index], this.spans[2 * index + 1])));
   }
 
-  /** What `judge` says of the key. */
+  /** The result of `judge` for the key. */
   verdictAt(index: number): Verdict {
     return (this.verdicts[index] ??= this.judge(this.textAt(index)));
   }
 }
 
-/** Java keeps a byte order mark; what is no UTF-8 becomes U+FFFD, there as here. */
+/** Keeps a byte order mark, as Java does; bytes that are not UTF-8 become U+FFFD, also as in Java. */
 const DECODER = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true });

@@ -8,30 +8,30 @@ import { MalformedMessage } from './protobuf-reader.js';
 
 /** A user record of an aggregate. */
 export interface UserRecord {
-  /** Its place in the aggregate. */
+  /** Its index in the aggregate. */
   readonly index: number;
   readonly partitionKey: string;
   readonly explicitHashKey: string | undefined;
   /** A view of the aggregate's bytes. */
   readonly data: Uint8Array;
-  /** Whether its hash key is one of the shard's. */
+  /** Whether its hash key is in the shard's range. */
   readonly isInRange: boolean;
 }
 
 /** Why a record that begins like an aggregate is not opened. */
 export type Refusal = Extract<AggregateProblem, { type: 'malformed' }>['reason'];
 
-/** Whether a payload begins like a KPL aggregate: four bytes are looked at. */
+/** Whether a payload begins with the four magic bytes of a KPL aggregate. */
 export function beginsLikeAggregate(data: Uint8Array): boolean {
   return data[0] === 0xf3 && data[1] === 0x89 && data[2] === 0x9a && data[3] === 0xc2;
 }
 
 /**
- * The user records of an aggregate, all of them or, where one cannot be had, the reason.
+ * All user records of an aggregate; or the reason why it cannot be opened.
  *
  * @remarks
- * Work and memory are proportional to the payload, whatever it claims: a key is decoded and hashed once, however many records name it.
- * The layout is that of KPL's aggregation-format.md: the magic bytes, the message, its MD5.
+ * Work and memory are proportional to the payload: a key is decoded and hashed once, however many records use it. The layout is that of
+ * KPL's aggregation-format.md: the magic bytes, the message, its MD5.
  */
 export function openAggregate(data: Uint8Array, hashKeyRange?: HashKeyRange): readonly UserRecord[] | Refusal {
   const end = data.length - DIGEST_BYTES;

@@ -1,7 +1,7 @@
-/** Bytes that are no message of protocol buffers. Never leaves this folder: such a record is a plain one. */
+/** The bytes are not a message of protocol buffers. The error never leaves this folder: such a record is a plain one. */
 export class MalformedMessage extends Error {}
 
-/** How a field's value is written: the low three bits of its tag. */
+/** The wire types, which say how a field's value is written: the low three bits of its tag. */
 export const VARINT = 0;
 export const LENGTH_DELIMITED = 2;
 const [FIXED_64, START_GROUP, END_GROUP, FIXED_32] = [1, 3, 4, 5] as const;
@@ -12,11 +12,11 @@ export function tagOf(field: number, wireType: number): number {
 }
 
 /**
- * Reads the wire format of protocol buffers in place, as Java's `CodedInputStream` does, which is what KCL reads with.
+ * Reads the wire format of protocol buffers in place, like Java's `CodedInputStream`, which KCL uses.
  *
  * @remarks
- * Refuses what it refuses (a varint of over ten bytes, field number 0, wire types 6 and 7, a length past the end, groups more than 100
- * deep or not closed), and takes what it takes: an index or tag of 64 bits counts by its low 32. Allocates nothing.
+ * Like that one it refuses a varint of more than ten bytes, field number 0, wire types 6 and 7, a length past the end, and groups more
+ * than 100 deep or not closed; and it takes only the low 32 bits of an index or tag of 64 bits. Allocates nothing.
  */
 export class ProtobufReader {
   private depth = 0;
@@ -47,7 +47,7 @@ export class ProtobufReader {
     throw new MalformedMessage();
   }
 
-  /** Passes over a length and that many bytes; they end where the reader then stands. Gives where they begin. */
+  /** Reads a length and skips that many bytes, up to the new position; returns where they begin. */
   span(): number {
     const length = this.varint();
     if (length < 0 || length > this.end - this.position) throw new MalformedMessage();
@@ -55,7 +55,7 @@ export class ProtobufReader {
     return this.position - length;
   }
 
-  /** Goes into a message within this one, so that its end is the end. Gives what {@link leave} takes back. */
+  /** Enters a message within this one: until {@link leave}, its end is the reader's end. Returns the outer end, for {@link leave}. */
   enter(): number {
     const outerEnd = this.end;
     const start = this.span();
@@ -65,13 +65,13 @@ export class ProtobufReader {
     return outerEnd;
   }
 
-  /** Goes back to the outer message, once all of the inner one is read. */
+  /** Returns to the outer message after all of the inner one is read. */
   leave(outerEnd: number): void {
     this.depth--;
     this.end = outerEnd;
   }
 
-  /** Passes over the value of a field that the message does not know. */
+  /** Skips the value of an unknown field. */
   skip(tag: number): void {
     switch (tag & 7) {
       case VARINT:

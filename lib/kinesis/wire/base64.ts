@@ -1,4 +1,4 @@
-/** How many bytes a base64 text has, by its length and its padding; `undefined` when no base64 text is as long. */
+/** How many bytes a base64 text encodes, by its length and its padding; `undefined` when base64 cannot have this length. */
 export function base64Length(text: string): number | undefined {
   const { length } = text;
   if (length % 4 !== 0) return undefined;
@@ -7,12 +7,12 @@ export function base64Length(text: string): number | undefined {
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-/** What a character code is not. */
+/** The value of a character that base64 does not use. */
 const NONE = 64;
 /** The value of each character code. */
 const VALUES = /* @__PURE__ */ valuesOf(ALPHABET);
 
-/** Writes the content of a base64 text into `target` from `offset` on, and gives how many bytes it has; -1 for other characters. */
+/** Decodes a base64 text into `target` from `offset` on; returns the number of bytes, or -1 for a text that is not base64. */
 export function writeBase64(text: string, target: Uint8Array, offset: number): number {
   const length = base64Length(text) ?? -1;
   let at = offset;

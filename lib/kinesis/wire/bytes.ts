@@ -1,6 +1,6 @@
 import { writeBase64 } from './base64.js';
 
-/** What Node's Buffer adds to bytes: text and base64 in native code. None of it is in a browser. */
+/** The methods that Node's Buffer adds to bytes: text and base64 in native code. Browsers have none of them. */
 interface NodeBytes extends Uint8Array {
   latin1Slice(from: number, to: number): string;
   utf8Slice(from: number, to: number): string;
@@ -13,24 +13,24 @@ interface NodeBuffer {
   allocUnsafeSlow(size: number): NodeBytes;
 }
 
-/** Node's Buffer where there is one. A browser's polyfill lacks these methods, and has nothing that is faster. */
+/** Node's Buffer, if there is one. A browser's polyfill lacks these methods, and would not be faster. */
 function nodeBuffer(): NodeBuffer | undefined {
   const { Buffer } = globalThis as unknown as { readonly Buffer?: NodeBuffer };
   const { latin1Slice, utf8Slice, base64Write } = Buffer?.prototype ?? {};
   return latin1Slice && utf8Slice && base64Write ? Buffer : undefined;
 }
 
-/** Whether bytes are turned into text in native code, without a call for each character. */
+/** Whether native code turns bytes into text. */
 export function hasNativeText(): boolean {
   return nodeBuffer() !== undefined;
 }
 
-/** Bytes in a buffer of their own, of any content. */
+/** Allocates bytes in a buffer of their own; their content is undefined. */
 export function allocate(size: number): Uint8Array {
   return nodeBuffer()?.allocUnsafeSlow(size) ?? new Uint8Array(size);
 }
 
-/** Longer than a sequence number, and shorter than what a call can take as arguments. */
+/** More than the digits of a sequence number, and fewer than the arguments that a call can take. */
 const MAX_ARGUMENTS = 256;
 
 /** Reads text out of some bytes. */
@@ -44,14 +44,14 @@ export class TextReader {
     this.#native = nodeBuffer()?.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** UTF-8, as the SDK reads it: what is malformed becomes U+FFFD. */
+  /** Reads UTF-8 as the SDK does: malformed bytes become U+FFFD. */
   utf8(from: number, to: number): string {
     if (this.#native) return this.#native.utf8Slice(from, to);
     this.#decoder ??= new TextDecoder('utf-8', { ignoreBOM: true });
     return this.#decoder.decode(this.#bytes.subarray(from, to));
   }
 
-  /** Digits, and whatever else is surely ASCII. */
+  /** Reads text that is surely ASCII, such as digits. */
   ascii(from: number, to: number): string {
     if (this.#native) return this.#native.latin1Slice(from, to);
     return to - from > MAX_ARGUMENTS ? this.utf8(from, to) : String.fromCharCode(...this.#bytes.subarray(from, to));
@@ -68,7 +68,7 @@ export class Base64Writer {
     this.#native = nodeBuffer()?.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Writes `length` bytes, the content of `text`, from `offset` on; `false` when the text has others, or other characters. */
+  /** Decodes `text` into `length` bytes from `offset` on; `false` when the text has another length or is not base64. */
   write(text: string, offset: number, length: number): boolean {
     if (this.#native) return this.#native.base64Write(text, offset, length) === length;
     return writeBase64(text, this.bytes, offset) === length;

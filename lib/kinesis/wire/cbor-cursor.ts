@@ -10,30 +10,30 @@ export const MAP = 5;
 const TAG = 6;
 export const SIMPLE = 7;
 
-/** What the low five bits of a head say from here on: the argument follows in 1, 2, 4 or 8 bytes. */
+/** From this value of the low five bits of a head on, the argument follows in 1, 2, 4 or 8 bytes. */
 export const NEXT_BYTE = 24;
 export const NEXT_2_BYTES = 25;
 export const NEXT_4_BYTES = 26;
 export const NEXT_8_BYTES = 27;
-/** The same bits: the length is not known, a break ends the item. */
+/** This value of the same bits: the length is unknown, and a break ends the item. */
 export const INDEFINITE = 31;
 const BREAK = 0xff;
 
-/** A place in some CBOR. Moves from head to head, and knows what the last one said. */
+/** A place in CBOR bytes. It moves from head to head, and keeps the content of the last one. */
 export class CborCursor {
   readonly bytes: Uint8Array;
   /** The next byte to read. */
   at = 0;
   /** The low five bits of the head read last. */
   info = 0;
-  /** Its number or its length. */
+  /** The number or the length in that head. */
   argument = 0;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
   }
 
-  /** Reads the head of an item, passing over its tags, and gives its major type. */
+  /** Reads the head of an item, skips its tags, and returns its major type. */
   head(): number {
     for (;;) {
       const first = this.#byte();
@@ -44,14 +44,14 @@ export class CborCursor {
     }
   }
 
-  /** Passes over the content of a text or byte string of definite length, and gives where it begins; it ends at {@link at}. */
+  /** Skips the content of a text or byte string of definite length, and returns where it begins; it ends at {@link at}. */
   take(): number {
     const from = this.at;
     this.#advance(this.argument);
     return from;
   }
 
-  /** Whether the item is a break, which it then passes over. */
+  /** Whether the next item is a break; if so, skips it. */
   takeBreak(): boolean {
     if (this.at >= this.bytes.length) throw new WireError(CUT_OFF);
     if (this.bytes[this.at] !== BREAK) return false;
@@ -59,7 +59,7 @@ export class CborCursor {
     return true;
   }
 
-  /** Puts the parts of a text or byte string of indefinite length together. */
+  /** Joins the parts of a text or byte string of indefinite length. */
   join(type: number): Uint8Array {
     const parts: Uint8Array[] = [];
     while (!this.takeBreak()) {
@@ -75,7 +75,7 @@ export class CborCursor {
     return joined;
   }
 
-  /** The float whose head was read last: its bits are that head's argument. */
+  /** The float whose head was read last: the head's argument is its bits. */
   float(): number {
     const { buffer, byteOffset } = this.bytes;
     const view = new DataView(buffer, byteOffset, this.at);
@@ -106,7 +106,7 @@ export class CborCursor {
 
 const CUT_OFF = 'CBOR: the bytes end within an item';
 
-/** A half-precision float by its bits: RFC 8949, appendix D. */
+/** A half-precision float from its bits: RFC 8949, appendix D. */
 function halfFloat(bits: number): number {
   const exponent = (bits >> 10) & 31;
   const mantissa = bits & 1023;

@@ -6,7 +6,7 @@ import { childShardsOf, wirePage, wireRecord, type WirePage, type WireRecord } f
 const PAGE = /* @__PURE__ */ keysOf('Records', 'NextShardIterator', 'MillisBehindLatest', 'ChildShards');
 const RECORD = /* @__PURE__ */ keysOf('SequenceNumber', 'ApproximateArrivalTimestamp', 'Data', 'PartitionKey', 'EncryptionType');
 
-/** Reads a page of GetRecords from CBOR. @throws WireError when it is cut off or is no page */
+/** Reads a page of GetRecords from CBOR. @throws WireError when it is cut off or is not a page */
 export function decodeCborPage(bytes: Uint8Array, payloads: PagePayloads): WirePage {
   const reader = new CborReader(bytes);
   let Records: readonly WireRecord[] | undefined;

@@ -9,10 +9,10 @@ const TRUE = 21;
 const NULL = 22;
 const UNDEFINED = 23;
 
-/** Deeper than any answer; the end of a nesting that is made to exhaust the stack. */
+/** Deeper than any answer; it stops an input that would exhaust the stack. */
 const MAX_DEPTH = 64;
 
-/** The names that a map may have, each of four letters or more, as the words to compare: the last may overlap. */
+/** The keys that a map may have, each of four letters or more, as 32-bit words to compare: the last word may overlap the one before. */
 export type Keys = readonly { readonly name: string; readonly length: number; readonly words: Uint32Array }[];
 
 /** Prepares names for {@link CborReader.key}. */
@@ -27,11 +27,11 @@ export function keysOf(...names: readonly string[]): Keys {
 }
 
 /**
- * Reads CBOR (RFC 8949) item by item, without making objects of what is not asked for.
+ * Reads CBOR (RFC 8949) item by item; makes no objects of items that nobody asks for.
  *
  * @remarks
- * Pure. Lengths may be definite or not, tags are passed over, and `null` or `undefined` may stand for all but a key.
- * Bytes that end within an item, and an item of another type than asked for, throw a {@link WireError}.
+ * Pure. Lengths may be definite or indefinite, tags are skipped, and every item except a key may be `null` or `undefined`.
+ * It throws a {@link WireError} when the bytes end within an item, and for an item of another type than asked for.
  */
 export class CborReader {
   readonly #cursor: CborCursor;
@@ -44,22 +44,22 @@ export class CborReader {
     this.#text = new TextReader(bytes);
   }
 
-  /** Enters a map. Gives how many pairs it has: -1 when only a break will tell. */
+  /** Enters a map. Returns how many pairs it has; -1 when a break will end it. */
   map(): number | undefined {
     return this.#enter(MAP);
   }
 
-  /** Enters an array. Gives how many items it has, as {@link map} does. */
+  /** Enters an array. Returns how many items it has, as {@link map} does. */
   array(): number | undefined {
     return this.#enter(ARRAY);
   }
 
-  /** Whether another pair or item follows, when `left` are left of what {@link map} or {@link array} gave. */
+  /** Whether another pair or item follows, when `left` are left of the count from {@link map} or {@link array}. */
   more(left: number): boolean {
     return left >= 0 ? left > 0 : !this.#cursor.takeBreak();
   }
 
-  /** Reads a key. Gives its index among `keys`, -1 when it is none of them. */
+  /** Reads a key. Returns its index in `keys`, or -1. */
   key(keys: Keys): number {
     const cursor = this.#cursor;
     if (cursor.head() !== TEXT) throw new WireError('CBOR: a key that is no text');
@@ -79,7 +79,7 @@ export class CborReader {
     return type === TEXT ? this.#textContent() : this.#nothing(type);
   }
 
-  /** Reads a text that is surely ASCII, which is quicker. */
+  /** Reads a text that is surely ASCII, which is faster. */
   ascii(): string | undefined {
     const cursor = this.#cursor;
     const type = cursor.head();
@@ -87,7 +87,7 @@ export class CborReader {
     return cursor.info === INDEFINITE ? this.#joinedText() : this.#text.ascii(cursor.take(), cursor.at);
   }
 
-  /** Reads a payload: bytes, or text that has them in base64, as emulators do. */
+  /** Reads a payload: bytes, or a base64 text, as some emulators send it. */
   payload(payloads: PagePayloads): Uint8Array | undefined {
     const cursor = this.#cursor;
     const type = cursor.head();
@@ -104,7 +104,7 @@ export class CborReader {
     return type === SIMPLE && this.#isFloat() ? this.#cursor.float() : this.#nothing(type);
   }
 
-  /** Reads an item of any type, which is also the way to pass over it. A map becomes a plain object. */
+  /** Reads an item of any type; this is also how to skip one. A map becomes a plain object. */
   value(depth = 0): unknown {
     if (depth > MAX_DEPTH) throw new WireError('CBOR: nested too deep');
     const cursor = this.#cursor;
@@ -174,7 +174,7 @@ export class CborReader {
     return this.#view.getUint32(from + length - 4) === words[last];
   }
 
-  /** The item stands for a value that is not there; anything else is not what was asked for. */
+  /** Accepts `null` and `undefined` as an absent value; throws for an item of another type. */
   #nothing(type: number): undefined {
     const { info } = this.#cursor;
     if (type !== SIMPLE || (info !== NULL && info !== UNDEFINED)) throw new WireError(`CBOR: an item of another type (${type})`);

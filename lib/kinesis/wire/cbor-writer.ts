@@ -1,10 +1,10 @@
-/** What a request of GetRecords is made of. */
+/** The types of the fields of a GetRecords request. */
 type Scalar = string | number | boolean;
 
 /**
- * Writes a flat map of texts, whole numbers and booleans as CBOR, without what is `undefined`.
+ * Writes a flat map of texts, whole numbers and booleans as CBOR; leaves out fields that are `undefined`.
  *
- * @returns `undefined` when there is something else in it.
+ * @returns `undefined` when the map has a value of another type.
  */
 export function encodeCborMap(fields: object): Uint8Array | undefined {
   const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
@@ -25,7 +25,7 @@ const MAP = 5;
 const FALSE = 0xf4;
 const TRUE = 0xf5;
 
-/** The largest number whose head has 32 bits: no request has a larger. */
+/** The largest number that fits in 32 bits: no request has a larger one. */
 const MAX = 2 ** 32 - 1;
 
 function isScalar(value: unknown): value is Scalar {

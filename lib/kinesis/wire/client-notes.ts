@@ -1,15 +1,15 @@
 import { WireChoice } from './wire-choice.js';
 
-/** What is known of a client, to all who read with it. */
+/** What is known of a client, shared by all sources that read with it. */
 export interface ClientNotes {
   readonly choice: WireChoice;
-  /** Whether it has been told that its pages are read as JSON. */
+  /** Whether the event `wireFallback` was emitted. */
   isFallbackTold: boolean;
-  /** Whether its handler has been looked at. */
+  /** Whether its handler has been checked. */
   isAdvised: boolean;
 }
 
-/** Goes with the client, and not with a source: several that read with one client try CBOR once, and warn once. */
+/** The notes belong to the client and not to a source: several sources with one client try CBOR once, and warn once. */
 const notes = /* @__PURE__ */ new WeakMap<object, ClientNotes>();
 
 /** The notes of a client, empty at first. */

@@ -1,7 +1,7 @@
 import { lastValueFrom, Observable } from 'rxjs';
 import { WireError } from './wire-error.js';
 
-/** What is used of a stream of Node. */
+/** The part of a stream of Node that is used. */
 interface NodeStream {
   readonly destroyed?: boolean;
   readonly readableEnded?: boolean;
@@ -10,9 +10,9 @@ interface NodeStream {
 }
 
 /**
- * Reads a body to its end, as the chunks that it comes in.
+ * Reads a body to its end; resolves to its chunks.
  *
- * @param collect - the client's own way, for whatever is no stream of Node.
+ * @param collect - the client's own collector, for a body that is not a stream of Node.
  */
 export async function collectChunks(
   body: unknown,
@@ -31,10 +31,10 @@ function isNodeStream(body: unknown): body is NodeStream {
   return typeof on === 'function' && typeof off === 'function' && typeof pipe === 'function';
 }
 
-/** Emits the chunks once the stream has ended; errs when it fails or closes before. */
+/** Emits the chunks once the stream has ended; errors when it fails or closes before. */
 function chunksOf(stream: NodeStream): Observable<readonly Uint8Array[]> {
   return new Observable((subscriber) => {
-    // Nothing would come any more, not even an end.
+    // Such a stream would emit nothing more, not even its end.
     if (stream.destroyed || stream.readableEnded) return subscriber.error(cutOff());
     const chunks: Uint8Array[] = [];
     const listeners: Readonly<Record<string, (value: never) => void>> = {
@@ -47,19 +47,19 @@ function chunksOf(stream: NodeStream): Observable<readonly Uint8Array[]> {
       close: () => subscriber.error(cutOff()),
       error: (error: unknown) => subscriber.error(error),
     };
-    // A stream may fail once more when its first failure is known: without a listener that would end the process.
+    // A stream may fail a second time after its first failure: without a listener that would end the process.
     stream.on('error', ignore);
     for (const [event, listener] of Object.entries(listeners)) stream.on(event, listener);
-    // The stream lives on with its connection, and what listens to it keeps the chunks.
+    // The stream lives as long as its connection, and its listeners would keep the chunks in memory.
     subscriber.add(() => Object.entries(listeners).forEach(([event, listener]) => stream.off(event, listener)));
   });
 }
 
 function ignore(): void {
-  // Another failure of a stream that is done with.
+  // Another failure of a stream that nobody reads any more.
 }
 
-/** An error that the SDK knows for one of the connection, and tries again. */
+/** An error that the SDK takes for a fault of the connection, and retries. */
 export function cutOff(): WireError {
   return Object.assign(new WireError('the connection was closed within an answer'), { code: 'ECONNRESET' });
 }

@@ -2,7 +2,7 @@ import type { PagePayloads } from './page-payloads.js';
 import { WireError } from './wire-error.js';
 import { childShardsOf, fieldsOf, wirePage, wireRecord, type WirePage, type WireRecord } from './wire-page.js';
 
-/** Reads a page of GetRecords from JSON. @throws WireError when it is cut off or is no page */
+/** Reads a page of GetRecords from JSON. @throws WireError when it is cut off or is not a page */
 export function decodeJsonPage(json: string, payloads: PagePayloads): WirePage {
   const { Records, NextShardIterator, MillisBehindLatest, ChildShards } = fieldsOf(parse(json));
   return wirePage(
@@ -17,7 +17,7 @@ function parse(json: string): unknown {
   try {
     return JSON.parse(json);
   } catch (cause) {
-    // Its message, which the SDK would pass on, quotes the text around the fault: a payload.
+    // The parser's message, which the SDK would pass on, quotes the text around the fault, which may be a payload.
     throw new WireError(`JSON: ${cause instanceof SyntaxError ? 'a page that is cut off or malformed' : String(cause)}`);
   }
 }
@@ -44,7 +44,7 @@ interface Types {
   readonly string: string;
 }
 
-/** A field that may be left out or `null`. */
+/** Reads a field that may be absent or `null`. */
 function optional<T extends keyof Types>(type: T, value: unknown): Types[T] | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== type) throw new WireError(`a field that is no ${type}`);

@@ -2,26 +2,26 @@ import { allocate } from './bytes.js';
 
 /** The body of an answer. */
 export interface PageBody {
-  /** All of it. */
+  /** The whole body. */
   readonly bytes: Uint8Array;
-  /** The pieces that it came in. */
+  /** The chunks in which it arrived. */
   readonly chunks: readonly Uint8Array[];
 }
 
-/** A larger page is not kept as room for the next: 10 MiB of payloads come once in a while. */
+/** A larger buffer is not kept for the next page: pages of 10 MiB are rare. */
 const MAX_KEPT_BYTES = 4 * 2 ** 20;
 
 /**
- * Puts the chunks of a body side by side, in room that is used again for the next.
+ * Joins the chunks of a body, in a buffer that is reused for the next one.
  *
  * @remarks
- * A page of a megabyte in a new buffer each time is what makes V8 collect the old generation every few pages. What is
- * joined here holds until the next call: a page is decoded before the next one is joined, and nothing of it stays in this room.
+ * A new buffer of a megabyte for each page makes V8 collect the old generation every few pages. The joined bytes are valid until the next
+ * call: a page is decoded before the next one is joined, and nothing of it stays in this buffer.
  */
 export class PageRoom {
   #room: Uint8Array = new Uint8Array(0);
 
-  /** Joins the chunks; `isKept`: views of the result will be kept, so it must be a buffer of its own. */
+  /** Joins the chunks; `isKept`: views of the result will be kept, so it needs a buffer of its own. */
   join(chunks: readonly Uint8Array[], isKept: boolean): PageBody {
     if (chunks.length === 1) return { bytes: chunks[0]!, chunks };
     const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);

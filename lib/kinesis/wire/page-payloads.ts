@@ -7,26 +7,26 @@ import type { PageBody } from './page-body.js';
  * Where the payloads of a page lie in memory.
  *
  * @remarks
- * `'slabs'`: in pieces of at most 64 KiB, so that one record kept keeps as much and not its page of up to 10 MiB.
+ * `'slabs'`: in buffers of at most 64 KiB, so that a record that you keep holds at most that in memory, and not its page of up to 10 MiB.
  * `'views'`: in the page itself, without a copy where the wire has them as bytes. `'copies'`: each in a buffer of its own,
  * which may be transferred to another thread.
  */
 export type PayloadPlacement = 'copies' | 'slabs' | 'views';
 
-/** What one kept payload keeps at most, unless it is larger itself. */
+/** The most memory that one kept payload holds, unless it is larger itself. */
 const SLAB_BYTES = 65_536;
 
-/** Gives the payloads of one page their place. They are asked for in the order in which they stand in the body. */
+/** Places the payloads of one page in memory. They must be asked for in the order of the body. */
 export class PagePayloads {
   readonly #body: PageBody;
   readonly #placement: PayloadPlacement;
-  /** The chunk of the body that the last payload began in, and where it begins and ends in the body. */
+  /** The chunk in which the last payload began, and where that chunk begins and ends in the body. */
   #chunk = -1;
   #chunkFrom = 0;
   #chunkTo = 0;
   #slab: Base64Writer | undefined;
   #slabAt = 0;
-  /** No more than this can still be asked for. */
+  /** The most bytes that can still be asked for. */
   #left: number;
 
   constructor(body: PageBody, placement: PayloadPlacement) {
@@ -83,7 +83,7 @@ export class PagePayloads {
   }
 }
 
-/** A plain `Uint8Array`, as the SDK gives, also of a Buffer. */
+/** Makes a plain `Uint8Array`, as the SDK gives, also of a Buffer. */
 function viewOf({ buffer, byteOffset }: Uint8Array, from: number, to: number): Uint8Array {
   return new Uint8Array(buffer, byteOffset + from, to - from);
 }

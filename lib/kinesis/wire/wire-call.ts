@@ -18,14 +18,14 @@ import { readErrorBody } from './wire-error-body.js';
 import { CBOR_TYPE, formatOf, type WireFormat } from './wire-format.js';
 import type { WirePage } from './wire-page.js';
 
-/** What a call needs of the client that makes it. */
+/** What a call needs besides its command. */
 export interface WireContext {
   readonly config: SdkClientConfig;
   readonly room: PageRoom;
   readonly payloads: PayloadPlacement;
 }
 
-/** What the service answered. */
+/** The answer of the service. */
 export interface WireAnswer {
   readonly statusCode: number;
   readonly format: WireFormat;
@@ -33,16 +33,16 @@ export interface WireAnswer {
   readonly isUnderstood: boolean;
 }
 
-/** What the SDK's own deserializer finds in place of the page. */
+/** The body that the SDK's own deserializer gets instead of the page. */
 const EMPTY_OBJECT = /* @__PURE__ */ new TextEncoder().encode('{}');
 
 /**
- * One call of GetRecords: three middlewares on the command's own stack, so that the user's client does all the rest.
+ * One call of GetRecords: three middlewares on the command's own stack; the user's client does the rest.
  *
  * @remarks
- * Between the SDK's serializer and its signing, the request becomes CBOR. Next to the handler, and within the SDK's retries,
- * the body is decoded; the SDK's own deserializer is left an empty object, or an error in JSON. Outside of that one, the page
- * is put into the output.
+ * 1. Between the SDK's serializer and its signing, the request becomes CBOR.
+ * 2. Next to the handler, within the SDK's retries, the body is decoded; the SDK's deserializer gets an empty object, or an error in JSON.
+ * 3. Outside that deserializer, the page is put into the output.
  */
 export class WireCall {
   readonly #format: WireFormat;
@@ -56,7 +56,7 @@ export class WireCall {
     this.#context = context;
   }
 
-  /** How the call was asked to be made. */
+  /** The format in which the call should be made. */
   get format(): WireFormat {
     return this.#format;
   }
@@ -66,22 +66,22 @@ export class WireCall {
     return this.#isSentInCbor;
   }
 
-  /** The answer of the last attempt, if all of one came. */
+  /** The answer of the last attempt, if it was complete. */
   get answer(): WireAnswer | undefined {
     return this.#answer;
   }
 
-  /** Makes `command` this call. */
+  /** Adds the middlewares of this call to `command`. */
   attachTo(command: SdkCommand): void {
     const stack = command.middlewareStack;
-    // The client's logger filters each record of an output; for the SDK's default one, which logs nothing, that is in vain.
+    // The SDK filters each record of an output for its logger. With the default logger, which logs nothing, that work is avoided.
     const isSilent = this.#context.config.logger?.constructor?.name === 'NoOpLogger';
     if (this.#format === 'cbor') stack.add(this.#encodeRequest, { step: 'serialize', priority: 'low', name: 'rxKinesisEncodeRequest' });
     stack.add(this.#takeBody, { step: 'deserialize', priority: 'low', name: 'rxKinesisTakeBody' });
     stack.add(this.#putPageIn, { step: isSilent ? 'initialize' : 'deserialize', priority: 'high', name: 'rxKinesisPutPageIn' });
   }
 
-  /** Writes the input that the SDK has written as JSON. A field of another kind than GetRecords has leaves it as it is. */
+  /** Writes the input, which the SDK has written as JSON, as CBOR. If it has a field that cannot be written, the request stays JSON. */
   readonly #encodeRequest: SdkMiddleware = (next) => (args) => {
     const body = encodeCborMap(args.input);
     if (body) {
@@ -132,16 +132,16 @@ export class WireCall {
       if (format === 'cbor') return decodeCborPage(body.bytes, placed);
       return decodeJsonPage(new TextReader(body.bytes).utf8(0, body.bytes.length), placed);
     } catch (error) {
-      // As the SDK does: the id is what Amazon's support asks for.
+      // Adds the metadata, as the SDK does: Amazon's support asks for the request id.
       const $metadata = { httpStatusCode: statusCode, requestId: headerOf(headers, 'x-amzn-requestid') };
       throw Object.assign(error as Error, { $metadata });
     }
   }
 }
 
-/** Whether a body has fewer bytes than its header says: an HTTP/2 stream whose session breaks may end as if all had come. */
+/** Whether a body has fewer bytes than its header says: an HTTP/2 stream whose session breaks may end as if it were complete. */
 function isShort(chunks: readonly Uint8Array[], headers: SdkResponse['headers']): boolean {
-  // The length is that of the encoded body, which fetch decodes.
+  // Then the length is that of the encoded body, which fetch has decoded.
   if (headerOf(headers, 'content-encoding') !== undefined) return false;
   const length = Number(headerOf(headers, 'content-length') ?? 0);
   return chunks.reduce((sum, chunk) => sum + chunk.length, 0) < length;

@@ -3,21 +3,20 @@ import { hasNativeText } from './bytes.js';
 import type { PayloadPlacement } from './page-payloads.js';
 import type { WireFormat } from './wire-format.js';
 
-/** How pages of records come over the wire, and where their payloads lie. */
+/** The wire format of pages of records, and the place of their payloads in memory. */
 export interface WireConfig {
   /**
-   * `'cbor'`: as Amazon's Java SDK reads, with a `wireFallback` event and JSON where the service does not take it. `'json'`:
-   * as the AWS SDK for JavaScript does, but decoded here. `'sdk'`: by the SDK alone, for a client with middlewares
-   * of its own that must see the answer as it came. A `KinesisPort`, and a client that has nothing but `send`, decode for
-   * themselves.
+   * `'cbor'`: CBOR, as in Amazon's Java SDK; where the service does not accept it, JSON with a `wireFallback` event. `'json'`: JSON, as in
+   * the AWS SDK for JavaScript, but decoded here. `'sdk'`: the SDK alone, for a client with middlewares of its own that must see the
+   * original answer. A `KinesisPort`, and a client that has only `send`, decode pages themselves.
    *
    * @defaultValue 'cbor'; `'json'` in browsers, and where the environment has `AWS_CBOR_DISABLE`
    */
   readonly wire?: WireFormat | 'sdk';
   /**
-   * Where payloads lie in memory. `'slabs'`: side by side in pieces of at most 64 KiB, so a record that is kept keeps at most as much. `'views'`:
-   * in the page, without a copy; a record that is kept keeps its page, up to 10 MiB. `'copies'`: each in a
-   * buffer of its own, which may be transferred to another thread.
+   * Where payloads lie in memory. `'slabs'`: in shared buffers of at most 64 KiB, so a record that you keep holds at most that in memory.
+   * `'views'`: in the page, without a copy; a record that you keep holds its page in memory, up to 10 MiB. `'copies'`: each in a buffer of
+   * its own, which may be transferred to another thread.
    *
    * @defaultValue 'slabs'
    */
@@ -39,12 +38,12 @@ export function resolveWire(config: WireConfig): ResolvedWireConfig {
   return { wire: wire ?? defaultFormat(), payloads };
 }
 
-/** In browsers JSON is quicker: they parse it in native code, and turn bytes into text by a call for each short one. */
+/** The default format. In browsers JSON is faster: they parse it in native code, but turning bytes into text takes one call a text. */
 function defaultFormat(): WireFormat {
   return hasNativeText() && !isCborDisabled() ? 'cbor' : 'json';
 }
 
-/** The environment variable of Amazon's own SDKs and emulators, where there is an environment. */
+/** Whether the environment variable that Amazon's own SDKs and emulators use disables CBOR. */
 function isCborDisabled(): boolean {
   const value = environment('AWS_CBOR_DISABLE')?.toLowerCase();
   return value !== undefined && !['', '0', 'false'].includes(value);
@@ -55,7 +54,7 @@ function environment(name: string): string | undefined {
   try {
     return process?.env?.[name];
   } catch {
-    // Deno throws where the program may not see its environment.
+    // Deno throws when the program has no permission to read its environment.
     return undefined;
   }
 }

@@ -2,15 +2,15 @@ import { TextReader } from './bytes.js';
 import { CborReader } from './cbor-reader.js';
 import type { WireFormat } from './wire-format.js';
 
-/** An error as the service answered it. */
+/** The body of an error answer. */
 export interface ErrorBody {
-  /** The same in JSON, for the SDK to make its own error of. */
+  /** The body in JSON, from which the SDK makes its own error. */
   readonly json: Uint8Array;
-  /** Whether it names an error of an AWS service: what a proxy or a fault of the network answers does not. */
+  /** Whether it names an error of an AWS service; the answer of a proxy does not. */
   readonly isNamed: boolean;
 }
 
-/** Reads the body of an error. Never throws: the status alone is an error too. */
+/** Reads the body of an error. Never throws: even without a body, the status is an error. */
 export function readErrorBody(bytes: Uint8Array, format: WireFormat): ErrorBody {
   const json = format === 'cbor' ? jsonOf(bytes) : new TextReader(bytes).utf8(0, bytes.length);
   return { json: new TextEncoder().encode(json), isNamed: /"__type"|"code"/i.test(json) };

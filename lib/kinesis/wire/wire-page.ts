@@ -6,12 +6,12 @@ export interface WireRecord extends PortRecord {
   readonly EncryptionType?: string;
 }
 
-/** A page as the SDK gives it, but for `$metadata`: what is missing is for whoever reads it to see. */
+/** A page as the SDK gives it, without `$metadata`. Fields may be missing: readers check the page. */
 export interface WirePage extends Omit<GetRecordsPage, 'Records'> {
   readonly Records?: readonly WireRecord[];
 }
 
-/** Makes a page. What the answer leaves out, and what it has `null` for, is left out. */
+/** Makes a page without the fields that are absent or `null` in the answer. */
 export function wirePage(
   Records: readonly WireRecord[] | undefined,
   NextShardIterator: string | undefined,
@@ -26,7 +26,7 @@ export function wirePage(
   };
 }
 
-/** Makes a record, in one place so that all have one shape. Without its required fields it is none. */
+/** Makes a record; in one place, so that all records have the same shape. @throws WireError without a required field */
 export function wireRecord(
   SequenceNumber: string | undefined,
   PartitionKey: string | undefined,
@@ -43,10 +43,10 @@ export function wireRecord(
   return { SequenceNumber, ApproximateArrivalTimestamp, Data, PartitionKey, EncryptionType };
 }
 
-/** As a number of seconds this is the year 5138, as one of milliseconds it is in 1973: no answer is near either. */
+/** As seconds this number is the year 5138, as milliseconds it is in 1973: no answer has a time near either. */
 const SECONDS_END = 1e11;
 
-/** A time on the wire: the service sends ms in CBOR and seconds in JSON, emulators either of them in CBOR. */
+/** Reads a time: the service sends ms in CBOR and seconds in JSON; emulators send either of them in CBOR. */
 function dateOf(time: number): Date {
   return new Date(time < SECONDS_END ? Math.round(time * 1000) : time);
 }

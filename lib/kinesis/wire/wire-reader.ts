@@ -10,14 +10,14 @@ import { WireCall, type WireContext } from './wire-call.js';
 import type { FallbackReason } from './wire-choice.js';
 import type { WireFormat } from './wire-format.js';
 
-/** What makes a call: the command is the SDK's, and the client sends it. */
+/** The parts that make a call: the SDK's command, and the client that sends it. */
 export interface WireSource {
   readonly client: object;
   readonly config: SdkClientConfig;
-  /** Gives a new command each time. */
+  /** Makes a new command for each call. */
   readonly command: (request: GetRecordsRequest) => SdkCommand;
   readonly send: (command: SdkCommand) => Observable<GetRecordsPage>;
-  /** Where to begin: CBOR only where the service takes it. */
+  /** The preferred format: CBOR is used only where the service accepts it. */
   readonly format: WireFormat;
   readonly payloads: PayloadPlacement;
   readonly notify: EventSink;
@@ -35,7 +35,7 @@ export class WireReader {
     this.#context = { config: source.config, room: new PageRoom(), payloads: source.payloads };
   }
 
-  /** Emits one page; each subscription is a call, or a second one in JSON when the service did not take the first. */
+  /** Emits one page; each subscription makes a call, and a second one in JSON when the service did not accept CBOR. */
   getRecords(request: GetRecordsRequest): Observable<GetRecordsPage> {
     const { choice } = this.#notes;
     return defer(() => {
@@ -72,7 +72,7 @@ export class WireReader {
     this.#source.notify({ type: 'wireFallback', reason, ...(error !== undefined && { error }) });
   }
 
-  /** After a page, since only then the handler knows its settings. */
+  /** Checks the client once, after a page, since only then the handler knows its settings. */
   #advise(): void {
     if (this.#notes.isAdvised) return;
     this.#notes.isAdvised = true;

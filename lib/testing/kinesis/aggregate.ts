@@ -1,6 +1,6 @@
 import { md5 } from 'js-md5';
 
-/** A user record to put in an aggregate. */
+/** A user record of an aggregate. */
 export interface AggregateRecord {
   /** The partition key. */
   readonly partitionKey: string;
@@ -14,9 +14,9 @@ export interface AggregateRecord {
  * Makes the payload of a Kinesis record that holds many user records, as the Kinesis Producer Library writes it.
  *
  * @remarks
- * The magic bytes, a message of protocol buffers with a table of the partition keys, one of the explicit hash keys, and the records, and the
- * MD5 of that message. A key stands once in its table. Nothing is limited or checked: Kinesis takes records of up to 10 MiB, and
- * what comes of no records is a plain record to KCL.
+ * It consists of the magic bytes, a message of protocol buffers (a table of the partition keys, one of the explicit hash keys, and the
+ * records), and the MD5 of that message. Each key is once in its table. Nothing is limited or checked: Kinesis takes records of up to
+ * 10 MiB, and KCL takes an aggregate without records for a plain record.
  *
  * @example
  * ```ts

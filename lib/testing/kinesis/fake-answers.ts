@@ -6,7 +6,7 @@ import { childrenOf } from './fake-listing.js';
 import type { FakeService } from './fake-service.js';
 import type { FakeShard } from './fake-shard.js';
 
-/** The iterator of GetShardIterator at this moment. Throws the service's errors. */
+/** Answers GetShardIterator at this moment. Throws the service's errors. */
 export function answerGetShardIterator(service: FakeService, request: GetShardIteratorRequest, nowMs: number): string {
   const shard = existingShard(service, request.ShardId, nowMs);
   const position = startOf(service, shard, request, nowMs);
@@ -17,7 +17,7 @@ export function answerGetShardIterator(service: FakeService, request: GetShardIt
   return service.iterators.give(shard.shardId, position, reads === 'empty-pages', nowMs);
 }
 
-/** The page of GetRecords at this moment. Throws the service's errors. */
+/** Answers GetRecords at this moment. Throws the service's errors. */
 export function answerGetRecords(service: FakeService, request: GetRecordsRequest, nowMs: number, empty: boolean): GetRecordsPage {
   const limit = checkedLimit(request.Limit);
   const { shardId, position, stuck } = service.iterators.use(request.ShardIterator, nowMs);
@@ -35,7 +35,7 @@ export function answerGetRecords(service: FakeService, request: GetRecordsReques
   };
 }
 
-/** What a page says of an iterator that is before trimmed records: the default retention, 24 hours. */
+/** The lag of a page whose iterator is stuck before trimmed records: the default retention, 24 hours. */
 const RETENTION_MS = 86_400_000;
 /** GetRecords: 1 to 10 000 records, and at most 10 MiB. */
 const MAX_LIMIT = 10_000;
@@ -77,7 +77,7 @@ function checkedNumber(sequenceNumber: string): string {
   throw awsError('InvalidArgumentException', 'StartingSequenceNumber is not a sequence number');
 }
 
-/** The next records, at most `most` of them, and where the log goes on. What shares a number is one record, and the first one always fits. */
+/** The next records, at most `most`, and their end in the log. User records of one number are one record; the first always fits. */
 function recordsFrom(shard: FakeShard, start: number, nowMs: number, most: number): { records: readonly PortRecord[]; end: number } {
   const arrived = shard.arrivedAt(nowMs);
   const records: PortRecord[] = [];
@@ -94,7 +94,7 @@ function recordsFrom(shard: FakeShard, start: number, nowMs: number, most: numbe
   return { records, end };
 }
 
-/** A plain record is by itself; records that share a number are sent as the KPL sends them, in one aggregate. */
+/** Makes one record of a group: a plain record, or, as the KPL does, an aggregate of user records that share a sequence number. */
 function toPortRecord(group: readonly KinesisRecord[]): PortRecord {
   const { sequenceNumber, partitionKey, data, approximateArrivalTimestamp } = group[0]!;
   return {
@@ -105,7 +105,7 @@ function toPortRecord(group: readonly KinesisRecord[]): PortRecord {
   };
 }
 
-/** The age of the first record that is not read; at least 1 while there is one, since 0 means caught up. */
+/** The age of the first record that was not read; at least 1 if there is one, since 0 means caught up. */
 function millisBehind(shard: FakeShard, position: number, nowMs: number): number {
   return position < shard.arrivedAt(nowMs) ? Math.max(1, nowMs - shard.log[position]!.atMs) : 0;
 }

@@ -3,14 +3,14 @@ import { toShardId, type ShardName } from '../shard-name.js';
 /** The calls that a fake answers. */
 export type KinesisMethod = 'getRecords' | 'getShardIterator' | 'listShards';
 
-/** One call that was made, kept up to date while it lasts. */
+/** One call; its fields are updated while it lasts. */
 export interface FakeCall {
   readonly method: KinesisMethod;
-  /** The shard asked for; of an iterator, the one that it belongs to. */
+  /** The shard of the request; for GetRecords, the shard of its iterator. */
   readonly shardId?: string;
-  /** When it was made, in ms from the call of `fakeKinesis`. */
+  /** When it was made, in ms since the call of `fakeKinesis`. */
   readonly atMs: number;
-  /** When it was answered or aborted. */
+  /** When it was answered or aborted; absent while it lasts. */
   readonly endedAtMs?: number;
   /** The ShardIteratorType of a GetShardIterator. */
   readonly type?: string;
@@ -26,7 +26,7 @@ export interface FakeCall {
   readonly error?: string;
 }
 
-/** What the request says of a call. */
+/** The fields of a call that come from its request. */
 export type CallDetails = Omit<FakeCall, 'aborted' | 'atMs' | 'endedAtMs' | 'error'>;
 
 /** Keeps the calls of one fake. */
@@ -37,13 +37,13 @@ export class FakeCalls {
 
   constructor(private readonly now: () => number) {}
 
-  /** The calls of a method, of one shard if given. */
+  /** The calls of a method; with `shard`, only those of that shard. */
   of(method: KinesisMethod, shard?: ShardName): FakeCall[] {
     const calls = this.all.filter((call) => call.method === method);
     return shard === undefined ? calls : calls.filter(({ shardId }) => shardId === toShardId(shard));
   }
 
-  /** Enters a call; the function that it returns ends it, once. */
+  /** Adds a call; returns a function that ends it, once. */
   begin(details: CallDetails): (end: { readonly aborted: boolean; readonly error?: string }) => void {
     const call: { -readonly [K in keyof FakeCall]: FakeCall[K] } = { ...details, atMs: this.now(), aborted: false };
     this.all.push(call);

@@ -1,4 +1,4 @@
-/** An error as the AWS SDK gives it: known by its `name`, with the fields that retry policies look at. */
+/** Makes an error like the AWS SDK's: with its `name`, and the fields that retry policies use. */
 export function awsError(name: string, message: string = name): Error {
   const server = SERVER_FAULTS.test(name);
   return Object.assign(new Error(message), {

@@ -2,36 +2,36 @@ import type { KinesisMethod } from './fake-calls.js';
 import { awsError } from './fake-errors.js';
 import { toShardId, type ShardName } from '../shard-name.js';
 
-/** What goes wrong with some calls. Without `method`, `shard` and window it means every call. */
+/** A fault of some calls. Without `method`, `shard`, `fromMs` and `untilMs` any call matches. */
 export interface FakeFault {
   /** The error's `name`, such as `ProvisionedThroughputExceededException`, or the error itself. */
   readonly error?: Error | string;
   /**
-   * Instead of an error: no answer ever (`never`), one that lacks all that it should hold (`malformed`), or a page without records
-   * although there are some (`empty`; only GetRecords).
+   * Instead of an error: never an answer (`never`), an answer without its fields (`malformed`), or a page without records although there
+   * are some (`empty`; only GetRecords).
    */
   readonly answer?: 'empty' | 'malformed' | 'never';
   /** How long the call takes, in ms. With neither `error` nor `answer` the call is only slow. @defaultValue as every call */
   readonly latencyMs?: number;
-  /** The method that it strikes. @defaultValue every method */
+  /** The method that it affects. @defaultValue every method */
   readonly method?: KinesisMethod;
-  /** The shard that it strikes. @defaultValue every shard, and ListShards */
+  /** The shard that it affects. @defaultValue every shard, and ListShards */
   readonly shard?: ShardName;
-  /** How many calls it strikes. @defaultValue 1; with `untilMs` no limit */
+  /** How many calls it affects. @defaultValue 1; with `untilMs` no limit */
   readonly times?: number;
-  /** From when on, in ms. @defaultValue the beginning */
+  /** The time from which it applies, in ms. @defaultValue the beginning */
   readonly fromMs?: number;
-  /** Until before when, in ms. @defaultValue for ever */
+  /** The time before which it applies, in ms. @defaultValue for ever */
   readonly untilMs?: number;
 }
 
-/** The part of a call by which faults are chosen. */
+/** The part of a call that selects its fault. */
 export interface Target {
   readonly method: KinesisMethod;
   readonly shardId?: string;
 }
 
-/** The faults of one fake, and how often each has struck. */
+/** The faults of one fake, and how many calls each may still affect. */
 export class FakeFaults {
   private readonly armed: Array<{ readonly fault: FakeFault; left: number }> = [];
 
@@ -43,7 +43,7 @@ export class FakeFaults {
     this.armed.push({ fault, left: fault.times ?? (fault.untilMs === undefined ? 1 : Infinity) });
   }
 
-  /** The fault that strikes this call, counted. */
+  /** Returns and counts the fault for this call, if there is one. */
   strike(call: Target, nowMs: number): FakeFault | undefined {
     const hit = this.armed.find(({ fault, left }) => left > 0 && matches(fault, call, nowMs));
     if (hit) hit.left--;
@@ -51,7 +51,7 @@ export class FakeFaults {
   }
 }
 
-/** The error that a fault stands for, if it does. */
+/** The error of a fault, if it has one. */
 export function errorOf({ error }: FakeFault): Error | undefined {
   return typeof error === 'string' ? awsError(error) : error;
 }

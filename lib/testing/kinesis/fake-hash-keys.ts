@@ -1,14 +1,14 @@
 import type { FakeShard } from './fake-shard.js';
 
-/** The hash keys of a shard as the API names them. */
+/** A hash key range with the API's field names. */
 export interface PortHashKeyRange {
   readonly StartingHashKey: string;
   readonly EndingHashKey: string;
 }
 
 /**
- * The hash keys of every shard by id: those given, else the span of its parents, shared evenly with its siblings. Shards
- * without parents in view share the whole key space.
+ * The hash key range of every shard, by id: the range of its script, or else an even share, with its siblings, of its parents' ranges.
+ * Shards without parents in view share the whole key space.
  */
 export function hashKeyRanges(shards: ReadonlyMap<string, FakeShard>): Map<string, PortHashKeyRange> {
   const siblings = new Map<string, FakeShard[]>();

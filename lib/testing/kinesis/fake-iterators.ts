@@ -1,19 +1,19 @@
 import { awsError } from './fake-errors.js';
 
-/** What an iterator knows. */
+/** The content of an iterator. */
 export interface FakeIterator {
   readonly shardId: string;
   /** An index in the shard's log. */
   readonly position: number;
   /** When it was given. */
   readonly bornAtMs: number;
-  /** How often all the iterators had been expired when it was given. */
+  /** How often all iterators had been expired before it was given. */
   readonly generation: number;
-  /** Whether it stands before trimmed records and never moves. */
+  /** Whether it is stuck before trimmed records. */
   readonly stuck: boolean;
 }
 
-/** Gives iterators, and knows which of them have expired. */
+/** Makes iterators, and knows which of them have expired. */
 export class FakeIterators {
   private readonly expiriesAtMs: number[];
 
@@ -34,14 +34,14 @@ export class FakeIterators {
     return [MARK, shardId, position, nowMs, this.generationAt(nowMs), stuck ? 'stuck' : 'free'].join(':');
   }
 
-  /** Reads what {@link give} made, whether expired or not; `undefined` when it is not one of these. */
+  /** Reads an iterator that {@link give} made, expired or not; `undefined` for any other text. */
   peek(text: string): FakeIterator | undefined {
     const [mark, shardId, position, bornAtMs, generation, stuck] = text.split(':');
     if (mark !== MARK || shardId === undefined) return undefined;
     return { shardId, position: Number(position), bornAtMs: Number(bornAtMs), generation: Number(generation), stuck: stuck === 'stuck' };
   }
 
-  /** Reads an iterator that is used now. Throws as GetRecords does for one that is malformed or expired. */
+  /** Reads an iterator that is used now. For a malformed or expired one it throws the error of GetRecords. */
   use(text: string, nowMs: number): FakeIterator {
     const iterator = this.peek(text);
     if (!iterator) throw awsError('InvalidArgumentException', 'Invalid ShardIterator.');
@@ -50,7 +50,7 @@ export class FakeIterators {
     throw awsError('ExpiredIteratorException', `Iterator expired. ${times}, later than the tolerated delay of ${this.ttlMs} milliseconds.`);
   }
 
-  /** Counting them, and not comparing times, lets an iterator given later in the same millisecond live. */
+  /** Counts expiries instead of comparing times, so that an iterator given later in the same millisecond is valid. */
   private generationAt(nowMs: number): number {
     return this.expiriesAtMs.filter((atMs) => atMs <= nowMs).length;
   }

@@ -5,7 +5,7 @@ import type { FakeService } from './fake-service.js';
 import type { FakeShard } from './fake-shard.js';
 import type { FakeStream } from './fake-stream.js';
 
-/** The page of ListShards at this moment, in order of the ids. Throws the service's errors. */
+/** Answers ListShards at this moment, with shards in order of their ids. Throws the service's errors. */
 export function answerListShards({ script, stream }: FakeService, request: ListShardsRequest, nowMs: number): ListShardsPage {
   const after = request.NextToken === undefined ? '' : readToken(request.NextToken, script.iteratorTtlMs ?? TOKEN_TTL_MS, nowMs);
   const shards = shardsAt(stream, nowMs).filter(({ shardId }) => shardId > after);
@@ -26,7 +26,7 @@ export function childrenOf(stream: FakeStream, shardId: string, nowMs: number): 
   }));
 }
 
-/** ListShards: at most 1 000 shards a page by default; a token lives 5 minutes. */
+/** ListShards: 1 000 shards a page by default; a token is valid for 5 minutes. */
 const MAX_SHARDS = 1_000;
 const TOKEN_TTL_MS = 300_000;
 const TOKEN_MARK = 'fake-token';

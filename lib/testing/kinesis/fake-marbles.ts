@@ -1,16 +1,16 @@
 import { InvalidConfigError } from '../../values/errors.js';
 
-/** What a shard's marbles say. */
+/** The content of a shard's marbles. */
 export interface ShardMarbles {
   readonly arrivals: ReadonlyArray<{ readonly letter: string; readonly atMs: number }>;
-  /** Where `|` stands, else `Infinity`. */
+  /** The time of `|`, or else `Infinity`. */
   readonly closedAtMs: number;
 }
 
 /**
  * Reads a shard's marbles: RxJS's diagrams as in `TestScheduler.run`, with records as letters.
  *
- * @remarks RxJS's own parser is not used, since outside of `TestScheduler.run` it gives characters ten frames and time progression one.
+ * @remarks It does not use RxJS's own parser, which outside `TestScheduler.run` gives a character ten frames, but a ms of ` 30s ` only one.
  */
 export function readMarbles(marbles: string): ShardMarbles {
   const marks = readMarks(marbles);

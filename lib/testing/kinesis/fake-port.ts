@@ -7,7 +7,7 @@ import { errorOf, type FakeFault, type FakeFaults } from './fake-faults.js';
 import { answerListShards } from './fake-listing.js';
 import type { FakeService } from './fake-service.js';
 
-/** What the calls of a fake need. */
+/** The parts that the calls of a fake need. */
 export interface FakePortParts extends FakeService {
   readonly calls: FakeCalls;
   readonly faults: FakeFaults;
@@ -16,7 +16,7 @@ export interface FakePortParts extends FakeService {
   readonly now: () => number;
 }
 
-/** Makes the three calls: each answers as of the moment it is subscribed, when its latency is over. */
+/** Makes the three calls: each answers after its latency, with the state at the moment of its subscription. */
 export function fakePort(parts: FakePortParts): KinesisPort {
   const { iterators, stream } = parts;
   return {
@@ -58,7 +58,7 @@ function call<R>({ calls, faults, scheduler, script, now }: FakePortParts, detai
   });
 }
 
-/** What a gateway answers that knows no better: nothing at all, as if all were well. */
+/** The empty answer of a faulty gateway, with the status of a success. */
 function malformed<R>(method: CallDetails['method']): R {
   return (method === 'getShardIterator' ? undefined : {}) as R;
 }
@@ -86,7 +86,7 @@ function detailsOfRead({ Limit }: GetRecordsRequest, shardId: string | undefined
   return { method: 'getRecords', ...(shardId !== undefined && { shardId }), ...(Limit !== undefined && { limit: Limit }) };
 }
 
-/** Looser than the port's types, which a caller may have cast away. */
+/** Wider than the port's types, since a caller may have cast them away. */
 interface AnyStreamId {
   readonly StreamName?: string;
   readonly StreamARN?: string;

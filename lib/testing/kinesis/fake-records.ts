@@ -3,7 +3,7 @@ import type { KinesisRecord } from '../../values/record.js';
 import { readMarbles } from './fake-marbles.js';
 import type { FakeRecord, FakeShardScript } from './fake-script.js';
 
-/** A record of a script before it has its number. */
+/** A record of a script before it has its sequence number. */
 export interface ScriptedRecord {
   readonly atMs: number;
   readonly fields: FakeRecord;
@@ -11,13 +11,13 @@ export interface ScriptedRecord {
   readonly letter?: string;
 }
 
-/** What a shard's script says of its records and its end. */
+/** The records and the end in a shard's script. */
 export interface ScriptedShard {
   readonly records: readonly ScriptedRecord[];
   readonly closedAtMs: number;
 }
 
-/** The letters that a script gives a meaning. */
+/** The letters for which a script gives fields. */
 export type Letters = Readonly<Record<string, FakeRecord>>;
 
 /** Reads the records of one shard. */
@@ -34,12 +34,12 @@ export function readRecords({ records = [], closedAtMs }: FakeShardScript, lette
   return { records: timed, closedAtMs: closedAtMs ?? Infinity };
 }
 
-/** The fields of a letter: those that the script gives it, over the letter itself as partition key and data. */
+/** The fields of a letter: the letter itself as partition key and data, replaced by the fields that the script gives. */
 export function readLetter(letter: string, letters: Letters): FakeRecord {
   return { partitionKey: letter, data: letter, ...letters[letter] };
 }
 
-/** Gives the records of a stream their numbers: one more than the highest so far, where none is given. */
+/** Gives the records of a stream their sequence numbers: one more than the highest so far, unless the script gives one. */
 export class Numbering {
   private highest = 0n;
 
@@ -74,7 +74,7 @@ export class Numbering {
 
 const ENCODER = new TextEncoder();
 
-/** Records of one aggregate are put into the stream in one call. */
+/** Throws unless the record continues the aggregate of the one before and arrives with it. */
 function assertJoins(record: KinesisRecord, previous: KinesisRecord | undefined): void {
   const { shardId, sequenceNumber, subSequenceNumber } = record;
   const isNext = previous?.sequenceNumber === sequenceNumber && previous.subSequenceNumber === subSequenceNumber - 1;

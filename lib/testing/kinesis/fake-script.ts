@@ -2,35 +2,36 @@ import type { SchedulerLike } from 'rxjs';
 import type { FakeFault } from './fake-faults.js';
 import type { ShardName } from '../shard-name.js';
 
-/** What a fake stream does over time. Times are in ms from the call of `fakeKinesis`; a negative one lies before it. */
+/** What a fake stream does over time. Times are in ms since the call of `fakeKinesis`; a negative one lies before it. */
 export interface FakeScript {
   /**
-   * The shards, by id or number: what arrives in each, as marbles or in full.
+   * The shards, by id or number: the records that arrive in each, as marbles or as a {@link FakeShardScript}.
    *
    * @remarks
-   * In marbles a frame is 1 ms as in `TestScheduler.run`, every character is a record, `|` closes the shard, `(ab)` arrives at once,
-   * `^` marks time 0 (what stands before it is backlog) and ` 30s ` lets time pass. A letter stands once in the whole script.
+   * In marbles a frame is 1 ms as in `TestScheduler.run`. A letter is a record, `-` lets 1 ms pass, `|` closes the shard, the records of
+   * `(ab)` arrive together, `^` marks time 0 (records before it are backlog), and ` 30s ` lets time pass. Use each letter only once in the
+   * whole script.
    */
   readonly shards: Readonly<Record<ShardName, string | FakeShardScript>>;
-  /** What the letters stand for. @defaultValue a record with the letter as its partition key and as its data */
+  /** The fields of the letters' records. @defaultValue a record with the letter as its partition key and as its data */
   readonly values?: Readonly<Record<string, FakeRecord>>;
-  /** The name of the only stream there is. @defaultValue `stream` */
+  /** The name of the only stream. @defaultValue `stream` */
   readonly streamName?: string;
-  /** How long each call takes, in ms. The answer is that of the moment of the call. @defaultValue 1 */
+  /** How long each call takes, in ms. It answers with the state at the moment of the call. @defaultValue 1 */
   readonly latencyMs?: number;
-  /** Calls that fail, hang, take long or find nothing. The first that matches a call decides. @defaultValue none */
+  /** Faults of calls: they fail, hang, take long or find nothing. The first fault that matches a call applies. @defaultValue none */
   readonly faults?: readonly FakeFault[];
   /** Records that Kinesis drops. @defaultValue none */
   readonly trims?: ReadonlyArray<FakeTrim & { readonly shard: ShardName }>;
-  /** Times at which every iterator given until then expires, in ms. @defaultValue none */
+  /** The times at which all iterators given before expire, in ms. @defaultValue none */
   readonly expireIteratorsAtMs?: readonly number[];
-  /** How long an iterator and a listing's token live, in ms. GetShardIterator and ListShards: 5 minutes. @defaultValue 300_000 */
+  /** How long iterators and the tokens of listings are valid, in ms. GetShardIterator and ListShards: 5 minutes. @defaultValue 300_000 */
   readonly iteratorTtlMs?: number;
-  /** Most records in a page, whatever `Limit` asks for. A KPL aggregate is one record and is never cut. @defaultValue 10_000 */
+  /** The most records a page, whatever `Limit` asks for. A KPL aggregate is one record and is never cut. @defaultValue 10_000 */
   readonly maxRecordsPerPage?: number;
-  /** Most shards in a page of ListShards. @defaultValue 1_000 */
+  /** The most shards a page of ListShards. @defaultValue 1_000 */
   readonly shardsPerPage?: number;
-  /** Whether a closed shard ends on the page of its last records or on one more, empty page. @defaultValue `with-records` */
+  /** Whether a closed shard ends with the page of its last records, or with one more, empty page. @defaultValue `with-records` */
   readonly lastPage?: 'extra-page' | 'with-records';
   /** Whether the last page of a closed shard names its children. Some emulators leave them out. @defaultValue true */
   readonly childShards?: boolean;
@@ -38,29 +39,32 @@ export interface FakeScript {
   readonly scheduler?: SchedulerLike;
 }
 
-/** One shard of a script in full. */
+/** One shard of a script, with all its options. */
 export interface FakeShardScript {
-  /** What arrives, as marbles or as a list in order of arrival. @defaultValue nothing */
+  /** The records that arrive, as marbles or as a list in order of arrival. @defaultValue none */
   readonly records?: string | readonly FakeRecord[];
-  /** The shards that it comes from: one (split) or two (merge; the second is the adjacent parent). One that is not in the script is out of view. */
+  /** Its parents: one (split) or two (merge; the second is the adjacent parent). A parent that is not in the script is out of view. */
   readonly parents?: readonly ShardName[];
   /** When it appears, in ms. @defaultValue when the last of its parents closes; without parents always */
   readonly createdAtMs?: number;
   /** When it closes, in ms. @defaultValue at `|` in its marbles, else never */
   readonly closedAtMs?: number;
-  /** The hash keys, decimal and inclusive. @defaultValue an even share of the key space or of the parent's */
+  /** Its hash key range, decimal and inclusive. @defaultValue an even share of the key space or of its parents' ranges */
   readonly hashKeyRange?: readonly [startingHashKey: string, endingHashKey: string];
 }
 
 /** One record of a script. */
 export interface FakeRecord {
-  /** When it arrives, in ms. In a list default that of the record before, else 0; no meaning in `values` and `put`. */
+  /** When it arrives, in ms; not used in `values` and `put`. @defaultValue the time of the record before it in the list, or else 0 */
   readonly atMs?: number;
-  /** Its number. @defaultValue one more than the highest in the stream so far, in order of arrival; that of the record before it when `subSequenceNumber` is above 0 */
+  /**
+   * Its sequence number. @defaultValue one more than the highest in the stream so far, in order of arrival; that of the record before it
+   * when `subSequenceNumber` is above 0
+   */
   readonly sequenceNumber?: number | string;
   /**
-   * The index in a KPL aggregate: records that share a sequence number arrive together, numbered 0, 1, 2, …, and are sent as one record, the
-   * aggregate that the KPL would make of them, with the first one's partition key. @defaultValue 0, a plain record where no other joins it
+   * The index in a KPL aggregate. Records that share a sequence number must arrive together, numbered 0, 1, 2, …; they are sent as one
+   * aggregate, as the KPL would make it, with the partition key of the first one. @defaultValue 0, a plain record unless others join it
    */
   readonly subSequenceNumber?: number;
   /** The partition key. @defaultValue `key`, or the letter */
@@ -69,21 +73,21 @@ export interface FakeRecord {
   readonly data?: Uint8Array | string;
 }
 
-/** Records of one shard that are gone. */
+/** Records that Kinesis drops from one shard. */
 export interface FakeTrim {
-  /** From when on they are gone, in ms. @defaultValue 0 */
+  /** When they are dropped, in ms. @defaultValue 0 */
   readonly atMs?: number;
-  /** The last sequence number that goes, or the letter of a record (digits are always a number). */
+  /** The sequence number, or the letter, of the last record to drop (digits are always a number). */
   readonly through?: number | string;
-  /** Records that arrived before this time go, in ms. */
+  /** Drops the records that arrived before this time, in ms. */
   readonly beforeMs?: number;
   /** What reading trimmed records gives. @defaultValue `horizon` */
   readonly reads?: TrimmedReads;
 }
 
 /**
- * What AWS is seen to do for an iterator AT or AFTER a trimmed sequence number: start at the oldest record that is left (`horizon`), give
- * empty pages for ever with MillisBehindLatest stuck (`empty-pages`), refuse the iterator (`InvalidArgumentException`), or know the shard
- * no more, neither here nor in ListShards (`ResourceNotFoundException`).
+ * How AWS has been seen to treat an iterator AT or AFTER a trimmed sequence number: it starts at the oldest record that is left
+ * (`horizon`), gives empty pages for ever with an unchanging MillisBehindLatest (`empty-pages`), refuses the iterator
+ * (`InvalidArgumentException`), or no longer knows the shard, neither here nor in ListShards (`ResourceNotFoundException`).
  */
 export type TrimmedReads = 'InvalidArgumentException' | 'ResourceNotFoundException' | 'empty-pages' | 'horizon';

@@ -9,7 +9,7 @@ export interface FakeEntry {
   readonly record: KinesisRecord;
 }
 
-/** A trim with everything resolved. */
+/** A trim with its defaults and letters resolved. */
 export interface ShardTrim {
   readonly atMs: number;
   readonly through?: string;
@@ -18,9 +18,9 @@ export interface ShardTrim {
 }
 
 /**
- * One shard of a fake stream: a log in order of arrival, of which a moment sees the part that has arrived and is not trimmed.
+ * One shard of a fake stream: a log in order of arrival. At each moment, the records that have arrived and are not trimmed are visible.
  *
- * A position is an index in the log. Records are only ever put in behind what has arrived, so positions stay true.
+ * A position is an index in the log. Records are only ever inserted after those that have arrived, so positions stay valid.
  */
 export class FakeShard {
   readonly log: FakeEntry[] = [];
@@ -34,7 +34,7 @@ export class FakeShard {
     readonly givenHashKeyRange?: readonly [string, string],
   ) {}
 
-  /** Puts a record in its place by time; it must also be its place by number. */
+  /** Inserts a record at its place by time, which must also be its place by sequence number. */
   insert(entry: FakeEntry): void {
     const { atMs, record } = entry;
     if (atMs < this.createdAtMs || atMs > this.closedAtMs) {
@@ -52,7 +52,7 @@ export class FakeShard {
     this.log.splice(index, 0, entry);
   }
 
-  /** Whether it has appeared, and has not been forgotten by a trim. */
+  /** Whether the shard has appeared, and no trim has removed it. */
   existsAt(nowMs: number): boolean {
     return nowMs >= this.createdAtMs && this.trimmedReadsAt(nowMs) !== 'ResourceNotFoundException';
   }
@@ -62,18 +62,18 @@ export class FakeShard {
     return firstIndex(this.log, ({ atMs }) => atMs > nowMs);
   }
 
-  /** The position of the oldest record that is left. */
+  /** The position of the oldest record that is not trimmed. */
   horizonAt(nowMs: number): number {
     const cuts = this.trims.filter(({ atMs }) => atMs <= nowMs).map((trim) => firstIndex(this.log, (entry) => !drops(trim, entry)));
     return Math.max(0, ...cuts);
   }
 
-  /** What the last trim so far says of reading what is trimmed. */
+  /** What reading trimmed records gives, by the last trim so far. */
   trimmedReadsAt(nowMs: number): TrimmedReads {
     return this.trims.filter(({ atMs }) => atMs <= nowMs).at(-1)?.reads ?? 'horizon';
   }
 
-  /** The position after the last record that shares its number with the one at `position`. */
+  /** The position after the last record with the same sequence number as the one at `position`. */
   endOfGroup(position: number): number {
     const { sequenceNumber } = this.log[position]!.record;
     let end = position + 1;
@@ -101,7 +101,7 @@ function drops({ through, beforeMs = -Infinity }: ShardTrim, { atMs, record }: F
   return atMs < beforeMs || (through !== undefined && compareSequenceNumbers(record.sequenceNumber, through) <= 0);
 }
 
-/** By halves: `reached` is false for the beginning of the log and true for all the rest. */
+/** Binary search: `reached` must be false at the beginning of the log and true for all the rest. */
 function firstIndex(log: readonly FakeEntry[], reached: (entry: FakeEntry) => boolean): number {
   let low = 0;
   let high = log.length;

@@ -6,7 +6,7 @@ import type { FakeRecord, FakeScript, FakeShardScript, FakeTrim } from './fake-s
 import { FakeShard } from './fake-shard.js';
 import { toShardId, type ShardName } from '../shard-name.js';
 
-/** The stream of one fake: its shards and their records over all the script's time. What a moment sees of them, the shards say. */
+/** The stream of one fake: its shards and their records over the whole time of the script. A shard knows its state at each moment. */
 export class FakeStream {
   readonly streamName: string;
   readonly shards = new Map<string, FakeShard>();
@@ -17,7 +17,7 @@ export class FakeStream {
 
   constructor(
     private readonly script: FakeScript,
-    /** Time 0 of the script by the scheduler's clock. */
+    /** Time 0 of the script, by the scheduler's clock. */
     private readonly startMs: number,
   ) {
     this.streamName = script.streamName ?? 'stream';
@@ -32,7 +32,7 @@ export class FakeStream {
     return shard;
   }
 
-  /** The hash keys of a shard. */
+  /** The hash key range of a shard. */
   hashKeyRange(shardId: string): PortHashKeyRange {
     return this.hashKeys.get(shardId)!;
   }
@@ -96,7 +96,7 @@ export class FakeStream {
       return records.map((record) => ({ shard, record }));
     });
     this.hashKeys = hashKeyRanges(this.shards);
-    // Numbers follow the order of arrival in the whole stream; the sort is stable, so a shard's own order stays.
+    // Sequence numbers follow the order of arrival in the whole stream; the sort is stable, so each shard keeps its own order.
     arrivals.sort((a, b) => a.record.atMs - b.record.atMs);
     for (const { shard, record } of arrivals) this.arrive(shard, record);
   }

@@ -10,21 +10,24 @@ import type { FakeRecord, FakeScript, FakeTrim } from './fake-script.js';
 import { FakeStream } from './fake-stream.js';
 import type { ShardName } from '../shard-name.js';
 
-/** A Kinesis stream that follows a script: the port that sources take as `client`, a view of the calls made, and ways to change its course. */
+/** A Kinesis stream that follows a script: a port that sources take as `client`, the calls made, and methods that change the script. */
 export interface FakeKinesis extends KinesisPort {
-  /** The records by their letter, as they are to be emitted: the values for `toBe`. */
+  /** The records by their letters, as a source should emit them: use them as the values of `toBe`. */
   readonly values: Readonly<Record<string, KinesisRecord>>;
-  /** Every call so far, oldest first, each kept up to date. */
+  /** Every call so far, oldest first; each is updated while it lasts. */
   readonly calls: readonly FakeCall[];
   /** How many calls wait for their answer. */
   readonly inFlight: number;
-  /** The calls of a method, of one shard if given. */
+  /** The calls of a method; with `shard`, only those of that shard. */
   callsOf(method: KinesisMethod, shard?: ShardName): FakeCall[];
-  /** The records of a shard, whenever they arrive. */
+  /** All records of a shard, also those that have not arrived yet. */
   records(shard: ShardName): KinesisRecord[];
-  /** Lets records arrive now, a letter each or in full. Before later records of the script in the same shard they need a `sequenceNumber` that fits. */
+  /**
+   * Lets records arrive now, given as letters or with their fields. If the script has later records in the same shard, they need a
+   * `sequenceNumber` below those.
+   */
   put(shard: ShardName, records: string | readonly FakeRecord[]): KinesisRecord[];
-  /** Closes a shard now; children come with `split` and `merge`. */
+  /** Closes a shard now, without children; `split` and `merge` add children. */
   close(shard: ShardName): void;
   /** Splits a shard now. */
   split(shard: ShardName, into: readonly ShardName[]): void;
@@ -32,7 +35,7 @@ export interface FakeKinesis extends KinesisPort {
   merge(shards: readonly [ShardName, ShardName], into: ShardName): void;
   /** Drops records, by default now. */
   trim(shard: ShardName, trim: FakeTrim): void;
-  /** Lets calls go wrong, by default the next one. */
+  /** Adds a fault, by default for the next call. */
   fail(fault: FakeFault): void;
   /** Expires every iterator given until now. */
   expireIterators(): void;
@@ -42,11 +45,11 @@ export interface FakeKinesis extends KinesisPort {
  * Makes a Kinesis stream that follows a script in the time of its scheduler.
  *
  * @remarks
- * The state of the stream at a call is the script at `scheduler.now()`; the fake has no timer but the latency of each call, so a
- * virtual-time test ends when the code under test does. Errors have the names and fields of the AWS SDK's. Unsubscribing aborts a call.
- * Sequence numbers are `1`, `2`, … in order of arrival over the whole stream, unless the script gives others.
+ * A call sees the stream as the script has it at `scheduler.now()`. The fake has no timer except the latency of each call, so a
+ * virtual-time test ends when the code under test does. Errors have the names and fields of the AWS SDK's errors. Unsubscribing aborts a
+ * call. Sequence numbers are `1`, `2`, … in order of arrival over the whole stream, unless the script gives others.
  *
- * @param script - the shards, and what happens to them and to the calls.
+ * @param script - the shards with their records, and the faults of calls.
  * @throws InvalidConfigError when the script contradicts itself, for example a record in a shard that is closed.
  *
  * @example

@@ -1,9 +1,9 @@
 import type { LeaseRow, NewLease } from '../../leases/lease.js';
 import type { LeaseUpdate } from '../../leases/lease-updates.js';
 
-/** The rows of a table in memory, with conditional writes as DynamoDB makes them. */
+/** The rows of a table in memory, with conditional writes like DynamoDB's. */
 export class FakeLeaseRows {
-  /** What KCL 3 keeps beside the leases. */
+  /** The state that KCL 3 keeps beside the leases. */
   kcl3: { readonly clientVersion?: string; readonly leaderHeartbeat?: string } = {};
   readonly #rows = new Map<string, LeaseRow>();
   readonly #switches = new Map<string, number>();

@@ -9,7 +9,7 @@ import { FakeLeaseRows } from './fake-lease-rows.js';
 
 /** A lease table in memory, and the workers that share it. */
 export interface FakeLeases {
-  /** A store for one worker, for its `kinesisStream`. The rules are those of `leaseTable`, whose config it takes. */
+  /** Makes a store for one worker's `kinesisStream`. It follows the rules of `leaseTable` and takes its config. */
   worker(workerId: string, config?: Omit<LeaseConfig, 'workerId' | 'scheduler'>): LeaseStore;
   /** A shard's row. */
   row(shard: ShardName): LeaseRow | undefined;
@@ -19,15 +19,15 @@ export interface FakeLeases {
   put(shard: ShardName, fields?: Partial<LeaseRow>): void;
   /** Deletes a row. */
   delete(shard: ShardName): void;
-  /** From now on the worker's requests do what they are to do, but are never answered (`'replies'`), or never arrive (`'requests'`). */
+  /** From now on the worker's requests are made but never answered (`'replies'`), or never arrive (`'requests'`). */
   cut(workerId: string, what: 'requests' | 'replies'): void;
   /** From now on the worker's requests fail with this error. */
   fail(workerId: string, error: unknown): void;
-  /** Ends what `cut` and `fail` began. */
+  /** Ends the effect of `cut` and `fail`. */
   heal(workerId: string): void;
-  /** Has the table say from now on what KCL 3 would: in which mode its workers are, and the heartbeat of their leader. */
+  /** Adds KCL 3's own state to the table: the mode of its workers, and the heartbeat of their leader. */
   kcl3(state: { readonly clientVersion?: string; readonly leaderHeartbeat?: string }): void;
-  /** Every request, such as `12 w1 update 0`: when it arrived, whose it is, what it is, and of which shard. */
+  /** Every request, such as `12 w1 update 0`: the time of its arrival, the worker, the kind of request, and the shard. */
   readonly log: readonly string[];
 }
 
@@ -43,8 +43,8 @@ export interface FakeLeasesConfig {
  * A lease table in memory, for tests of several workers in virtual time.
  *
  * @remarks
- * The workers run the rules of the real table: they look, take, renew, hand over and fence themselves off. Only DynamoDB is fake, with conditional
- * writes that are as atomic as its own. Reads show the table as it is when the request arrives.
+ * The workers follow the rules of the real table: they look, take, renew, hand over, and give up leases that they cannot renew. Only
+ * DynamoDB is fake; its conditional writes are as atomic as the real ones. Reads show the table at the moment when the request arrives.
  *
  * @example
  * ```ts

@@ -6,18 +6,18 @@ export function deepEqual(actual: unknown, expected: unknown): boolean {
 }
 
 /**
- * Where two values first differ in structure, in words; `undefined` when they are equal.
+ * Describes where two values first differ in structure; `undefined` when they are equal.
  *
  * @remarks
- * Own enumerable fields count, and whether they are there; non-enumerable fields and prototypes do not. Errors compare by name, message,
- * `code` and own enumerable fields. Dates compare by time, typed arrays by kind and content, Maps by key and Sets by content, functions by
- * identity, `NaN` equals itself. Cycles are followed once.
+ * Own enumerable fields count, also when their value is `undefined`; non-enumerable fields and prototypes do not. Errors are compared by
+ * name, message, `code` and own enumerable fields; Dates by time; typed arrays by kind and content; Maps by key; Sets by content; functions
+ * by identity. `NaN` equals itself. Cycles are followed once.
  */
 export function difference(actual: unknown, expected: unknown): string | undefined {
   return compare(actual, expected, '', []);
 }
 
-/** The pairs on the way down, so that a cycle ends. */
+/** The pairs above the present one, so that a cycle ends. */
 type Pairs = ReadonlyArray<readonly [unknown, unknown]>;
 
 function compare(actual: unknown, expected: unknown, path: string, above: Pairs): string | undefined {
@@ -84,12 +84,12 @@ function compareSets(actual: ReadonlySet<unknown>, expected: ReadonlySet<unknown
   return left.length === 0 ? undefined : say(path, actual, expected);
 }
 
-/** An error's name, message and code count wherever they are defined; a brand under a symbol does not. */
+/** The parts of an error that are compared: name, message and code wherever they are defined, but no symbols such as a brand. */
 function partsOf(error: Error): object {
   return { name: error.name, message: error.message, ...errorFields(error) };
 }
 
-/** Arrays, Errors, Dates and so on are never equal to another kind of object. */
+/** The kind of an object: Arrays, Errors, Dates and so on never equal another kind. */
 function kindOf(value: object): string {
   return value instanceof Error ? 'Error' : Object.prototype.toString.call(value);
 }

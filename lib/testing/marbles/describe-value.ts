@@ -1,4 +1,4 @@
-/** A value in one line, for a failure text: what tells it apart, not all of it. */
+/** Describes a value in one line for a failure message, cut short. */
 export function describeValue(value: unknown, depth = 0): string {
   if (typeof value === 'string') return JSON.stringify(shorten(value));
   if (typeof value === 'bigint') return `${value}n`;
@@ -8,7 +8,7 @@ export function describeValue(value: unknown, depth = 0): string {
   return describeObject(value, depth);
 }
 
-/** The fields of an error that tell it apart: not the stack, and not what stands in front of the braces. */
+/** The fields of an error besides name, message and stack. */
 export function errorFields(error: Error): Record<string, unknown> {
   const { code } = error as { readonly code?: unknown };
   const shown = Object.entries(error).filter(([key]) => !['name', 'message', 'stack', 'code'].includes(key));

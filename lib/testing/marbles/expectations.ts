@@ -5,17 +5,17 @@ interface Expectation {
   /** Such as `expectObservable 2`. */
   readonly label: string;
   readonly matchers: readonly string[];
-  /** The caller's stack, so that a failure found much later points at the line. */
+  /** The caller's stack, so that a failure found later points at the line of the call. */
   readonly site: string;
   stated: boolean;
   checked: boolean;
 }
 
-/** The expectations of one marble test, in the order in which they were opened, which is the order in which a flush checks them. */
+/** The expectations of one marble test, in the order of their calls, in which a flush also checks them. */
 export class Expectations {
   private readonly all: Expectation[] = [];
 
-  /** Notes a call; the function that it returns wraps the statement of what is expected. */
+  /** Notes a call of an `expect` function; returns a function that runs the matcher and notes that there was one. */
   open(kind: string, matchers: readonly string[]): (state: () => void) => void {
     const number = this.all.filter(({ label }) => label.startsWith(kind)).length + 1;
     const expectation: Expectation = { label: `${kind} ${number}`, matchers, site: callSite(), stated: false, checked: false };
@@ -34,7 +34,7 @@ export class Expectations {
     if (text !== undefined) throw failure(`${expectation?.label ?? 'expectation'} does not hold\n${text}`, expectation);
   }
 
-  /** Throws when an expectation does not say what is expected. */
+  /** Throws when an `expect` function was called without a matcher. */
   assertStated(): void {
     const open = this.all.find(({ stated }) => !stated);
     if (open) throw failure(`marbles: ${open.label} has no ${open.matchers.join(' or ')}, so it would expect nothing`, open);
@@ -48,11 +48,11 @@ function failure(message: string, expectation: Expectation | undefined): Error {
   return error;
 }
 
-/** The stack below this package's helpers. */
+/** The stack without the frames of this package's helpers. */
 function callSite(): string {
   const lines = (new Error().stack ?? '').split('\n').slice(1);
   return lines.slice(OWN_FRAMES).join('\n');
 }
 
-/** `callSite`, `Expectations.open`, and the `expect` function. */
+/** The frames of `callSite`, `Expectations.open`, and the `expect` function. */
 const OWN_FRAMES = 3;

@@ -4,17 +4,17 @@ import { InvalidConfigError } from '../../values/errors.js';
 import { Expectations } from './expectations.js';
 import { limitVirtualTime } from './virtual-limits.js';
 
-/** What a marble test gets: the helpers of `TestScheduler.run`, and the scheduler. */
+/** The argument of a marble test: the helpers of `TestScheduler.run`, and the scheduler. */
 export interface MarbleHelpers extends RunHelpers {
-  /** The test's own scheduler: hand it to what takes a `scheduler`, or schedule the test's own steps with it. */
+  /** The test's own scheduler: pass it as the option `scheduler`, or schedule the test's own steps with it. */
   readonly scheduler: TestScheduler;
 }
 
-/** How far a marble test may go. */
+/** How long a marble test may run. */
 export interface MarblesConfig {
-  /** Virtual time after which the test counts as endless and fails, in ms. @defaultValue 1_000_000, more than 16 minutes */
+  /** The virtual time after which the test counts as endless and fails, in ms. @defaultValue 1_000_000, more than 16 minutes */
   readonly maxFrames?: number;
-  /** Scheduled actions after which it does, for a loop without delay. @defaultValue 500_000 */
+  /** The number of scheduled actions after which it fails too, to catch a loop without delay. @defaultValue 500_000 */
   readonly maxActions?: number;
 }
 
@@ -22,11 +22,11 @@ export interface MarblesConfig {
  * Makes a marble test in virtual time, for any test runner whose test is a function without parameters.
  *
  * @remarks
- * Each run has its own TestScheduler. Values compare by structure; errors by name, message, `code` and own enumerable fields. The test fails,
- * where `TestScheduler.run` alone would pass or hang, when the callback is asynchronous, when an expectation has no `toBe` or `toEqual`, when
- * virtual time goes beyond `maxFrames`, and when one marble test runs inside another.
+ * Each run has its own TestScheduler. Values are compared by structure; errors by name, message, `code` and own enumerable fields. Unlike
+ * `TestScheduler.run` alone, which would pass or hang, the test fails when the callback is asynchronous, when an expectation has no `toBe`
+ * or `toEqual`, when virtual time passes `maxFrames`, and when one marble test runs inside another.
  *
- * @param test - the test; whatever it expects is checked when it has returned and virtual time is over.
+ * @param test - the test; its expectations are checked after it has returned and virtual time is over.
  *
  * @example
  * ```ts
@@ -63,7 +63,7 @@ export function marbles(test: (helpers: MarbleHelpers) => void, config: MarblesC
   };
 }
 
-/** The two `expect` functions, each call noted with whether what is expected was said. */
+/** Wraps the two `expect` functions, to note for each call whether it has a matcher. */
 function watched(helpers: RunHelpers, expectations: Expectations): Pick<RunHelpers, 'expectObservable' | 'expectSubscriptions'> {
   return {
     expectObservable<T>(observable: Observable<T>, subscriptionMarbles?: string | null) {
@@ -84,7 +84,7 @@ function watched(helpers: RunHelpers, expectations: Expectations): Pick<RunHelpe
 
 function refuseAsync(result: unknown): void {
   if (typeof (result as PromiseLike<unknown> | undefined)?.then !== 'function') return;
-  // What the callback does after its first await happens outside of virtual time; its failure would be a second, confusing one.
+  // After its first await the callback runs outside virtual time; a failure there would only be a second, confusing one.
   (result as PromiseLike<unknown>).then(undefined, () => undefined);
   throw new Error(
     'marbles: the callback is asynchronous, but virtual time ends when it returns: expectations after an await would never be checked',
@@ -92,7 +92,7 @@ function refuseAsync(result: unknown): void {
 }
 
 function refuseNesting(): void {
-  // In run mode, and only there, RxJS reads a character as one frame; outside it is ten.
+  // Only in run mode RxJS reads a character as one frame; outside, as ten.
   const [end] = TestScheduler.parseMarbles('-|', undefined, undefined, false, true);
   if (end?.frame !== 1) return;
   throw new Error('marbles: already inside TestScheduler.run: one marble test cannot run inside another');

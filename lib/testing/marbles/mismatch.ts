@@ -1,7 +1,7 @@
 import { deepEqual, difference } from './deep-equal.js';
 import { describeValue } from './describe-value.js';
 
-/** What differs between the messages of a marble test, frame by frame; `undefined` when nothing does. */
+/** Describes the difference between the messages of a marble test, frame by frame; `undefined` when there is none. */
 export function mismatch(actual: readonly unknown[], expected: readonly unknown[]): string | undefined {
   if (deepEqual(actual, expected)) return undefined;
   const length = Math.max(actual.length, expected.length);
@@ -10,7 +10,7 @@ export function mismatch(actual: readonly unknown[], expected: readonly unknown[
   return [`  ${reason}`, '  actual:', ...listOf(actual, expected, first), '  expected:', ...listOf(expected, actual, first)].join('\n');
 }
 
-/** Lists longer than twice this are cut around the first difference. */
+/** How many messages are shown before and after the first difference. */
 const LINES_AROUND = 10;
 
 function listOf(messages: readonly unknown[], others: readonly unknown[], first: number): string[] {

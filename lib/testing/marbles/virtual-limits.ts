@@ -1,17 +1,17 @@
 import type { TestScheduler } from 'rxjs/testing';
 
-/** How far a virtual-time test may go before it counts as endless. */
+/** How long a virtual-time test may run before it counts as endless. */
 export interface VirtualLimits {
   readonly maxFrames: number;
   readonly maxActions: number;
 }
 
 /**
- * Makes a scheduler's flush fail when it goes too far, where RxJS would hang.
+ * Makes a scheduler's flush fail when it runs too long, where RxJS would hang.
  *
  * @remarks
- * The scheduler's own `maxFrames` would stop in silence, and cannot see a loop without delay, which never leaves its frame. So each piece of
- * scheduled work is counted; RxJS repeats the same work function when an action reschedules itself, so those count too.
+ * The scheduler's own `maxFrames` would stop silently, and it does not notice a loop without delay, which never leaves its frame. So this
+ * counts each run of scheduled work; RxJS calls the same work function when an action reschedules itself, so those runs count too.
  */
 export function limitVirtualTime(scheduler: TestScheduler, { maxFrames, maxActions }: VirtualLimits): void {
   let actions = 0;

@@ -58,7 +58,9 @@ function checkCheckpoints(shard: ShardOutcome): void {
   kept.slice(1).forEach(({ checkpoint, process }, i) => {
     const before = kept[i]!;
     const order = comparePositions(before.checkpoint, checkpoint);
-    expect(order, `${shardId}: checkpoints go ahead`).to.be.lessThan(process === before.process ? 0 : 1);
+    // The same place is written again only to say more of what is settled beyond it.
+    const isNews = JSON.stringify(before.checkpoint.settledBeyond) !== JSON.stringify(checkpoint.settledBeyond);
+    expect(order, `${shardId}: checkpoints go ahead`).to.be.lessThan(process === before.process && !isNews ? 0 : 1);
   });
 }
 
