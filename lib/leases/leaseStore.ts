@@ -132,8 +132,9 @@ class SharedLeases {
   #heldRow(shardId: string): Pick<LeaseRow, 'checkpoint' | 'progress' | 'shardStart'> | undefined {
     const lease = this.#context.held.get(shardId);
     if (!lease?.isOpen) return undefined;
-    const { sequenceNumber, subSequenceNumber } = lease.checkpoint;
-    return { checkpoint: { sequenceNumber, subSequenceNumber }, ...(lease.progress !== undefined && { progress: lease.progress }) };
+    const { checkpoint, progress } = lease;
+    const { sequenceNumber, subSequenceNumber } = checkpoint;
+    return { checkpoint: { sequenceNumber, subSequenceNumber }, ...(progress !== undefined && { progress }) };
   }
 
   #write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined> {

@@ -14,32 +14,39 @@ export function lostRecords(accounts: Accounts): string[] {
   });
 }
 
-/** One pipeline skips nothing and repeats nothing, and one that works on one block after the other keeps the order. */
+/**
+ * One pipeline repeats nothing, skips nothing but what was done before (the table says what is settled beyond the checkpoint), and one that
+ * works on one block after the other keeps the order.
+ */
 export function orderWithin(blocks: readonly WorkedBlock[], accounts: Accounts): string[] {
-  const faults: string[] = [];
   const tenures = new Map<string, WorkedBlock[]>();
   for (const block of blocks) {
     const worked = tenures.get(block.tenure) ?? [];
     tenures.set(block.tenure, worked);
     worked.push(block);
   }
-  for (const [tenure, worked] of tenures) {
+  return [...tenures].flatMap(([tenure, worked]) => {
     const account = accounts.get(worked[0]!.shardId)!;
-    const where = `${account.shardId} in ${tenure}`;
-    const seen = new Set<number>();
-    let next: number | undefined;
-    for (const { numbers, inOrder, at } of worked) {
-      const indexes = numbers.map((number) => account.indexOf(number) ?? -1);
-      const from = indexes[0]!;
-      if (indexes.some((index, nth) => index < 0 || index !== from + nth))
-        faults.push(`${where}: a block is not a piece of the shard at ${from}`);
-      if (indexes.some((index) => seen.has(index))) faults.push(`${where}: record ${from} is repeated`);
-      if (inOrder && next !== undefined && from !== next) faults.push(`${where}: record ${from} follows ${next - 1}`);
-      // Of blocks that are worked on at once, the first may be the one that was cut off.
-      if (inOrder && next === undefined && account.doneUpTo(from) > at)
-        faults.push(`${where}: begins at ${from}, and what is before it is not done`);
-      indexes.forEach((index) => seen.add(index));
-      next = indexes.at(-1)! + 1;
+    return orderOf(worked, account).map((fault) => `${account.shardId} in ${tenure}: ${fault}`);
+  });
+}
+
+function orderOf(worked: readonly WorkedBlock[], account: ShardAccount): string[] {
+  const faults: string[] = [];
+  const seen = new Set<number>();
+  let next: number | undefined = 0;
+  for (const { numbers, inOrder, at } of worked) {
+    // Of blocks that are worked on at once, one that comes before may still be at work, or was cut off.
+    if (!inOrder) next = undefined;
+    for (const number of numbers) {
+      const index = account.indexOf(number);
+      if (index === undefined) return [...faults, `a record that was never put: ${number}`];
+      if (seen.has(index)) faults.push(`record ${index} is repeated`);
+      else if (next !== undefined && index < next) faults.push(`record ${index} follows ${next - 1}`);
+      else if (next !== undefined && !account.isDone(next, index, at))
+        faults.push(`begins or goes on at ${index}, and not all from ${next} on is done`);
+      seen.add(index);
+      next = index + 1;
     }
   }
   return faults;

@@ -16,11 +16,14 @@ const PLAIN = {
 };
 
 /** What a run came to, for people. */
-export function reportOf({ made, figures, broken }: Verdict): string {
+export function reportOf({ made, figures, silence, broken }: Verdict): string {
   const faults = new Table({ head: ['faults made', ...services], ...PLAIN });
   for (const kind of faultKinds) faults.push([kind, ...services.map((service) => made[service][kind] ?? 0)]);
   const counts = new Table(PLAIN);
   for (const [name, count] of Object.entries(figures)) counts.push([name, count]);
   const more = broken.length > MOST_BROKEN ? [`and ${broken.length - MOST_BROKEN} more`] : [];
-  return [faults.toString(), counts.toString(), ...broken.slice(0, MOST_BROKEN).map((fault) => `BROKEN ${fault}`), ...more].join('\n');
+  const longest = `that was ${silence.shardId}, until ${new Date(silence.until).toISOString()}`;
+  return [faults.toString(), counts.toString(), longest, ...broken.slice(0, MOST_BROKEN).map((fault) => `BROKEN ${fault}`), ...more].join(
+    '\n',
+  );
 }

@@ -50,6 +50,11 @@ export class ShardAccount {
     return count === 0 ? -Infinity : (this.#prefixes ??= this.#doneUpTo())[count - 1]!;
   }
 
+  /** Whether the records from one on and before another had all been worked on at that time. */
+  isDone(from: number, to: number, at: number): boolean {
+    return this.#doneAt.slice(from, to).every((doneAt) => doneAt <= at);
+  }
+
   /** The records that were never worked on. */
   lost(): string[] {
     return [...this.#indexes].filter(([, index]) => this.#doneAt[index] === Infinity).map(([number]) => number);

@@ -22,6 +22,8 @@ export interface Verdict extends Pick<Evidence, 'directory'> {
   /** What should not have happened; empty when all is well. */
   readonly broken: readonly string[];
   readonly made: FaultMaker['made'];
+  /** The longest time in which a shard had records and none of them was worked on. */
+  readonly silence: { readonly shardId: string; readonly ms: number; readonly until: number };
   /** Counts, by what they count. */
   readonly figures: Readonly<Record<string, number>>;
 }
@@ -42,7 +44,8 @@ export async function verdictOn({ history, journal, producer, fleet, faults, dir
     ...tornDown(history),
     ...fleet.deaths,
   ];
-  const silences = [...accounts.values()].map((account) => account.longestSilence().ms);
+  const silences = [...accounts.values()].map((account) => ({ shardId: account.shardId, ...account.longestSilence() }));
+  const silence = silences.sort((a, b) => b.ms - a.ms)[0]!;
   const recovered = history.events.filter(({ type }) => type === 'recovered');
   const figures = {
     records: producer.stream.count,
@@ -62,7 +65,7 @@ export async function verdictOn({ history, journal, producer, fleet, faults, dir
     'pipelines restarted': history.countOf('shardRestarted'),
     'writes of the table': journal.writes.length,
     checkpoints: journal.writes.filter(({ checkpoint }) => checkpoint !== undefined).length,
-    'longest silence of a shard, ms': Math.max(0, ...silences),
+    'longest silence of a shard, ms': silence.ms,
   };
-  return { broken, made: faults.made, figures, directory };
+  return { broken, made: faults.made, figures, silence, directory };
 }
