@@ -283,10 +283,11 @@ describe('demo', () => {
   it('says how far a checkpoint is', () => {
     const produced = ['9', '10', '11'].map((sequenceNumber, index): Produced => ({ index, shardId: 'a', sequenceNumber }));
     const at = (sequenceNumber: string) => ({ streamName: 'flights', shardId: 'a', sequenceNumber, subSequenceNumber: 0 });
-    expect(describeCheckpoint(undefined, produced)).to.equal('none');
-    expect(describeCheckpoint(at('SHARD_END'), produced)).to.equal('SHARD_END');
-    expect(describeCheckpoint(at('11'), produced)).to.equal('its last record');
-    expect(describeCheckpoint(at('9'), produced)).to.equal('2 records behind');
+    expect(describeCheckpoint(undefined, produced, false)).to.equal('none');
+    expect(describeCheckpoint(undefined, produced, true)).to.equal('cleaned up');
+    expect(describeCheckpoint(at('SHARD_END'), produced, true)).to.equal('SHARD_END');
+    expect(describeCheckpoint(at('11'), produced, false)).to.equal('its last record');
+    expect(describeCheckpoint(at('9'), produced, false)).to.equal('2 records behind');
   });
 });
 

@@ -17,12 +17,19 @@ export async function summarizeShards(
 ): Promise<ShardSummary[]> {
   const client = dynamoDBClient(services.dynamoDBUrl);
   const store = leaseTable({ client, tableName: LEASE_TABLE });
-  const summarize = async ({ ShardId: shardId = '', ParentShardId, AdjacentParentShardId }: Shard): Promise<ShardSummary> => {
+  const summarize = async (shard: Shard): Promise<ShardSummary> => {
+    const { ShardId: shardId = '', ParentShardId, AdjacentParentShardId, SequenceNumberRange } = shard;
     const parentShardIds = [ParentShardId, AdjacentParentShardId].filter((id) => id !== undefined);
     const checkpoint = await lastValueFrom(store.read({ streamName: STREAM, shardId, parentShardIds }));
     const own = produced.filter((record) => record.shardId === shardId);
     const processed = applied.reduce((sum, block) => sum + (block.shardId === shardId ? block.records.length : 0), 0);
-    return { shardId, parentShardIds, produced: own.length, processed, checkpoint: describeCheckpoint(checkpoint, own) };
+    return {
+      shardId,
+      parentShardIds,
+      produced: own.length,
+      processed,
+      checkpoint: describeCheckpoint(checkpoint, own, SequenceNumberRange?.EndingSequenceNumber !== undefined),
+    };
   };
   try {
     return await Promise.all((await services.listShards()).map(summarize));
@@ -32,8 +39,9 @@ export async function summarizeShards(
 }
 
 /** Says how far a checkpoint is from the end of its shard. */
-export function describeCheckpoint(checkpoint: Checkpoint | undefined, produced: readonly Produced[]): string {
-  if (!checkpoint) return 'none';
+export function describeCheckpoint(checkpoint: Checkpoint | undefined, produced: readonly Produced[], isClosed: boolean): string {
+  // The row of a shard that is done goes once its children are under way.
+  if (!checkpoint) return isClosed ? 'cleaned up' : 'none';
   if (checkpoint.sequenceNumber === 'SHARD_END') return 'SHARD_END';
   const behind = produced.filter(({ sequenceNumber }) => comparePositions({ sequenceNumber, subSequenceNumber: 0 }, checkpoint) > 0);
   return behind.length === 0 ? 'its last record' : `${counted(behind.length, 'record')} behind`;
