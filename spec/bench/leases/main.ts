@@ -9,7 +9,7 @@ tenth stops, a tenth stands still for 30 s; then nothing happens for two minutes
 KCL 2.x (no hand-over, nothing released at a stop, a look each 20 s), on the same script. The failover time is 10 s.
 
   --workers N   (default 100)
-  --shards N    (default 2000); 500 workers of 10000 take half an hour
+  --shards N    (default 2000)
   --seed N      (default 1)
   --quick       20 workers, 200 shards
   --help        this text`;
