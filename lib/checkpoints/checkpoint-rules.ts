@@ -1,3 +1,4 @@
+import { assertRange } from '../values/assert-range.js';
 import { InvalidValueError } from '../values/errors.js';
 import { assertPosition, comparePositions, isSentinel, SHARD_END, type Position } from '../values/position.js';
 import { endOf, positionToString, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
@@ -50,6 +51,27 @@ export function assertSettledBeyond({ settledBeyond = [], ...checkpoint }: Check
     const isOrdered = comparePositions(before, start) < 0 && comparePositions(start, end) <= 0 && !isSentinel(end.sequenceNumber);
     if (!isOrdered) throw new InvalidValueError(`${where}: range ${i} is out of order`);
     before = end;
+  });
+}
+
+/**
+ * Throws unless the blocks that `checkpoint` names as unreleased can be: each with ranges, all of this shard; and unless it says with a number
+ * where its shard begins, if it does.
+ *
+ * @throws InvalidValueError
+ */
+export function assertUnreleased({ unreleased = [], shardStart }: Checkpoint, { streamName, shardId }: ShardName): void {
+  const where = `unreleased blocks of ${streamName}/${shardId}`;
+  if (shardStart !== undefined) assertPosition({ sequenceNumber: shardStart, subSequenceNumber: 0 }, `start of ${streamName}/${shardId}`);
+  if (!Array.isArray(unreleased)) throw new InvalidValueError(`${where}: expected an array, got ${shown(unreleased)}`);
+  unreleased.forEach((block: { readonly ranges?: unknown } | null, i) => {
+    const ranges = block?.ranges;
+    if (!Array.isArray(ranges) || ranges.length === 0) throw new InvalidValueError(`${where}: block ${i} has no ranges`);
+    for (const range of ranges as unknown[]) {
+      assertRange(range, `${where}, block ${i}`);
+      if (range.streamName !== streamName || range.shardId !== shardId)
+        throw new InvalidValueError(`${where}: block ${i} is not of this shard`);
+    }
   });
 }
 

@@ -6,7 +6,7 @@ import { answeredWithin } from '../internal/request-timeout.js';
 import { isRxKinesisError } from '../values/errors.js';
 import { assertPosition } from '../values/position.js';
 import type { ShardIdentity, ShardName } from '../values/shard-id.js';
-import { assertSettledBeyond } from './checkpoint-rules.js';
+import { assertSettledBeyond, assertUnreleased } from './checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore, LeasingStore } from './checkpoint-store.js';
 import { CheckpointError } from './errors.js';
 
@@ -32,6 +32,7 @@ export function readCheckpoint(
       if (!checkpoint) return undefined;
       assertPosition(checkpoint, `checkpoint of ${shard.streamName}/${shard.shardId}`);
       assertSettledBeyond(checkpoint, shard);
+      assertUnreleased(checkpoint, shard);
       return checkpoint;
     }),
     ownErrors('the checkpoint could not be read', shard, (cause) => faultKind(cause, {}) !== 'fatal'),

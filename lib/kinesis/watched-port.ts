@@ -1,4 +1,4 @@
-import { defer, type Observable, type SchedulerLike } from 'rxjs';
+import { defer, throwIfEmpty, type Observable, type SchedulerLike } from 'rxjs';
 import { reduced } from '../internal/aws-fault.js';
 import type { FirstContact } from '../internal/first-contact.js';
 import { answeredWithin } from '../internal/request-timeout.js';
@@ -18,7 +18,13 @@ export interface PortWatch {
  */
 export function watchedPort(port: KinesisPort, { requestTimeoutMs, scheduler, contact }: PortWatch): KinesisPort {
   const watched = <T>(name: string, call: () => Observable<T>): Observable<T> =>
-    defer(call).pipe(reduced(), answeredWithin(requestTimeoutMs, name, scheduler), contact.watch());
+    defer(call).pipe(
+      reduced(),
+      // No verdict of the service: it is tried again.
+      throwIfEmpty(() => new TypeError(`${name} was answered with nothing`)),
+      answeredWithin(requestTimeoutMs, name, scheduler),
+      contact.watch(),
+    );
   return {
     listShards: (request) => watched('ListShards', () => port.listShards(request)),
     getShardIterator: (request) => watched('GetShardIterator', () => port.getShardIterator(request)),

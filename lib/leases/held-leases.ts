@@ -178,7 +178,8 @@ export class HeldLeases {
   #readAgain(lease: HeldLease): Observable<boolean> {
     return this.#port.get(lease.shardId).pipe(
       switchMap((row) => {
-        if (row || isEnded(lease)) return of(lease.adopt(row));
+        // A row that is gone after the lease was lost is not this worker's to make: it may be that of a shard that others have ended.
+        if (row || isEnded(lease) || !lease.isOpen) return of(lease.adopt(row));
         return this.#remake(lease).pipe(
           switchMap((done) => (done ? of(true) : this.#port.get(lease.shardId).pipe(map((again) => lease.adopt(again))))),
         );

@@ -32,11 +32,18 @@ export function perShard<T>(metric: OperatorFunction<KinesisEvent, T>): Operator
   return (events$) =>
     defer(() => {
       const released$ = new Subject<string>();
+      const open = new Set<string>();
+      // The outcome of a write that was under way when the shard was released does not open it again.
+      const isOpen = (event: OfShard): boolean => open.has(nameOf(event)) || (!isOutcome(event) && open.add(nameOf(event)).size > 0);
+      const release = (name: string): void => {
+        open.delete(name);
+        released$.next(name);
+      };
       const until = ({ key }: { readonly key: string }) => released$.pipe(filter((released) => released === key));
       return events$.pipe(
         filter(isOfShard),
-        tap((event) => void (event.type === 'shardReleased' && released$.next(nameOf(event)))),
-        filter(({ type }) => type !== 'shardReleased'),
+        tap((event) => void (event.type === 'shardReleased' && release(nameOf(event)))),
+        filter((event) => event.type !== 'shardReleased' && isOpen(event)),
         // Not until an event of the group itself: RxJS would count that as a subscriber of it, and keep the source.
         groupBy((event) => nameOf(event), { duration: until }),
         mergeMap((shard$) => figuresOf(shard$, metric)),
@@ -54,6 +61,10 @@ function figuresOf<T>(shard$: Observable<OfShard>, metric: OperatorFunction<Kine
 }
 
 type OfShard = Extract<KinesisEvent, ShardEvent>;
+
+function isOutcome({ type }: OfShard): boolean {
+  return type === 'checkpointWritten' || type === 'checkpointFailed';
+}
 
 function isOfShard(event: KinesisEvent): event is OfShard {
   return 'streamName' in event && 'shardId' in event;

@@ -219,8 +219,8 @@ export class ShardLifecycle {
     this.#tracked.identify({ startingSequenceNumber: shardStart });
     const { identity, notify } = this.#tracked;
     const { streamName, shardId, parentShardIds } = identity;
-    this.#opened = opened;
     if (checkpoint) this.#tracked.restore(checkpoint);
+    this.#opened = opened;
     this.#tracked.noteOpened();
     if (typeof start === 'object')
       notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: checkpoint ?? startToString(start) });
@@ -305,15 +305,26 @@ export class ShardLifecycle {
    */
   #abandon(): void {
     const { lease, identity, config } = this.#options;
-    if (this.#isReleased || !lease || lease.isLost) return;
+    if (this.#isReleased) return;
     const write$ = this.#tracked.checkpointer.write().pipe(catchError(() => EMPTY));
     const giveUp = (): Observable<never> => {
-      const release$ = lease.release(identity, config);
+      const release$ = lease?.release(identity, config) ?? EMPTY;
       this.#tracked.lose();
       return release$;
     };
+    const isHeld = lease && !lease.isLost;
+    const report$ = defer(() => this.#reportAbandoned());
     // Not within the teardown: nothing may be emitted there.
-    concat(delayOf(0, config.scheduler), write$, defer(giveUp)).subscribe();
+    concat(delayOf(0, config.scheduler), isHeld ? concat(write$, defer(giveUp)) : EMPTY, report$).subscribe();
+  }
+
+  /** Tells those who watch that nobody reads the shard any more, unless somebody still does. */
+  #reportAbandoned(): Observable<never> {
+    const { identity, config } = this.#options;
+    const { streamName, shardId } = identity;
+    const isBegun = typeof this.#opened?.start === 'object';
+    if (isBegun && this.#subscription !== 'active') config.notify({ type: 'shardReleased', streamName, shardId, reason: 'stopped' });
+    return EMPTY;
   }
 }
 

@@ -34,6 +34,7 @@ import { LatestMoment } from '../shards/latest-moment.js';
 import { isStreamRecreated, StreamRecreatedError } from '../shards/errors.js';
 import type { Shard } from '../shards/shard.js';
 import { readStored } from '../shards/open-shard.js';
+import { graphChild, graphShard } from '../shards/graph-shard.js';
 import { ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
 import { ShardLease } from '../shards/shard-lease.js';
 import { ShardLifecycle, type ShardLifecycleOptions } from '../shards/shard-lifecycle.js';
@@ -97,6 +98,8 @@ class StreamReading {
   /** Emits when the shards in view, or what is known of them, have changed. */
   readonly #changed$ = new Subject<void>();
   readonly #stop$ = new ReplaySubject<unknown>(1);
+  /** Where the shards begin, as the last listing said. */
+  #starts: ReadonlyMap<string, string> = new Map();
   /** The shards that are not released yet. */
   readonly #live = new Set<ShardLifecycle>();
   /** The leases that were granted and are not used yet, where the store gives leases. */
@@ -189,12 +192,18 @@ class StreamReading {
   /** Takes the starts of the shards that are being read. Throws if one has changed: then the stream was deleted and made again. */
   #identify(shards: readonly PortShard[]): void {
     const starts = new Map(shards.map(({ ShardId, SequenceNumberRange }) => [ShardId, SequenceNumberRange.StartingSequenceNumber]));
-    for (const life of this.#live) {
-      const { streamName, shardId, startingSequenceNumber: known } = life.identity;
+    const lives = [...this.#live].map((life): [string, string | undefined] => [
+      life.identity.shardId,
+      life.identity.startingSequenceNumber,
+    ]);
+    // Also a shard that was read to its end: nobody would read what the new stream has under its id.
+    for (const [shardId, known] of [...this.#starts, ...lives]) {
       const start = starts.get(shardId);
-      if (known !== undefined && start !== undefined && known !== start) throw new StreamRecreatedError(streamName, shardId);
-      life.identify(start);
+      if (known !== undefined && start !== undefined && known !== start)
+        throw new StreamRecreatedError(this.#config.stream.streamName, shardId);
     }
+    for (const life of this.#live) life.identify(starts.get(life.identity.shardId));
+    this.#starts = starts;
   }
 
   /** Takes note of the leases that this worker acquires, and of the shards that others have read to their end; emits nothing. */
@@ -301,25 +310,4 @@ class StreamReading {
 /** The sentinel for the row of a shard that has neither a row nor a parent in view. */
 function initialPosition(startFrom: ResolvedShardConfig['startFrom']): InitialPosition {
   return startFrom instanceof Date ? AT_TIMESTAMP : startFrom;
-}
-
-/** Turns a listed shard into one for the graph. */
-function graphShard({ ShardId, ParentShardId, AdjacentParentShardId, HashKeyRange, SequenceNumberRange }: PortShard): GraphShard {
-  const parentShardIds = [ParentShardId, AdjacentParentShardId].filter((id) => id !== undefined);
-  return {
-    shardId: ShardId,
-    parentShardIds,
-    hashKeyRange: keyRange(HashKeyRange),
-    closed: SequenceNumberRange.EndingSequenceNumber !== undefined,
-    startingSequenceNumber: SequenceNumberRange.StartingSequenceNumber,
-  };
-}
-
-/** Turns a child that a shard named at its end into a shard for the graph. */
-function graphChild({ ShardId, ParentShards, HashKeyRange }: PortChildShard): GraphShard {
-  return { shardId: ShardId, parentShardIds: ParentShards, hashKeyRange: keyRange(HashKeyRange), closed: false };
-}
-
-function keyRange({ StartingHashKey, EndingHashKey }: PortShard['HashKeyRange']): GraphShard['hashKeyRange'] {
-  return { startingHashKey: StartingHashKey, endingHashKey: EndingHashKey };
 }

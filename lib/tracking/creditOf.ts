@@ -25,27 +25,23 @@ export const UNCLAIMED_WAIT_MS = 1_000;
  * Emits once, when the shard's reader may read another page: the largest number of records to ask for.
  *
  * @remarks
- * With credit for half of the limit or more it emits at once; with less it waits another second, since otherwise a slow consumer would
- * cause reads of one record each. Without credit it waits: while a block is open, for as long as it takes, since settling the block frees
+ * It emits at once until nine tenths of the limit are in flight. Then it waits until there is credit for half of the limit, or a second for
+ * less, since otherwise a slow consumer would cause reads of one record each. Without credit it waits: while a block is open, for as long as it takes, since settling the block frees
  * credit; with no block open, for a second. The records in flight are then on their way into a block or were dropped by a filter, and
  * after that second they no longer use credit.
  */
 export function creditOf(tracked: TrackedShard, limits: CreditLimits, scheduler: SchedulerLike): Observable<number> {
-  const { ledger } = tracked;
   const worthARead = Math.max(1, Math.floor(limits.maxInFlightRecords / 2));
-  const credit = (): number => creditIn(ledger, limits);
-  // Emits after the settling that freed the credit, and not in the middle of it.
-  const granted$ = delayOf(0, scheduler);
-  const little$ = delayOf(UNCLAIMED_WAIT_MS, scheduler);
-  const unclaimed$ = delayOf(UNCLAIMED_WAIT_MS, scheduler).pipe(tap(() => ledger.releaseCredit()));
-  const waitFor = (records: number): Observable<unknown> => {
-    if (records >= worthARead) return granted$;
-    if (records > 0) return little$;
-    return ledger.hasOpenEntries ? NEVER : unclaimed$;
-  };
-
+  const rest = Math.max(1, Math.floor(limits.maxInFlightRecords / 10));
+  const credit = (): number => creditIn(tracked.ledger, limits);
+  const waitFor = waitsOf(tracked, worthARead, scheduler);
+  let isUsedUp = false;
   return defer(() => {
-    if (credit() >= worthARead) return of(credit());
+    isUsedUp ||= credit() < rest;
+    if (!isUsedUp || credit() >= worthARead) {
+      isUsedUp = false;
+      return of(credit());
+    }
     const credit$ = tracked.changes$.pipe(
       startWith(undefined),
       map(() => waitFor(credit())),
@@ -54,9 +50,23 @@ export function creditOf(tracked: TrackedShard, limits: CreditLimits, scheduler:
       switchMap((wait$) => wait$),
       map(credit),
       filter((records) => records > 0),
+      tap(() => (isUsedUp = false)),
     );
     return reportingPause(credit$, tracked, scheduler);
   });
+}
+
+/** What to wait for with so much credit. */
+function waitsOf({ ledger }: TrackedShard, worthARead: number, scheduler: SchedulerLike): (records: number) => Observable<unknown> {
+  // Emits after the settling that freed the credit, and not in the middle of it.
+  const granted$ = delayOf(0, scheduler);
+  const little$ = delayOf(UNCLAIMED_WAIT_MS, scheduler);
+  const unclaimed$ = delayOf(UNCLAIMED_WAIT_MS, scheduler).pipe(tap(() => ledger.releaseCredit()));
+  return (records) => {
+    if (records >= worthARead) return granted$;
+    if (records > 0) return little$;
+    return ledger.hasOpenEntries ? NEVER : unclaimed$;
+  };
 }
 
 /**

@@ -5,6 +5,7 @@ import { isCheckpointError, LeaseLostError } from '../../lib/checkpoints/errors.
 import { readCheckpoint, writeCheckpoint } from '../../lib/checkpoints/store-calls.js';
 import { rawErrorOf } from '../../lib/internal/aws-fault.js';
 import { isInvalidValue } from '../../lib/values/errors.js';
+import { SequenceNumberRanges } from '../../lib/values/sequence-range.js';
 import { checkpointOf, shardNamed } from '../support/checkpoint-store-contract.js';
 import { rangeOf } from '../support/ranges.js';
 
@@ -48,6 +49,29 @@ describe('what is settled beyond a checkpoint', () => {
       expect(await errorOf(read(ranges))).to.satisfy(isInvalidValue);
     });
   }
+});
+
+describe('what a store says of unreleased blocks, and of where the shard begins,', () => {
+  const at5 = { streamName: shard.streamName, shardId: shard.shardId, sequenceNumber: '5', subSequenceNumber: 0 };
+  const malformed: Readonly<Record<string, object>> = {
+    'blocks that are no array': { unreleased: 'x' },
+    'a block that is none': { unreleased: [null] },
+    'a block that has no ranges': { unreleased: [{}] },
+    'a block whose ranges are none': { unreleased: [{ ranges: [] }] },
+    'a range that is none': { unreleased: [{ ranges: [7] }] },
+    'a range of another shard': { unreleased: [{ ranges: [rangeOf(1, 2, 2, { shardId: 'shardId-000000000001' })] }] },
+    'a start that is no number': { shardStart: 'abc' },
+    'a start that is no text': { shardStart: 1 },
+  };
+  for (const [what, fields] of Object.entries(malformed))
+    it(`may not be ${what}`, async () => {
+      expect(await errorOf(reading({ read: () => [{ ...at5, ...fields }] }))).to.satisfy(isInvalidValue);
+    });
+
+  it('is passed on as it is', async () => {
+    const checkpoint = { ...at5, shardStart: '1', unreleased: [new SequenceNumberRanges([rangeOf(1, 2, 2)])] };
+    expect(await lastValueFrom(reading({ read: () => [checkpoint] }))).to.equal(checkpoint);
+  });
 });
 
 for (const [call, of, word] of [

@@ -15,6 +15,7 @@ const events = {
   c: sampleEvent('blockSettled', { records: 7, streamName: 'other' }),
   l: sampleEvent('leaseRenewed'),
   r: sampleEvent('shardReleased', { reason: 'lost' }),
+  w: sampleEvent('checkpointWritten'),
 };
 
 describe('perShard', () => {
@@ -38,6 +39,14 @@ describe('perShard', () => {
       const figures$ = cold('-a------r--a', events).pipe(perShard(processingLag({ windowMs: 5, everyMs: 5 })));
       const [x, u] = [105, undefined].map((value) => ({ ...SAMPLE_SHARD, value }));
       expectObservable(figures$).toBe('------x-u-------x----u', { x, u });
+    }),
+  );
+  it(
+    'does not begin anew with the outcome of a write that was under way when the shard was released',
+    marbles(({ cold, expectObservable }) => {
+      const figures$ = cold('-a------rw-w-', events).pipe(perShard(processingLag({ windowMs: 5, everyMs: 5 })));
+      const [x, u] = [105, undefined].map((value) => ({ ...SAMPLE_SHARD, value }));
+      expectObservable(figures$).toBe('------x-u-----', { x, u });
     }),
   );
   it(

@@ -110,9 +110,10 @@ describe('kinesisStream, when a stream is resharded,', () => {
       const events = {
         next: (event: KinesisEvent) => void (event.type === 'shardReleased' && ends.push(`${numberOf(event)} ${event.reason}`)),
       };
+      // The children are read until that is unsubscribed.
       timelineOf(kinesisStream(fastReading(kinesis, { store, events })).pipe(mergeShards((shard) => shard.pipe(ignoreElements()))), 60);
       flush();
-      expect(ends).to.have.members(['0 ended', '3 ended']);
+      expect(ends).to.have.members(['0 ended', '3 ended', '1 stopped', '2 stopped']);
     }),
   );
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { asyncScheduler, catchError, map, mergeMap, of, queueScheduler, timer, type Observable } from 'rxjs';
+import { asyncScheduler, catchError, map, mergeMap, of, queueScheduler, take, timer, type Observable } from 'rxjs';
 import { isShardReadError } from '../../lib/kinesis/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { KinesisPort, PortShard } from '../../lib/kinesis/port.js';
@@ -216,7 +216,57 @@ describe('kinesisStream', () => {
         expect(errors[1]).to.be.within(60_000, 60_010);
       }),
     );
+
+    it(
+      'ends so also when only a shard is another that was read to its end: nobody would read what has its id now',
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a|', 1: { parents: [0], records: '' } } });
+        const client: KinesisPort = {
+          ...kinesis,
+          listShards: (request) =>
+            kinesis.listShards(request).pipe(
+              map((page) => {
+                const [first] = page.Shards;
+                const anew = { ...first!, SequenceNumberRange: { StartingSequenceNumber: '77' } };
+                return asyncScheduler.now() < 40_000 ? page : { ...page, Shards: [anew] };
+              }),
+            ),
+        };
+        const errors: unknown[] = [];
+        const shards$ = kinesisStream(fastReading(client)).pipe(mergeShards((shard) => shard));
+        shards$.subscribe({ error: (error: unknown) => errors.push(error) });
+        flush();
+        expect(errors[0]).to.satisfy(isStreamRecreated).and.to.include({ shardId: 'shardId-000000000000' });
+      }),
+    );
   });
+
+  it(
+    'tells that a shard is released when the stream is unsubscribed, unless somebody still reads it',
+    marbles(({ flush }) => {
+      const released: unknown[] = [];
+      const events = {
+        next: (event: KinesisEvent) => void (event.type === 'shardReleased' && released.push([event.at, numberOf(event), event.reason])),
+      };
+      const kinesis = fakeKinesis({ shards: { 0: 'a', 1: 'b' } });
+      const whole = kinesisStream(fastReading(kinesis, { events }))
+        .pipe(mergeShards((shard) => shard))
+        .subscribe();
+      timer(50).subscribe(() => whole.unsubscribe());
+      const first = kinesisStream(fastReading(kinesis, { events }))
+        .pipe(
+          take(1),
+          mergeMap((shard) => shard),
+        )
+        .subscribe();
+      timer(90).subscribe(() => first.unsubscribe());
+      flush();
+      expect(released).to.deep.equal([
+        [50, 0, 'stopped'],
+        [50, 1, 'stopped'],
+      ]);
+    }),
+  );
 
   it(
     'keeps its time by the scheduler it is given',

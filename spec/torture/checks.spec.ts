@@ -30,7 +30,7 @@ const accountsWith = (accounts: readonly ShardAccount[], blocks: readonly Worked
 };
 const ordered = (...blocks: WorkedBlock[]): string[] => orderWithin(blocks, accountsWith([account('a', 6)], blocks));
 const write = (fields: Partial<RowWrite>): RowWrite => ({
-  ...{ at: 100, processId: '1.0', shardId: 'a', type: 'change', leaseCounter: 1, takes: false },
+  ...{ at: 100, processId: '1.0', shardId: 'a', type: 'change', leaseCounter: 1, takes: false, handsOver: false },
   ...fields,
 });
 
@@ -90,6 +90,9 @@ describe('the checks of the torture', () => {
     expect(writers([taken, write({ processId: '2.0', takes: true }), write({ leaseCounter: 3 })])).to.deep.equal([
       'a: 1.0 wrote at 3, although 2.0 held the lease',
     ]);
+    // Whoever it was handed over to may release it without a write before.
+    expect(writers([taken, write({ handsOver: true }), write({ processId: '2.0' }), write({ processId: '2.0' })])).to.deep.equal([]);
+    expect(writers([taken, write({ handsOver: true }), write({ processId: '2.0' }), write({ leaseCounter: 4 })])).to.have.length(1);
   });
 
   it('find a lease that is given up although nobody has taken it', () => {

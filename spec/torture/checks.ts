@@ -82,12 +82,14 @@ export function checkpoints(writes: readonly RowWrite[], account: ShardAccount):
   return faults;
 }
 
-/** After the first write of whoever took a lease, nobody else writes until somebody takes it. */
+/** After the first write of whoever took a lease, nobody else writes until somebody takes it, or it is handed over. */
 export function writers(writes: readonly RowWrite[]): string[] {
   let holder: string | undefined;
-  return writes.flatMap(({ type, processId, takes, shardId, leaseCounter }) => {
+  let isHandedOver = false;
+  return writes.flatMap(({ type, processId, takes, handsOver, shardId, leaseCounter }) => {
     if (type === 'delete') holder = undefined;
-    if (takes) holder = processId;
+    if (takes || isHandedOver) holder = processId;
+    isHandedOver = handsOver && processId === holder;
     const isAllowed = type !== 'change' || takes || processId === holder;
     return isAllowed ? [] : [`${shardId}: ${processId} wrote at ${leaseCounter}, although ${holder ?? 'nobody'} held the lease`];
   });

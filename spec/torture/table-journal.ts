@@ -13,6 +13,8 @@ export interface RowWrite {
   readonly checkpoint?: string;
   /** Whether it makes its sender the holder of the lease. */
   readonly takes: boolean;
+  /** Whether it hands the lease over to the worker that asked for it, which may take it, or release it because it stops. */
+  readonly handsOver: boolean;
 }
 
 /** The parts of a request that are looked at. */
@@ -44,7 +46,8 @@ export class TableJournal {
     if (counter?.N === undefined) return;
     const checkpoint = given[`${prefix}checkpoint`]?.S;
     const takes = given[`${prefix}leaseOwner`] !== undefined;
-    this.writes.push({ at, processId, shardId, type, leaseCounter: Number(counter.N), checkpoint, takes });
+    const handsOver = !takes && values[':was_leaseOwner'] !== undefined && values[':was_checkpointOwner'] !== undefined;
+    this.writes.push({ at, processId, shardId, type, leaseCounter: Number(counter.N), checkpoint, takes, handsOver });
   };
 
   /** The writes of each row, in the order in which the table made them: each adds 1 to the counter, and a deleted row begins anew. */

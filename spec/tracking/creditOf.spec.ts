@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { map, type Observable } from 'rxjs';
+import { map, mergeMap, timer, type Observable } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
 import { entriesOf, openBlock } from '../../lib/tracking/tracked-block.js';
 import { creditOf } from '../../lib/tracking/creditOf.js';
@@ -94,20 +94,35 @@ describe('creditOf', () => {
   );
 
   it(
-    'is the number of records that may be read; less than half of the limit is waited for a second longer',
+    'is the number of records that may be read; once nine tenths are in flight, it waits for half of the limit, or a second for less',
     marbles(({ scheduler, expectObservable }) => {
       const limits = { maxInFlightRecords: 30, maxInFlightBytes: 1_000 };
       const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
       const [little, enough, more] = [handFedShard(), handFedShard(), handFedShard()];
-      little.block(...numbers(1, 16));
-      enough.block(...numbers(1, 15));
-      const one = more.block(1);
-      more.block(...numbers(2, 15));
-      scheduler.schedule(() => settle(one), 400);
+      little.block(...numbers(1, 28));
+      enough.block(...numbers(1, 27));
+      const blocks = [more.block(...numbers(1, 12)), more.block(13)];
+      more.block(...numbers(14, 15));
+      blocks.forEach((block, i) => scheduler.schedule(() => settle(block), 200 + 200 * i));
 
-      expectObservable(creditOf(little.account, limits, scheduler)).toBe('1s (c|)', { c: 14 });
-      expectObservable(creditOf(enough.account, limits, scheduler)).toBe('(c|)', { c: 15 });
+      expectObservable(creditOf(little.account, limits, scheduler)).toBe('1s (c|)', { c: 2 });
+      expectObservable(creditOf(enough.account, limits, scheduler)).toBe('(c|)', { c: 3 });
       expectObservable(creditOf(more.account, limits, scheduler)).toBe('400ms (c|)', { c: 15 });
+    }),
+  );
+
+  it(
+    'emits at once again, however little it is, once it has been worth a read',
+    marbles(({ scheduler, expectObservable }) => {
+      const shard = handFedShard();
+      const blocks = [shard.block(1, 2, 3, 4, 5), shard.block(6, 7, 8, 9, 10)];
+      const credit$ = creditOf(shard.account, { maxInFlightRecords: 10, maxInFlightBytes: 1_000 }, scheduler);
+      scheduler.schedule(() => settle(blocks[0]!), 5);
+      // At 7 four more records come into a block: one is left.
+      scheduler.schedule(() => shard.block(11, 12, 13, 14), 7);
+
+      expectObservable(credit$).toBe('5ms (c|)', { c: 5 });
+      expectObservable(timer(8).pipe(mergeMap(() => credit$))).toBe('8ms (c|)', { c: 1 });
     }),
   );
 
