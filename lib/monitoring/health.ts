@@ -13,7 +13,7 @@ import {
 } from 'rxjs';
 import { assertKnownFields, assertMethod, assertNumber, assertScheduler } from '../internal/validate.js';
 import { RaisedAlerts, type Alert } from './alert.js';
-import type { KinesisEvent } from './events.js';
+import type { KinesisEvent, ShardsDiscoveredEvent } from './events.js';
 import { nameOf } from './perShard.js';
 import { stuckShards } from './stuckShards.js';
 
@@ -74,7 +74,7 @@ export function health(events$: Observable<KinesisEvent>, config: HealthConfig =
       connect(changes),
       startWith(undefined),
       map(() => state.health),
-      distinctUntilChanged(),
+      distinctUntilChanged((before, next) => before === next || before.reasons.join() === next.reasons.join()),
     );
   });
 }
@@ -85,8 +85,9 @@ class HealthState {
   /** The shards whose pipelines failed for good. */
   readonly #failed = new Set<string>();
   #isKnown = false;
-  #isStopping = false;
-  #stopTimedOut = false;
+  /** The streams that are stopping, and those whose `stop` ran out of time. */
+  readonly #stopping = new Set<string>();
+  readonly #timedOut = new Set<string>();
   #hasLostAll = false;
   #health: Health | undefined;
 
@@ -112,45 +113,59 @@ class HealthState {
       case 'shardStarted':
         // Its pipeline may run again: a stream that is subscribed anew begins like this.
         this.#failed.delete(nameOf(event));
-        this.#begin();
+        this.#begin(event.streamName);
         return true;
       case 'shardsDiscovered':
-        if (this.#isKnown) return false;
-        this.#isKnown = true;
-        return true;
+        return this.#list(event);
       case 'shardFailed':
         this.#failed.add(nameOf(event));
         return true;
       case 'allLeasesLost':
+        this.#hasLostAll = true;
+        return true;
       case 'leaseTaken':
-        this.#hasLostAll = event.type === 'allLeasesLost';
+      case 'leasesSeen':
+        // It reaches the table, and stands by.
+        if (!this.#hasLostAll) return false;
+        this.#hasLostAll = false;
         return true;
       case 'stopping':
-        this.#isStopping = true;
+        this.#stopping.add(event.streamName);
         return true;
       case 'stopTimedOut':
-        this.#stopTimedOut = true;
+        this.#timedOut.add(event.streamName);
         return true;
       default:
         return false;
     }
   }
 
-  #begin(): void {
+  #list({ streamName, added, total }: ShardsDiscoveredEvent): boolean {
+    const isFirst = added.length > 0 && added.length === total;
+    if (!isFirst && this.#isKnown) return false;
     this.#isKnown = true;
-    this.#isStopping = false;
-    this.#stopTimedOut = false;
+    if (!isFirst) return true;
+    // The first listing of a subscription: what failed in the one before is tried again, here or by another worker.
+    this.#begin(streamName);
+    for (const name of this.#failed) if (name.startsWith(`${streamName}/`)) this.#failed.delete(name);
+    return true;
+  }
+
+  #begin(streamName: string): void {
+    this.#isKnown = true;
+    this.#stopping.delete(streamName);
+    this.#timedOut.delete(streamName);
   }
 
   #look(): Health {
     const dead = [
       ...this.#stuck.all.map(({ streamName, shardId, limit }) => `${streamName}/${shardId}: stuck for more than ${limit} ms`),
       ...[...this.#failed].map((name) => `${name}: the pipeline failed for good`),
-      ...(this.#stopTimedOut ? ['stop ran out of time'] : []),
+      ...[...this.#timedOut].map((name) => `${name}: stop ran out of time`),
     ];
     const unready = [
       ...(this.#isKnown ? [] : ['no shard is known yet']),
-      ...(this.#isStopping && !this.#stopTimedOut ? ['stopping'] : []),
+      ...[...this.#stopping].filter((name) => !this.#timedOut.has(name)).map((name) => `${name}: stopping`),
       ...(this.#hasLostAll ? ['this worker has lost every lease'] : []),
     ];
     const reasons = [...dead, ...unready];

@@ -578,7 +578,7 @@ describe('the marble diagrams of the pages', () => {
       const { events, health: states } = diagram('health');
       const source = cold(events!, { d: sampleEvent('shardsDiscovered'), s: sampleEvent('stopping'), T: sampleEvent('stopTimedOut') });
       const letters$ = health(source).pipe(
-        map(({ live, ready, reasons }) => (ready ? 'y' : !live ? 't' : reasons[0] === 'stopping' ? 's' : 'n')),
+        map(({ live, ready, reasons }) => (ready ? 'y' : !live ? 't' : reasons[0] === 'stream: stopping' ? 's' : 'n')),
       );
       expectObservable(letters$).toBe(states!);
     }),

@@ -9,7 +9,8 @@ import { thrownBy } from '../support/thrown-by.js';
 
 const SHARD = 'stream/shardId-000000000000';
 const events = {
-  d: sampleEvent('shardsDiscovered'),
+  d: sampleEvent('shardsDiscovered', { added: [], total: 1 }),
+  D: sampleEvent('shardsDiscovered', { added: ['shardId-000000000000'], total: 1 }),
   e: sampleEvent('pageRead', { records: 0 }),
   F: sampleEvent('shardFailed'),
   f: sampleEvent('checkpointFailed'),
@@ -19,6 +20,9 @@ const events = {
   q: sampleEvent('readRetry', { reason: 'throttling' }),
   s: sampleEvent('stopping'),
   S: sampleEvent('shardStarted'),
+  k: sampleEvent('leasesSeen'),
+  O: sampleEvent('shardStarted', { streamName: 'other' }),
+  o: sampleEvent('stopping', { streamName: 'other' }),
   T: sampleEvent('stopTimedOut'),
   a: sampleEvent('blockSettled'),
 };
@@ -29,9 +33,11 @@ const states: Readonly<Record<string, Health>> = {
   W: { live: false, ready: false, reasons: [`${SHARD}: stuck for more than 5 ms`, 'no shard is known yet'] },
   x: { live: false, ready: false, reasons: [`${SHARD}: the pipeline failed for good`] },
   X: { live: false, ready: false, reasons: [`${SHARD}: stuck for more than 5 ms`, `${SHARD}: the pipeline failed for good`] },
-  s: { live: true, ready: false, reasons: ['stopping'] },
-  t: { live: false, ready: false, reasons: ['stop ran out of time'] },
+  s: { live: true, ready: false, reasons: ['stream: stopping'] },
+  t: { live: false, ready: false, reasons: ['stream: stop ran out of time'] },
   l: { live: true, ready: false, reasons: ['this worker has lost every lease'] },
+  o: { live: true, ready: false, reasons: ['other: stopping'] },
+  b: { live: true, ready: false, reasons: ['stream: stopping', 'other: stopping'] },
 };
 
 describe('health', () => {
@@ -53,7 +59,15 @@ describe('health', () => {
     is('-d--T--Sa', 'ny--t--y')();
     is('-d--s--Sa', 'ny--s--y')();
   });
-  it('is not ready while this worker has no lease of those that it had', is('-d--l--L', 'ny--l--y'));
+  it('keeps streams apart that stop and begin', () => {
+    is('-d--s--O|', 'ny--s---|')();
+    is('-d--s-o-S|', 'ny--s-b-o|')();
+  });
+  it('forgets a pipeline that failed when its stream is subscribed anew: another worker may have the shard', is('-d-F-d-D|', 'ny-x---y|'));
+  it('is not ready while this worker has no lease of those that it had, until it takes one or sees the table', () => {
+    is('-d--l--L', 'ny--l--y')();
+    is('-d--l--k-k', 'ny--l--y')();
+  });
   it('is neither by a throttled service nor by a failed checkpoint', is('-d-qfa', 'ny'));
   it(
     'allows five minutes unless told otherwise',

@@ -13,6 +13,8 @@ const FILLING = {
   bytes: 1,
   millisBehindLatest: 0,
   hasOpenBlocks: false,
+  added: [],
+  total: 1,
   workerId: 'w1',
   sequenceNumber: '1',
   subSequenceNumber: 0,
