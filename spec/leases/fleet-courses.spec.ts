@@ -5,7 +5,7 @@ import { anyFleetCourse } from '../support/fleet/course.js';
 import { followFleet } from '../support/fleet/follow.js';
 
 /** How many courses are followed: `.ci/run` asks for more. */
-const runs = Number(process.env.FLEET_RUNS ?? 25);
+const runs = Number(process.env.FLEET_RUNS ?? 15);
 
 describe('a fleet, whatever happens to its workers', () => {
   it('loses nothing, keeps parents before children and each shard in order, and lets only the holder of a lease write', () => {

@@ -49,8 +49,8 @@ function announce(runner: Runner): void {
   console.log(`\n${runner.total} specs in ${files.size} files${files.size > 20 ? `, ${isWhole ? WHOLE : QUICK}` : ''}\n`);
 }
 
-const WHOLE = 'about 80 s on two quiet cores; more under load, and where Java runs DynamoDB Local';
-const QUICK = 'about 25 s on two quiet cores';
+const WHOLE = 'about four minutes on two quiet cores; more under load, and where Java runs DynamoDB Local';
+const QUICK = 'about 45 s on two quiet cores';
 
 function testsOf(suite: Suite): Test[] {
   return [...suite.tests, ...suite.suites.flatMap(testsOf)];
