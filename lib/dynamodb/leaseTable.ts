@@ -8,7 +8,7 @@ import type { ShardName } from '../values/shard-id.js';
 import { ensureTable } from './ensureTable.js';
 import { leaseRequests, type DynamoDBClientLike } from './lease-requests.js';
 import { madePort } from './madePort.js';
-import { requestError } from './request-error.js';
+import { requestError, tableError } from './request-error.js';
 import { shown } from '../values/shown.js';
 
 /** The table of {@link leaseTable}, and how it shares leases. */
@@ -81,7 +81,9 @@ export function leaseTable(config: LeaseTableConfig): LeaseTable {
     read: (shard) => request('read the checkpoint', shard, () => store.read(shard)),
     write: (checkpoint, shard) => request('write the checkpoint', shard, () => store.write(checkpoint, shard)),
     leases: (shards$, initialPosition) =>
-      store.leases(shards$.pipe(tap((shards) => shards.slice(0, 1).forEach(assertStream))), initialPosition),
+      store
+        .leases(shards$.pipe(tap((shards) => shards.slice(0, 1).forEach(assertStream))), initialPosition)
+        .pipe(catchError((error: unknown) => throwError(() => tableError(error, tableName)))),
     release: (shard) => request('release the lease', shard, () => store.release(shard)),
   };
 }

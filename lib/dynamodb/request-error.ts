@@ -1,6 +1,7 @@
 import { CheckpointError } from '../checkpoints/errors.js';
 import { faultKind, nameOf, type FaultKinds } from '../internal/aws-errors.js';
-import { isRxKinesisError } from '../values/errors.js';
+import { reducedFault } from '../internal/aws-fault.js';
+import { isRxKinesisError, UnreachableError } from '../values/errors.js';
 import type { ShardName } from '../values/shard-id.js';
 
 /**
@@ -16,6 +17,17 @@ export function requestError(action: string, cause: unknown, { streamName, shard
     retriable: faultKind(cause, OF_DYNAMODB) !== 'fatal',
     cause,
   });
+}
+
+/** Turns an error that no look at the table can get over into one that names the table. */
+export function tableError(cause: unknown, tableName: string): unknown {
+  if (isRxKinesisError(cause)) return cause;
+  const answer = nameOf(cause) || 'an unknown error';
+  return new UnreachableError(
+    'the store',
+    `the table "${tableName}" answers with ${answer}: may the credentials use it?`,
+    reducedFault(cause),
+  );
 }
 
 /**
