@@ -17,7 +17,10 @@ export type ReadStart =
   | {
       readonly type: 'AT_TIMESTAMP';
       readonly timestamp: Date;
-      /** For a time of this machine's clock: told that the service says that it has not come, says whether {@link timestamp} is an earlier one now. */
+      /**
+       * For a time of this machine's clock: called when the service refuses it, since it has not come yet; returns whether `timestamp` is now
+       * an earlier one.
+       */
       readonly putBack?: (refused: Date) => boolean;
     }
   | { readonly type: 'AT' | 'AFTER'; readonly position: Position };
