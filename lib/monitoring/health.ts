@@ -74,7 +74,7 @@ export function health(events$: Observable<KinesisEvent>, config: HealthConfig =
       connect(changes),
       startWith(undefined),
       map(() => state.health),
-      distinctUntilChanged((before, next) => before === next || before.reasons.join() === next.reasons.join()),
+      distinctUntilChanged((before, next) => before.reasons.join() === next.reasons.join()),
     );
   });
 }
@@ -89,26 +89,13 @@ class HealthState {
   readonly #stopping = new Set<string>();
   readonly #timedOut = new Set<string>();
   #hasLostAll = false;
-  #health: Health | undefined;
-
-  /** The same object until something changes. */
-  get health(): Health {
-    return (this.#health ??= this.#look());
-  }
 
   noteStuck(alert: Alert): void {
     this.#stuck.take(alert);
-    this.#health = undefined;
   }
 
-  /** Says whether the event changes anything. */
+  /** Says whether the event may change anything. */
   note(event: KinesisEvent): boolean {
-    const isChange = this.#take(event);
-    if (isChange) this.#health = undefined;
-    return isChange;
-  }
-
-  #take(event: KinesisEvent): boolean {
     switch (event.type) {
       case 'shardStarted':
         // Its pipeline may run again: a stream that is subscribed anew begins like this.
@@ -141,23 +128,26 @@ class HealthState {
   }
 
   #list({ streamName, added, total }: ShardsDiscoveredEvent): boolean {
-    const isFirst = added.length > 0 && added.length === total;
-    if (!isFirst && this.#isKnown) return false;
-    this.#isKnown = true;
-    if (!isFirst) return true;
+    if (added.length === 0 || added.length < total) return this.#know();
     // The first listing of a subscription: what failed in the one before is tried again, here or by another worker.
     this.#begin(streamName);
     for (const name of this.#failed) if (name.startsWith(`${streamName}/`)) this.#failed.delete(name);
     return true;
   }
 
-  #begin(streamName: string): void {
+  #know(): boolean {
+    const isNews = !this.#isKnown;
     this.#isKnown = true;
+    return isNews;
+  }
+
+  #begin(streamName: string): void {
+    this.#know();
     this.#stopping.delete(streamName);
     this.#timedOut.delete(streamName);
   }
 
-  #look(): Health {
+  get health(): Health {
     const dead = [
       ...this.#stuck.all.map(({ streamName, shardId, limit }) => `${streamName}/${shardId}: stuck for more than ${limit} ms`),
       ...[...this.#failed].map((name) => `${name}: the pipeline failed for good`),

@@ -34,7 +34,11 @@ export function perShard<T>(metric: OperatorFunction<KinesisEvent, T>): Operator
       const released$ = new Subject<string>();
       const open = new Set<string>();
       // The outcome of a write that was under way when the shard was released does not open it again.
-      const isOpen = (event: OfShard): boolean => open.has(nameOf(event)) || (!isOutcome(event) && open.add(nameOf(event)).size > 0);
+      const isOpen = (event: OfShard): boolean => {
+        const name = nameOf(event);
+        if (!isOutcome(event)) open.add(name);
+        return open.has(name);
+      };
       const release = (name: string): void => {
         open.delete(name);
         released$.next(name);

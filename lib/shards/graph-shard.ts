@@ -14,8 +14,17 @@ export function graphShard({ ShardId, ParentShardId, AdjacentParentShardId, Hash
 }
 
 /** Turns a child that a shard named at its end into a shard for the graph. */
-export function graphChild({ ShardId, ParentShards, HashKeyRange }: PortChildShard): GraphShard {
-  return { shardId: ShardId, parentShardIds: ParentShards, hashKeyRange: keyRange(HashKeyRange), closed: false };
+export function graphChild(child: PortChildShard): GraphShard {
+  return { ...identityOfChild(child), closed: false };
+}
+
+/** What a shard says of a child at its end. */
+export function identityOfChild({
+  ShardId,
+  ParentShards,
+  HashKeyRange,
+}: PortChildShard): Pick<GraphShard, 'hashKeyRange' | 'parentShardIds' | 'shardId'> {
+  return { shardId: ShardId, parentShardIds: ParentShards, hashKeyRange: keyRange(HashKeyRange) };
 }
 
 function keyRange({ StartingHashKey, EndingHashKey }: PortShard['HashKeyRange']): GraphShard['hashKeyRange'] {

@@ -9,8 +9,8 @@ import { deliverPage } from '../tracking/deliverPage.js';
 import { bindTrackedShard, type TrackedShard } from '../tracking/tracked-shard.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { KinesisRecord } from '../values/record.js';
-import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
+import { identityOfChild } from './graph-shard.js';
 import type { Shard } from './shard.js';
 import type { SubscriptionState } from './shard-phase.js';
 
@@ -106,9 +106,4 @@ function endShard({ tracked, config, ended }: MakeShardOptions, children: readon
   tracked.ledger.end();
   config.notify({ type: 'shardEndReached', streamName, shardId });
   ended(children);
-}
-
-function identityOfChild({ ShardId, ParentShards, HashKeyRange }: PortChildShard): Omit<ShardIdentity, 'streamName'> {
-  const { StartingHashKey: startingHashKey, EndingHashKey: endingHashKey } = HashKeyRange;
-  return { shardId: ShardId, parentShardIds: ParentShards, hashKeyRange: { startingHashKey, endingHashKey } };
 }

@@ -254,8 +254,7 @@ export class ShardLifecycle {
   /** Writes the last checkpoints, releases the lease, and reports the release. */
   #release(reason: ReleaseReason): Observable<never> {
     const { lease, identity, config } = this.#options;
-    const isBegun = typeof this.#opened?.start === 'object';
-    const lastWrites$ = isBegun && reason !== 'lost' ? this.#lastWrites() : EMPTY;
+    const lastWrites$ = this.#isBegun && reason !== 'lost' ? this.#lastWrites() : EMPTY;
     const release$ = defer(() => {
       if (this.#tracked.isLost) lease?.noteLost();
       return lease?.release(identity, config) ?? EMPTY;
@@ -290,11 +289,11 @@ export class ShardLifecycle {
 
   #conclude(reason: ReleaseReason): Observable<never> {
     const { config, identity, released } = this.#options;
-    const { streamName, shardId } = identity;
+    const { shardId } = identity;
     this.#isReleased = true;
     this.#tracked.close();
     config.budget.forget(budgetKey({ stream: config.stream, shardId }));
-    if (typeof this.#opened?.start === 'object') config.notify({ type: 'shardReleased', streamName, shardId, reason });
+    this.#reportReleased(reason);
     released?.(reason, outcomeOf(reason, { ...this.#opened, isCutShort: this.#tracked.isCutShort }));
     return EMPTY;
   }
@@ -313,18 +312,23 @@ export class ShardLifecycle {
       return release$;
     };
     const isHeld = lease && !lease.isLost;
-    const report$ = defer(() => this.#reportAbandoned());
+    // Unless somebody still reads it.
+    const report$ = defer(() => {
+      if (this.#subscription !== 'active') this.#reportReleased('stopped');
+      return EMPTY;
+    });
     // Not within the teardown: nothing may be emitted there.
     concat(delayOf(0, config.scheduler), isHeld ? concat(write$, defer(giveUp)) : EMPTY, report$).subscribe();
   }
 
-  /** Tells those who watch that nobody reads the shard any more, unless somebody still does. */
-  #reportAbandoned(): Observable<never> {
-    const { identity, config } = this.#options;
-    const { streamName, shardId } = identity;
-    const isBegun = typeof this.#opened?.start === 'object';
-    if (isBegun && this.#subscription !== 'active') config.notify({ type: 'shardReleased', streamName, shardId, reason: 'stopped' });
-    return EMPTY;
+  /** Whether there was something to read, so that the shard was told to have started. */
+  get #isBegun(): boolean {
+    return typeof this.#opened?.start === 'object';
+  }
+
+  #reportReleased(reason: ReleaseReason): void {
+    const { streamName, shardId } = this.#tracked.identity;
+    if (this.#isBegun) this.#options.config.notify({ type: 'shardReleased', streamName, shardId, reason });
   }
 }
 
