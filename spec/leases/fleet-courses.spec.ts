@@ -15,5 +15,5 @@ describe('a fleet, whatever happens to its workers', () => {
       }),
       { numRuns: runs },
     );
-  }).timeout(30_000 + runs * 1_000);
+  }).timeout(30_000 + runs * 2_200);
 });
