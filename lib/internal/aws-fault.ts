@@ -1,5 +1,5 @@
 import { catchError, throwError, type MonoTypeOperatorFunction } from 'rxjs';
-import { isRxKinesisError } from '../values/errors.js';
+import { isRxKinesisError, wordOf } from '../values/errors.js';
 
 /**
  * An error of an AWS service or of the network, reduced to what is safe to log: its name, its code, its status and its request id.
@@ -17,12 +17,13 @@ export class AwsFault extends Error {
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string; readonly attempts?: number };
   readonly $retryable?: { readonly throttling?: boolean };
 
-  constructor(error: unknown) {
+  /** @param depth - how many causes are kept: they may form a circle. */
+  constructor(error: unknown, depth = MAX_CAUSES) {
     const { name, code, message, cause, $fault, $metadata, $retryable } = (error ?? {}) as Partial<AwsFault>;
-    const safeName = word(name) ?? 'Error';
-    const safeCode = word(code);
+    const safeName = wordOf(name) ?? 'Error';
+    const safeCode = wordOf(code);
     super(message === NO_REGION ? NO_REGION : safeCode === undefined ? safeName : `${safeName} (${safeCode})`, {
-      ...(cause !== undefined && cause !== error && { cause: new AwsFault(cause) }),
+      ...(cause !== undefined && cause !== error && depth > 0 && { cause: new AwsFault(cause, depth - 1) }),
     });
     this.name = safeName;
     if (safeCode !== undefined) this.code = safeCode;
@@ -49,7 +50,7 @@ export function reduced<T>(): MonoTypeOperatorFunction<T> {
  * partition keys. Looks at `error` and at its causes; `undefined` where there is none.
  */
 export function rawErrorOf(error: unknown): unknown {
-  for (let depth = 0, fault = error; typeof fault === 'object' && fault !== null && depth < 8; depth++) {
+  for (let depth = 0, fault = error; typeof fault === 'object' && fault !== null && depth <= MAX_CAUSES; depth++) {
     if (rawErrors.has(fault)) return rawErrors.get(fault);
     fault = (fault as { readonly cause?: unknown }).cause;
   }
@@ -58,19 +59,17 @@ export function rawErrorOf(error: unknown): unknown {
 
 const rawErrors = /* @__PURE__ */ new WeakMap<object, unknown>();
 
-const NO_REGION = 'Region is missing';
+/** How deep a chain of causes is followed. */
+const MAX_CAUSES = 8;
 
-/** The value if it is a short word, as the names of services and of Node are; anything else may be a free text. */
-function word(value: unknown): string | undefined {
-  return typeof value === 'string' && /^[\w.:#-]{1,100}$/.test(value) ? value : undefined;
-}
+const NO_REGION = 'Region is missing';
 
 function metadataOf(metadata: AwsFault['$metadata']): AwsFault['$metadata'] {
   if (!metadata) return undefined;
   const { httpStatusCode, requestId, attempts } = metadata;
   return {
     ...(typeof httpStatusCode === 'number' && { httpStatusCode }),
-    ...(word(requestId) !== undefined && { requestId }),
+    ...(wordOf(requestId) !== undefined && { requestId }),
     ...(typeof attempts === 'number' && { attempts }),
   };
 }

@@ -21,13 +21,15 @@ import {
 } from 'rxjs';
 import type { BlockStore } from '../blocks/block-store.js';
 import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
+import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import { delayOf } from '../internal/delay.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
 import { assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import { entriesOf } from '../tracking/tracked-block.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId } from '../values/block.js';
-import type { SequenceNumberRanges } from '../values/sequence-range.js';
+import { comparePositions } from '../values/position.js';
+import { endOf, type SequenceNumberRanges } from '../values/sequence-range.js';
 import { assertBlockStore, MAX_TIMEOUT_MS } from './stored-blocks.js';
 
 /** How {@link releaseBlocks} releases. */
@@ -124,9 +126,12 @@ function whenDone(ranges: SequenceNumberRanges, owners: readonly TrackedShard[])
   );
 }
 
-/** Whether written checkpoints of all these shards cover the block and no longer name it. */
+/** Whether a written checkpoint of each of these shards covers the block and no longer names it; true of a shard without any store. */
 function isDone(ranges: SequenceNumberRanges, owners: readonly TrackedShard[]): boolean {
-  return owners.every(({ checkpointer }) => checkpointer.isDoneWith(ranges));
+  const end = endOf(ranges.ranges.at(-1)!);
+  const isCovered = (written: Checkpoint | undefined): boolean =>
+    written !== undefined && comparePositions(end, written) <= 0 && !written.unreleased?.includes(ranges);
+  return owners.every(({ checkpointer: { written } }) => written.length === 0 || written.some(isCovered));
 }
 
 function deleting(ranges: SequenceNumberRanges, store: BoundedStore, owners: readonly TrackedShard[]): Observable<never> {
@@ -149,7 +154,7 @@ function writeLast(shards: Iterable<TrackedShard>): Observable<never> {
 }
 
 function forgetReleased(shards: Set<TrackedShard>): void {
-  for (const shard of shards) if (shard.isFinished || shard.isLost) shards.delete(shard);
+  for (const shard of shards) if (shard.isOver) shards.delete(shard);
 }
 
 function resolve(blocks: BlockStore, config: ReleaseBlocksConfig) {

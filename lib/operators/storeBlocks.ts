@@ -28,7 +28,7 @@ import type { Shard } from '../shards/shard.js';
 import { bindSettledBlock, entriesOf } from '../tracking/tracked-block.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId, type Block } from '../values/block.js';
-import { InvalidValueError, isRxKinesisError } from '../values/errors.js';
+import { InvalidValueError, isFinal } from '../values/errors.js';
 import { assertBlockStore, MAX_TIMEOUT_MS, ownShardOf } from './stored-blocks.js';
 
 /** How {@link storeBlocks} stores. */
@@ -137,7 +137,7 @@ function storing(block: Block, store: BoundedStore, tracked: TrackedShard, polic
   }).pipe(
     ignoreElements(),
     tap({ error: (error: unknown) => tracked.notify({ type: 'blockStoreFailed', action: 'put', blockId: id, error }) }),
-    retryWithBackOff({ ...policy, maxDelayMs: MAX_RETRY_DELAY_MS, shouldRetry: (error) => !isRxKinesisError(error) || error.retriable }),
+    retryWithBackOff({ ...policy, maxDelayMs: MAX_RETRY_DELAY_MS, shouldRetry: (error) => !isFinal(error) }),
   );
   const stored$ = defer(() => {
     tracked.unreleased.add(ranges);

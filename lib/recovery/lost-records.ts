@@ -24,7 +24,7 @@ export class RecordRestorer {
     const { after, asBlocks, shard } = this.#lost;
     // By position and not by count: under `onGap: 'continue'` records before the lost ones may be missing.
     const records = page.filter((fields) => isAfter(fields, after.position)).map((fields) => this.#place(fields));
-    const due = records.filter((record) => !shard.checkpointer.settledBefore.include(record) && isAfter(record, settled));
+    const due = records.filter((record) => !shard.content.settledBefore.include(record) && isAfter(record, settled));
     if (!asBlocks) return due;
     return due.length > 0 ? [openBlock(due, true)] : [];
   }
@@ -32,7 +32,7 @@ export class RecordRestorer {
   #place(fields: RecordFields): TrackedRecord {
     const { shard } = this.#lost;
     // A record that an earlier process has settled was not delivered, so its bytes do not count.
-    if (!shard.checkpointer.settledBefore.include(fields)) this.#bytesThrough += fields.data.byteLength;
+    if (!shard.content.settledBefore.include(fields)) this.#bytesThrough += fields.data.byteLength;
     return new TrackedRecord(shard, fields, this.#ordinal++, this.#bytesThrough);
   }
 }

@@ -3,7 +3,7 @@ import { barePosition } from '../values/position.js';
 import type { KinesisRecord } from '../values/record.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 import { hasRanges, isRecord, misplaced } from '../tracking/misplaced.js';
-import { TrackedRecord, type Delivery } from '../tracking/tracked-record.js';
+import { deliveryOf, type Delivery } from '../tracking/delivery.js';
 import type { DeliveryPoint, UnclaimedRun } from '../ledger/deliveries.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { entriesOf } from '../tracking/tracked-block.js';
@@ -52,7 +52,7 @@ export class LostWork {
   notePassed(value: Block | KinesisRecord): void {
     if (hasRanges(value)) this.#notePassedBlock(value.ranges);
     else if (isRecord(value)) {
-      const delivery = TrackedRecord.deliveryOf(value);
+      const delivery = deliveryOf(value);
       if (delivery) this.#notePassedRecord(value, delivery);
     } else throw misplaced('recoverFrom: expected a block or a record', value, 'put it behind withSequenceRanges');
   }

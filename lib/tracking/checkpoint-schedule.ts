@@ -7,23 +7,22 @@ import {
   finalize,
   from,
   ignoreElements,
-  map,
   mergeMap,
   Subject,
-  Subscription,
   throwError,
   type Observable,
+  type Subscription,
 } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { delayOf } from '../internal/delay.js';
-import type { LedgerEntry } from '../ledger/entries.js';
 import type { EventSink } from '../monitoring/events.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { endOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
-import { shardKey, type ShardIdentity } from '../values/shard-id.js';
+import { shardKey } from '../values/shard-id.js';
+import type { CheckpointedShard } from './checkpointed-shard.js';
 import type { WriteRetry } from './checkpointer.js';
+import { HandMadeShard } from './hand-made-shard.js';
 import { entriesOf } from './tracked-block.js';
-import { TrackedShard } from './tracked-shard.js';
 
 /** When and where checkpoints are written. */
 export interface CheckpointScheduleOptions {
@@ -40,8 +39,10 @@ export interface CheckpointScheduleOptions {
 interface ScheduledShard {
   /** Whether a write of this shard, or the delay before its retry, is under way. */
   isWriting: boolean;
-  /** The block that held the watermark, although later ones are settled, at the last look. */
-  held?: { readonly entry: LedgerEntry; readonly sinceMs: number; isReported: boolean };
+  /** Looks, at each tick, whether a block holds the watermark; returns whether to look again. */
+  readonly lookAtHeld: (nowMs: number) => boolean;
+  /** To the releases of stored blocks. */
+  readonly releases: Subscription;
 }
 
 /**
@@ -51,12 +52,11 @@ export class CheckpointSchedule {
   readonly #options: CheckpointScheduleOptions;
   readonly #startMs: number;
   /** The shards of the settled blocks, until there is nothing more to write for them. */
-  readonly #shards = new Map<TrackedShard, ScheduledShard>();
+  readonly #shards = new Map<CheckpointedShard, ScheduledShard>();
   /** The shards of blocks made by hand, by their keys. */
-  readonly #byHand = new Map<string, TrackedShard>();
+  readonly #byHand = new Map<string, HandMadeShard>();
   /** Emits when there is something to write, or to look at again, at the next tick. */
   readonly #due$ = new Subject<void>();
-  readonly #listening = new Subscription();
 
   constructor(options: CheckpointScheduleOptions) {
     this.#options = options;
@@ -64,7 +64,7 @@ export class CheckpointSchedule {
   }
 
   /** The shards for which there may be something to write. */
-  get shards(): readonly TrackedShard[] {
+  get shards(): readonly CheckpointedShard[] {
     return [...this.#shards.keys()];
   }
 
@@ -77,9 +77,8 @@ export class CheckpointSchedule {
     const entries = entriesOf(ranges);
     if (entries.length === 0) ranges.ranges.forEach((range) => this.#settleByHand(range));
     for (const { shard, entry } of entries) {
-      const isNew = shard.ledger.settle(entry);
+      shard.settle(entry, this.#options.retry.scheduler.now());
       this.#remember(shard);
-      if (isNew) this.#reportSettled(shard, entry);
     }
     this.#due$.next();
   }
@@ -92,16 +91,13 @@ export class CheckpointSchedule {
       mergeMap(() => [...this.#shards]),
       mergeMap(([shard, state]) => this.#writeAtTick(shard, state)),
       ignoreElements(),
-      finalize(() => this.#listening.unsubscribe()),
+      finalize(() => this.#shards.forEach(({ releases }) => releases.unsubscribe())),
     );
   }
 
   /** Reports, after the source has completed, the blocks that are still open: they were dropped. */
   reportDropped(): void {
-    for (const shard of this.#shards.keys()) {
-      for (const entry of shard.ledger.openEntries()) reportHeld(shard, rangesOf(entry), 0);
-      for (const { ranges } of shard.unreleased.leftOver) reportHeld(shard, ranges, 0);
-    }
+    for (const shard of this.shards) shard.reportDropped();
   }
 
   /** Makes the last writes and waits for all of them; then errors with the first error, if there was one. */
@@ -128,37 +124,29 @@ export class CheckpointSchedule {
 
   /** Settles a range of a block without an entry: such blocks settle in order of arrival. */
   #settleByHand(range: SequenceNumberRange): void {
-    const { streamName, shardId } = range;
-    const { store } = this.#options;
+    const { store, notify, retry } = this.#options;
     if (!store) {
       throw new InvalidConfigError(
-        `${streamName}/${shardId}: the records of a block are copied ({ ...record }): pass on the records themselves to withSequenceRanges. ` +
-          'Made by hand, or by another version of rx-kinesis, they need the option store',
+        `${range.streamName}/${range.shardId}: the records of a block are copied ({ ...record }): pass on the records themselves to ` +
+          'withSequenceRanges. Made by hand, or by another version of rx-kinesis, they need the option store',
       );
     }
     const key = shardKey(range);
-    const shard = this.#byHand.get(key) ?? this.#makeByHand({ streamName, shardId, parentShardIds: [] }, store);
+    const shard = this.#byHand.get(key) ?? new HandMadeShard(range, { store, notify, scheduler: retry.scheduler });
     this.#byHand.set(key, shard);
-    shard.ledger.settleThrough(endOf(range));
+    shard.settleThrough(endOf(range));
     this.#remember(shard);
   }
 
-  #makeByHand(identity: ShardIdentity, store: CheckpointStore): TrackedShard {
-    const { notify, retry } = this.#options;
-    return new TrackedShard({ identity, store, notify, scheduler: retry.scheduler });
-  }
-
-  #remember(shard: TrackedShard): void {
+  #remember(shard: CheckpointedShard): void {
     if (this.#shards.has(shard)) return;
-    this.#shards.set(shard, { isWriting: false });
-    // A release changes the blocks that a checkpoint names, although nothing is settled.
-    this.#listening.add(shard.releases$.pipe(map(() => undefined)).subscribe(this.#due$));
+    const releases = shard.releases$.subscribe({ next: () => this.#due$.next(), error: (error: unknown) => this.#due$.error(error) });
+    this.#shards.set(shard, { isWriting: false, lookAtHeld: shard.watchHeld(), releases });
   }
 
-  #reportSettled(shard: TrackedShard, { records, bytes, runs }: LedgerEntry): void {
-    const arrivedMs = runs.at(-1)?.arrivedMs;
-    const lagMs = arrivedMs && Math.max(0, this.#options.retry.scheduler.now() - arrivedMs);
-    shard.tell({ type: 'blockSettled', records, bytes, lagMs, hasOpenBlocks: shard.hasOpenBlocks });
+  #forget(shard: CheckpointedShard, { releases }: ScheduledShard): void {
+    releases.unsubscribe();
+    this.#shards.delete(shard);
   }
 
   #nextTick(): Observable<unknown> {
@@ -170,15 +158,15 @@ export class CheckpointSchedule {
     return delayOf(intervalMs - sinceTickMs, retry.scheduler);
   }
 
-  #writeAtTick(shard: TrackedShard, state: ScheduledShard): Observable<unknown> {
-    if (this.#lookAtHeld(shard, state)) this.#due$.next();
+  #writeAtTick(shard: CheckpointedShard, state: ScheduledShard): Observable<unknown> {
+    if (state.lookAtHeld(this.#options.retry.scheduler.now())) this.#due$.next();
     // A write of this shard, or the delay before its retry, takes longer than the interval.
     if (state.isWriting) {
       shard.tell({ type: 'checkpointSkipped', reason: 'writing' });
       return EMPTY;
     }
     const store = this.#storeOf(shard);
-    if (store && !shard.checkpointer.isDue(store) && shard.ledger.holdingEntry()) shard.tell({ type: 'checkpointSkipped', reason: 'held' });
+    if (store && !shard.checkpointer.isDue(store) && shard.isHeld) shard.tell({ type: 'checkpointSkipped', reason: 'held' });
     state.isWriting = true;
     return concat(
       this.#write(shard).pipe(catchError(() => EMPTY)),
@@ -186,42 +174,18 @@ export class CheckpointSchedule {
     );
   }
 
-  #written(shard: TrackedShard, state: ScheduledShard): Observable<never> {
+  #written(shard: CheckpointedShard, state: ScheduledShard): Observable<never> {
     state.isWriting = false;
     if (shard.checkpointer.isDue(this.#storeOf(shard))) this.#due$.next();
-    else if (shard.isFinished || shard.isLost) this.#shards.delete(shard);
+    else if (shard.isOver) this.#forget(shard, state);
     return EMPTY;
   }
 
-  /** Reports, once, a block that has held the watermark since the last look. Returns whether to look again. */
-  #lookAtHeld(shard: TrackedShard, state: ScheduledShard): boolean {
-    const entry = shard.ledger.holdingEntry();
-    if (!entry) return false;
-    const nowMs = this.#options.retry.scheduler.now();
-    if (state.held?.entry !== entry) {
-      state.held = { entry, sinceMs: nowMs, isReported: false };
-      return true;
-    }
-    if (!state.held.isReported) {
-      state.held.isReported = true;
-      reportHeld(shard, rangesOf(entry), Math.max(0, nowMs - state.held.sinceMs));
-    }
-    return false;
-  }
-
-  #write(shard: TrackedShard): Observable<unknown> {
+  #write(shard: CheckpointedShard): Observable<unknown> {
     return shard.checkpointer.write(this.#storeOf(shard), this.#options.retry);
   }
 
-  #storeOf(shard: TrackedShard): CheckpointStore | undefined {
+  #storeOf(shard: CheckpointedShard): CheckpointStore | undefined {
     return this.#options.store ?? shard.checkpointer.store;
   }
-}
-
-function rangesOf({ runs }: LedgerEntry): readonly SequenceNumberRange[] {
-  return runs.map((run) => run.range);
-}
-
-function reportHeld(shard: TrackedShard, ranges: readonly SequenceNumberRange[], heldMs: number): void {
-  shard.tell({ type: 'watermarkHeld', ranges, heldMs });
 }

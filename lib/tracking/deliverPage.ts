@@ -4,7 +4,7 @@ import type { TrackedShard } from './tracked-shard.js';
 
 /** Enters a page in the ledger; returns the records to emit: all but those settled by an earlier process. @throws InvalidValueError */
 export function deliverPage(page: ShardPage, shard: TrackedShard): readonly TrackedRecord[] {
-  const { settledBefore } = shard.checkpointer;
+  const { settledBefore } = shard.content;
   const { streamName, shardId } = shard.identity;
   const { records, bytes, millisBehindLatest = 0 } = page;
   shard.notify({

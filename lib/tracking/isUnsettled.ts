@@ -1,7 +1,7 @@
 import type { KinesisRecord } from '../values/record.js';
 import { hasRanges } from './misplaced.js';
 import { entriesOf } from './tracked-block.js';
-import { TrackedRecord } from './tracked-record.js';
+import { deliveryOf } from './delivery.js';
 
 /** Whether a value is work that is not done: a delivered record, an array with one, or an object with the ranges of an open block. */
 export function isUnsettled(value: unknown): boolean {
@@ -14,5 +14,5 @@ export function isUnsettled(value: unknown): boolean {
 /** Whether a value is a delivered record, or an array with one: a block may be made of it later. */
 export function isDelivered(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(isDelivered);
-  return typeof value === 'object' && value !== null && TrackedRecord.deliveryOf(value as KinesisRecord) !== undefined;
+  return typeof value === 'object' && value !== null && deliveryOf(value as KinesisRecord) !== undefined;
 }

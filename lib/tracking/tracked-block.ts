@@ -4,7 +4,7 @@ import type { InvalidConfigError } from '../values/errors.js';
 import type { KinesisRecord } from '../values/record.js';
 import { endOf, SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
 import { hasRanges, isRecord, misplaced } from './misplaced.js';
-import { TrackedRecord } from './tracked-record.js';
+import { deliveryOf, follows } from './delivery.js';
 import type { TrackedShard } from './tracked-shard.js';
 
 /** The part of one block that lies in one shard: its entry in the shard's ledger. */
@@ -64,7 +64,7 @@ function cutIntoRuns(records: readonly KinesisRecord[]): TrackedRun[] {
   const runs: TrackedRun[] = [];
   let start = 0;
   for (let i = 1; i <= records.length; i++) {
-    if (i < records.length && TrackedRecord.follows(records[i - 1]!, records[i])) continue;
+    if (i < records.length && follows(records[i - 1]!, records[i])) continue;
     runs.push(runOf(records[start]!, records[i - 1]!, i - start));
     start = i;
   }
@@ -83,8 +83,8 @@ function runOf(first: KinesisRecord, last: KinesisRecord, recordCount: number): 
     recordCount,
   };
   const arrivedMs = last.approximateArrivalTimestamp?.getTime();
-  const from = TrackedRecord.deliveryOf(first);
-  const to = TrackedRecord.deliveryOf(last);
+  const from = deliveryOf(first);
+  const to = deliveryOf(last);
   if (!from || !to) return { range, shard: undefined, firstOrdinal: 0, lastOrdinal: 0, bytes: 0, bytesThrough: 0 };
   const bytes = to.bytesThrough - from.bytesThrough + first.data.byteLength;
   return { range, shard: from.shard, firstOrdinal: from.ordinal, lastOrdinal: to.ordinal, bytes, bytesThrough: to.bytesThrough, arrivedMs };

@@ -1,28 +1,16 @@
-import type { KinesisRecord, RecordFields } from '../values/record.js';
+import type { RecordFields } from '../values/record.js';
+import { BYTES_THROUGH, ORDINAL, SHARD, type DeliveredRecord } from './delivery.js';
 import type { TrackedShard } from './tracked-shard.js';
 
-/** Where a record stands in the ledger of its shard. */
-export interface Delivery {
-  readonly shard: TrackedShard;
-  readonly ordinal: number;
-  /** The payload bytes that the shard had delivered up to and with this record. */
-  readonly bytesThrough: number;
-}
-
-/** Every copy of the package in a process reads the records of the others by these symbols; `1` is the version of their meaning. */
-const SHARD: unique symbol = Symbol.for('rx-kinesis/1/shard') as never;
-const ORDINAL: unique symbol = Symbol.for('rx-kinesis/1/ordinal') as never;
-const BYTES_THROUGH: unique symbol = Symbol.for('rx-kinesis/1/bytesThrough') as never;
-
 /**
- * A record that a source delivered: it looks like a plain {@link KinesisRecord}, and also knows its shard and its place there.
+ * A record that a source delivered: it looks like a plain `KinesisRecord`, and also knows its shard and its place there.
  *
  * @remarks
  * Both are in private fields, read through accessors of the prototype: they need no WeakMap entry for each record, equality and JSON ignore
  * them, and another copy of the package can read them. A copy of a record (`{ ...record }`) does not have them, and is
- * treated like a record made by hand.
+ * treated like a record made by hand. `delivery.ts` reads them.
  */
-export class TrackedRecord implements KinesisRecord {
+export class TrackedRecord implements DeliveredRecord {
   readonly streamName: string;
   readonly shardId: string;
   readonly sequenceNumber: string;
@@ -59,19 +47,5 @@ export class TrackedRecord implements KinesisRecord {
 
   get [BYTES_THROUGH](): number {
     return this.#bytesThrough;
-  }
-
-  /** The place of `record` in the ledger of its shard; `undefined` for a record made by hand. */
-  static deliveryOf(record: KinesisRecord): Delivery | undefined {
-    const { [SHARD]: shard, [ORDINAL]: ordinal, [BYTES_THROUGH]: bytesThrough } = record as TrackedRecord;
-    return (shard as TrackedShard | undefined) && { shard, ordinal, bytesThrough };
-  }
-
-  /** Whether no record was read between `a` and `b`; for records made by hand, whether both are of one shard. */
-  static follows(a: KinesisRecord, b: KinesisRecord | undefined): boolean {
-    const shard = (a as Partial<TrackedRecord>)[SHARD];
-    if (shard !== (b as Partial<TrackedRecord> | undefined)?.[SHARD]) return false;
-    if (shard) return (a as TrackedRecord)[ORDINAL] + 1 === (b as TrackedRecord)[ORDINAL];
-    return a.shardId === b?.shardId && a.streamName === b.streamName;
   }
 }

@@ -2,12 +2,16 @@ import { asyncScheduler, of, ReplaySubject, Subject, type Observable } from 'rxj
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import type { StoreCallLimits } from '../checkpoints/store-calls.js';
 import { Ledger } from '../ledger/ledger.js';
-import type { EventSink, UntimedEvent } from '../monitoring/events.js';
+import type { LedgerEntry } from '../ledger/entries.js';
+import type { EventSink } from '../monitoring/events.js';
 import type { Reread } from '../readers/reread.js';
 import { SHARD_END, type Position } from '../values/position.js';
-import type { SequenceNumberRanges } from '../values/sequence-range.js';
-import type { ShardIdentity, ShardName } from '../values/shard-id.js';
+import type { SequenceNumberRange, SequenceNumberRanges } from '../values/sequence-range.js';
+import type { ShardIdentity } from '../values/shard-id.js';
+import { CheckpointContent, saysOther, storedInstead } from './checkpoint-content.js';
+import type { CheckpointedShard, OfShard } from './checkpointed-shard.js';
 import { Checkpointer, type CheckpointerOptions } from './checkpointer.js';
+import { HeldWatermark, rangesOf } from './held-watermark.js';
 import { UnreleasedBlocks } from './unreleased-blocks.js';
 
 /** The parts of a {@link TrackedShard}. */
@@ -15,17 +19,13 @@ export interface TrackedShardOptions extends Partial<StoreCallLimits> {
   readonly identity: ShardIdentity;
   readonly store?: CheckpointStore;
   readonly notify?: EventSink;
-  /** What a write to the store failed of: given by the sources, so that operators alone need not know the errors of AWS. @defaultValue `'transient'` */
+  /** What a write to the store failed of. @defaultValue `'transient'` */
   readonly reasonOf?: CheckpointerOptions['reasonOf'];
   /** Absent for blocks that were made by hand. */
   readonly reread?: Reread;
   /** Emits, once, the checkpoint in a store (default: the shard's own), with the retries of the source. @defaultValue emits `undefined` */
   readonly readStored?: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
 }
-
-/** An event of a shard, without its place. */
-type OfThisShard = WithoutPlace<Extract<UntimedEvent, ShardName>>;
-type WithoutPlace<Event> = Event extends unknown ? Omit<Event, keyof ShardName> : never;
 
 /** How a pipeline ended: `leavesWork` if it has emitted unsettled blocks or records, `leavesRecords` if it has emitted records. */
 export interface PipelineEnd {
@@ -42,12 +42,14 @@ export interface PipelineEnd {
  * whether the lease is lost, whether a pipeline still runs, whether the next subscription resumes. Operators find it through a
  * record or the entries of a block.
  */
-export class TrackedShard {
+export class TrackedShard implements CheckpointedShard {
   readonly notify: EventSink;
   readonly reread: Reread | undefined;
   readonly readStored: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
   readonly ledger: Ledger;
   readonly checkpointer: Checkpointer;
+  /** What the checkpoints say. */
+  readonly content: CheckpointContent;
   /** The blocks that `storeBlocks` has stored and `releaseBlocks` has not released. */
   readonly unreleased = new UnreleasedBlocks();
   readonly #changes = new Subject<void>();
@@ -80,31 +82,23 @@ export class TrackedShard {
   #pipelines = 0;
 
   constructor(options: TrackedShardOptions) {
-    const {
-      identity,
-      store,
-      notify = () => undefined,
-      reasonOf = () => 'transient' as const,
-      reread,
-      requestTimeoutMs = 30_000,
-      scheduler = asyncScheduler,
-    } = options;
+    const { identity, store, notify = () => undefined, reasonOf, reread, requestTimeoutMs = 30_000, scheduler = asyncScheduler } = options;
     this.#identity = identity;
     this.notify = notify;
     this.reread = reread;
     this.readStored = options.readStored ?? (() => of(undefined));
     this.ledger = new Ledger(() => this.noteChange());
-    this.checkpointer = new Checkpointer({
+    this.content = new CheckpointContent({
       identity: () => this.#identity,
-      store,
-      notify,
-      reasonOf,
-      requestTimeoutMs,
-      scheduler,
       progress: () => this.#progress,
       settledBeyond: () => (this.isFinished ? [] : this.ledger.settledBeyond()),
       unreleased: this.unreleased,
-      readStored: (from) => this.readStored(from),
+    });
+    this.checkpointer = new Checkpointer({
+      ...{ store, notify, reasonOf, requestTimeoutMs, scheduler, saysOther },
+      identity: () => this.#identity,
+      currentFor: (to) => this.content.currentFor(to),
+      storedInstead: (checkpoint, refusal, from) => storedInstead(checkpoint, refusal, this.readStored(from)),
       lose: () => this.lose(),
     });
   }
@@ -126,6 +120,7 @@ export class TrackedShard {
   /** Begins at the stored checkpoint. */
   restore(checkpoint: Checkpoint): void {
     this.checkpointer.restore(checkpoint);
+    this.content.restore(checkpoint);
     this.ledger.settleThrough(checkpoint);
     this.unreleased.restore(checkpoint.unreleased ?? [], checkpoint);
   }
@@ -150,6 +145,11 @@ export class TrackedShard {
   /** Whether the shard is read to its end, everything is settled, and no supervised pipeline runs, so that SHARD_END may be written. */
   get isFinished(): boolean {
     return this.#pipelines === 0 && this.ledger.hasEnded && this.isSettled;
+  }
+
+  /** Whether nothing more will come to be written: the shard is finished or lost. */
+  get isOver(): boolean {
+    return this.isFinished || this.isLost;
   }
 
   /** Whether everything delivered is settled, and every stored block is released. */
@@ -244,8 +244,30 @@ export class TrackedShard {
     this.noteChange();
   }
 
-  /** Tells an event of this shard. */
-  tell(event: OfThisShard): void {
+  /** Settles the entry of a block, and reports it the first time. */
+  settle(entry: LedgerEntry, nowMs: number): void {
+    if (!this.ledger.settle(entry)) return;
+    const { records, bytes, runs } = entry;
+    const arrivedMs = runs.at(-1)?.arrivedMs;
+    const lagMs = arrivedMs && Math.max(0, nowMs - arrivedMs);
+    this.tell({ type: 'blockSettled', records, bytes, lagMs, hasOpenBlocks: this.hasOpenBlocks });
+  }
+
+  get isHeld(): boolean {
+    return this.ledger.holdingEntry() !== undefined;
+  }
+
+  watchHeld(): (nowMs: number) => boolean {
+    const watch = new HeldWatermark(this.ledger, (ranges, heldMs) => this.#tellHeld(ranges, heldMs));
+    return (nowMs) => watch.look(nowMs);
+  }
+
+  reportDropped(): void {
+    for (const entry of this.ledger.openEntries()) this.#tellHeld(rangesOf(entry), 0);
+    for (const { ranges } of this.unreleased.leftOver) this.#tellHeld(ranges, 0);
+  }
+
+  tell(event: OfShard): void {
     const { streamName, shardId } = this.#identity;
     this.notify({ ...event, streamName, shardId });
   }
@@ -278,6 +300,10 @@ export class TrackedShard {
     this.#leaseLost.next();
     this.#leaseLost.complete();
     this.noteChange();
+  }
+
+  #tellHeld(ranges: readonly SequenceNumberRange[], heldMs: number): void {
+    this.tell({ type: 'watermarkHeld', ranges, heldMs });
   }
 
   get #progress(): Position | undefined {

@@ -64,8 +64,8 @@ interface ForeignError {
   readonly $metadata?: { readonly httpStatusCode?: unknown; readonly requestId?: unknown };
 }
 
-/** The value if it looks like a name or an id; a free text does not. */
-function wordOf(value: unknown): string | undefined {
+/** The value if it looks like a name or an id, as services and Node give them; a free text does not. */
+export function wordOf(value: unknown): string | undefined {
   return typeof value === 'string' && /^[\w.:#-]{1,100}$/.test(value) ? value : undefined;
 }
 

@@ -63,15 +63,6 @@ export class SequenceNumberRanges<Range extends RangeToRead = SequenceNumberRang
     return this.ranges.reduce((sum, { recordCount = 0 }) => sum + recordCount, 0);
   }
 
-  /**
-   * Returns the same records in fewer ranges: two neighbours become one where it is certain that no record lies between them.
-   *
-   * @remarks Sequence numbers are not dense, so their values alone never show that two ranges of plain records touch.
-   */
-  merged(): SequenceNumberRanges<Range> {
-    return new SequenceNumberRanges(mergeAdjacentRanges(this.ranges));
-  }
-
   /** A line for people, for example `flights/shardId-000000000000[495…001..495…007 #7]`. */
   toString(): string {
     return this.ranges.map(rangeToString).join(', ');
@@ -109,7 +100,11 @@ export function rangesToString(ranges: readonly RangeToRead[]): string {
 
 const MOST_SHOWN = 3;
 
-/** Merges neighbours where it is certain that no record lies between them; keeps the order of the ranges. */
+/**
+ * Returns the same records in fewer ranges: two neighbours become one where it is certain that no record lies between them. Keeps the order.
+ *
+ * @remarks Sequence numbers are not dense, so their values alone never show that two ranges of plain records touch.
+ */
 export function mergeAdjacentRanges<Range extends RangeToRead>(ranges: readonly Range[]): Range[] {
   const merged: Range[] = [];
   for (const range of ranges) {

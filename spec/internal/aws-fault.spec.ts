@@ -58,6 +58,14 @@ describe('reducedFault', () => {
     expect(reducedFault(error)).to.equal(error);
   });
 
+  it('takes errors whose causes form a circle', () => {
+    const [a, b] = [new Error('a'), new Error('b')];
+    a.cause = b;
+    b.cause = a;
+    expect(rawErrorOf(reducedFault(a))).to.equal(a);
+    expect((reducedFault(a) as AwsFault).cause).to.be.instanceOf(AwsFault);
+  });
+
   it('takes what is no error', () => {
     for (const thrown of [undefined, null, 'text', 7]) expect(reducedFault(thrown)).to.include({ name: 'Error', message: 'Error' });
   });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, Observable, type SchedulerLike } from 'rxjs';
 import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { rawErrorOf } from '../../lib/internal/aws-fault.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
@@ -40,7 +40,7 @@ const scheduleTo = (store: CheckpointStore | undefined): CheckpointSchedule =>
 
 const OTHER = { shardId: 'shardId-000000000001' };
 const watermarksOf = (schedule: CheckpointSchedule): (string | undefined)[] =>
-  schedule.shards.map(({ ledger }) => ledger.watermark?.sequenceNumber);
+  schedule.shards.map(({ checkpointer }) => checkpointer.currentFor()?.sequenceNumber);
 
 describe('CheckpointSchedule', () => {
   describe('settles blocks that come from a shard: it', () => {
@@ -252,6 +252,32 @@ describe('CheckpointSchedule', () => {
 
       expect(store.kept).to.deep.equal(['10 SHARD_END', '10 1']);
       expect(schedule.shards).to.deep.equal([going.account]);
+    }),
+  );
+
+  it(
+    'is no longer subscribed to the releases of a shard that it has forgotten, nor of any when it ends',
+    marbles(({ scheduler, flush }) => {
+      const { store, schedule, settle, shard } = scheduled({ scheduler });
+      const going = handFedShard({ store }, 'shardId-000000000001');
+      const subscribed = [shard, going].map(({ account }) => {
+        const subscribers = new Set<object>();
+        const releases$ = new Observable<never>((subscriber) => {
+          subscribers.add(subscriber);
+          return () => subscribers.delete(subscriber);
+        });
+        Object.defineProperty(account, 'releases$', { value: releases$ });
+        return subscribers;
+      });
+      const counts = (): number[] => subscribed.map(({ size }) => size);
+      const ticks = schedule.writeAtTicks().subscribe();
+      for (const tracked of [shard, going]) settle(tracked.block(1));
+      expect(counts()).to.deep.equal([1, 1]);
+      shard.account.ledger.end();
+      flush();
+      expect(counts()).to.deep.equal([0, 1]);
+      ticks.unsubscribe();
+      expect(counts()).to.deep.equal([0, 0]);
     }),
   );
 

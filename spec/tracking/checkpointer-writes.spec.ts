@@ -3,9 +3,9 @@ import { asyncScheduler, EMPTY, NEVER, of, Subject, throwError, type Observable 
 import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { CheckpointError, isCheckpointError } from '../../lib/checkpoints/errors.js';
 import { rawErrorOf } from '../../lib/internal/aws-fault.js';
+import { storedInstead } from '../../lib/tracking/checkpoint-content.js';
 import { Checkpointer } from '../../lib/tracking/checkpointer.js';
 import type { EventSink, UntimedEvent } from '../../lib/monitoring/events.js';
-import type { Position } from '../../lib/values/position.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { checkpointOf, shardNamed } from '../support/checkpoint-store-contract.js';
 import type { ShardIdentity } from '../../lib/values/shard-id.js';
@@ -15,12 +15,10 @@ const place = { streamName: shard.streamName, shardId: shard.shardId };
 const at = (sequenceNumber: number | string): Checkpoint => checkpointOf(shard, String(sequenceNumber));
 const shortOf = (event: UntimedEvent): string => `${event.type} ${'sequenceNumber' in event ? event.sequenceNumber : ''}`;
 
-function checkpointerOf(store: CheckpointStore, progress: () => Position | undefined, notify: EventSink = () => undefined): Checkpointer {
+function checkpointerOf(store: CheckpointStore, currentFor: () => Checkpoint | undefined, notify?: EventSink): Checkpointer {
   return new Checkpointer({
-    ...{ identity: () => shard, store, notify, progress, requestTimeoutMs: Infinity, scheduler: asyncScheduler },
-    settledBeyond: () => [],
-    reasonOf: () => 'transient' as const,
-    lose: () => undefined,
+    ...{ identity: () => shard, store, currentFor, requestTimeoutMs: Infinity, scheduler: asyncScheduler },
+    ...{ notify: notify ?? (() => undefined), lose: () => undefined },
   });
 }
 
@@ -106,10 +104,11 @@ describe('Checkpointer, writing,', () => {
     const refusing = (stored$: Observable<Checkpoint | undefined>) => {
       const events: UntimedEvent[] = [];
       const writer = new Checkpointer({
-        ...{ identity: () => ({ ...shard, startingSequenceNumber: '1' }), requestTimeoutMs: Infinity, scheduler: asyncScheduler },
-        ...{ progress: () => at(5), settledBeyond: () => [], lose: () => undefined, notify: (event) => void events.push(event) },
+        ...{ identity: () => shard, requestTimeoutMs: Infinity, scheduler: asyncScheduler, lose: () => undefined },
+        currentFor: () => ({ ...at(5), shardStart: '1' }),
+        notify: (event) => void events.push(event),
         store: { read: () => EMPTY, write: () => throwError(() => back) },
-        readStored: () => stored$,
+        storedInstead: (checkpoint, refusal) => storedInstead(checkpoint, refusal, stored$),
         reasonOf: () => 'fatal',
       });
       const seen: unknown[] = [];

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { inspect } from 'node:util';
+import { deliveryOf, follows } from '../../lib/tracking/delivery.js';
 import { TrackedRecord } from '../../lib/tracking/tracked-record.js';
 import { record } from '../../lib/testing/record.js';
 import { bareShard, deliver, ledgerWith } from '../support/delivery.js';
@@ -24,9 +25,9 @@ describe('TrackedRecord', () => {
   it('knows its place, which a copy does not', () => {
     const { shard, records } = ledgerWith({ sequenceNumber: 1, bytes: 3 }, { sequenceNumber: 2, bytes: 4 });
 
-    expect(TrackedRecord.deliveryOf(records[1]!)).to.deep.equal({ shard, ordinal: 2, bytesThrough: 7 });
-    expect(TrackedRecord.deliveryOf({ ...records[1]! })).to.equal(undefined);
-    expect(TrackedRecord.deliveryOf(record(1))).to.equal(undefined);
+    expect(deliveryOf(records[1]!)).to.deep.equal({ shard, ordinal: 2, bytesThrough: 7 });
+    expect(deliveryOf({ ...records[1]! })).to.equal(undefined);
+    expect(deliveryOf(record(1))).to.equal(undefined);
   });
 
   it('follows the one that was read just before it', () => {
@@ -34,23 +35,23 @@ describe('TrackedRecord', () => {
     const [next] = deliver(shard, [4]);
     const [a, b, c] = records;
 
-    expect(TrackedRecord.follows(a!, b)).to.equal(true);
-    expect(TrackedRecord.follows(c!, next)).to.equal(true);
-    expect(TrackedRecord.follows(a!, c)).to.equal(false);
-    expect(TrackedRecord.follows(b!, a)).to.equal(false);
-    expect(TrackedRecord.follows(a!, a)).to.equal(false);
-    expect(TrackedRecord.follows(a!, ledgerWith(1, 2).records[1])).to.equal(false);
+    expect(follows(a!, b)).to.equal(true);
+    expect(follows(c!, next)).to.equal(true);
+    expect(follows(a!, c)).to.equal(false);
+    expect(follows(b!, a)).to.equal(false);
+    expect(follows(a!, a)).to.equal(false);
+    expect(follows(a!, ledgerWith(1, 2).records[1])).to.equal(false);
   });
 
   it('does not follow one made by hand, nor the other way round', () => {
     const { records } = ledgerWith(1);
-    expect(TrackedRecord.follows(records[0]!, record(2))).to.equal(false);
-    expect(TrackedRecord.follows(record(0), records[0])).to.equal(false);
+    expect(follows(records[0]!, record(2))).to.equal(false);
+    expect(follows(record(0), records[0])).to.equal(false);
   });
 
   it('follows, made by hand, one of its shard', () => {
-    expect(TrackedRecord.follows(record(1), record(5))).to.equal(true);
-    expect(TrackedRecord.follows(record(1), record(2, { shardId: 'other' }))).to.equal(false);
-    expect(TrackedRecord.follows(record(1), record(2, { streamName: 'other' }))).to.equal(false);
+    expect(follows(record(1), record(5))).to.equal(true);
+    expect(follows(record(1), record(2, { shardId: 'other' }))).to.equal(false);
+    expect(follows(record(1), record(2, { streamName: 'other' }))).to.equal(false);
   });
 });
