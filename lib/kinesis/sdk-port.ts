@@ -1,9 +1,10 @@
 import { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand } from '@aws-sdk/client-kinesis';
-import { map, type Observable } from 'rxjs';
+import { map, tap, type Observable } from 'rxjs';
 import { fromAbortable } from '../internal/fromAbortable.js';
 import type { EventSink } from '../monitoring/events.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { GetRecordsPage, GetRecordsRequest, GetShardIteratorRequest, KinesisPort, ListShardsPage, ListShardsRequest } from './port.js';
+import { adviseOnce } from './wire/client-advice.js';
 import { configOf, type SdkCommand } from './wire/sdk-seam.js';
 import type { ResolvedWireConfig } from './wire/wire-config.js';
 import { WireReader } from './wire/wire-reader.js';
@@ -65,8 +66,10 @@ function getRecordsOf(
   send: (command: object) => Observable<GetRecordsPage>,
 ): (request: GetRecordsRequest) => Observable<GetRecordsPage> {
   const config = configOf(client);
-  if (!config || wire === 'sdk') return (request) => send(new Command(request));
+  if (!config) return (request) => send(new Command(request));
+  const advise = tap<GetRecordsPage>(() => adviseOnce(client, config, notify));
+  if (wire === 'sdk') return (request) => send(new Command(request)).pipe(advise);
   const command = (request: GetRecordsRequest) => new Command(request) as SdkCommand;
   const reader = new WireReader({ client, config, command, send, format: wire, payloads, notify });
-  return (request) => reader.getRecords(request);
+  return (request) => reader.getRecords(request).pipe(advise);
 }

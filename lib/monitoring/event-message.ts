@@ -24,6 +24,8 @@ function whatHappened(event: UntimedEvent): string {
 
 /** The sentences of the events whose type alone does not say enough. */
 const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<UntimedEvent, { type: Type }>) => string } = {
+  aggregateMalformed: ({ position, reason }) =>
+    `the record at ${positionToString(position)} begins like a KPL aggregate but cannot be opened (${reason}): it is emitted as it is`,
   allLeasesLost: () => 'this worker has lost every lease that it held; it goes on trying',
   blockLost: ({ records }) => `a block of ${records} records is lost and is read again`,
   blockStoreFailed: ({ action }) => `a store of blocks failed: ${action}`,

@@ -72,6 +72,18 @@ export interface WireFallbackEvent extends TimedEvent {
   readonly error?: unknown;
 }
 
+/** A record begins like an aggregate of the Kinesis Producer Library but cannot be opened: it is emitted as it is. */
+export interface AggregateMalformedEvent extends ShardEvent {
+  readonly type: 'aggregateMalformed';
+  /** Where the record is. */
+  readonly position: Position;
+  /**
+   * `checksum`: its MD5 is wrong; `message`: it is cut off or malformed; `key-index`: it names a key that it does not have; `hash-key`: it
+   * has an explicit hash key that is not a number.
+   */
+  readonly reason: 'checksum' | 'hash-key' | 'key-index' | 'message';
+}
+
 /** The client takes several times longer for each page than it needs to. Emitted once for each client. */
 export interface SlowClientEvent extends TimedEvent {
   readonly type: 'slowClient';
@@ -291,6 +303,7 @@ export interface BlockStoreFailedEvent extends TimedEvent {
 
 /** All events; `type` distinguishes them. No event has a payload or a partition key. */
 export type KinesisEvent =
+  | AggregateMalformedEvent
   | BlockLostEvent
   | BlockOpenedEvent
   | BlockRecoveredEvent

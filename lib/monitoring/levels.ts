@@ -5,6 +5,7 @@ export type EventLevel = 'error' | 'warn' | 'info' | 'debug';
 
 /** `error`: something is lost or has ended. `warn`: something is wrong but passes. `info`: a step in a shard's life. `debug`: routine. */
 export const LEVELS: Readonly<Record<UntimedEvent['type'], EventLevel>> = {
+  aggregateMalformed: 'warn',
   allLeasesLost: 'error',
   blockLost: 'warn',
   blockOpened: 'debug',

@@ -7,6 +7,7 @@ import { retryPolicy, type RetryConfig, type RetryPolicy } from '../kinesis/retr
 import { watchedPort } from '../kinesis/watched-port.js';
 import { portOf, type KinesisClientLike } from '../kinesis/sdk-port.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
+import type { PayloadPlacement } from '../kinesis/wire/page-payloads.js';
 import { resolveWire, type WireConfig } from '../kinesis/wire/wire-config.js';
 import type { EventSink, KinesisEvent } from '../monitoring/events.js';
 import { eventSink } from '../monitoring/eventSink.js';
@@ -58,6 +59,7 @@ export interface ResolvedKinesisConfig {
   readonly budget: ReadBudget;
   readonly onGap: GapPolicy;
   readonly deaggregate: boolean;
+  readonly payloads: PayloadPlacement;
   readonly requestTimeoutMs: number;
   /** Whether the store has answered yet. */
   readonly storeContact: FirstContact;
@@ -80,10 +82,12 @@ export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
   assertNumber('requestTimeoutMs', requestTimeoutMs, 1, true);
   const notify = eventSink(events, scheduler);
   const contact = new FirstContact('Kinesis', scheduler);
-  const port = watchedPort(portOf(client, { ...resolveWire(config), notify }), { requestTimeoutMs, scheduler, contact });
+  const wire = resolveWire(config);
+  const port = watchedPort(portOf(client, { ...wire, notify }), { requestTimeoutMs, scheduler, contact });
   const storeContact = new FirstContact('the store', scheduler);
   const policy = retryPolicy(retry, scheduler, random);
-  return { port, retry: policy, budget, onGap, deaggregate, requestTimeoutMs, storeContact, notify, scheduler, random };
+  const { payloads } = wire;
+  return { port, retry: policy, budget, onGap, deaggregate, payloads, requestTimeoutMs, storeContact, notify, scheduler, random };
 }
 
 /** The fields of a {@link KinesisConfig}. */
@@ -103,6 +107,6 @@ export const KINESIS_FIELDS: FieldsOf<KinesisConfig> = {
 
 /** Makes the context for reading one shard of `stream`. */
 export function readContext(config: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): ReadContext {
-  const { port, budget, retry, scheduler, onGap, deaggregate, notify } = config;
-  return { stream, shardId, port, budget, retry, scheduler, onGap, deaggregate, notify };
+  const { port, budget, retry, scheduler, onGap, deaggregate, payloads, notify } = config;
+  return { stream, shardId, port, budget, retry, scheduler, onGap, deaggregate, payloads, notify };
 }

@@ -1,11 +1,13 @@
 import type { Observable, SchedulerLike } from 'rxjs';
 import { deaggregateRecord } from '../kinesis/aggregation/deaggregateRecord.js';
+import type { AggregateProblem } from '../kinesis/aggregation/config.js';
 import { beginsLikeAggregate } from '../kinesis/aggregation/open-aggregate.js';
 import type { Gap } from '../kinesis/errors.js';
 import type { KinesisPort, PortChildShard, PortRecord } from '../kinesis/port.js';
 import type { ReadBudget } from '../kinesis/read-budget.js';
 import type { RetryPolicy } from '../kinesis/retry.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
+import { PagePayloads, SLAB_BYTES, type PayloadPlacement } from '../kinesis/wire/page-payloads.js';
 import type { EventSink } from '../monitoring/events.js';
 import type { Position } from '../values/position.js';
 import type { RecordFields } from '../values/record.js';
@@ -39,6 +41,8 @@ export interface ReadContext {
   readonly onGap: GapPolicy;
   /** Whether KPL aggregates are taken apart into their user records. */
   readonly deaggregate: boolean;
+  /** Where the payloads of user records lie in memory. */
+  readonly payloads: PayloadPlacement;
   readonly notify: EventSink;
 }
 
@@ -71,18 +75,37 @@ export function allowsGap(onGap: GapPolicy, gap: Gap): boolean {
 }
 
 /** Turns the service's records into user records with this package's field names: a reader does it once, for each page. */
-export function userRecords(records: readonly PortRecord[], { deaggregate }: Pick<ReadContext, 'deaggregate'>): RecordFields[] {
+export function userRecords(records: readonly PortRecord[], context: RecordContext): RecordFields[] {
   const fields: RecordFields[] = [];
   for (const record of records) {
-    if (deaggregate && beginsLikeAggregate(record.Data))
-      for (const user of deaggregateRecord(record, undefined, KEEP_ALL)) fields.push(user);
+    if (context.deaggregate && beginsLikeAggregate(record.Data)) for (const user of openedRecords(record, context)) fields.push(user);
     else fields.push(fieldsOf(record));
   }
   return fields;
 }
 
+/** What matters for turning a page into user records. */
+export type RecordContext = Pick<ReadContext, 'deaggregate' | 'notify' | 'payloads' | 'shardId' | 'stream'>;
+
 /** A re-read must find the same records whether or not the hash key range is known. A record too many is processed twice, not lost. */
-const KEEP_ALL = { outOfRange: 'keep' } as const;
+function openedRecords(record: PortRecord, { payloads, notify, stream, shardId }: RecordContext): readonly RecordFields[] {
+  const report = (problem: AggregateProblem): void => {
+    if (problem.type !== 'malformed') return;
+    const { position, reason } = problem;
+    notify({ type: 'aggregateMalformed', streamName: stream.streamName, shardId, position, reason });
+  };
+  return placed(deaggregateRecord(record, undefined, { outOfRange: 'keep', report }), record.Data, payloads);
+}
+
+/** Places the payloads of user records like those of plain ones: a view of an aggregate keeps all of it in memory. */
+function placed(users: readonly RecordFields[], whole: Uint8Array, payloads: PayloadPlacement): readonly RecordFields[] {
+  if (payloads === 'views' || (payloads === 'slabs' && whole.buffer.byteLength <= SLAB_BYTES) || users[0]?.data === whole) return users;
+  const place = new PagePayloads({ bytes: whole, chunks: [whole] }, payloads);
+  return users.map((user) => {
+    const from = user.data.byteOffset - whole.byteOffset;
+    return { ...user, data: place.view(from, from + user.data.byteLength) };
+  });
+}
 
 function fieldsOf(record: PortRecord): RecordFields {
   return {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { fencesOf, pages, titleOf, type Fence } from './fences.js';
+import { exampleFencesOf, fencesOf, filesUnder, pages, titleOf, type Fence } from './fences.js';
 
 const root = resolve(import.meta.dirname, '../..');
 const read = (path: string): Promise<string> => readFile(resolve(root, path), 'utf8');
@@ -69,5 +69,20 @@ describe('a sample that takes an error', () => {
     .flatMap(fencesOf)
     .filter(({ info, text }) => info.startsWith('ts') && /\berror: \(|console\.error\(error\)/.test(text))) {
     it(`ends with exit code 1: ${titleOf(fence)}`, () => expect(fence.text).to.include('process.exitCode = 1'));
+  }
+});
+
+describe('a client of an example', () => {
+  const examples = [...pages().flatMap(fencesOf), ...filesUnder('lib', '.ts').flatMap(exampleFencesOf)];
+  const withClient = examples.filter(({ text }) => text.includes('new KinesisClient('));
+
+  it('is there in more than a few pages', () => expect(withClient.length).to.be.above(15));
+
+  for (const fence of withClient) {
+    it(`keeps its connections: ${titleOf(fence)}`, () => {
+      for (const [, config] of fence.text.matchAll(/new KinesisClient\((.*)\)/g)) {
+        expect(config).to.include('requestHandler: new NodeHttpHandler()');
+      }
+    });
   }
 });

@@ -42,6 +42,10 @@ const EVENTS: ReadonlyArray<readonly [UntimedEvent, RegExp | undefined]> = [
     { type: 'gap', ...shard, from: position, firstAvailable: { ...position, sequenceNumber: '9' } },
     /no longer holds those from 7 on.* is 9/,
   ],
+  [
+    { type: 'aggregateMalformed', ...shard, position, reason: 'checksum' },
+    /flights\/shardId-000000000000: the record at 7 begins like a KPL aggregate but cannot be opened \(checksum\): it is emitted as it is/,
+  ],
   [{ type: 'allLeasesLost', workerId: 'flights-1' }, /flights-1: this worker has lost every lease/],
   [{ type: 'blockStoreFailed', action: 'put', blockId: 'flights-7', error }, /flights-7: a store of blocks failed: put: .*malformed/],
   [{ type: 'hashKeysUncovered', holes: [] }, /^rx-kinesis: all shards: .* read by nobody/],

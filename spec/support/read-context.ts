@@ -18,6 +18,7 @@ export function readContext(kinesis: FakeKinesis, fields: Partial<ReadContext> =
     scheduler: asyncScheduler,
     onGap: 'fail',
     deaggregate: true,
+    payloads: 'slabs',
     notify: (event) => void events.push(event),
     events,
     ...fields,

@@ -1,3 +1,5 @@
+import type { EventSink } from '../../monitoring/events.js';
+import { notesOf } from './client-notes.js';
 import type { SdkClientConfig } from './sdk-seam.js';
 
 /** The part of a request handler that is used: its protocol, and its settings if it shows them. */
@@ -21,6 +23,15 @@ export function clientAdvice({ requestHandler }: SdkClientConfig): string | unde
   if (handler.metadata?.handlerProtocol !== 'h2') return undefined;
   const settings = handler.httpHandlerConfigs?.() ?? handler.config ?? handler;
   return settings.disableConcurrentStreams === true ? ADVICE : undefined;
+}
+
+/** Emits the advice for a client, once for each. To be called after a page, since only then the handler knows its settings. */
+export function adviseOnce(client: object, config: SdkClientConfig, notify: EventSink): void {
+  const notes = notesOf(client);
+  if (notes.isAdvised) return;
+  notes.isAdvised = true;
+  const advice = clientAdvice(config);
+  if (advice) notify({ type: 'slowClient', advice });
 }
 
 const ADVICE =

@@ -14,7 +14,7 @@ import type { PageBody } from './page-body.js';
 export type PayloadPlacement = 'copies' | 'slabs' | 'views';
 
 /** The most memory that one kept payload holds, unless it is larger itself. */
-const SLAB_BYTES = 65_536;
+export const SLAB_BYTES = 65_536;
 
 /** Places the payloads of one page in memory. They must be asked for in the order of the body. */
 export class PagePayloads {

@@ -16,7 +16,8 @@ export interface WireConfig {
   /**
    * Where payloads lie in memory. `'slabs'`: in shared buffers of at most 64 KiB, so a record that you keep holds at most that in memory.
    * `'views'`: in the page, without a copy; a record that you keep holds its page in memory, up to 10 MiB. `'copies'`: each in a buffer of
-   * its own, which may be transferred to another thread.
+   * its own, which may be transferred to another thread. The user records of a KPL aggregate are placed likewise; with `'views'` one of
+   * them holds its aggregate, or its page.
    *
    * @defaultValue 'slabs'
    */

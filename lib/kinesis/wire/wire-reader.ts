@@ -1,7 +1,6 @@
 import { catchError, defer, tap, throwError, type Observable } from 'rxjs';
 import type { EventSink } from '../../monitoring/events.js';
 import type { GetRecordsPage, GetRecordsRequest } from '../port.js';
-import { clientAdvice } from './client-advice.js';
 import { notesOf, type ClientNotes } from './client-notes.js';
 import { PageRoom } from './page-body.js';
 import type { PayloadPlacement } from './page-payloads.js';
@@ -46,7 +45,6 @@ export class WireReader {
           const reason = choice.doubt(call, error);
           return reason ? this.#inJson(request, reason, error) : throwError(() => error);
         }),
-        tap(() => this.#advise()),
       );
     });
   }
@@ -70,13 +68,5 @@ export class WireReader {
     if (reason === undefined || this.#notes.isFallbackTold) return;
     this.#notes.isFallbackTold = true;
     this.#source.notify({ type: 'wireFallback', reason, ...(error !== undefined && { error }) });
-  }
-
-  /** Checks the client once, after a page, since only then the handler knows its settings. */
-  #advise(): void {
-    if (this.#notes.isAdvised) return;
-    this.#notes.isAdvised = true;
-    const advice = clientAdvice(this.#source.config);
-    if (advice) this.#source.notify({ type: 'slowClient', advice });
   }
 }

@@ -46,28 +46,31 @@ describe('advice for a client', () => {
       before(async () => (endpoint = `http://127.0.0.1:${await listen(server as never)}`));
       after(() => close(server as never));
 
-      const eventsOf = async (config: object): Promise<UntimedEvent[]> => {
+      const eventsOf = async (config: object, wire: 'cbor' | 'json' | 'sdk' = 'json'): Promise<UntimedEvent[]> => {
         const events: UntimedEvent[] = [];
         const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
         const client = new sdk.KinesisClient({ endpoint, region: 'us-east-1', credentials, ...config });
         // Two sources that read with one client.
         for (let i = 0; i < 2; i++) {
-          const port = sdkPort(client, { wire: 'json', payloads: 'slabs', notify: (event) => events.push(event) }, sdk);
+          const port = sdkPort(client, { wire, payloads: 'slabs', notify: (event) => events.push(event) }, sdk);
           for (let call = 0; call < 2; call++) await firstValueFrom(port.getRecords({ ShardIterator: 'a' }));
         }
         client.destroy();
         return events;
       };
 
-      it('is given once to one with the default handler, and says what to pass', async () => {
-        const events = await eventsOf({});
-        expect(events).to.have.length(1);
-        expect(events[0]).to.have.property('type', 'slowClient');
-        expect(events[0])
-          .to.have.property('advice')
-          .that.includes('requestHandler: new NodeHttpHandler()')
-          .and.includes('@smithy/node-http-handler');
-      });
+      for (const wire of ['cbor', 'json', 'sdk'] as const) {
+        it(`is given once to one with the default handler, in ${wire}, and says what to pass and what that saves`, async () => {
+          const events = (await eventsOf({}, wire)).filter(({ type }) => type !== 'wireFallback');
+          expect(events).to.have.length(1);
+          expect(events[0]).to.have.property('type', 'slowClient');
+          expect(events[0])
+            .to.have.property('advice')
+            .that.includes('requestHandler: new NodeHttpHandler()')
+            .and.includes('@smithy/node-http-handler')
+            .and.match(/third of the CPU .* quarter of the time/);
+        });
+      }
 
       it('is not given to one whose handler keeps its connection', async () => {
         expect(await eventsOf({ requestHandler: new NodeHttp2Handler() })).to.deep.equal([]);
