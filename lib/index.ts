@@ -10,6 +10,15 @@ export { kinesisStream, type KinesisStreamConfig } from './sources/kinesisStream
 export { kinesisShard, type KinesisShardConfig } from './sources/kinesisShard.js';
 export { kinesisRange, type KinesisRangeConfig } from './sources/kinesisRange.js';
 export { kinesisRanges, type KinesisRangesConfig } from './sources/kinesisRanges.js';
+export {
+  planRecovery,
+  type PlannedPass,
+  type PlanRecoveryConfig,
+  type RecoveryCost,
+  type RecoveryPlan,
+  type ShardRecoveryPlan,
+} from './recovery/planRecovery.js';
+export type { AskedRanges } from './readers/asked-ranges.js';
 export type { ShardReadingConfig, StartPosition } from './shards/config.js';
 export type { Shard } from './shards/shard.js';
 

@@ -3,6 +3,7 @@ import { delayOf, MAX_TIMER_MS } from '../internal/delay.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
 import { SteadyClock } from '../internal/steady-clock.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
+import { BYTES_PER_SECOND, READS_PER_SECOND, ReadPace } from './read-pace.js';
 
 /**
  * How much of one shard may be read.
@@ -31,13 +32,13 @@ export interface ReadBudget {
 /** Makes a {@link ReadBudget}. @throws InvalidConfigError */
 export function readBudget(config: ReadBudgetConfig = {}): ReadBudget {
   assertKnownFields(config, { readsPerSecond: true, bytesPerSecond: true });
-  const { readsPerSecond = 5, bytesPerSecond = 2 * 1024 * 1024 } = config;
+  const { readsPerSecond = READS_PER_SECOND, bytesPerSecond = BYTES_PER_SECOND } = config;
   assertNumber('readsPerSecond', readsPerSecond, Number.MIN_VALUE, true);
   assertNumber('bytesPerSecond', bytesPerSecond, Number.MIN_VALUE, true);
   const shards = new Map<string, ShardBudget>();
   const turns = new KeyedQueue();
   const budgetOf = (shard: string): ShardBudget => {
-    const budget = shards.get(shard) ?? new ShardBudget(1000 / readsPerSecond, 1000 / bytesPerSecond);
+    const budget = shards.get(shard) ?? new ShardBudget(new ReadPace({ readsPerSecond, bytesPerSecond }));
     shards.set(shard, budget);
     return budget;
   };
@@ -55,25 +56,19 @@ export function readBudget(config: ReadBudgetConfig = {}): ReadBudget {
 
 /** The budget of one shard, for one reader at a time. */
 class ShardBudget {
-  readonly #spacingMs: number;
-  readonly #msPerByte: number;
+  readonly #pace: ReadPace;
   readonly #clock = new SteadyClock();
-  /** When the next read may begin. */
-  #nextMs = 0;
-  /** When the bytes read so far are within the bytes a second. */
-  #paidMs = 0;
 
-  constructor(spacingMs: number, msPerByte: number) {
-    this.#spacingMs = spacingMs;
-    this.#msPerByte = msPerByte;
+  constructor(pace: ReadPace) {
+    this.#pace = pace;
   }
 
   /** Emits when a read may begin. */
   whenDue(scheduler: SchedulerLike): Observable<unknown> {
     const now = this.#clock.now(scheduler);
-    const dueMs = Math.max(this.#nextMs, this.#paidMs);
+    const { dueMs } = this.#pace;
     if (dueMs > now) return this.#waitUntil(dueMs, now, scheduler);
-    this.#nextMs = now + this.#spacingMs;
+    this.#pace.begin(now);
     return of(0);
   }
 
@@ -91,6 +86,6 @@ class ShardBudget {
 
   /** Reports the bytes of a read. */
   spend(bytes: number, scheduler: SchedulerLike): void {
-    this.#paidMs = Math.max(this.#clock.now(scheduler), this.#paidMs) + bytes * this.#msPerByte;
+    this.#pace.spend(this.#clock.now(scheduler), bytes);
   }
 }

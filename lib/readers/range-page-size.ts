@@ -25,12 +25,13 @@ export class RangePageSize {
 
   /** Counts a user record, in order. */
   count(sequenceNumber: string, isPicked: boolean): void {
-    this.#read++;
-    if (sequenceNumber !== this.#lastNumber) this.#sent++;
+    this.#add(1, sequenceNumber === this.#lastNumber ? 0 : 1, isPicked);
     this.#lastNumber = sequenceNumber;
-    if (isPicked) this.#picked++;
-    if (!isPicked && this.#gapRecords === 0) this.#gaps++;
-    this.#gapRecords = isPicked ? 0 : this.#gapRecords + 1;
+  }
+
+  /** Counts so many plain records that follow each other, all of them in a range or none. */
+  countRun(records: number, isPicked: boolean): void {
+    this.#add(records, records, isPicked);
   }
 
   /** Counts the bytes of a page. */
@@ -43,9 +44,13 @@ export class RangePageSize {
     this.#gapRecords = 0;
   }
 
-  /** Whether so many bytes without a picked record were read that the next range is probably far. */
-  get isWorthAJump(): boolean {
-    return this.#gapRecords * this.#bytesPerRecord() >= (this.#areRangesFar() ? PROBE_BYTES : JUMP_BYTES);
+  /**
+   * Whether the next range is probably so far that a new iterator costs less than the records before it.
+   *
+   * @param hasPicked - whether the last page had a record of a range.
+   */
+  isNextFar(hasPicked: boolean): boolean {
+    return !hasPicked || this.#gapRecords * this.#bytesPerRecord() >= (this.#areRangesFar() ? PROBE_BYTES : JUMP_BYTES);
   }
 
   /**
@@ -58,6 +63,14 @@ export class RangePageSize {
     const near = this.#picked === 0 ? Math.max(remaining, this.#sent) : remaining * (this.#sent / this.#picked);
     const size = this.#areRangesFar() ? Math.min(near, this.#withProbe(nearest)) : near;
     return Math.max(1, Math.min(this.#max, Math.ceil(size)));
+  }
+
+  #add(read: number, sent: number, isPicked: boolean): void {
+    this.#read += read;
+    this.#sent += sent;
+    if (isPicked) this.#picked += read;
+    if (!isPicked && this.#gapRecords === 0) this.#gaps++;
+    this.#gapRecords = isPicked ? 0 : this.#gapRecords + read;
   }
 
   /** The records of the nearest ranges, and {@link PROBE_BYTES} of those after them. */

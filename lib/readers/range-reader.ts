@@ -17,16 +17,21 @@ export function readRanges(
   reading: RangeReading,
   stretchesOf: EmptyStretchesOf = emptyStretches(),
 ): Observable<RangePage> {
+  return from(rangesByShard(ranges)).pipe(
+    mergeMap(
+      ([shardId, own]) => readShardRanges({ ranges: own, context: contextOf(shardId), reading, stretches: stretchesOf(shardId) }),
+      reading.concurrency,
+    ),
+  );
+}
+
+/** Groups ranges of one stream by their shards, in the order in which the shards are read. */
+export function rangesByShard(ranges: readonly RangeToRead[]): Map<string, RangeToRead[]> {
   const byShard = new Map<string, RangeToRead[]>();
   for (const range of ranges) {
     const own = byShard.get(range.shardId);
     if (own) own.push(range);
     else byShard.set(range.shardId, [range]);
   }
-  return from(byShard).pipe(
-    mergeMap(
-      ([shardId, own]) => readShardRanges({ ranges: own, context: contextOf(shardId), reading, stretches: stretchesOf(shardId) }),
-      reading.concurrency,
-    ),
-  );
+  return byShard;
 }

@@ -182,7 +182,8 @@ export class RangeScan {
 /** How many records a range without a count is expected to hold, until more are found. */
 const EXPECTED = 1_000;
 
-function expectedOf({ recordCount = EXPECTED }: RangeToRead): number {
+/** How many records a range is expected to hold. */
+export function expectedOf({ recordCount = EXPECTED }: RangeToRead): number {
   return recordCount;
 }
 

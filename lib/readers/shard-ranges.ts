@@ -149,8 +149,7 @@ class ShardRangesReading {
   /** Jumps to the next range if it is far, or to the place that an earlier read has reached. */
   #moveOn(hasPicked: boolean): void {
     const { next, isInside } = this.#scan;
-    const isFar = !hasPicked || this.#pageSize.isWorthAJump;
-    if (next && next !== this.#aim && !isInside && isFar) {
+    if (next && next !== this.#aim && !isInside && this.#pageSize.isNextFar(hasPicked)) {
       this.#aim = next;
       this.#cursor.seek({ type: 'AT', position: startOf(next) });
       this.#pageSize.jumped();

@@ -1,10 +1,10 @@
 import { concatMap, EMPTY, type Observable } from 'rxjs';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
+import { askedRanges, assertOneStream } from '../readers/asked-ranges.js';
 import { emptyStretches } from '../readers/empty-stretches.js';
 import { readRanges, type RangePage } from '../readers/range-reader.js';
 import { resolveStream, type ResolvedStream } from '../kinesis/stream-id.js';
 import { InvalidConfigError } from '../values/errors.js';
-import { assertRangeToRead } from '../values/assert-range.js';
 import type { RangeToRead, SequenceNumberRanges } from '../values/sequence-range.js';
 import { type KinesisRecord, recordOf } from '../values/record.js';
 import { KINESIS_FIELDS, type KinesisConfig, readContext, resolveKinesis } from '../readers/config.js';
@@ -45,14 +45,13 @@ export interface KinesisRangesConfig extends KinesisConfig {
  * kinesisRanges(SequenceNumberRanges.fromJSON(saved), { client }).subscribe((record) => console.log(record.sequenceNumber));
  * ```
  *
- * @see {@link kinesisRange} for one range.
+ * @see {@link kinesisRange} for one range, {@link planRecovery} for what it will cost.
  */
 export function kinesisRanges(
   ranges: SequenceNumberRanges<RangeToRead> | readonly RangeToRead[],
   config: KinesisRangesConfig,
 ): Observable<KinesisRecord> {
-  const list: readonly RangeToRead[] = 'ranges' in ranges ? ranges.ranges : ranges;
-  list.forEach((range, i) => assertRangeToRead(range, `range ${i}`));
+  const list = askedRanges(ranges);
   assertKnownFields(config, { ...KINESIS_FIELDS, streamARN: true, retryTimeoutMs: true, maxRecordsPerPage: true, concurrency: true });
   const { streamARN, retryTimeoutMs = 10_000, maxRecordsPerPage = 10_000, concurrency = 4 } = config;
   assertNumber('retryTimeoutMs', retryTimeoutMs, 1);
@@ -78,8 +77,7 @@ function streamOf(ranges: readonly RangeToRead[], streamARN: string | undefined)
   const [first] = ranges;
   if (!first) return undefined;
   const stream = resolveStream(streamARN === undefined ? { streamName: first.streamName } : { streamARN });
-  const foreign = ranges.find((range) => range.streamName !== stream.streamName);
-  if (foreign) throw new InvalidConfigError(`ranges: expected ranges of ${stream.streamName} only, got one of ${foreign.streamName}`);
+  assertOneStream(ranges, stream.streamName);
   return stream;
 }
 

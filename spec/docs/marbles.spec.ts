@@ -43,6 +43,7 @@ import {
   mergeShards,
   pauseWhen,
   perShard,
+  planRecovery,
   polling,
   processingLag,
   readBudget,
@@ -143,6 +144,20 @@ describe('the marble diagrams of the pages', () => {
       const budget = readBudget({ readsPerSecond: 200 });
       const grant = (letter: string): Observable<string> => budget.acquire('shard', scheduler).pipe(map(() => letter));
       expectObservable(cold(asked!).pipe(mergeMap(grant))).toBe(granted!);
+    }),
+  );
+
+  it(
+    'planRecovery',
+    marbles(({ expectObservable }) => {
+      const { ranges, records } = diagram('planRecovery');
+      const letters = [...ranges!.slice(1, -1)];
+      const client = fakeKinesis({ shards: { 0: `${letters.join('')}^` }, latencyMs: 0 });
+      const lost = letters.map((letter) => block(client.values[letter]!).ranges.ranges[0]!);
+      const limits = { readsPerSecond: 200 };
+      const records$ = kinesisRanges(lost, { client, maxRecordsPerPage: 1, budget: readBudget(limits) });
+      expectObservable(records$).toBe(records!, client.values);
+      expect(planRecovery(lost, { maxRecordsPerPage: 1, ...limits })).to.include({ reads: 3, seconds: 0.01 });
     }),
   );
 

@@ -19,6 +19,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'kinesisShard',
     'kinesisRange',
     'kinesisRanges',
+    'planRecovery',
     'polling',
     'readBudget',
     'withSequenceRanges',

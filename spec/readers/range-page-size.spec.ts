@@ -41,18 +41,18 @@ describe('RangePageSize', () => {
   it('finds a jump worth it behind so many bytes of one gap', () => {
     const size = new RangePageSize(10_000);
     readPage(size, 'x---', JUMP_BYTES / 4);
-    expect(size.isWorthAJump).to.equal(false);
+    expect(size.isNextFar(true)).to.equal(false);
     readPage(size, '-', JUMP_BYTES / 4);
-    expect(size.isWorthAJump).to.equal(true);
+    expect(size.isNextFar(true)).to.equal(true);
     size.jumped();
-    expect(size.isWorthAJump).to.equal(false);
+    expect(size.isNextFar(true)).to.equal(false);
   });
 
   it('finds none worth it behind a gap that is over', () => {
     const size = new RangePageSize(10_000);
     readPage(size, 'x---x---x---x', JUMP_BYTES / 8);
     readPage(size, '--', JUMP_BYTES / 8);
-    expect(size.isWorthAJump).to.equal(false);
+    expect(size.isNextFar(true)).to.equal(false);
   });
 
   it('always asks for a record', () => {
