@@ -3,20 +3,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parseArguments, USAGE } from '../../docs/examples/demo/arguments.js';
+import { BlockTraces, loadRows, type Fate, type Loads } from '../../docs/examples/demo/block-traces.js';
+import { failuresIn, type Evidence as Outcome } from '../../docs/examples/demo/failures.js';
 import { meanDelay, readFlights, totalsOf, type Flight } from '../../docs/examples/demo/flights.js';
-import { HOLD_AT, INTERVENTIONS } from '../../docs/examples/demo/interventions.js';
+import { INTERVENTIONS } from '../../docs/examples/demo/interventions.js';
 import { rangeOf } from '../support/ranges.js';
 import { lineOf, shortLineOf } from '../../docs/examples/demo/progress.js';
 import { FAILURES, Outage } from '../../docs/examples/demo/proxy.js';
-import { alertRows, drawTable } from '../../docs/examples/demo/report.js';
+import { requestFor } from '../../docs/examples/demo/remote-sink.js';
+import { alertRows } from '../../docs/examples/demo/report.js';
 import { drawShardGraph, type ShardSummary } from '../../docs/examples/demo/shard-graph.js';
 import { FlightSink } from '../../docs/examples/demo/sink.js';
 import { readSink, type Applied } from '../../docs/examples/demo/sink-database.js';
 import { describeCheckpoint } from '../../docs/examples/demo/summarize-shards.js';
-import { countEvent, EMPTY_TALLY } from '../../docs/examples/demo/tally.js';
+import { drawTable } from '../../docs/examples/demo/table.js';
+import { countEvent, EMPTY_TALLY, recoveredFromBuffers } from '../../docs/examples/demo/tally.js';
+import { tenureRows, Tenures } from '../../docs/examples/demo/tenures.js';
 import { verify, type Evidence, type Produced } from '../../docs/examples/demo/verification.js';
 import { note, type ToldAlert } from '../../docs/examples/demo/watch.js';
-import type { Alert, Block } from '../../lib/index.js';
+import type { SaveRequest } from '../../docs/examples/demo/messages.js';
+import type { Alert, KinesisEvent } from '../../lib/index.js';
 import { block as kinesisBlock, record } from '../../lib/testing/index.js';
 
 describe('demo', () => {
@@ -124,7 +130,7 @@ describe('demo', () => {
     afterEach(() => rm(directory, { recursive: true, force: true }));
 
     /** Gives the blocks to one sink after another, each as if the one before had been killed. */
-    async function saveAll(...lives: Block[][]): Promise<number[]> {
+    async function saveAll(...lives: SaveRequest[][]): Promise<number[]> {
       const fresh: number[] = [];
       for (const blocks of lives) {
         const sink = await FlightSink.open(directory);
@@ -141,7 +147,14 @@ describe('demo', () => {
       const { totals, applied, counts } = await readSink(directory);
       expect(totals).to.deep.equal(totalsOf([flight(0, 'ATL', 10), flight(1, 'JFK', 3), flight(2, 'ATL', 30)]));
       expect(applied).to.deep.equal([block('a', [0, '100'], [1, '101']), block('b', [2, '102'])]);
-      expect(counts).to.deep.equal({ blocks: 2, processed: 3, repeatedBlocks: 0, repeatedBlockRecords: 0, repeatedRecords: 0 });
+      expect(counts).to.deep.equal({
+        blocks: 2,
+        processed: 3,
+        repeatedBlocks: 0,
+        repeatedBlockRecords: 0,
+        repeatedRecords: 0,
+        refusedBlocks: 0,
+      });
     });
 
     it('knows a block that comes again by its id', async () => {
@@ -150,6 +163,47 @@ describe('demo', () => {
       const { totals, counts } = await readSink(directory);
       expect(totals.get('ATL')).to.deep.equal({ flights: 1, delay: 10 });
       expect(counts).to.include({ processed: 2, repeatedBlocks: 1, repeatedBlockRecords: 2, repeatedRecords: 0 });
+    });
+
+    it('refuses blocks of a former owner of the shard, also when the new owner has brought nothing new', async () => {
+      const block = blockOf('a', flight(0, 'ATL', 10));
+      const sink = await FlightSink.open(directory);
+      await sink.save({ ...block, fencingToken: '9' });
+      await sink.save({ ...block, fencingToken: '10' });
+      const late = sink.save({ ...blockOf('a', flight(1, 'JFK', 3)), fencingToken: '9' });
+      const refusal = await late.then(
+        () => 'saved',
+        (error: Error) => error.message,
+      );
+      expect(refusal).to.equal('a has another owner by now: its fencing token is 10, that of the block 9');
+      // The tokens of another shard are others.
+      await sink.save({ ...blockOf('b', flight(2, 'ATL', 30)), fencingToken: '1' });
+      await sink.close();
+      const { totals, counts } = await readSink(directory);
+      expect(totals).to.deep.equal(totalsOf([flight(0, 'ATL', 10), flight(2, 'ATL', 30)]));
+      expect(counts).to.include({ processed: 2, repeatedBlocks: 1, refusedBlocks: 1 });
+    });
+
+    it('saves nothing while it stands still', async () => {
+      const sink = await FlightSink.open(directory);
+      const saved: number[] = [];
+      const save = async (index: number): Promise<void> => {
+        await sink.save(blockOf('a', flight(index, 'ATL', 1)));
+        saved.push(index);
+      };
+      const before = save(0);
+      const goOn = sink.hold();
+      const after = save(1);
+      await before;
+      // In the time in which another sink saves several blocks.
+      const other = await FlightSink.open(join(directory, 'other'));
+      for (let i = 0; i < 10; i++) await other.save(blockOf('a', flight(i, 'ATL', 1)));
+      await other.close();
+      expect(saved).to.deep.equal([0]);
+      goOn();
+      await after;
+      expect(saved).to.deep.equal([0, 1]);
+      await sink.close();
     });
 
     it('knows records that come again in another block by their place', async () => {
@@ -201,7 +255,7 @@ describe('demo', () => {
   it('intervenes while flights are produced, in order', () => {
     const times = INTERVENTIONS.map(({ at }) => at);
     expect(times).to.deep.equal([...times].sort((a, b) => a - b));
-    expect(times.every((at) => at > 0 && at < HOLD_AT)).to.equal(true);
+    expect(times.every((at) => at > 0 && at < 1)).to.equal(true);
   });
 
   it('adds up what workers report', () => {
@@ -211,19 +265,23 @@ describe('demo', () => {
       { type: 'recoveryStarted', ...shard, ranges: [rangeOf(7, 9, 2)], error: undefined },
       { type: 'recovered', ...shard, ranges: 2, records: 30 },
       { type: 'readRetry', ...shard, reason: 'throttling', attempt: 1, delayMs: 10, error: undefined },
+      { type: 'recoveryStarted', ...shard, ranges: [rangeOf(10, 20, 12)], error: { code: 'BLOCK_UNAVAILABLE' } },
+      { type: 'blockRecovered', ...shard, blockId: 'b', records: 12 },
       { type: 'recovered', ...shard, ranges: 1, records: 12 },
       { type: 'shardRestarted', ...shard, attempt: 1, delayMs: 10, error: undefined },
       { type: 'shardEndReached', ...shard },
     ] as const;
     const lostRanges = ['shard 0: 2 records from …7 to …9'];
-    const expected = { checkpoints: 1, recoveredRanges: 3, recoveredRecords: 42, lostRanges, retries: 1, restarts: 1 };
-    expect(tally.reduce(countEvent, EMPTY_TALLY)).to.deep.equal(expected);
+    const recovered = { recoveredRanges: 3, recoveredRecords: 42, recoveredBlockRecords: 12 };
+    const total = tally.reduce(countEvent, EMPTY_TALLY);
+    expect(total).to.deep.equal({ checkpoints: 1, ...recovered, lostRanges, retries: 1, restarts: 1 });
+    expect(recoveredFromBuffers(total)).to.equal(30);
   });
 
   it('tells progress within the width of a terminal, beside a bar', () => {
     const figures = { lagMs: 420, checkpointSuccess: 0.9, throttled: undefined };
-    const progress = { produced: 10_000, processed: 5_000, flights: 20_000, checkpoints: 12, figures };
-    expect(lineOf(progress)).to.equal('produced 10 000, processed 5 000, lag 0.4 s, checkpoints 12 (90 %), throttled -');
+    const progress = { produced: 10_000, processed: 5_000, flights: 20_000, waiting: 3, checkpoints: 12, figures };
+    expect(lineOf(progress)).to.equal('produced 10 000, processed 5 000, blocks waiting 3, lag 0.4 s, checkpoints 12 (90 %), throttled -');
     expect(shortLineOf(progress)).to.equal('5 000 of 20 000, lag 0.4 s, checkpoints 90 %, throttled -');
     const most = { lagMs: 29_900, checkpointSuccess: 1, throttled: 1 };
     expect(shortLineOf({ ...progress, processed: 200_000, flights: 200_000, figures: most })).to.have.length.at.most(66);
@@ -249,6 +307,123 @@ describe('demo', () => {
 
   it('explains itself within 80 columns', () => {
     expect(Math.max(...USAGE.split('\n').map((line) => line.length))).to.be.at.most(80);
+  });
+
+  describe('who read what', () => {
+    it('has a row for each owner of a shard, and how long nobody read it before', () => {
+      const tenures = new Tenures();
+      const told: [string, KinesisEvent][] = [
+        ['A', leaseTaken(0, 900, 'free')],
+        ['A', pageRead(0, 1_000, 10)],
+        ['B', leaseTaken(1, 900, 'free')],
+        ['B', pageRead(1, 1_100, 5)],
+        ['A', pageRead(0, 2_000, 0)],
+        ['B', leaseTaken(0, 5_500, 'expired')],
+        ['B', pageRead(0, 6_000, 20)],
+        ['B', pageRead(0, 7_000, 1)],
+        ['B', { type: 'shardReleased', ...ofShard(0, 7_100), reason: 'stopped' }],
+        ['C', leaseTaken(0, 7_300, 'free')],
+        ['B', leaseTaken(0, 7_350, 'handedOver')],
+        ['B', pageRead(0, 7_400, 2)],
+      ];
+      for (const [worker, event] of told) tenures.note(worker, event);
+      expect(tenureRows(tenures.all, 500).slice(1)).to.deep.equal([
+        ['0', 'A', '10', '0.5 s', '1.5 s', '', 'it was free'],
+        ['', 'B', '21', '5.5 s', '6.5 s', '4.0 s', 'its owner was gone'],
+        ['', 'B', '2', '6.9 s', '6.9 s', '0.4 s', 'it was free, then handed over'],
+        ['1', 'B', '5', '0.6 s', '0.6 s', '', 'it was free'],
+      ]);
+      expect(['A', 'B', 'C'].map((worker) => tenures.shardsOf(worker).length)).to.deep.equal([0, 2, 0]);
+    });
+  });
+
+  describe('what came from where', () => {
+    const stored = (number: number, blockId: string): KinesisEvent => ({ type: 'blockStored', ...ofShard(number, 0), blockId, records: 1 });
+    const tracesOf = (...blocks: [worker: string, shard: number, blockId: string][]): BlockTraces => {
+      const traces = new BlockTraces();
+      for (const [worker, shard, blockId] of blocks) traces.note(worker, stored(shard, blockId));
+      return traces;
+    };
+
+    it('counts blocks by what had happened to them, and by where they were found', () => {
+      const traces = tracesOf(['A', 0, 'a'], ['A', 0, 'b'], ['A', 0, 'c'], ['A', 0, 'd'], ['A', 0, 'e']);
+      const [b, c, d] = traces.resting(['A']);
+      traces.noteDeleted([b!], 'ownDeleted');
+      traces.noteDeleted([c!], 'replicaDeleted');
+      traces.noteDeleted([d!], 'bothDeleted');
+      traces.noteLoaded('A', 'a', 'memory');
+      traces.noteLoaded('A', 'b', 'replica');
+      traces.noteLoaded('A', 'c', 'disk');
+      traces.note('A', { type: 'blockRecovered', ...ofShard(0, 0), blockId: 'd', records: 1 });
+      traces.noteLoaded('B', 'e', 'replica');
+      expect(loadRows(traces).slice(1)).to.deep.equal([
+        ['nothing', '1', '1', '0', '0', '0'],
+        ['left by a former owner', '1', '0', '0', '1', '0'],
+        ["the worker's copy deleted", '1', '0', '0', '1', '0'],
+        ['the replica deleted', '1', '0', '1', '0', '0'],
+        ['both copies deleted', '1', '0', '0', '0', '1'],
+      ]);
+      // It was stored again.
+      traces.noteLoaded('A', 'd', 'memory');
+      expect(traces.loadsOf('untouched').memory).to.equal(2);
+    });
+
+    it('knows which blocks wait, and which of those stay where they are while the sink stands still', () => {
+      const traces = tracesOf(['A', 0, 'a'], ['B', 1, 'b'], ['A', 0, 'c'], ['B', 1, 'd'], ['A', 0, 'e']);
+      traces.noteLoaded('A', 'a', 'memory');
+      expect(traces.waiting(['A', 'B']).map(({ blockId }) => blockId)).to.deep.equal(['b', 'c', 'd', 'e']);
+      expect(traces.resting(['A', 'B'])).to.deep.equal([
+        { worker: 'B', blockId: 'd' },
+        { worker: 'A', blockId: 'e' },
+      ]);
+      expect(traces.waiting(['B']).map(({ blockId }) => blockId)).to.deep.equal(['b', 'd']);
+      expect(['a', 'b'].map((blockId) => traces.isLoaded(blockId))).to.deep.equal([true, false]);
+    });
+  });
+
+  describe('the outcome', () => {
+    const NONE: Loads = { memory: 0, disk: 0, replica: 0, Kinesis: 0 };
+    const loads: Partial<Record<Fate, Loads>> = {
+      inherited: { ...NONE, replica: 3 },
+      ownDeleted: { ...NONE, replica: 2 },
+      replicaDeleted: { ...NONE, memory: 1, disk: 1 },
+      bothDeleted: { ...NONE, Kinesis: 4 },
+    };
+    const withLoads = (changed: Partial<Record<Fate, Loads>>): Pick<Outcome, 'traces'> => ({
+      traces: { loadsOf: (fate) => ({ ...loads, ...changed })[fate] ?? NONE },
+    });
+    const tenures = new Tenures();
+    tenures.note('A', pageRead(0, 0, 1));
+    tenures.note('B', pageRead(1, 0, 1));
+    const good: Outcome = {
+      verdict: verify(evidence()),
+      isComplete: true,
+      hasStopped: true,
+      tally: { ...EMPTY_TALLY, recoveredRecords: 5, recoveredBlockRecords: 4 },
+      tenures: tenures.all,
+      ...withLoads({}),
+    };
+
+    it('is good when all was seen and nothing is lost', () => {
+      expect(failuresIn(good)).to.deep.equal([]);
+    });
+
+    const bad: Record<string, Partial<Outcome>> = {
+      'not everything was processed': { isComplete: false },
+      'what was processed is not what is in the file': { verdict: verify({ ...evidence(), applied: [] }) },
+      'a worker did not stop': { hasStopped: false },
+      'one worker alone read the shards, so sharing was not seen': { tenures: tenures.all.slice(1) },
+      'nothing was lost in a buffer, so recovery was not seen': { tally: { ...good.tally, recoveredBlockRecords: 5 } },
+      'no block of a killed worker was found by another': withLoads({ inherited: { ...NONE, Kinesis: 3 } }),
+      "not all blocks without the worker's own copy came from the replica": withLoads({ ownDeleted: { ...NONE, replica: 2, Kinesis: 1 } }),
+      "not all blocks without the replica came from the worker's own copy": withLoads({ replicaDeleted: NONE }),
+      'not all blocks without a copy were read again from Kinesis': withLoads({ bothDeleted: { ...NONE, Kinesis: 3, memory: 1 } }),
+    };
+    for (const [failure, changed] of Object.entries(bad)) {
+      it(`is bad when ${failure}`, () => {
+        expect(failuresIn({ ...good, ...changed })).to.deep.equal([failure]);
+      });
+    }
   });
 
   it('draws a table with numbers to the right', () => {
@@ -299,10 +474,24 @@ function block(shardId: string, ...records: Applied['records'][number][]): Appli
   return { shardId, records };
 }
 
-/** A block as the worker gets it; the sequence numbers are 100 and up, by flight. */
-function blockOf(shardId: string, ...flights: Flight[]): Block {
+/** What a worker sends of a block; the sequence numbers are 100 and up, by flight. */
+function blockOf(shardId: string, ...flights: Flight[]): SaveRequest {
   const encode = (value: Flight): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
-  return kinesisBlock(...flights.map((each) => record(100 + each.index, { shardId, data: encode(each) })));
+  const block = kinesisBlock(...flights.map((each) => record(100 + each.index, { shardId, data: encode(each) })));
+  return requestFor(block, { shardId, fencingToken: '1' });
+}
+
+/** Who reads which shard of the stream; the time is in ms. */
+function pageRead(number: number, at: number, records: number): KinesisEvent {
+  return { type: 'pageRead', ...ofShard(number, at), records, bytes: 0, millisBehindLatest: 0, hasOpenBlocks: false };
+}
+
+function leaseTaken(number: number, at: number, from: 'free' | 'expired' | 'handedOver'): KinesisEvent {
+  return { type: 'leaseTaken', at, shardId: ofShard(number, at).shardId, workerId: 'w', from, idleMs: 0, fencingToken: '1' };
+}
+
+function ofShard(number: number, at: number): { at: number; streamName: string; shardId: string } {
+  return { at, streamName: 'flights', shardId: `shardId-00000000000${number}` };
 }
 
 /** Four flights in a shard `a` and its child `b`, all well. Each group has flights in both. */

@@ -6,9 +6,10 @@ export type DemoArguments = { readonly help: true } | { readonly help: false; re
 
 export const USAGE = `Usage: npm run demo -- [options]
 
-Streams real flights through rx-kinesis while workers are killed, shards are
-split and merged, and reads fail; then checks that every flight was processed,
-once and in order, and that what was lost in a buffer came back.
+Streams real flights through rx-kinesis, with two workers that share the
+shards, while workers are killed, shards are split and merged, reads fail, and
+copies of stored blocks are deleted; then checks that every flight was
+processed, once and in order, and that what was lost came back.
 
 Options:
   --records 20000   the 20 000 flights by airport, in about half a minute

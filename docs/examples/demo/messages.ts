@@ -1,25 +1,40 @@
-import type { KinesisEvent } from '../../../lib/index.js';
+import type { KinesisEvent, Position } from '../../../lib/index.js';
+import type { Flight, FlightCount } from './flights.js';
 
 /** What the producer needs to know. */
 export interface ProducerOptions {
   readonly kinesisUrl: string;
   readonly streamName: string;
-  readonly records: '20000' | 'all';
-  /** Over how long the flights are spread, in ms. */
+  readonly records: FlightCount;
+  /** Over how long the flights are spread at the usual pace, in ms. */
   readonly durationMs: number;
-  /** After which share of the flights it waits for {@link GO_ON}, unless that has come by then. */
-  readonly holdAt: number;
   /** Where it keeps what Kinesis said about each flight. */
   readonly logFile: string;
 }
 
-/** What a worker needs to know. */
-export interface WorkerOptions {
+/** What the parent tells the producer: how many flights may come at the usual pace; further ones come slowly. */
+export interface PaceMessage {
+  readonly fastUpTo: number;
+}
+
+/** What all workers need to know. */
+export interface FleetOptions {
   readonly kinesisUrl: string;
   readonly dynamoDBUrl: string;
+  readonly s3Url: string;
   readonly leaseTable: string;
   readonly streamName: string;
-  readonly sinkDirectory: string;
+  /** In it, each worker has a directory for the blocks on its disk. */
+  readonly directory: string;
+  /** How many bytes of blocks a worker keeps in memory; more go to its disk. */
+  readonly memoryBytes: number;
+  readonly failoverTimeMs: number;
+}
+
+/** What a worker needs to know. */
+export interface WorkerOptions extends FleetOptions {
+  /** Its name in the lease table. */
+  readonly name: string;
 }
 
 /** What the producer tells its parent: how many flights are in the stream. */
@@ -27,16 +42,39 @@ export interface ProducerMessage {
   readonly produced: number;
 }
 
+/** Where a copy of a block can be. */
+export type CopyPlace = 'memory' | 'disk' | 'replica';
+
+/** The records of a block, for the sink. */
+export interface SaveRequest {
+  readonly blockId: string;
+  readonly shardId: string;
+  /** Grows with each change of the shard's owner. */
+  readonly fencingToken: string;
+  readonly records: readonly SavedRecord[];
+}
+
+export interface SavedRecord extends Position {
+  readonly flight: Flight;
+}
+
 /** What a worker tells its parent. */
 export type WorkerMessage =
   /** Its code is loaded. */
   | { readonly type: 'ready' }
-  /** A block is saved: how many of its records were new, and how many records all workers have saved by now. */
-  | { readonly type: 'saved'; readonly fresh: number; readonly processed: number }
-  | { readonly type: 'event'; readonly event: KinesisEvent };
+  | { readonly type: 'event'; readonly event: KinesisEvent }
+  /** A block was loaded from this place. */
+  | { readonly type: 'found'; readonly blockId: string; readonly place: CopyPlace }
+  /** A block is to be saved. */
+  | { readonly type: 'save'; readonly call: number; readonly request: SaveRequest }
+  /** It has deleted its own copies of the blocks that it was told of. */
+  | { readonly type: 'copiesDeleted' };
 
-/** What the parent tells a worker: to finish what it has begun, and to end. */
-export const STOP = 'stop';
-
-/** What the parent tells the producer: that the rest may come. */
-export const GO_ON = 'go on';
+/** What the parent tells a worker. */
+export type ParentMessage =
+  /** To finish what it has begun, and to end. */
+  | { readonly type: 'stop' }
+  /** The block of that call is on the sink's disk, or why not. */
+  | { readonly type: 'answer'; readonly call: number; readonly error?: string }
+  /** To lose the copies of these blocks in its memory and on its disk. */
+  | { readonly type: 'deleteCopies'; readonly blockIds: readonly string[] };

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { BehaviorSubject, filter, firstValueFrom, Subject } from 'rxjs';
-import { GO_ON, type ProducerMessage, type ProducerOptions } from './messages.js';
+import type { PaceMessage, ProducerMessage, ProducerOptions } from './messages.js';
 import { exitOf, startScript } from './processes.js';
 import type { Produced } from './verification.js';
 
@@ -27,9 +27,10 @@ export class Production {
     });
   }
 
-  /** Lets the flights come that were to be held back. */
-  goOn(): void {
-    this.#child?.send(GO_ON);
+  /** Lets so many flights come at the usual pace. On a slow machine, what is to go wrong could come too late otherwise. */
+  allow(fastUpTo: number): void {
+    const message: PaceMessage = { fastUpTo };
+    this.#child?.send(message);
   }
 
   /** Resolves when so many flights are in the stream. */

@@ -8,6 +8,8 @@ export interface Progress {
   readonly processed: number;
   /** How many there are to come. */
   readonly flights: number;
+  /** Blocks that are stored and not loaded. */
+  readonly waiting: number;
   readonly checkpoints: number;
   readonly figures: Figures;
 }
@@ -73,10 +75,13 @@ export class ProgressDisplay {
   }
 }
 
-/** `produced 1 200, processed 1 000, lag 0.4 s, checkpoints 3 (100 %), throttled 0 %`: the checkpoints that were written, and how many of those tried. */
-export function lineOf({ produced, processed, checkpoints, figures: { lagMs, checkpointSuccess, throttled } }: Progress): string {
-  const written = `${integer(checkpoints)} (${percent(checkpointSuccess)})`;
-  return `produced ${integer(produced)}, processed ${integer(processed)}, lag ${lag(lagMs)}, checkpoints ${written}, throttled ${percent(throttled)}`;
+/**
+ * `produced 1 200, processed 1 000, blocks waiting 4, lag 0.4 s, checkpoints 3 (100 %), throttled 0 %`: the checkpoints that were written, and
+ * how many of those tried.
+ */
+export function lineOf({ produced, processed, waiting, checkpoints, figures: { lagMs, checkpointSuccess, throttled } }: Progress): string {
+  const counts = `produced ${integer(produced)}, processed ${integer(processed)}, blocks waiting ${integer(waiting)}`;
+  return `${counts}, lag ${lag(lagMs)}, checkpoints ${integer(checkpoints)} (${percent(checkpointSuccess)}), throttled ${percent(throttled)}`;
 }
 
 /** In short, beside a bar: `1 000 of 20 000, lag 0.4 s, checkpoints 100 %, throttled 0 %`. */

@@ -1,14 +1,16 @@
-import { integer, percent, seconds, shortId } from './format.js';
+import { loadRows, type BlockTraces } from './block-traces.js';
+import type { Takeover } from './fleet.js';
+import { counted, integer, percent, seconds, shortId } from './format.js';
 import { meanDelay, NOTHING, totalsOf, type Flights, type Total } from './flights.js';
 import type { Proxy } from './proxy.js';
+import { FAILOVER_MS } from './settings.js';
 import { drawShardGraph, type ShardSummary } from './shard-graph.js';
 import type { SinkCounts } from './sink-database.js';
-import type { Tally } from './tally.js';
-import Table from 'cli-table3';
-import { styleText } from 'node:util';
+import { coloured, drawTable, type Rows } from './table.js';
+import { recoveredFromBuffers, type Tally } from './tally.js';
+import { tenureRows, type Tenure } from './tenures.js';
 import type { Verdict } from './verification.js';
 import type { ToldAlert } from './watch.js';
-import type { Takeover } from './workers.js';
 
 /** Everything that the demo has found out. */
 export interface Findings {
@@ -19,28 +21,37 @@ export interface Findings {
   readonly tally: Tally;
   readonly failedReads: Proxy['failed'];
   readonly takeovers: readonly Takeover[];
+  readonly tenures: readonly Tenure[];
+  readonly traces: Pick<BlockTraces, 'loadsOf'>;
+  /** How many blocks are in the bucket at the end. */
+  readonly leftBlocks: number;
   readonly shards: readonly ShardSummary[];
   readonly alerts: readonly ToldAlert[];
   /** Whether all interventions were carried out, and all that was produced came to be processed. */
   readonly isComplete: boolean;
-  /** Whether the last worker ended by itself when it was asked to. */
+  /** Whether the workers ended by themselves when they were asked to. */
   readonly hasStopped: boolean;
+  /** When the demo began, in ms since 1970. */
+  readonly startedAt: number;
   readonly elapsedMs: number;
-  readonly passed: boolean;
+  /** Why the demo failed; empty when it passed. */
+  readonly failures: readonly string[];
 }
-
-type Rows = readonly (readonly string[])[];
 
 /** Groups with fewer flights are left out of the worst: one late plane would be a record. */
 const MIN_FLIGHTS = 30;
 const WORST = 5;
 
-/** The report: the table, the shard graph and the worst groups. */
+/** The report: the tables, the shard graph and the worst groups. */
 export function report(findings: Findings): string {
-  const { flights, shards, passed, elapsedMs, tally } = findings;
+  const { flights, shards, tenures, traces, startedAt, tally } = findings;
   const { groupName } = flights;
   return [
     drawTable(summary(findings)),
+    `Who read what, from the first page to the last, and for how long nobody did when the owner changed (failover time: ${seconds(FAILOVER_MS)})`,
+    drawTable(tenureRows(tenures, startedAt)),
+    'Blocks at MEMORY_AND_DISK_2: what had happened to their copies when they were needed, and where they came from',
+    drawTable(loadRows(traces)),
     'Shard graph: records processed of those produced, and what became of the shard',
     drawShardGraph(shards),
     `The ${WORST} worst ${groupName}s (of those with ${MIN_FLIGHTS} flights or more): mean delay in minutes`,
@@ -49,18 +60,17 @@ export function report(findings: Findings): string {
     drawTable(alertRows(findings.alerts)),
     `Lost in a buffer and read again from Kinesis, ${tally.lostRanges.length === 0 ? 'nothing' : 'the first ranges'}:`,
     ...(tally.lostRanges.length > 0 ? [tally.lostRanges.map((range) => `  ${range}`).join('\n')] : []),
-    coloured(passed ? 'green' : 'red', `${passed ? 'PASSED' : 'FAILED'} in ${seconds(elapsedMs)}${reasonOf(findings)}`),
+    outcome(findings),
   ].join('\n\n');
 }
 
-/** Why the demo failed where the counts do not show it. */
-function reasonOf({ tally, hasStopped, isComplete }: Findings): string {
-  if (!isComplete) return ': not everything was processed';
-  if (!hasStopped) return ': the worker did not stop';
-  return tally.recoveredRecords === 0 ? ': nothing was lost in a buffer, so recovery was not seen' : '';
+function outcome({ failures, elapsedMs }: Findings): string {
+  const time = `in ${seconds(elapsedMs)}`;
+  if (failures.length === 0) return coloured('green', `PASSED ${time}`);
+  return coloured('red', [`FAILED ${time}:`, ...failures.map((failure) => `  ${failure}`)].join('\n'));
 }
 
-function summary({ flights, verdict, counts, tally, failedReads, takeovers }: Findings): Rows {
+function summary({ flights, verdict, counts, tally, failedReads, takeovers, leftBlocks }: Findings): Rows {
   const { groupName } = flights;
   const repeated = counts.repeatedBlockRecords + counts.repeatedRecords;
   return [
@@ -71,18 +81,24 @@ function summary({ flights, verdict, counts, tally, failedReads, takeovers }: Fi
     ['out of order', integer(verdict.outOfOrder), 'in a shard, or from parent to child shard'],
     ['processed twice', integer(verdict.appliedTwice), ''],
     ['duplicates skipped', integer(repeated), recognised(counts)],
-    ['recovered ranges', integer(tally.recoveredRanges), `while ${integer(failedReads.errors + failedReads.throttled)} reads failed`],
-    ['recovered records', integer(tally.recoveredRecords), 'were in a buffer when a read failed'],
-    ['calls tried again', integer(tally.retries), ''],
+    ['refused blocks', integer(counts.refusedBlocks), 'of a worker that had lost the shard'],
+    ['read again: ranges', integer(tally.recoveredRanges), 'from Kinesis'],
+    ['read again: records', integer(tally.recoveredRecords), lostHow(tally)],
+    ['reads tried again', integer(tally.retries), `after ${integer(failedReads.errors + failedReads.throttled)} that failed`],
     ['pipelines restarted', integer(tally.restarts), ''],
     ['checkpoints written', integer(tally.checkpoints), ''],
-    ...takeovers.map(({ totalMs, startMs }, i) => [
+    ['blocks left over', integer(leftBlocks), 'in the replica'],
+    ...takeovers.map(({ killed, shards, successor, totalMs, startMs }, i) => [
       `takeover ${i + 1}`,
       seconds(totalMs),
-      `after SIGKILL; ${seconds(startMs)} to start a process`,
+      `from SIGKILL of ${killed} until its ${counted(shards, 'shard')} were read; ${seconds(startMs)} to start ${successor}`,
     ]),
     ['differing means', integer(verdict.differing.length), `of ${integer(verdict.groups)} ${groupName}s, compared with the file`],
   ];
+}
+
+function lostHow(tally: Tally): string {
+  return `${integer(recoveredFromBuffers(tally))} lost in a buffer, ${integer(tally.recoveredBlockRecords)} with all copies of a block`;
 }
 
 /** How the sink knew that records came again. */
@@ -121,25 +137,4 @@ function worstGroups({ flights, totals, verdict }: Findings): Rows {
 
 function minutes(mean: number): string {
   return mean.toFixed(3);
-}
-
-/** Draws rows with a frame; the first row is the heading, and columns of numbers are set to the right. */
-export function drawTable([heading = [], ...rows]: Rows): string {
-  const isNumeric = heading.map((_, column) => rows.every((row) => /^[-\d. ]*( s)?$/.test(row[column] ?? '')));
-  const table = new Table({
-    head: [...heading],
-    colAligns: isNumeric.map((numeric) => (numeric ? 'right' : 'left')),
-    style: { head: hasColour() ? ['bold'] : [], border: hasColour() ? ['grey'] : [], compact: true },
-  });
-  table.push(...rows.map((row) => [...row]));
-  return table.toString();
-}
-
-/** On a terminal, unless NO_COLOR says otherwise (https://no-color.org). */
-function hasColour(): boolean {
-  return process.stdout.isTTY && !process.env.NO_COLOR;
-}
-
-function coloured(colour: 'green' | 'red', text: string): string {
-  return hasColour() ? styleText(colour, text) : text;
 }

@@ -1,5 +1,4 @@
 import { ClassicLevel } from 'classic-level';
-import type { Block } from '../../../lib/index.js';
 import type { Total } from './flights.js';
 
 /** Counted since the database was made. */
@@ -13,6 +12,8 @@ export interface SinkCounts {
   readonly repeatedBlockRecords: number;
   /** Records that came again in another block. */
   readonly repeatedRecords: number;
+  /** Blocks of a worker that was no longer the shard's owner. */
+  readonly refusedBlocks: number;
 }
 
 /** A block as it was applied, for whoever wants to check. */
@@ -36,16 +37,25 @@ export type SinkDatabase = ClassicLevel<string, unknown>;
 export const KEYS = {
   counts: 'counts',
   /** That a block was saved. */
-  block: ({ id }: Block): string => `block/${id}`,
+  block: (id: string): string => `block/${id}`,
   /** The position of the last record of a shard that was applied. */
   place: (shardId: string): string => `place/${shardId}`,
+  /** The highest fencing token of a shard that has come. */
+  fencingToken: (shardId: string): string => `fencing-token/${shardId}`,
   /** The {@link Total} of a group. */
   total: (group: string): string => `total/${group}`,
   /** What was {@link Applied}, in order. */
   applied: (number: number): string => `applied/${String(number).padStart(9, '0')}`,
 };
 
-const NO_COUNTS: SinkCounts = { blocks: 0, processed: 0, repeatedBlocks: 0, repeatedBlockRecords: 0, repeatedRecords: 0 };
+const NO_COUNTS: SinkCounts = {
+  blocks: 0,
+  processed: 0,
+  repeatedBlocks: 0,
+  repeatedBlockRecords: 0,
+  repeatedRecords: 0,
+  refusedBlocks: 0,
+};
 
 export async function openDatabase(directory: string): Promise<SinkDatabase> {
   const db: SinkDatabase = new ClassicLevel(directory, { valueEncoding: 'json' });

@@ -1,10 +1,10 @@
-import { comparePositions, type Block, type KinesisRecord, type Position, type SequenceNumberRanges } from '../../../lib/index.js';
+import { comparePositions, type Position } from '../../../lib/index.js';
 import { addFlight, NOTHING, type Flight, type Total } from './flights.js';
+import type { SavedRecord, SaveRequest } from './messages.js';
 import { KEYS, openDatabase, readCounts, type Applied, type SinkCounts, type SinkDatabase } from './sink-database.js';
 
-/** What became of a block. It carries the block's ranges, by which `checkpointEvery` settles it. */
+/** What became of a block. */
 export interface Saved {
-  readonly ranges: SequenceNumberRanges;
   /** Records of it that were new. */
   readonly fresh: number;
   /** Records that all workers have saved by now. */
@@ -12,13 +12,14 @@ export interface Saved {
 }
 
 /**
- * Adds delays up in a level database, each record once, however often it comes.
+ * Adds delays up in a level database, each record once, however often it comes, and whichever worker brings it.
  *
  * A block that was saved is known by its id. But a worker that takes over from one that was killed cuts other blocks from the
  * same records, and those have other ids. So the sink also keeps how far each shard has come: the records of a shard
  * come in order, hence one at or before that place was applied before. (Were it not so, a record that came too late would be
- * left out, and the verification would find it lost.) Ids, places and sums are written in one atomic batch: after a crash all
- * of a block is there, or none of it.
+ * left out, and the verification would find it lost.) A worker that has lost a shard may not know it yet: the sink keeps the
+ * highest fencing token of each shard, and refuses blocks with a lower one. Ids, places, tokens and sums are written in one
+ * atomic batch: after a crash all of a block is there, or none of it.
  */
 export class FlightSink {
   readonly #db: SinkDatabase;
@@ -36,11 +37,19 @@ export class FlightSink {
     return new FlightSink(db, await readCounts(db));
   }
 
-  /** Applies what is new in the block. */
-  save(block: Block): Promise<Saved> {
-    const saved = this.#last.then(() => this.#apply(block));
+  /** Applies what is new in the block; resolves when that is on the disk. Rejects when the shard has another owner by now. */
+  save(request: SaveRequest): Promise<Saved> {
+    const saved = this.#last.then(() => this.#apply(request));
     this.#last = saved.catch(() => undefined);
     return saved;
+  }
+
+  /** Saves nothing more until the returned function is called. */
+  hold(): () => void {
+    let goOn: () => void = () => undefined;
+    const hold = new Promise<void>((resolve) => (goOn = resolve));
+    this.#last = this.#last.then(() => hold);
+    return goOn;
   }
 
   async close(): Promise<void> {
@@ -48,31 +57,36 @@ export class FlightSink {
     await this.#db.close();
   }
 
-  async #apply(block: Block): Promise<Saved> {
-    const { records, ranges } = block;
-    if ((await this.#db.get(KEYS.block(block))) !== undefined) {
-      const { repeatedBlocks, repeatedBlockRecords } = this.#counts;
-      await this.#write({ repeatedBlocks: repeatedBlocks + 1, repeatedBlockRecords: repeatedBlockRecords + records.length });
-      return { ranges, fresh: 0, processed: this.#counts.processed };
+  async #apply({ blockId, shardId, fencingToken, records }: SaveRequest): Promise<Saved> {
+    const { blocks, processed, repeatedRecords, repeatedBlocks, repeatedBlockRecords, refusedBlocks } = this.#counts;
+    const highest = (await this.#db.get(KEYS.fencingToken(shardId))) as string | undefined;
+    if (BigInt(fencingToken) < BigInt(highest ?? 0)) {
+      await this.#write({ refusedBlocks: refusedBlocks + 1 });
+      throw new Error(`${shardId} has another owner by now: its fencing token is ${highest}, that of the block ${fencingToken}`);
+    }
+    const token = [KEYS.fencingToken(shardId), fencingToken] as const;
+    if ((await this.#db.get(KEYS.block(blockId))) !== undefined) {
+      const counts = { repeatedBlocks: repeatedBlocks + 1, repeatedBlockRecords: repeatedBlockRecords + records.length };
+      await this.#write(counts, [token]);
+      return { fresh: 0, processed };
     }
 
-    const reached = (await this.#db.get(KEYS.place(records[0]!.shardId))) as Position | undefined;
+    const reached = (await this.#db.get(KEYS.place(shardId))) as Position | undefined;
     const fresh = reached ? records.filter((record) => comparePositions(record, reached) > 0) : records;
-    const { blocks, processed, repeatedRecords } = this.#counts;
     const counts = {
       blocks: blocks + 1,
       processed: processed + fresh.length,
       repeatedRecords: repeatedRecords + records.length - fresh.length,
     };
-    await this.#write(counts, [[KEYS.block(block), true], ...(fresh.length > 0 ? await this.#entriesFor(fresh) : [])]);
-    return { ranges, fresh: fresh.length, processed: this.#counts.processed };
+    await this.#write(counts, [token, [KEYS.block(blockId), true], ...(fresh.length > 0 ? await this.#entriesFor(shardId, fresh) : [])]);
+    return { fresh: fresh.length, processed: counts.processed };
   }
 
-  async #entriesFor(fresh: readonly KinesisRecord[]): Promise<[string, unknown][]> {
-    const flights = fresh.map(flightOf);
-    const { shardId, sequenceNumber, subSequenceNumber } = fresh.at(-1)!;
+  async #entriesFor(shardId: string, fresh: readonly SavedRecord[]): Promise<[string, unknown][]> {
+    const { sequenceNumber, subSequenceNumber } = fresh.at(-1)!;
     const place: Position = { sequenceNumber, subSequenceNumber };
-    const applied: Applied = { shardId, records: fresh.map((record, i) => [flights[i]!.index, record.sequenceNumber]) };
+    const applied: Applied = { shardId, records: fresh.map(({ flight, sequenceNumber }) => [flight.index, sequenceNumber]) };
+    const flights = fresh.map(({ flight }) => flight);
     return [[KEYS.place(shardId), place], [KEYS.applied(this.#counts.blocks), applied], ...(await this.#addUp(flights))];
   }
 
@@ -84,16 +98,11 @@ export class FlightSink {
     return [...totals];
   }
 
-  /** Onto the disk, since the checkpoint that follows says that the block is processed. */
+  /** Onto the disk, since the worker releases the block when it hears that it is saved. */
   async #write(changed: Partial<SinkCounts>, entries: readonly (readonly [string, unknown])[] = []): Promise<void> {
     const counts = { ...this.#counts, ...changed };
     const puts = [...entries, [KEYS.counts, counts] as const].map(([key, value]) => ({ type: 'put' as const, key, value }));
     await this.#db.batch(puts, { sync: true });
     this.#counts = counts;
   }
-}
-
-/** The flight that a record carries. */
-export function flightOf({ data }: KinesisRecord): Flight {
-  return JSON.parse(new TextDecoder().decode(data)) as Flight;
 }

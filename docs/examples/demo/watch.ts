@@ -31,7 +31,7 @@ const WINDOW = { windowMs: 5_000, everyMs: 500 };
 /** Twice the interval of the checkpoints and a bit. */
 const STUCK_MS = 2_500;
 
-/** Watches the workers by their events: one after the other, as if they were one. */
+/** Watches the workers by their events, as if they were one: each shard has one owner at a time. */
 export class Watch {
   readonly #subscriptions = new Subscription();
   readonly #told: ToldAlert[] = [];
