@@ -103,6 +103,6 @@ export const KINESIS_FIELDS: FieldsOf<KinesisConfig> = {
 
 /** Makes the context for reading one shard of `stream`. */
 export function readContext(config: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): ReadContext {
-  const { port, budget, retry, scheduler, onGap, deaggregate, notify } = config;
-  return { stream, shardId, port, budget, retry, scheduler, onGap, deaggregate, notify };
+  const { port, budget, retry, scheduler, random, onGap, deaggregate, notify } = config;
+  return { stream, shardId, port, budget, retry, scheduler, random, onGap, deaggregate, notify };
 }

@@ -49,7 +49,18 @@ describe('the config of a source', () => {
     const reading = resolveShardConfig(config);
     const context = readContext(reading, reading.stream, 'shardId-000000000007');
     expect(context).to.include({ shardId: 'shardId-000000000007', port: reading.port, budget: reading.budget, scheduler: asyncScheduler });
-    expect(context).to.have.all.keys('stream', 'shardId', 'port', 'budget', 'retry', 'scheduler', 'onGap', 'deaggregate', 'notify');
+    expect(context).to.have.all.keys(
+      'stream',
+      'shardId',
+      'port',
+      'budget',
+      'retry',
+      'scheduler',
+      'random',
+      'onGap',
+      'deaggregate',
+      'notify',
+    );
   });
 
   it('hands events to the observer, and ignores what that throws', () => {
@@ -70,6 +81,8 @@ describe('the config of a source', () => {
     const bad: Record<string, [object, RegExp]> = {
       'no client': [{ client: undefined }, /client: expected a KinesisClient/],
       'something else for a client': [{ client: {} }, /client: expected a KinesisClient/],
+      'a latency that is none': [{ latency: 'high' }, /latency: expected 'low', got "high"/],
+      'a latency beside a reader': [{ latency: 'low', reader: () => NEVER }, /latency: belongs to the reader, which is given/],
       'no startFrom': [{ startFrom: undefined }, /startFrom: expected 'TRIM_HORIZON', 'LATEST' or a Date, got undefined/],
       'a word that startFrom does not know': [{ startFrom: 'EARLIEST' }, /startFrom.*got "EARLIEST"$/],
       'a Date that is none': [{ startFrom: new Date(NaN) }, /startFrom.*got an invalid Date$/],
