@@ -107,6 +107,6 @@ export const KINESIS_FIELDS: FieldsOf<KinesisConfig> = {
 
 /** Makes the context for reading one shard of `stream`. */
 export function readContext(config: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): ReadContext {
-  const { port, budget, retry, scheduler, onGap, deaggregate, payloads, notify } = config;
-  return { stream, shardId, port, budget, retry, scheduler, onGap, deaggregate, payloads, notify };
+  const { port, budget, retry, scheduler, random, onGap, deaggregate, payloads, notify } = config;
+  return { stream, shardId, port, budget, retry, scheduler, random, onGap, deaggregate, payloads, notify };
 }

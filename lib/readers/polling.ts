@@ -1,6 +1,7 @@
 import { concatMap, defer, EMPTY, repeat, take, type Observable } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
-import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
+import { assertInteger, assertKnownFields } from '../internal/validate.js';
+import { IdlePauses, pausePolicy, type IdleDelayConfig } from './idle-pauses.js';
 import type { Reader, ShardPage } from './reader.js';
 import { ShardCursor } from './shard-cursor.js';
 
@@ -8,8 +9,17 @@ import { ShardCursor } from './shard-cursor.js';
 export interface PollingConfig {
   /** The most records a page. 1 to 10 000 (GetRecords, Limit). @defaultValue 10_000 */
   readonly maxRecordsPerPage?: number;
-  /** The pause after a page that reached the newest record, in ms. From 0 up. @defaultValue 1_000 */
-  readonly idleDelayMs?: number;
+  /**
+   * The pause after a page that reached the newest record, in ms: a fifth of the time since the last record came, within these bounds. The
+   * first pause is up to twice as long, by chance, so that shards that begin together are not read in step. A number, from 0 up: exactly
+   * that, each time. @defaultValue \{ min: 250, max: 1_000 \}
+   */
+  readonly idleDelayMs?: number | IdleDelayConfig;
+  /**
+   * `'low'` instead of `idleDelayMs`: reads the shard each 200 ms, also while it is silent. That is all that Kinesis allows, so it is for the only
+   * consumer of a stream: another one that polls is throttled, and so is this one. @defaultValue none
+   */
+  readonly latency?: 'low';
 }
 
 /**
@@ -20,7 +30,7 @@ export interface PollingConfig {
  * record (the read budget keeps reads at least 200 ms apart), after `idleDelayMs` when caught up. Empty pages are normal. The records
  * of the last page are emitted before the shard completes. Unsubscribing aborts the request.
  *
- * @throws InvalidConfigError when called with a number out of range.
+ * @throws InvalidConfigError when called with a number out of range, or with both `idleDelayMs` and `latency`.
  *
  * @example
  * ```ts
@@ -28,21 +38,29 @@ export interface PollingConfig {
  * ```
  */
 export function polling(config: PollingConfig = {}): Reader {
-  assertKnownFields(config, { maxRecordsPerPage: true, idleDelayMs: true });
-  const { maxRecordsPerPage = 10_000, idleDelayMs = 1_000 } = config;
+  assertKnownFields(config, { maxRecordsPerPage: true, idleDelayMs: true, latency: true });
+  const { maxRecordsPerPage = 10_000, idleDelayMs, latency } = config;
   assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);
-  assertNumber('idleDelayMs', idleDelayMs, 0);
+  const policy = pausePolicy(idleDelayMs, latency);
 
   return (context, start, credit) =>
     defer(() => {
+      const { scheduler, random } = context;
       const cursor = new ShardCursor(context, start);
+      const pauses = new IdlePauses(policy, scheduler.now(), random);
       let last: ShardPage | undefined;
 
-      const nextPage = (records: number): Observable<ShardPage> => cursor.read(Math.min(maxRecordsPerPage, records));
-      const remember = (page: ShardPage): ShardPage[] => [(last = page)];
+      const nextPage = (records: number): Observable<ShardPage> => {
+        pauses.noteRead(scheduler.now());
+        return cursor.read(Math.min(maxRecordsPerPage, records));
+      };
+      const remember = (page: ShardPage): ShardPage[] => {
+        if (page.records.length > 0) pauses.noteRecords(scheduler.now());
+        return [(last = page)];
+      };
       const pause = (): Observable<unknown> => {
         if (last?.ended) return EMPTY;
-        return delayOf(cursor.isBehind ? 0 : idleDelayMs, context.scheduler);
+        return delayOf(cursor.isBehind ? 0 : pauses.next(scheduler.now()), scheduler);
       };
 
       return credit.pipe(take(1), concatMap(nextPage), concatMap(remember), repeat({ delay: pause }));

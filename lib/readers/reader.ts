@@ -38,6 +38,8 @@ export interface ReadContext {
   readonly budget: ReadBudget;
   readonly retry: RetryPolicy;
   readonly scheduler: SchedulerLike;
+  /** Returns a number from 0 up to 1, for jitter. */
+  readonly random: () => number;
   readonly onGap: GapPolicy;
   /** Whether KPL aggregates are taken apart into their user records. */
   readonly deaggregate: boolean;

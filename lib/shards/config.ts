@@ -26,6 +26,8 @@ export interface ShardReadingConfig extends KinesisConfig, StreamConfig {
   readonly store?: CheckpointStore;
   /** How shards are read. @defaultValue polling() */
   readonly reader?: Reader;
+  /** `'low'` stands for `reader: polling({ latency: 'low' })`: for the only consumer of a stream; it needs the default `reader`. @defaultValue none */
+  readonly latency?: 'low';
   /**
    * A notifier, or an `AbortSignal`: when it emits (or is aborted, also before the subscription), shards complete, pipelines drain, and the
    * records that were read are settled and checkpointed.
@@ -55,22 +57,17 @@ export interface ResolvedShardConfig extends ResolvedKinesisConfig {
 
 /** Checks the options that the sources of shards share. @throws InvalidConfigError */
 export function resolveShardConfig(config: ShardReadingConfig): ResolvedShardConfig {
-  const { startFrom, store, reader = polling(), stop, maxInFlightRecords = 10_000, maxInFlightBytes = 16 * 1024 * 1024 } = config;
-  const { stopTimeoutMs = 25_000 } = config;
+  const { startFrom, store, stop, stopTimeoutMs = 25_000 } = config;
   const isDate = startFrom instanceof Date && !Number.isNaN(startFrom.getTime());
   if (!isDate && startFrom !== 'TRIM_HORIZON' && startFrom !== 'LATEST') {
     throw new InvalidConfigError(
       `startFrom: expected 'TRIM_HORIZON', 'LATEST' or a Date, got ${startFrom instanceof Date ? 'an invalid Date' : shown(startFrom)}`,
     );
   }
-  assertFunction('reader', reader);
-  assertInteger('maxInFlightRecords', maxInFlightRecords, 1);
-  assertInteger('maxInFlightBytes', maxInFlightBytes, 1);
   assertNumber('stopTimeoutMs', stopTimeoutMs, 1, true);
   if (store && (typeof store.read !== 'function' || typeof store.write !== 'function')) {
     throw new InvalidConfigError('store: expected a CheckpointStore with read and write');
   }
-  const limits = { maxInFlightRecords, maxInFlightBytes };
   const kinesis = resolveKinesis(config);
   return {
     ...kinesis,
@@ -78,11 +75,24 @@ export function resolveShardConfig(config: ShardReadingConfig): ResolvedShardCon
     stream: resolveStream(config),
     startFrom,
     store,
-    reader,
+    reader: readerOf(config),
     stop$: notifierOf('stop', stop),
     stopTimeoutMs,
-    limits,
+    limits: limitsOf(config),
   };
+}
+
+function readerOf({ reader, latency }: ShardReadingConfig): Reader {
+  if (reader === undefined) return polling({ latency });
+  assertFunction('reader', reader);
+  if (latency !== undefined) throw new InvalidConfigError("latency: belongs to the reader, which is given: polling({ latency: 'low' })");
+  return reader;
+}
+
+function limitsOf({ maxInFlightRecords = 10_000, maxInFlightBytes = 16 * 1024 * 1024 }: ShardReadingConfig): CreditLimits {
+  assertInteger('maxInFlightRecords', maxInFlightRecords, 1);
+  assertInteger('maxInFlightBytes', maxInFlightBytes, 1);
+  return { maxInFlightRecords, maxInFlightBytes };
 }
 
 function isToldByStore({ events, store }: ShardReadingConfig): boolean {
@@ -104,6 +114,7 @@ export const SHARD_READING_FIELDS: FieldsOf<ShardReadingConfig> = {
   startFrom: true,
   store: true,
   reader: true,
+  latency: true,
   stop: true,
   stopTimeoutMs: true,
   maxInFlightRecords: true,

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { defer, map, NEVER, of, Subject, timer, type Observable } from 'rxjs';
+import { defer, map, NEVER, of, Subject, timer, type Observable, type SchedulerLike } from 'rxjs';
 import type { GetRecordsPage } from '../../lib/kinesis/port.js';
 import { polling, type PollingConfig } from '../../lib/readers/polling.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
@@ -38,7 +38,7 @@ describe('polling', () => {
     'reads again at once while it is behind, and after a pause when it has caught up',
     marbles(({ expectObservable, flush }) => {
       const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abc) 995ms d 1s e|' } });
-      expectObservable(poll(kinesis, { maxRecordsPerPage: 2 })).toBe('(xy) 996ms z 999ms v 999ms (w|)', {
+      expectObservable(poll(kinesis, { maxRecordsPerPage: 2, idleDelayMs: 1_000 })).toBe('(xy) 996ms z 999ms v 999ms (w|)', {
         x: 'ab',
         y: 'c',
         z: 'd',
@@ -65,12 +65,15 @@ describe('polling', () => {
         `${what}, as many records as were asked for`,
         marbles(({ expectObservable, flush }) => {
           const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abcdefg)' } });
-          expectObservable(poll(kinesis, { maxRecordsPerPage: 3 }, of(10_000), saying(kinesis)), '^ 1500ms !').toBe('(xyz) 995ms v', {
-            x: 'abc',
-            y: 'def',
-            z: 'g',
-            v: '',
-          });
+          expectObservable(poll(kinesis, { maxRecordsPerPage: 3, idleDelayMs: 1_000 }, of(10_000), saying(kinesis)), '^ 1500ms !').toBe(
+            '(xyz) 995ms v',
+            {
+              x: 'abc',
+              y: 'def',
+              z: 'g',
+              v: '',
+            },
+          );
           flush();
           expect(readTimes(kinesis)).to.deep.equal([0, 0, 0, 1_000]);
         }),
@@ -80,7 +83,7 @@ describe('polling', () => {
         `${what}, as many as there was credit for`,
         marbles(({ flush }) => {
           const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abc)' } });
-          const subscription = poll(kinesis, {}, of(1), saying(kinesis)).subscribe();
+          const subscription = poll(kinesis, { idleDelayMs: 1_000 }, of(1), saying(kinesis)).subscribe();
           timer(500).subscribe(() => subscription.unsubscribe());
           flush();
           expect(readTimes(kinesis)).to.deep.equal([0, 0, 0, 0]);
@@ -92,7 +95,7 @@ describe('polling', () => {
         marbles(({ flush }) => {
           const data = new Uint8Array(6 * 2 ** 20);
           const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(abc)' }, values: { a: { data }, b: { data } } });
-          const subscription = poll(kinesis, {}, of(10_000), saying(kinesis)).subscribe();
+          const subscription = poll(kinesis, { idleDelayMs: 1_000 }, of(10_000), saying(kinesis)).subscribe();
           timer(500).subscribe(() => subscription.unsubscribe());
           flush();
           // Two pages of 6 MiB, as Kinesis cuts them; of the second one cannot tell that nothing is left.
@@ -111,6 +114,99 @@ describe('polling', () => {
       expect(readTimes(kinesis)).to.deep.equal([0, 50, 100]);
     }),
   );
+
+  describe('pauses for a fifth of the time since the last record,', () => {
+    /** Reads a shard for a while; returns a function of the times of the reads. */
+    function readFor(ms: number, script: string, config?: PollingConfig, fields?: Partial<ReadContext>): () => number[] {
+      const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: script } });
+      const reading = poll(kinesis, config, undefined, fields).subscribe();
+      timer(ms).subscribe(() => reading.unsubscribe());
+      return () => readTimes(kinesis);
+    }
+    const pausesOf = (times: readonly number[]): number[] => times.slice(1).map((atMs, i) => Math.round(atMs - times[i]!));
+
+    it(
+      'from 250 ms up to a second',
+      marbles(({ flush }) => {
+        const times = readFor(10_000, 'a');
+        flush();
+        const pauses = pausesOf(times());
+        expect(pauses.slice(0, 7)).to.deep.equal([250, 250, 250, 250, 250, 250, 300]);
+        expect(Math.max(...pauses)).to.equal(1_000);
+        expect(pauses.slice(-3)).to.deep.equal([1_000, 1_000, 1_000]);
+      }),
+    );
+
+    it(
+      'which is shortest again after a record',
+      marbles(({ flush }) => {
+        const times = readFor(10_000, '9s a');
+        flush();
+        const pauses = pausesOf(times().filter((atMs) => atMs >= 9_000));
+        expect(pauses.slice(0, 2)).to.deep.equal([250, 250]);
+      }),
+    );
+
+    it(
+      'within the bounds that it is given',
+      marbles(({ flush }) => {
+        const times = readFor(100, '', { idleDelayMs: { min: 5, max: 10 } });
+        flush();
+        const pauses = pausesOf(times());
+        expect(pauses.slice(0, 5)).to.deep.equal([5, 5, 5, 5, 5]);
+        expect(pauses.at(-1)).to.equal(10);
+      }),
+    );
+
+    it(
+      'the first time longer by chance, so that shards which begin together are not read in step',
+      marbles(({ flush }) => {
+        const firstTwo = [0, 0.4, 0.8].map((chance) => readFor(460, '', {}, { random: () => chance }));
+        const exact = readFor(460, '', { idleDelayMs: 250 }, { random: () => 0.8 });
+        flush();
+        expect(firstTwo.map((times) => times()[1])).to.deep.equal([250, 350, 450]);
+        expect(exact()).to.deep.equal([0, 250]);
+      }),
+    );
+
+    it(
+      'and no longer when the clock is set back',
+      marbles(({ scheduler, flush }) => {
+        const now = (): number => (scheduler.now() < 300 ? 5_000_000 : 0) + scheduler.now();
+        const times = readFor(1_200, 'a', {}, { scheduler: Object.create(scheduler, { now: { value: now } }) as SchedulerLike });
+        flush();
+        expect(times()).to.deep.equal([0, 250, 500, 750, 1_000]);
+      }),
+    );
+  });
+
+  describe("with latency: 'low'", () => {
+    it(
+      'reads each 200 ms from the beginning of one read to that of the next, however long it was silent',
+      marbles(({ flush }) => {
+        const kinesis = fakeKinesis({ latencyMs: 30, shards: { 0: '' } });
+        const reading = poll(kinesis, { latency: 'low' }, undefined, { budget: readBudget() }).subscribe();
+        timer(60_000).subscribe(() => reading.unsubscribe());
+        flush();
+        const times = readTimes(kinesis);
+        expect(times.slice(0, 4)).to.deep.equal([30, 230, 430, 630]);
+        expect(times).to.have.length(300);
+      }),
+    );
+
+    it(
+      'does so with a budget that has no limit too, and with calls that take longer',
+      marbles(({ flush }) => {
+        const quick = fakeKinesis({ latencyMs: 0, shards: { 0: '' } });
+        const slow = fakeKinesis({ latencyMs: 300, shards: { 0: '' } });
+        const readings = [quick, slow].map((kinesis) => poll(kinesis, { latency: 'low' }).subscribe());
+        timer(1_000).subscribe(() => readings.forEach((reading) => reading.unsubscribe()));
+        flush();
+        expect(readTimes(quick)).to.deep.equal([0, 200, 400, 600, 800]);
+        expect(readTimes(slow)).to.deep.equal([300, 600, 900]);
+      }),
+    );
+  });
 
   it(
     'keeps to the budget, however far behind',
@@ -202,6 +298,13 @@ describe('polling', () => {
     [{ maxRecordsPerPage: 1.5 }, /^maxRecordsPerPage: .* got 1.5$/],
     [{ idleDelayMs: -1 }, /^idleDelayMs: expected a finite number from 0 up, got -1$/],
     [{ idleDelayMs: Infinity }, /^idleDelayMs: .* got Infinity$/],
+    [{ idleDelayMs: { min: -1 } }, /^idleDelayMs.min: expected a finite number from 0 up, got -1$/],
+    [{ idleDelayMs: { min: 2_000 } }, /^idleDelayMs.max: expected a finite number from 2000 up, got 1000$/],
+    [{ idleDelayMs: { max: Infinity } }, /^idleDelayMs.max: .* got Infinity$/],
+    [{ idleDelayMs: { most: 1 } as never }, /^idleDelayMs: unknown option most; known are min, max$/],
+    [{ idleDelayMs: '5' as never }, /^idleDelayMs: expected an object, got "5"$/],
+    [{ latency: 'high' as never }, /^latency: expected 'low', got "high"$/],
+    [{ latency: 'low', idleDelayMs: 250 }, /^latency: 'low' sets the pauses itself: leave out idleDelayMs$/],
   ] as const) {
     it(`refuses ${JSON.stringify(config)} when called`, () => {
       const error = thrownBy(() => polling(config));

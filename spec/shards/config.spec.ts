@@ -56,6 +56,7 @@ describe('the config of a source', () => {
       'budget',
       'retry',
       'scheduler',
+      'random',
       'onGap',
       'deaggregate',
       'payloads',
@@ -81,6 +82,8 @@ describe('the config of a source', () => {
     const bad: Record<string, [object, RegExp]> = {
       'no client': [{ client: undefined }, /client: expected a KinesisClient/],
       'something else for a client': [{ client: {} }, /client: expected a KinesisClient/],
+      'a latency that is none': [{ latency: 'high' }, /latency: expected 'low', got "high"/],
+      'a latency beside a reader': [{ latency: 'low', reader: () => NEVER }, /latency: belongs to the reader, which is given/],
       'no startFrom': [{ startFrom: undefined }, /startFrom: expected 'TRIM_HORIZON', 'LATEST' or a Date, got undefined/],
       'a word that startFrom does not know': [{ startFrom: 'EARLIEST' }, /startFrom.*got "EARLIEST"$/],
       'a Date that is none': [{ startFrom: new Date(NaN) }, /startFrom.*got an invalid Date$/],

@@ -51,10 +51,21 @@ describe('kinesisShard', () => {
     'emits nothing of an empty shard, and polls it in peace (regression: idle polling without a pause)',
     marbles(({ expectObservable, flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: '' } });
-      expectObservable(texts(kinesis, { reader: undefined, budget: undefined }), '^ 5s !').toBe('-');
+      expectObservable(texts(kinesis, { reader: undefined, budget: undefined, random: () => 0 }), '^ 5s !').toBe('-');
       flush();
       const times = kinesis.callsOf('getRecords').map(({ atMs }) => atMs);
-      expect(times).to.deep.equal([1, 1_002, 2_003, 3_004, 4_005]);
+      expect(times.slice(0, 4)).to.deep.equal([1, 252, 503, 754]);
+      expect(times).to.have.length.within(10, 14);
+    }),
+  );
+
+  it(
+    "reads each 200 ms with latency: 'low'",
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: '' } });
+      expectObservable(texts(kinesis, { reader: undefined, latency: 'low', budget: undefined, random: () => 0 }), '^ 1s !').toBe('-');
+      flush();
+      expect(kinesis.callsOf('getRecords').map(({ atMs }) => atMs)).to.deep.equal([1, 201, 401, 601, 801]);
     }),
   );
 
@@ -285,10 +296,10 @@ describe('kinesisShard', () => {
         },
       }) as typeof scheduler;
       const kinesis = fakeKinesis({ shards: { 0: 'a^' }, faults: [{ method: 'getRecords', error: 'InternalFailureException' }] });
-      timelineOf(texts(kinesis, { scheduler: spied, reader: undefined, budget: undefined }), 1_500);
+      timelineOf(texts(kinesis, { scheduler: spied, reader: undefined, budget: undefined, random: () => 0.5 }), 1_500);
       flush();
       // The back-off, what is left of the 200 ms between reads, the pause of an idle reader.
-      expect(work).to.include.members([50, 1_000]);
+      expect(work).to.include.members([50, 375]);
       expect(work.some((ms) => ms > 50 && ms <= 200)).to.be.true;
     }),
   );

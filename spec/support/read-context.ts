@@ -16,6 +16,7 @@ export function readContext(kinesis: FakeKinesis, fields: Partial<ReadContext> =
     budget: readBudget({ readsPerSecond: Infinity, bytesPerSecond: Infinity }),
     retry: retryPolicy({ maxRetries: 3, initialDelayMs: 0 }, asyncScheduler, () => 0),
     scheduler: asyncScheduler,
+    random: () => 0,
     onGap: 'fail',
     deaggregate: true,
     payloads: 'slabs',
