@@ -28,8 +28,9 @@ import { isOutOfOrder } from '../ledger/errors.js';
 import { misplaced } from '../tracking/misplaced.js';
 import { InvalidConfigError, isFinal, isInvalidValue } from '../values/errors.js';
 import type { Shard } from '../shards/shard.js';
-import { isDelivered, isUnsettled } from '../tracking/isUnsettled.js';
+import { isDelivered, isUnsettled, rangesIn } from '../tracking/isUnsettled.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
+import type { SequenceNumberRanges } from '../values/sequence-range.js';
 
 /** How a shard's failed pipeline restarts: exponential back-off with full jitter. */
 export interface RestartConfig {
@@ -112,11 +113,8 @@ export function mergeShards<O extends ObservableInput<unknown>>(
       /** The first error of a pipeline after `stop`: it must not end the other pipelines while they drain. */
       let failure: { readonly error: unknown } | undefined;
       const keepWhileStopping = (shard: Shard) => (error: unknown) => {
-        const tracked = trackedShardOf(shard);
-        if (!tracked?.isStopping) return throwError(() => error);
+        if (!trackedShardOf(shard)?.isStopping) return throwError(() => error);
         failure ??= { error };
-        // The pipeline is not restarted: its unsettled work stays unsettled.
-        tracked.drain();
         return EMPTY;
       };
       const merged$ = shards$.pipe(
@@ -185,13 +183,18 @@ function supervised<T>(tracked: TrackedShard | undefined): MonoTypeOperatorFunct
     defer(() => {
       let leavesWork = false;
       let leavesRecords = false;
+      /** The ranges of the blocks that the pipeline has emitted. */
+      const emitted = new WeakSet<SequenceNumberRanges>();
       const note = (value: T): void => {
         leavesWork ||= isUnsettled(value);
         leavesRecords ||= isDelivered(value);
+        if (!leavesRecords) for (const ranges of rangesIn(value)) emitted.add(ranges);
       };
+      // Blocks of emitted records are made behind the pipeline.
+      const isBehind = (ranges: SequenceNumberRanges): boolean => leavesRecords || emitted.has(ranges);
       tracked.beginPipeline();
       const watched$ = pipeline$.pipe(tap(note));
-      const end = (completed: boolean): void => tracked.endPipeline({ completed, leavesWork, leavesRecords });
+      const end = (completed: boolean): void => tracked.endPipeline({ completed, leavesWork, leavesRecords, isBehind });
       return concat(
         watched$.pipe(onEnd((kind) => kind !== 'complete' && end(false))),
         // Only now is the shard unsubscribed, if the pipeline completed before the shard.

@@ -57,6 +57,14 @@ export class ShardGraph {
   #listed = false;
 
   /**
+   * The first shard that begins elsewhere than it did before: its stream was deleted and made again. Also one that was read to its end, since
+   * nobody would read what has its id now.
+   */
+  remadeIn(shards: readonly GraphShard[]): string | undefined {
+    return shards.find((shard) => isRemade(this.#nodes.get(shard.shardId)?.shard, shard))?.shardId;
+  }
+
+  /**
    * Enters a full listing of the stream's shards; returns the new ids.
    *
    * @throws InvalidValueError when a shard would descend from itself, since it could never be read; nothing is entered then.
@@ -207,6 +215,14 @@ export class ShardGraph {
     const own = ownAncestor(parentsOf);
     if (own !== undefined) throw new InvalidValueError(`the list of shards: ${own} is an ancestor of itself`);
   }
+}
+
+/** Whether a shard begins elsewhere than the one of its id that was known, as far as both are known. */
+export function isRemade(
+  known: Pick<GraphShard, 'startingSequenceNumber'> | undefined,
+  { startingSequenceNumber: start }: Pick<GraphShard, 'startingSequenceNumber'>,
+): boolean {
+  return known?.startingSequenceNumber !== undefined && start !== undefined && known.startingSequenceNumber !== start;
 }
 
 function isDone({ state }: Node): boolean {

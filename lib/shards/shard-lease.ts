@@ -3,21 +3,21 @@ import type { Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { releaseLease } from '../checkpoints/store-calls.js';
 import { delayOf } from '../internal/delay.js';
 import { retryWithBackOff } from '../internal/back-off.js';
+import { Tenure } from '../tracking/tenure.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
 
 /** This worker's lease of one shard, from its grant until it is lost or released. */
 export class ShardLease {
   readonly fencingToken: string;
+  /** Whether the lease is held; the shard's state has it too while the shard is read. */
+  readonly tenure = new Tenure();
   /** Emits when another worker asks for the shard; replays to late subscribers. */
   readonly asked$: Observable<unknown>;
   readonly #store: LeasingStore;
   readonly #asked$ = new ReplaySubject<unknown>(1);
   #lease: Lease;
   #watch: Subscription;
-  #isLost = false;
-  #isReleased = false;
-  #onLost: () => void = () => undefined;
 
   constructor(lease: Lease, store: LeasingStore) {
     this.fencingToken = lease.fencingToken;
@@ -25,11 +25,6 @@ export class ShardLease {
     this.asked$ = this.#asked$.asObservable();
     this.#lease = lease;
     this.#watch = this.#follow(lease);
-  }
-
-  /** Whether the lease is neither lost nor released. */
-  get isHeld(): boolean {
-    return !this.#isLost && !this.#isReleased;
   }
 
   /**
@@ -47,30 +42,16 @@ export class ShardLease {
     this.#lease.noteRead?.(bytes);
   }
 
-  /** Whether the lease is lost. */
-  get isLost(): boolean {
-    return this.#isLost;
-  }
-
-  /** Calls `onLost` when the lease is lost, at once if it is lost already. */
-  watch(onLost: () => void): void {
-    this.#onLost = onLost;
-    if (this.#isLost) onLost();
-  }
-
-  /** Notes that the lease is lost, since the store has refused a write. */
-  noteLost(): void {
-    this.#isLost = true;
-  }
-
   /**
    * Releases the lease, unless it is lost. When the store fails it retries, with an event each time, for most of `stopTimeoutMs`. Never errors:
    * in the end a failure only makes the next worker wait until the lease expires, which is no reason for `stop` to fail.
+   *
+   * @param isInUse - whether somebody still works on the shard, who must end before the lease does.
    */
-  release(shard: ShardIdentity, config: ResolvedShardConfig): Observable<never> {
+  release(shard: ShardIdentity, config: ResolvedShardConfig, isInUse = false): Observable<never> {
     this.#watch.unsubscribe();
-    this.#isReleased = true;
-    if (this.#isLost) return EMPTY;
+    if (this.tenure.isLost) return EMPTY;
+    this.tenure.release(isInUse);
     const { notify, retry, stopTimeoutMs, scheduler } = config;
     const { streamName, shardId } = shard;
     return releaseLease(this.#store, shard, config).pipe(
@@ -84,14 +65,9 @@ export class ShardLease {
   }
 
   #follow({ lost$, asked$ = NEVER }: Lease): Subscription {
-    const watch = from(lost$).subscribe({ next: () => this.#lose(), error: () => undefined });
+    const watch = from(lost$).subscribe({ next: () => this.tenure.lose(), error: () => undefined });
     watch.add(from(asked$).subscribe({ next: (value) => this.#asked$.next(value), error: () => undefined }));
     return watch;
-  }
-
-  #lose(): void {
-    this.#isLost = true;
-    this.#onLost();
   }
 }
 

@@ -98,6 +98,8 @@ export class ShardLifecycle {
   #opened: Opened | undefined;
   #isOpening = false;
   #isReleased = false;
+  /** Whether all stores held the last checkpoint when the lease was given up, from then on. */
+  #wasWritten: boolean | undefined;
   #subscription: SubscriptionState = 'none';
 
   constructor(options: ShardLifecycleOptions) {
@@ -107,6 +109,7 @@ export class ShardLifecycle {
     this.#latest = latest;
     this.#tracked = new TrackedShard({
       ...{ identity, store, notify, requestTimeoutMs, scheduler, reasonOf: requestFault },
+      tenure: lease?.tenure,
       reread: rereadWith(config, stream, identity.shardId),
       readStored: (from = store) => readStored(identity, { ...config, store: from }),
     });
@@ -119,7 +122,6 @@ export class ShardLifecycle {
       ended: (children) => options.announce?.(children),
       subscribed: (state) => this.#noteSubscription(state),
     });
-    lease?.watch(() => this.#tracked.lose());
   }
 
   /**
@@ -181,8 +183,10 @@ export class ShardLifecycle {
 
   get #facts(): ShardFacts {
     const { ledger, hasOpenBlocks, isLost, resumes, isSupervised, isDrained, isCutShort, isSettled, checkpointer } = this.#tracked;
+    const { hasWorkBehind } = this.#tracked;
     const { hasEnded, isTracked } = ledger;
     return {
+      hasWorkBehind,
       ...{ isLost, resumes, isSupervised, isDrained, isCutShort, hasEnded, isSettled, isTracked, hasOpenEntries: hasOpenBlocks },
       isStopping: this.#tracked.isStopping,
       isOpening: this.#isOpening,
@@ -256,7 +260,8 @@ export class ShardLifecycle {
     const { lease, identity, config } = this.#options;
     const lastWrites$ = this.#isBegun && reason !== 'lost' ? this.#lastWrites() : EMPTY;
     const release$ = defer(() => {
-      if (this.#tracked.isLost) lease?.noteLost();
+      // Without the lease there is nothing to write.
+      this.#wasWritten = this.#isWritten;
       return lease?.release(identity, config) ?? EMPTY;
     });
     const conclude$ = defer(() => this.#conclude(releasedAs(reason, { isLost: this.#tracked.isLost, isWritten: this.#isWritten })));
@@ -284,7 +289,7 @@ export class ShardLifecycle {
   /** Whether all stores hold the last checkpoint; after `stop` the shard does not wait for a store that refuses. */
   get #isWritten(): boolean {
     const { checkpointer } = this.#tracked;
-    return !checkpointer.stores.some((store) => checkpointer.isDue(store));
+    return this.#wasWritten ?? !checkpointer.stores.some((store) => checkpointer.isDue(store));
   }
 
   #conclude(reason: ReleaseReason): Observable<never> {
@@ -307,18 +312,18 @@ export class ShardLifecycle {
     if (this.#isReleased) return;
     const write$ = this.#tracked.checkpointer.write().pipe(catchError(() => EMPTY));
     const giveUp = (): Observable<never> => {
-      const release$ = lease?.release(identity, config) ?? EMPTY;
-      this.#tracked.lose();
+      const release$ = lease?.release(identity, config, this.#subscription === 'active' || this.#tracked.isSupervised) ?? EMPTY;
+      // Who subscribes to the shard later reads nothing.
+      this.#tracked.stop();
       return release$;
     };
-    const isHeld = lease && !lease.isLost;
     // Unless somebody still reads it.
     const report$ = defer(() => {
       if (this.#subscription !== 'active') this.#reportReleased('stopped');
       return EMPTY;
     });
     // Not within the teardown: nothing may be emitted there.
-    concat(delayOf(0, config.scheduler), isHeld ? concat(write$, defer(giveUp)) : EMPTY, report$).subscribe();
+    concat(delayOf(0, config.scheduler), lease?.tenure.isHeld ? concat(write$, defer(giveUp)) : EMPTY, report$).subscribe();
   }
 
   /** Whether there was something to read, so that the shard was told to have started. */

@@ -30,6 +30,8 @@ export interface ShardFacts {
   readonly isSupervised: boolean;
   /** Whether nothing more will settle. */
   readonly isDrained: boolean;
+  /** Whether blocks that an ended pipeline has passed on are still being worked on. */
+  readonly hasWorkBehind: boolean;
   /** Whether the reader has seen the shard's end. */
   readonly hasEnded: boolean;
   /** Whether everything delivered is settled. */
@@ -108,8 +110,8 @@ function isUnaccounted({ hasEnded, isTracked, isSupervised, hasStore }: ShardFac
 }
 
 /** Whether nothing more will settle: everything is settled, the pipeline has completed, or it was torn down. */
-function isIdle({ subscription, resumes, isSupervised, isDrained, isSettled, isTracked }: ShardFacts): boolean {
-  if (subscription === 'active' || resumes || isSupervised) return false;
+function isIdle({ subscription, resumes, isSupervised, hasWorkBehind, isDrained, isSettled, isTracked }: ShardFacts): boolean {
+  if (subscription === 'active' || resumes || isSupervised || hasWorkBehind) return false;
   return subscription !== 'complete' || isDrained || isSettled || !isTracked;
 }
 

@@ -20,6 +20,9 @@ export interface Shard extends Observable<KinesisRecord> {
   readonly hashKeyRange?: HashKeyRange;
   /** With leases: a number that grows with every tenure of the shard, so that a sink can refuse writes of a former owner. */
   readonly fencingToken?: string;
-  /** Emits when the lease is lost; completes without emitting when the shard is released otherwise. */
+  /**
+   * Emits when the lease is lost, and when the stream is unsubscribed while the shard is still worked on, so that the lease is given up;
+   * completes without emitting when the shard is released otherwise.
+   */
   readonly leaseLost$: Observable<void>;
 }

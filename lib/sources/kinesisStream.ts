@@ -26,7 +26,7 @@ import { reduced } from '../internal/aws-fault.js';
 import { delayOf } from '../internal/delay.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
 import { listShards } from '../kinesis/listShards.js';
-import type { PortChildShard, PortShard } from '../kinesis/port.js';
+import type { PortChildShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
 import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
@@ -35,7 +35,7 @@ import { isStreamRecreated, StreamRecreatedError } from '../shards/errors.js';
 import type { Shard } from '../shards/shard.js';
 import { readStored } from '../shards/open-shard.js';
 import { graphChild, graphShard } from '../shards/graph-shard.js';
-import { ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
+import { isRemade, ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
 import { ShardLease } from '../shards/shard-lease.js';
 import { ShardLifecycle, type ShardLifecycleOptions } from '../shards/shard-lifecycle.js';
 import { stopInTime } from '../shards/stop-in-time.js';
@@ -98,8 +98,6 @@ class StreamReading {
   /** Emits when the shards in view, or what is known of them, have changed. */
   readonly #changed$ = new Subject<void>();
   readonly #stop$ = new ReplaySubject<unknown>(1);
-  /** Where the shards begin, as the last listing said. */
-  #starts: ReadonlyMap<string, string> = new Map();
   /** The shards that are not released yet. */
   readonly #live = new Set<ShardLifecycle>();
   /** The leases that were granted and are not used yet, where the store gives leases. */
@@ -159,7 +157,7 @@ class StreamReading {
     );
     // Through the scheduler, so that a long chain of shards that are done already does not grow the stack.
     const woken$ = this.#wake$.pipe(observeOn(scheduler));
-    const mayTake = isLeasing(store) ? (shardId: string) => this.#granted.get(shardId)?.isLost === false : undefined;
+    const mayTake = isLeasing(store) ? (shardId: string) => this.#granted.get(shardId)?.tenure.isHeld === true : undefined;
     // `woken$` comes first: with a port and a store that answer synchronously, a shard may be done during the listing.
     return merge(woken$, listed$).pipe(
       // No more shards begin; those that have begun end by themselves, when their work is drained.
@@ -176,8 +174,7 @@ class StreamReading {
     return listShards(port, stream.id).pipe(
       retryFaults(retry, ({ error }) => failed(error)),
       tap((shards) => {
-        const added = this.#graph.list(shards.map(graphShard));
-        this.#identify(shards);
+        const added = this.#enter(shards.map(graphShard));
         notify({ type: 'shardsDiscovered', streamName, added, total: this.#graph.size });
         this.#changed$.next();
       }),
@@ -189,21 +186,17 @@ class StreamReading {
     );
   }
 
-  /** Takes the starts of the shards that are being read. Throws if one has changed: then the stream was deleted and made again. */
-  #identify(shards: readonly PortShard[]): void {
-    const starts = new Map(shards.map(({ ShardId, SequenceNumberRange }) => [ShardId, SequenceNumberRange.StartingSequenceNumber]));
-    const lives = [...this.#live].map((life): [string, string | undefined] => [
-      life.identity.shardId,
-      life.identity.startingSequenceNumber,
-    ]);
-    // Also a shard that was read to its end: nobody would read what the new stream has under its id.
-    for (const [shardId, known] of [...this.#starts, ...lives]) {
-      const start = starts.get(shardId);
-      if (known !== undefined && start !== undefined && known !== start)
-        throw new StreamRecreatedError(this.#config.stream.streamName, shardId);
-    }
-    for (const life of this.#live) life.identify(starts.get(life.identity.shardId));
-    this.#starts = starts;
+  /** Enters a listing; returns the new ids. Throws if one of the shards was made again: its lifecycle may have looked up where it began. */
+  #enter(shards: readonly GraphShard[]): string[] {
+    const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
+    const lives = [...this.#live].flatMap((life) => {
+      const shard = listed.get(life.identity.shardId);
+      return shard ? [{ life, shard }] : [];
+    });
+    const remade = this.#graph.remadeIn(shards) ?? lives.find(({ life, shard }) => isRemade(life.identity, shard))?.shard.shardId;
+    if (remade !== undefined) throw new StreamRecreatedError(this.#config.stream.streamName, remade);
+    for (const { life, shard } of lives) life.identify(shard.startingSequenceNumber);
+    return this.#graph.list(shards);
   }
 
   /** Takes note of the leases that this worker acquires, and of the shards that others have read to their end; emits nothing. */
@@ -229,7 +222,7 @@ class StreamReading {
   /** Keeps the lease until the shard may be read; hands it over if another worker asks for it before that. */
   #grant(shardId: string, given: Lease, store: LeasingStore): Observable<never> {
     // The store grants a shard whose lease is held already. Releasing the second grant would end the first one too, under the shard's reading.
-    const held = [this.#used.get(shardId), this.#granted.get(shardId)].find((known) => known?.isHeld);
+    const held = [this.#used.get(shardId), this.#granted.get(shardId)].find((known) => known?.tenure.isHeld);
     if (held) {
       held.adopt(given);
       return EMPTY;

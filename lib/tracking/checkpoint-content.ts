@@ -8,13 +8,13 @@ import type { ShardIdentity } from '../values/shard-id.js';
 import { SettledRanges } from './settled-ranges.js';
 import type { UnreleasedBlocks } from './unreleased-blocks.js';
 
-/** What a {@link CheckpointContent} is made of. */
+/** The state of a shard that its {@link CheckpointContent} says. */
 export interface CheckpointFacts {
-  readonly identity: () => ShardIdentity;
+  readonly identity: ShardIdentity;
   /** How far the shard is done: its watermark, or SHARD_END once the whole shard is; `undefined` when nothing may be written. */
-  readonly progress: () => Position | undefined;
+  readonly progress: Position | undefined;
   /** The ranges that are settled beyond the watermark. */
-  readonly settledBeyond: () => readonly SequenceNumberRange[];
+  readonly settledBeyond: readonly SequenceNumberRange[];
   /** The blocks that are stored and not released. */
   readonly unreleased: UnreleasedBlocks;
 }
@@ -40,14 +40,15 @@ export class CheckpointContent {
 
   /** The checkpoint that may be written to `store` now; `undefined` when none may be. */
   currentFor(store: CheckpointStore | undefined): Checkpoint | undefined {
-    const { identity, progress, settledBeyond, unreleased } = this.#facts;
-    const watermark = progress();
+    const { identity, progress: watermark, unreleased } = this.#facts;
     const covered = watermark && unreleased.coveredBy(watermark, store?.keepsUnreleased ? MAX_UNRELEASED_RANGES : 0);
     if (!covered) return undefined;
-    const { streamName, shardId, startingSequenceNumber: shardStart } = identity();
+    const { streamName, shardId, startingSequenceNumber: shardStart } = identity;
     const { position, blocks } = covered;
     const { sequenceNumber, subSequenceNumber } = position;
-    const settled = unreleased.without(this.#settledBefore.beyond(position, settledBeyond()), position).slice(0, MAX_SETTLED_RANGES);
+    const settled = unreleased
+      .without(this.#settledBefore.beyond(position, this.#facts.settledBeyond), position)
+      .slice(0, MAX_SETTLED_RANGES);
     return {
       ...{ streamName, shardId, sequenceNumber, subSequenceNumber },
       ...(settled.length > 0 && { settledBeyond: settled }),

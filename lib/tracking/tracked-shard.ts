@@ -8,16 +8,19 @@ import type { Reread } from '../readers/reread.js';
 import { SHARD_END, type Position } from '../values/position.js';
 import type { SequenceNumberRange, SequenceNumberRanges } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
-import { CheckpointContent, saysOther, storedInstead } from './checkpoint-content.js';
+import { CheckpointContent, saysOther, storedInstead, type CheckpointFacts } from './checkpoint-content.js';
 import type { CheckpointedShard, OfShard } from './checkpointed-shard.js';
 import { Checkpointer, type CheckpointerOptions } from './checkpointer.js';
 import { HeldWatermark, rangesOf } from './held-watermark.js';
+import { Tenure } from './tenure.js';
 import { UnreleasedBlocks } from './unreleased-blocks.js';
 
 /** The parts of a {@link TrackedShard}. */
 export interface TrackedShardOptions extends Partial<StoreCallLimits> {
   readonly identity: ShardIdentity;
   readonly store?: CheckpointStore;
+  /** The tenure of the shard's lease. @defaultValue one without a lease */
+  readonly tenure?: Tenure | undefined;
   readonly notify?: EventSink;
   /** What a write to the store failed of. @defaultValue `'transient'` */
   readonly reasonOf?: CheckpointerOptions['reasonOf'];
@@ -32,6 +35,8 @@ export interface PipelineEnd {
   readonly completed: boolean;
   readonly leavesWork: boolean;
   readonly leavesRecords: boolean;
+  /** Whether the pipeline has emitted the block with these ranges, so that others work on it. @defaultValue none */
+  readonly isBehind?: (ranges: SequenceNumberRanges) => boolean;
 }
 
 /**
@@ -42,7 +47,7 @@ export interface PipelineEnd {
  * whether the lease is lost, whether a pipeline still runs, whether the next subscription resumes. Operators find it through a
  * record or the entries of a block.
  */
-export class TrackedShard implements CheckpointedShard {
+export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   readonly notify: EventSink;
   readonly reread: Reread | undefined;
   readonly readStored: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
@@ -55,7 +60,6 @@ export class TrackedShard implements CheckpointedShard {
   readonly #changes = new Subject<void>();
   readonly #releases = new Subject<SequenceNumberRanges>();
   readonly #opened = new ReplaySubject<void>(1);
-  readonly #leaseLost = new ReplaySubject<void>(1);
   readonly #stopping = new ReplaySubject<void>(1);
   /** Emits after anything changed: something settled, the end was read, a pipeline completed, the lease was lost. */
   readonly changes$ = this.#changes.asObservable();
@@ -65,11 +69,11 @@ export class TrackedShard implements CheckpointedShard {
   readonly opened$ = this.#opened.asObservable();
   /** Emits when the shard must stop; replays to late subscribers, so a later subscription to the shard completes at once. */
   readonly stopping$ = this.#stopping.asObservable();
-  /** Emits when another worker has the shard; completes without a value when the shard is released otherwise. */
-  readonly leaseLost$ = this.#leaseLost.asObservable();
+  /** Emits when the lease is lost, or given up while the shard is in use; completes without a value when the shard is released otherwise. */
+  readonly leaseLost$: Observable<void>;
+  readonly #tenure: Tenure;
   #identity: ShardIdentity;
   #isOpened = false;
-  #isLost = false;
   #isStopping = false;
   #isDrained = false;
   #isPipelineDone = false;
@@ -78,22 +82,30 @@ export class TrackedShard implements CheckpointedShard {
   /** Whether a subscription to the shard's records is active, or the last one completed by itself. */
   #isRead = false;
   #isCutShort = false;
+  /** Whether an ended pipeline has passed on the block with these ranges. */
+  #isBehind = NOT_BEHIND;
   /** How many pipelines of `mergeShards` run. */
   #pipelines = 0;
 
   constructor(options: TrackedShardOptions) {
-    const { identity, store, notify = () => undefined, reasonOf, reread, requestTimeoutMs = 30_000, scheduler = asyncScheduler } = options;
+    const {
+      identity,
+      store,
+      notify = () => undefined,
+      reasonOf,
+      reread,
+      tenure = new Tenure(),
+      requestTimeoutMs = 30_000,
+      scheduler = asyncScheduler,
+    } = options;
     this.#identity = identity;
     this.notify = notify;
     this.reread = reread;
+    this.#tenure = tenure;
+    this.leaseLost$ = tenure.lost$;
     this.readStored = options.readStored ?? (() => of(undefined));
     this.ledger = new Ledger(() => this.noteChange());
-    this.content = new CheckpointContent({
-      identity: () => this.#identity,
-      progress: () => this.#progress,
-      settledBeyond: () => (this.isFinished ? [] : this.ledger.settledBeyond()),
-      unreleased: this.unreleased,
-    });
+    this.content = new CheckpointContent(this);
     this.checkpointer = new Checkpointer({
       ...{ store, notify, reasonOf, requestTimeoutMs, scheduler, saysOther },
       identity: () => this.#identity,
@@ -101,10 +113,22 @@ export class TrackedShard implements CheckpointedShard {
       storedInstead: (checkpoint, refusal, from) => storedInstead(checkpoint, refusal, this.readStored(from)),
       lose: () => this.lose(),
     });
+    tenure.lost$.subscribe({ complete: () => this.noteChange(), error: () => undefined });
   }
 
   get identity(): ShardIdentity {
     return this.#identity;
+  }
+
+  /** How far the shard is done: its watermark, or SHARD_END once it is finished; `undefined` when nothing may be written. */
+  get progress(): Position | undefined {
+    if (!this.#tenure.isHeld) return undefined;
+    return this.isFinished ? { sequenceNumber: SHARD_END, subSequenceNumber: 0 } : this.ledger.watermark;
+  }
+
+  /** The ranges that are settled beyond the watermark; none once the shard is finished. */
+  get settledBeyond(): readonly SequenceNumberRange[] {
+    return this.isFinished ? [] : this.ledger.settledBeyond();
   }
 
   /** Adds where the shard begins, which its checkpoints include from now on, or its children. Keeps what is known already. */
@@ -139,7 +163,7 @@ export class TrackedShard implements CheckpointedShard {
 
   /** Whether another worker has the shard: then nothing is written any more. */
   get isLost(): boolean {
-    return this.#isLost;
+    return this.#tenure.isLost;
   }
 
   /** Whether the shard is read to its end, everything is settled, and no supervised pipeline runs, so that SHARD_END may be written. */
@@ -147,9 +171,8 @@ export class TrackedShard implements CheckpointedShard {
     return this.#pipelines === 0 && this.ledger.hasEnded && this.isSettled;
   }
 
-  /** Whether nothing more will come to be written: the shard is finished or lost. */
   get isOver(): boolean {
-    return this.isFinished || this.isLost;
+    return this.isFinished || !this.#tenure.isHeld;
   }
 
   /** Whether everything delivered is settled, and every stored block is released. */
@@ -187,6 +210,7 @@ export class TrackedShard implements CheckpointedShard {
     this.#isDrained = false;
     this.#isPipelineDone = false;
     this.#isCutShort = false;
+    this.#isBehind = NOT_BEHIND;
     this.#isRead = true;
   }
 
@@ -216,14 +240,22 @@ export class TrackedShard implements CheckpointedShard {
    * Notes that a pipeline has ended. If it completed, nothing more is read. Nothing more will settle either, unless the pipeline has
    * emitted unsettled work; and no more blocks will be made, unless it has emitted records. Then, if the shard was read to its end, the
    * records in no block were dropped on purpose. Before that end, `take` or `takeUntil` may have cut off records that nobody has seen.
+   * If it failed while the shard stops, what has not left it does not settle.
    */
-  endPipeline({ completed, leavesWork, leavesRecords }: PipelineEnd): void {
+  endPipeline({ completed, leavesWork, leavesRecords, isBehind = NOT_BEHIND }: PipelineEnd): void {
     this.#pipelines--;
-    if (completed) this.#isCutShort = this.#pipelines === 0 && !this.#isRead && !this.#isStopping && !this.#isLost;
-    const isComplete = completed && !this.#isLost;
+    this.#isBehind = isBehind;
+    if (completed) this.#isCutShort = this.#pipelines === 0 && !this.#isRead && !this.#isStopping && this.#tenure.isHeld;
+    const isComplete = completed && this.#tenure.isHeld;
     if (isComplete && !leavesRecords && this.ledger.hasEnded) this.ledger.dropUnclaimed();
-    this.#isPipelineDone = isComplete && !leavesWork;
+    this.#isPipelineDone = completed ? isComplete && !leavesWork : this.#isStopping;
     this.noteChange();
+  }
+
+  /** Whether blocks that an ended pipeline has passed on are still being worked on. */
+  get hasWorkBehind(): boolean {
+    if (this.#isBehind === NOT_BEHIND) return false;
+    return [...this.ledger.openEntries().map(({ key }) => key), ...this.unreleased.inWork].some(this.#isBehind);
   }
 
   /** Whether the pipeline completed before the shard's end and without `stop`, so that nobody reads the rest. */
@@ -234,6 +266,7 @@ export class TrackedShard implements CheckpointedShard {
   /** Notes that nothing more will settle. */
   drain(): void {
     this.#isDrained = true;
+    this.#isBehind = NOT_BEHIND;
     this.noteChange();
   }
 
@@ -290,27 +323,20 @@ export class TrackedShard implements CheckpointedShard {
 
   /** Notes that the shard is released. */
   close(): void {
-    this.#leaseLost.complete();
+    this.#tenure.close();
   }
 
   /** Notes that another worker has the shard. */
   lose(): void {
-    if (this.#isLost) return;
-    this.#isLost = true;
-    this.#leaseLost.next();
-    this.#leaseLost.complete();
-    this.noteChange();
+    this.#tenure.lose();
   }
 
   #tellHeld(ranges: readonly SequenceNumberRange[], heldMs: number): void {
     this.tell({ type: 'watermarkHeld', ranges, heldMs });
   }
-
-  get #progress(): Position | undefined {
-    if (this.#isLost) return undefined;
-    return this.isFinished ? { sequenceNumber: SHARD_END, subSequenceNumber: 0 } : this.ledger.watermark;
-  }
 }
+
+const NOT_BEHIND = (_: SequenceNumberRanges): boolean => false;
 
 /** The hidden property of a shard that holds its state. Every copy of the package in a process finds it by this symbol. */
 const TRACKED: unique symbol = Symbol.for('rx-kinesis/1/tracked') as never;

@@ -47,6 +47,11 @@ export class UnreleasedBlocks {
     return [...this.#blocks].filter(([, { isInWork }]) => !isInWork).map(([ranges]) => ranges);
   }
 
+  /** The blocks that are being worked on. */
+  get inWork(): SequenceNumberRanges[] {
+    return [...this.#blocks].filter(([, { isInWork }]) => isInWork).map(([ranges]) => ranges);
+  }
+
   /** Begins with the blocks that an earlier process left, all of them up to `position`. */
   restore(blocks: readonly SequenceNumberRanges[], position: Position): void {
     for (const ranges of blocks) this.#enter(ranges);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bufferTime, concatMap, delay, filter, of, tap, timer, type Observable } from 'rxjs';
+import { bufferCount, bufferTime, concatMap, delay, filter, map, of, tap, timer, type Observable } from 'rxjs';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
@@ -10,6 +10,10 @@ import type { Block } from '../../lib/values/block.js';
 import { fakeLeases } from '../support/fake-leases.js';
 import { fastReading, textOf, textsOf } from '../support/fast-reading.js';
 import { recordingStore } from '../support/recording-store.js';
+
+function fail(): Block {
+  throw new Error('failed');
+}
 
 describe('kinesisStream, stopped while the work behind mergeShards goes on', () => {
   const work = (block: Block): Observable<Block> => of(block).pipe(delay(100));
@@ -37,6 +41,37 @@ describe('kinesisStream, stopped while the work behind mergeShards goes on', () 
       }),
     );
   }
+});
+
+describe('kinesisStream, whose pipeline fails while it stops, with the work behind mergeShards', () => {
+  it(
+    'keeps the lease until the blocks that have left the pipeline are done and written, and waits for no other; then errors',
+    marbles(({ scheduler, flush }) => {
+      const store = fakeLeases({ scheduler });
+      const client = fakeKinesis({ shards: { 0: '(ab)' } });
+      const ends: string[] = [];
+      kinesisStream(fastReading(client, { store, stop: timer(30) }))
+        .pipe(
+          mergeShards((shard) =>
+            shard.pipe(
+              bufferCount(1),
+              withSequenceRanges(),
+              // a passes, b is in work when the failure comes.
+              concatMap((block) => (textsOf(block.records) === 'a' ? of(block) : timer(40).pipe(map(() => fail())))),
+            ),
+          ),
+          concatMap((block) => of(block).pipe(delay(100))),
+          checkpointEvery(10),
+        )
+        .subscribe({ error: (error: unknown) => ends.push(`${scheduler.now()} ${(error as Error).message}`) });
+      flush();
+      const verbs = store.log.map((line) => line.split(' ')[1]);
+      expect(verbs, store.log.join()).to.not.include('refuse');
+      expect(verbs.slice(-2), store.log.join()).to.deep.equal(['write', 'release']);
+      expect(ends).to.have.length(1);
+      expect(ends[0]).to.match(/^1\d\d failed$/);
+    }),
+  );
 });
 
 describe('kinesisStream, with the work behind mergeShards and a filter in the pipeline of the shard', () => {

@@ -26,6 +26,20 @@ describe('ShardGraph', () => {
     expect(ready(graph)).to.deep.equal(['c']);
   });
 
+  it('sees that a shard was made again by where it begins, also when it is done, as far as that is known', () => {
+    const begun = (id: string, startingSequenceNumber: string): GraphShard => ({ ...shard(id), startingSequenceNumber });
+    const graph = graphOf(begun('a', '7'), begun('b', '8'), begun('done', '9'));
+    ready(graph);
+    graph.finish('done', 'read');
+    graph.announce([shard('child')]);
+    expect(graph.remadeIn([begun('a', '7'), begun('b', '8'), begun('done', '9'), begun('child', '3'), begun('new', '4')])).to.equal(
+      undefined,
+    );
+    expect(graph.remadeIn([begun('a', '7'), begun('b', '6')])).to.equal('b');
+    expect(graph.remadeIn([begun('done', '10')])).to.equal('done');
+    expect(graph.remadeIn([shard('a')])).to.equal(undefined);
+  });
+
   it('gives the children of a split when the parent is done', () => {
     const graph = graphOf(shard('a'), shard('a1', 'a'), shard('a2', 'a'), shard('a11', 'a1'));
     expect(ready(graph)).to.deep.equal(['a']);

@@ -33,28 +33,28 @@ describe('ShardLease', () => {
     const lost$ = new Subject<void>();
     const { lease } = leaseOf(lost$);
     let losses = 0;
-    lease.watch(() => losses++);
-    expect([lease.isLost, losses]).to.deep.equal([false, 0]);
+    lease.tenure.lost$.subscribe(() => losses++);
+    expect([lease.tenure.isLost, losses]).to.deep.equal([false, 0]);
     lost$.next();
-    expect([lease.isLost, losses]).to.deep.equal([true, 1]);
+    expect([lease.tenure.isLost, losses]).to.deep.equal([true, 1]);
   });
 
   it('tells a watcher at once when it was lost before it was watched', () => {
     const lost$ = new Subject<void>();
     const { lease } = leaseOf(lost$);
     lost$.next();
-    expect(lease.isLost).to.equal(true);
+    expect(lease.tenure.isLost).to.equal(true);
     let losses = 0;
-    lease.watch(() => losses++);
+    lease.tenure.lost$.subscribe(() => losses++);
     expect(losses).to.equal(1);
   });
 
   it('is lost from the beginning when the loss comes together with the grant', () => {
-    expect(leaseOf(of(0)).lease.isLost).to.equal(true);
+    expect(leaseOf(of(0)).lease.tenure.isLost).to.equal(true);
   });
 
   it('is held on when the news of its loss complete or fail without any', () => {
-    for (const lost$ of [of(), throwError(() => new Error('no news'))]) expect(leaseOf(lost$).lease.isLost).to.equal(false);
+    for (const lost$ of [of(), throwError(() => new Error('no news'))]) expect(leaseOf(lost$).lease.tenure.isLost).to.equal(false);
   });
 
   it('goes on in the tenure that it is granted anew while it is held: that one can be lost and asked for, not the former', () => {
@@ -67,33 +67,33 @@ describe('ShardLease', () => {
     lease.noteRead(2);
     former$.next();
     asked$.next();
-    expect({ isHeld: lease.isHeld, asked, read, token: lease.fencingToken }).to.deep.equal({
+    expect({ isHeld: lease.tenure.isHeld, asked, read, token: lease.fencingToken }).to.deep.equal({
       isHeld: true,
       asked: [1],
       read: [2],
       token: '7',
     });
     lost$.next();
-    expect(lease.isHeld).to.equal(false);
+    expect(lease.tenure.isHeld).to.equal(false);
   });
 
   it('is given up once when it is released, and hears of no loss from then on', () => {
     const lost$ = new Subject<void>();
     const { lease, config, released } = leaseOf(lost$);
     let losses = 0;
-    lease.watch(() => losses++);
+    lease.tenure.lost$.subscribe(() => losses++);
     const ends: string[] = [];
     lease.release(identityOf(0), config).subscribe({ complete: () => ends.push('complete') });
     lost$.next();
     expect(released).to.deep.equal([identityOf(0).shardId]);
-    expect([lease.isLost, losses, lost$.observed, ...ends]).to.deep.equal([false, 0, false, 'complete']);
+    expect([lease.tenure.isLost, losses, lost$.observed, ...ends]).to.deep.equal([false, 0, false, 'complete']);
   });
 
   it('is not given up when another worker has it: that would take it from that one', () => {
     const lost$ = new Subject<void>();
     const [taken, refused] = [leaseOf(lost$), leaseOf(NEVER)];
     lost$.next();
-    refused.lease.noteLost();
+    refused.lease.tenure.lose();
     const ends: string[] = [];
     for (const { lease, config } of [taken, refused])
       lease.release(identityOf(0), config).subscribe({ complete: () => ends.push('complete') });

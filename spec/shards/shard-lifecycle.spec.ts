@@ -8,6 +8,7 @@ import { resolveShardConfig } from '../../lib/shards/config.js';
 import { ShardLease } from '../../lib/shards/shard-lease.js';
 import { ShardLifecycle } from '../../lib/shards/shard-lifecycle.js';
 import type { Shard } from '../../lib/shards/shard.js';
+import type { Block } from '../../lib/values/block.js';
 import { fakeKinesis, marbles, type MarbleHelpers } from '../../lib/testing/index.js';
 import { fastReading, identityOf } from '../support/fast-reading.js';
 import { settle } from '../support/hand-fed-shard.js';
@@ -116,6 +117,33 @@ describe('ShardLifecycle', () => {
     }),
   );
 
+  it(
+    'is stopped and not ended when the store refuses SHARD_END until stop: its children wait for another worker',
+    marbles((helpers) => {
+      const { log, shards, stop } = lifeOf(helpers, { records: '(ab|)', store: { write: () => throwError(() => new Error('refused')) } });
+      shards[0]!.pipe(bufferCount(1), withSequenceRanges()).subscribe((block) => settle(block));
+      helpers.scheduler.schedule(stop, 50);
+      helpers.flush();
+      expect(log.map((line) => line.replace(/^\d+ /, ''))).to.deep.equal(['shard', 'release', 'released stopped -', 'complete']);
+    }),
+  );
+
+  it(
+    'writes nothing after its lease is given up, whatever settles then',
+    marbles((helpers) => {
+      const { log, shards, stop } = lifeOf(helpers, { records: '(ab)' });
+      const blocks: Block[] = [];
+      const work$ = new Subject<Block>();
+      work$.pipe(checkpointEvery(10)).subscribe();
+      const reading = shards[0]!.pipe(bufferCount(1), withSequenceRanges()).subscribe((block) => blocks.push(block));
+      helpers.scheduler.schedule(() => work$.next(blocks[0]!), 31);
+      helpers.scheduler.schedule(() => (reading.unsubscribe(), stop()), 52);
+      helpers.scheduler.schedule(() => work$.next(blocks[1]!), 90);
+      helpers.flush();
+      expect(log).to.deep.equal(['0 shard', '42 write 1', '54 release', '54 released stopped -', '54 complete']);
+    }),
+  );
+
   describe('unsubscribed before it is released', () => {
     it(
       'writes what is settled, then ends a shard that is still subscribed, and only then gives up the lease',
@@ -127,6 +155,21 @@ describe('ShardLifecycle', () => {
         helpers.scheduler.schedule(() => subscription.unsubscribe(), 5);
         helpers.flush();
         expect(log).to.deep.equal(['0 shard', '7 write 3', '7 lost', '7 end', '9 release']);
+      }),
+    );
+
+    it(
+      'takes it for no loss when nobody works on the shard any more, and has a later subscription complete at once',
+      marbles((helpers) => {
+        const { log, work, subscription, shards } = lifeOf(helpers, { records: '(abc)' });
+        const seen: string[] = [];
+        shards[0]!.leaseLost$.subscribe({ next: () => seen.push('lost'), complete: () => seen.push('leaseLost$ completes') });
+        const working = work(1).subscribe();
+        helpers.scheduler.schedule(() => (subscription.unsubscribe(), working.unsubscribe()), 5);
+        helpers.scheduler.schedule(() => shards[0]!.subscribe({ complete: () => seen.push('completes') }), 20);
+        helpers.flush();
+        expect(log).to.deep.equal(['0 shard', '7 write 2', '9 release']);
+        expect(seen).to.deep.equal(['leaseLost$ completes', 'completes']);
       }),
     );
 

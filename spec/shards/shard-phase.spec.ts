@@ -15,6 +15,7 @@ const START = { type: 'TRIM_HORIZON' } as const;
 /** A shard that is being read, subscribed and tracked, with a store; nothing of it is in flight. */
 const READING: ShardFacts = {
   isLost: false,
+  hasWorkBehind: false,
   isStopping: false,
   isCutShort: false,
   isOpening: false,
@@ -92,6 +93,11 @@ const TABLE: ReadonlyArray<[why: string, facts: Partial<ShardFacts>, phase: Retu
   ],
   ['it is stopped after a failure', { ...STOPPING, subscription: 'error', ...WORK }, 'stopped'],
   ['it is stopped after it was unsubscribed', { ...STOPPING, subscription: 'unsubscribe', ...WORK }, 'stopped'],
+  [
+    'it is stopped, and what its failed pipeline has passed on is being worked on',
+    { ...STOPPING, subscription: 'error', ...WORK, hasWorkBehind: true },
+    'draining',
+  ],
   ['it is stopped and read to its end', { ...STOPPING, ...ENDED }, 'ended'],
 
   ['another worker has it', { isLost: true }, 'lost'],
@@ -110,6 +116,7 @@ const anyFacts: fc.Arbitrary<ShardFacts> = fc.record({
   resumes: fc.boolean(),
   isSupervised: fc.boolean(),
   isDrained: fc.boolean(),
+  hasWorkBehind: fc.boolean(),
   hasEnded: fc.boolean(),
   isSettled: fc.boolean(),
   isTracked: fc.boolean(),
