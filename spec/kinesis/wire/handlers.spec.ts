@@ -19,7 +19,7 @@ const SDK = { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand };
 
 /** Pages over a real connection, small and large. */
 const pages: readonly WirePage[] = [
-  ...fc.sample(anyPage, { numRuns: 40, seed: 7 }),
+  ...fc.sample(anyPage, { numRuns: 150, seed: 7 }),
   { Records: Array.from({ length: 3_000 }, (_, i) => recordOf(i, 700)), NextShardIterator: 'next' },
   { Records: [recordOf(1, 1_000_000)], MillisBehindLatest: 0 },
 ];
@@ -59,7 +59,7 @@ const handlers: Readonly<Record<string, { readonly http2: boolean; readonly make
 
 for (const [name, { http2, make }] of Object.entries(handlers)) {
   describe(`pages through ${name}`, function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     let server: Server;
     let client: KinesisClient;
     let events: UntimedEvent[];

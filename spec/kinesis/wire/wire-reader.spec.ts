@@ -9,6 +9,7 @@ import type { UntimedEvent } from '../../../lib/monitoring/events.js';
 import { answeringClient, CBOR, JSON_TYPE, type Answer, type AnsweringClient, type SentRequest } from '../../support/answering-client.js';
 import { cborOf } from '../../support/cbor.js';
 import { installedSdks, tellMissingSdks } from '../../support/kinesis-sdks.js';
+import { authorizationOf, signatureOf } from '../../support/sigv4.js';
 import { jsonPageOf } from '../../support/wire-pages.js';
 
 const record = {
@@ -64,6 +65,19 @@ for (const { version, sdk } of installedSdks) {
         expect(events).to.deep.equal([]);
       });
     }
+
+    it('leaves the signing to the SDK: it signs the bytes and the content type that go out', async () => {
+      const answered = answering(either);
+      await read(answered, { wire: 'cbor' });
+      await read(answered, { wire: 'sdk' });
+      for (const request of answered.sent) {
+        const { signature, signedHeaders } = authorizationOf(request.headers);
+        expect(signedHeaders).to.include.members(['content-type', 'host', 'x-amz-target']);
+        expect(signature).to.equal(signatureOf(request, 'local'));
+        expect(signature, 'of other bytes').not.to.equal(signatureOf({ ...request, bytes: request.bytes.slice(1) }, 'local'));
+      }
+      expect(formats(answered)).to.deep.equal(['cbor', 'json']);
+    });
 
     it('leaves the call to the SDK alone where that is asked for', async () => {
       const answered = answering(either);
