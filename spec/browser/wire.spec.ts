@@ -25,7 +25,7 @@ if (chromium === undefined) {
 } else {
   describe('pages through fetch in Chromium', function () {
     this.timeout(120_000);
-    const pages = fc.sample(anyPage, { numRuns: 60, seed: 11 });
+    const pages = fc.sample(anyPage, { numRuns: 250, seed: 11 });
     let server: Server;
     let browser: ChildProcess;
     let profile: string;

@@ -1,6 +1,7 @@
 import { CreateStreamCommand, GetShardIteratorCommand, PutRecordsCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
 import { FetchHttpHandler } from '@smithy/fetch-http-handler';
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { firstValueFrom, lastValueFrom } from 'rxjs';
 import type { GetRecordsPage, UntimedEvent } from '../../lib/index.js';
 import { listShards } from '../../lib/kinesis/listShards.js';
@@ -17,6 +18,12 @@ const records = [
   { PartitionKey: '\u{1f600}'.repeat(60), Data: new Uint8Array(100_000).map((_, i) => i * 31) },
   { PartitionKey: '"quoted"\\', Data: Uint8Array.of(0xff) },
 ];
+
+/** A record to put. */
+const anyPut = fc.record(
+  { PartitionKey: fc.string({ unit: 'binary', minLength: 1, maxLength: 60 }), Data: fc.uint8Array({ maxLength: 300 }) },
+  { noNullPrototype: true },
+);
 
 for (const kind of kinesisKinds) {
   describe(`the wire of ${kind.name}`, function () {
@@ -59,6 +66,30 @@ for (const kind of kinesisKinds) {
         });
       }
     }
+
+    it('gives the records that the SDK gives, of 200 random ones in pages of any length, in either format', async () => {
+      const stream = 'random';
+      await client.send(new CreateStreamCommand({ StreamName: stream, ShardCount: 1 }));
+      await lastValueFrom(listShards(port({ wire: 'sdk' }), { StreamName: stream }));
+      await client.send(new PutRecordsCommand({ StreamName: stream, Records: fc.sample(anyPut, { numRuns: 200, seed: 5 }) }));
+      const limits = fc.sample(fc.integer({ min: 1, max: 25 }), { numRuns: 200, seed: 5 }).values();
+      const [inCbor, inJson, bySdk] = [port({ wire: 'cbor' }), port({ wire: 'json' }), port({ wire: 'sdk' })];
+      const at = { StreamName: stream, ShardId: 'shardId-000000000000', ShardIteratorType: 'TRIM_HORIZON' } as const;
+      let { ShardIterator } = await client.send(new GetShardIteratorCommand(at));
+      let count = 0;
+      while (count < 200) {
+        const request = { ShardIterator: ShardIterator!, Limit: limits.next().value! };
+        const own = await firstValueFrom(bySdk.getRecords(request));
+        for (const each of [inCbor, inJson]) {
+          const { Records } = await firstValueFrom(each.getRecords(request));
+          expect(defined(Records)).to.deep.equal(defined(own.Records));
+        }
+        count += own.Records.length;
+        ShardIterator = own.NextShardIterator;
+      }
+      expect(count).to.equal(200);
+      expect(events).to.deep.equal([]);
+    });
 
     it('gives small pages in cbor', async () => {
       const own = await page({ wire: 'sdk' }, kinesis.client(), 2);

@@ -19,7 +19,7 @@ const SDK = { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand };
 
 /** Pages over a real connection, small and large. */
 const pages: readonly WirePage[] = [
-  ...fc.sample(anyPage, { numRuns: 40, seed: 7 }),
+  ...fc.sample(anyPage, { numRuns: 150, seed: 7 }),
   { Records: Array.from({ length: 3_000 }, (_, i) => recordOf(i, 700)), NextShardIterator: 'next' },
   { Records: [recordOf(1, 1_000_000)], MillisBehindLatest: 0 },
 ];
@@ -34,7 +34,10 @@ function recordOf(i: number, bytes: number): WireRecord {
   };
 }
 
-/** Serves the page whose number is the iterator; `cut` is one whose connection breaks in the middle. */
+/** Called with the answer of which nothing more will come than its beginning. */
+let onStalled: (response: ServerResponse) => void = () => undefined;
+
+/** Serves the page whose number is the iterator; `stalled` is one that never ends, `cut` one whose connection breaks in the middle. */
 function serve(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -45,6 +48,8 @@ function serve(request: IncomingMessage | Http2ServerRequest, response: ServerRe
     const page = pages[Number(ShardIterator)] ?? pages.at(-1)!;
     const body = isCbor ? Buffer.from(cborPageOf(page)) : Buffer.from(jsonPageOf(page));
     response.writeHead(200, { 'content-type': isCbor ? CBOR : JSON_TYPE, 'content-length': body.length });
+    if (ShardIterator === 'stalled')
+      return void (response as ServerResponse).write(body.subarray(0, 3), () => onStalled(response as ServerResponse));
     if (ShardIterator !== 'cut') return void (response as ServerResponse).end(body);
     (response as ServerResponse).write(body.subarray(0, body.length / 2), () => request.socket.destroy());
   });
@@ -59,7 +64,7 @@ const handlers: Readonly<Record<string, { readonly http2: boolean; readonly make
 
 for (const [name, { http2, make }] of Object.entries(handlers)) {
   describe(`pages through ${name}`, function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     let server: Server;
     let client: KinesisClient;
     let events: UntimedEvent[];
@@ -91,6 +96,25 @@ for (const [name, { http2, make }] of Object.entries(handlers)) {
         expect(events.filter(({ type }) => type === 'wireFallback')).to.deep.equal([]);
       });
     }
+
+    it('are given up, and their connection too, when they are unsubscribed before their end', async () => {
+      const port = sdkPort(client, { wire: 'cbor', payloads: 'slabs', notify: (event) => events.push(event) }, SDK);
+      const errors: unknown[] = [];
+      const closed = new Promise<void>((resolve) => (onStalled = (stalled) => stalled.once('close', resolve)));
+      const begun = new Promise<void>((resolve) => {
+        const stalled = onStalled;
+        onStalled = (response) => {
+          stalled(response);
+          resolve();
+        };
+      });
+      const subscription = port.getRecords({ ShardIterator: 'stalled' }).subscribe({ error: (error) => errors.push(error) });
+      await begun;
+      subscription.unsubscribe();
+      await closed;
+      expect(errors).to.deep.equal([]);
+      expect(await firstValueFrom(port.getRecords({ ShardIterator: '0' })), 'afterwards').to.deep.include(pages[0]);
+    });
 
     it('that are cut off are faults of the connection', async () => {
       const port = sdkPort(client, { wire: 'cbor', payloads: 'slabs', notify: (event) => events.push(event) }, SDK);

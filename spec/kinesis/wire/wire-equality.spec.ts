@@ -8,14 +8,15 @@ import { defined } from '../../support/defined.js';
 import { installedSdks, tellMissingSdks } from '../../support/kinesis-sdks.js';
 import { anyPage, anyStyle, chunksOf, cborPageOf, jsonPageOf } from '../../support/wire-pages.js';
 
-/** Pages for each version of the SDK. */
-const PAGES = 500;
+/** Pages for the newest version of the SDK, and for each older one. */
+const [NEWEST_PAGES, OLDER_PAGES] = [2_000, 500];
 
 for (const { version, sdk } of installedSdks) {
+  const pages = sdk === installedSdks.at(-1)!.sdk ? NEWEST_PAGES : OLDER_PAGES;
   describe(`a page decoded here is the page of the SDK ${version}`, function () {
     this.timeout(60_000);
 
-    it(`for ${PAGES} random pages, in CBOR and in JSON, however they are written and cut`, async () => {
+    it(`for ${pages} random pages, in CBOR and in JSON, however they are written and cut`, async () => {
       let answer: (request: SentRequest) => Answer;
       const { client, sent } = answeringClient(sdk, (request) => answer(request));
       const notify = (): void => expect.fail('no event is expected');
@@ -33,7 +34,7 @@ for (const { version, sdk } of installedSdks) {
         expect(sent.slice(-3).map(({ format }) => format)).to.deep.equal(['json', 'cbor', 'json']);
       };
       const cuts = fc.array(fc.nat(200_000), { maxLength: 5 });
-      await fc.assert(fc.asyncProperty(anyPage, anyStyle, cuts, isSame), { numRuns: PAGES });
+      await fc.assert(fc.asyncProperty(anyPage, anyStyle, cuts, isSame), { numRuns: pages });
     });
   });
 }

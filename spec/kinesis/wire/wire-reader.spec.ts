@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Subscription } from 'rxjs';
 import { firstValueFrom } from 'rxjs';
 import type { KinesisClientConfig } from '@aws-sdk/client-kinesis';
+import { nameOf } from '../../../lib/internal/aws-errors.js';
 import { rawErrorOf } from '../../../lib/internal/aws-fault.js';
 import { classify } from '../../../lib/kinesis/classify.js';
 import { sdkPort, type SdkPortConfig } from '../../../lib/kinesis/sdk-port.js';
@@ -9,6 +10,7 @@ import type { UntimedEvent } from '../../../lib/monitoring/events.js';
 import { answeringClient, CBOR, JSON_TYPE, type Answer, type AnsweringClient, type SentRequest } from '../../support/answering-client.js';
 import { cborOf } from '../../support/cbor.js';
 import { installedSdks, tellMissingSdks } from '../../support/kinesis-sdks.js';
+import { authorizationOf, signatureOf } from '../../support/sigv4.js';
 import { jsonPageOf } from '../../support/wire-pages.js';
 
 const record = {
@@ -64,6 +66,19 @@ for (const { version, sdk } of installedSdks) {
         expect(events).to.deep.equal([]);
       });
     }
+
+    it('leaves the signing to the SDK: it signs the bytes and the content type that go out', async () => {
+      const answered = answering(either);
+      await read(answered, { wire: 'cbor' });
+      await read(answered, { wire: 'sdk' });
+      for (const request of answered.sent) {
+        const { signature, signedHeaders } = authorizationOf(request.headers);
+        expect(signedHeaders).to.include.members(['content-type', 'host', 'x-amz-target']);
+        expect(signature).to.equal(signatureOf(request, 'local'));
+        expect(signature, 'of other bytes').not.to.equal(signatureOf({ ...request, bytes: request.bytes.slice(1) }, 'local'));
+      }
+      expect(formats(answered)).to.deep.equal(['cbor', 'json']);
+    });
 
     it('leaves the call to the SDK alone where that is asked for', async () => {
       const answered = answering(either);
@@ -239,6 +254,22 @@ for (const { version, sdk } of installedSdks) {
       // Of a compressed body the length says nothing.
       const compressed = answering(() => ({ ...inCbor, headers: { 'content-length': '999999', 'content-encoding': 'gzip' } }));
       expect(await read(compressed)).to.deep.include(page);
+    });
+
+    it("leaves the clock to the SDK, which may sign by the service's time after that has refused its own", async () => {
+      const later = new Date(Date.now() + 3_600_000).toUTCString();
+      const outcome = async (wire: 'cbor' | 'sdk'): Promise<object> => {
+        const refuse = wire === 'cbor' ? cborError : jsonError;
+        const refused = { ...refuse('RequestTimeTooSkewed'), headers: { date: later } };
+        const answered = answering((request, index) => (index === 0 ? refused : either(request)), { maxAttempts: 2 });
+        const result = await read(answered, { wire }).then(({ Records }) => Records, nameOf);
+        const hours = answered.sent.map(({ headers }) => Number(headers['x-amz-date']!.slice(9, 11)));
+        return { result, hoursLater: (hours.at(-1)! - hours[0]! + 24) % 24, formats: new Set(formats(answered)) };
+      };
+      const own = await outcome('sdk');
+      expect(await outcome('cbor')).to.deep.equal({ ...own, formats: new Set(['cbor']) });
+      // An old SDK corrects its clock for the next call only.
+      if (!version.startsWith('3.238.')) expect(own).to.deep.include({ hoursLater: 1 });
     });
 
     it('aborts the call that is unsubscribed', async () => {
