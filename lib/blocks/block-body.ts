@@ -1,4 +1,4 @@
-import { Decoder, encode } from '@msgpack/msgpack';
+import { Decoder, Encoder } from '@msgpack/msgpack';
 import { makeBlock, type Block } from '../values/block.js';
 import { InvalidValueError } from '../values/errors.js';
 import type { KinesisRecord } from '../values/record.js';
@@ -19,8 +19,14 @@ type Body = [recovered: boolean, ranges: SequenceNumberRangesJson, rows: Row[]];
 /** Writes a block as MessagePack. */
 export function writeBody({ recovered, ranges, records }: Block): Uint8Array {
   const body: Body = [recovered, ranges.toJSON(), records.map(rowOf)];
-  return encode(body);
+  // The encoder's own buffer would be copied again and again while it grows.
+  const initialBufferSize =
+    records.reduce((sum, { data, partitionKey }) => sum + data.byteLength + partitionKey.length, 0) + ROW_BYTES * (records.length + 10);
+  return new Encoder({ initialBufferSize }).encodeSharedRef(body);
 }
+
+/** What a row takes beside its payload and its key, most often; where it takes more, the buffer grows. */
+const ROW_BYTES = 100;
 
 /**
  * Reads what {@link writeBody} wrote. Payloads are views of `bytes`.

@@ -6,6 +6,7 @@ import {
   EMPTY,
   from,
   map,
+  merge,
   mergeMap,
   NEVER,
   of,
@@ -27,7 +28,10 @@ import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import type { Shard } from '../../lib/shards/shard.js';
 import type { FakeScript } from '../../lib/testing/kinesis/fake-script.js';
 import { block, marbles } from '../../lib/testing/index.js';
+import { polling } from '../../lib/readers/polling.js';
+import { planRecovery } from '../../lib/recovery/planRecovery.js';
 import type { Block } from '../../lib/values/block.js';
+import type { SequenceNumberRange } from '../../lib/values/sequence-range.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { inLetters, instantKinesis, quickShard } from '../support/quick-shard.js';
 
@@ -246,6 +250,46 @@ describe('loadBlocks', () => {
       timer(20_000).subscribe(() => subscription.unsubscribe());
     })();
     expect(error).to.include({ code: 'RECOVERY_TIMEOUT', retriable: true, timeoutMs: 3_000 });
+  });
+
+  it('re-reads 1 000 lost blocks of four shards with the calls that planRecovery says', () => {
+    const SHARDS = [0, 1, 2, 3];
+    const records = (shard: number) => Array.from({ length: 10_000 }, (_, i) => ({ sequenceNumber: shard * 10_000 + i + 1, data: 'x' }));
+    const lost: SequenceNumberRange[] = [];
+    const loaded: string[] = [];
+    let made: readonly number[] = [];
+    marbles(() => {
+      const client = instantKinesis({ shards: Object.fromEntries(SHARDS.map((shard) => [shard, { records: records(shard) }])) });
+      const calls = () => (['getShardIterator', 'getRecords'] as const).map((method) => client.callsOf(method).length);
+      const blocks = forgetful(() => true);
+      const gate = new Subject<void>();
+      const work$ = SHARDS.map((index) => {
+        const shard = quickShard(client, { maxInFlightRecords: 20_000, reader: polling({ idleDelayMs: 600_000 }) }, index);
+        return shard.pipe(
+          bufferCount(40),
+          withSequenceRanges(),
+          storeBlocks(blocks, { shard }),
+          tap(({ ranges }) => lost.push(...ranges.ranges)),
+          mergeMap((handle) => gate.pipe(map(() => handle))),
+          loadBlocks(blocks, { shard }),
+          tap(({ recovered, records: { length } }) => expect([recovered, length]).to.deep.equal([true, 40])),
+          tap(({ id }) => loaded.push(id)),
+          releaseBlocks(blocks),
+        );
+      });
+      const subscription = merge(...work$).subscribe();
+      timer(1_000).subscribe(() => {
+        const before = calls();
+        gate.next();
+        timer(10_000).subscribe(() => {
+          subscription.unsubscribe();
+          made = calls().map((count, i) => count - before[i]!);
+        });
+      });
+    })();
+    const { ranges, iterators, reads } = planRecovery(lost);
+    expect([ranges, new Set(loaded).size, loaded.length]).to.deep.equal([1_000, 1_000, 1_000]);
+    expect(made).to.deep.equal([iterators, reads]).and.to.deep.equal([4, 4]);
   });
 
   it('refuses a shard of no source', () => {
