@@ -25,6 +25,7 @@ import {
 } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
 import {
+  blockPerPage,
   blockStore,
   checkpointEvery,
   checkpointSuccessRate,
@@ -134,6 +135,14 @@ describe('the marble diagrams of the pages', () => {
       const reader = polling({ idleDelayMs: 4, maxRecordsPerPage: 1 });
       const shard = kinesisShard({ ...quickReading(), client, shardId: SHARD.shardId, reader });
       expectObservable(shard.pipe(map(letterOf)), '^ 15ms !').toBe(records!);
+    }),
+  );
+
+  it(
+    'blockPerPage',
+    marbles(({ cold, expectObservable }) => {
+      const { records, arrays } = diagram('blockPerPage');
+      expectObservable(cold(records!).pipe(blockPerPage())).toBe(arrays!, { x: ['a', 'b'], y: ['c'] });
     }),
   );
 
