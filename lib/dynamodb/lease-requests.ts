@@ -16,6 +16,7 @@ import { catchError, concatMap, defer, EMPTY, expand, map, of, reduce, throwErro
 import { nameOf } from '../internal/aws-errors.js';
 import { fromAbortable } from '../internal/fromAbortable.js';
 import type { LeasePort } from '../leases/lease-port.js';
+import { SHARD_END } from '../values/position.js';
 import { newRow, readRow, type Item } from './lease-row.js';
 import { tableView } from './table-view.js';
 import { updateExpression } from './updateExpression.js';
@@ -53,10 +54,7 @@ function rowRequests(send: Send, TableName: string): Omit<LeasePort, 'publishWor
     send<ScanCommandOutput>(new ScanCommand({ TableName, ExclusiveStartKey }));
   const item = (leaseKey: string) =>
     send<GetItemCommandOutput>(new GetItemCommand({ ...key(leaseKey), ConsistentRead: true, ReturnConsumedCapacity: 'TOTAL' }));
-  const unlessChanged = (leaseCounter: number) => ({
-    ConditionExpression: 'leaseCounter = :counter',
-    ExpressionAttributeValues: { ':counter': { N: String(leaseCounter) } },
-  });
+  const rowOf = (leaseKey: string, { Item }: GetItemCommandOutput) => Item && readRow(Item, `table "${TableName}", key ${leaseKey}`);
   return {
     scan: () =>
       defer(() => page()).pipe(
@@ -68,14 +66,27 @@ function rowRequests(send: Send, TableName: string): Omit<LeasePort, 'publishWor
       defer(() => item(leaseKey)).pipe(
         // Nothing at all is what "no such row" looks like, and an answer whose body is lost: that there is no row is not believed at once.
         concatMap((answer) => (answer.Item || answer.ConsumedCapacity ? of(answer) : item(leaseKey))),
-        map(({ Item }) => Item && readRow(Item, `table "${TableName}", key ${leaseKey}`)),
+        map((answer) => rowOf(leaseKey, answer)),
       ),
+    peek: (leaseKey) => send<GetItemCommandOutput>(new GetItemCommand(key(leaseKey))).pipe(map((answer) => rowOf(leaseKey, answer))),
+    ring: (leaseKey) => succeeded(send(new UpdateItemCommand({ ...key(leaseKey), ...RING }))),
     create: (lease) =>
       succeeded(send(new PutItemCommand({ TableName, Item: { ...newRow(lease) }, ConditionExpression: 'attribute_not_exists(leaseKey)' }))),
     update: (leaseKey, update) => succeeded(send(new UpdateItemCommand({ ...key(leaseKey), ...updateExpression(update) }))),
     remove: (leaseKey, leaseCounter) => succeeded(send(new DeleteItemCommand({ ...key(leaseKey), ...unlessChanged(leaseCounter) }))),
   };
 }
+
+function unlessChanged(leaseCounter: number): object {
+  return { ConditionExpression: 'leaseCounter = :counter', ExpressionAttributeValues: { ':counter': { N: String(leaseCounter) } } };
+}
+
+/** The condition keeps the update from making a row, from one that is no lease, and from ringing where nobody listens any more. */
+const RING = {
+  UpdateExpression: 'ADD rings :one',
+  ConditionExpression: 'attribute_exists(leaseKey) AND checkpoint <> :end AND (attribute_not_exists(entityType) OR entityType = :lease)',
+  ExpressionAttributeValues: { ':one': { N: '1' }, ':end': { S: SHARD_END }, ':lease': { S: 'LEASE' } },
+};
 
 /** To the SDK an answer whose body is lost is an object without fields; taken for an empty table, it would have all rows made anew. */
 function itemsOf({ Items }: ScanCommandOutput): Item[] {

@@ -29,6 +29,7 @@ export function readRow(item: Item, where: string): LeaseRow {
     checkpoint: readCheckpoint(item, where),
     ...(shardStart !== undefined && { shardStart }),
     ...(progress !== undefined && { progress }),
+    ...(item.rings !== undefined && { rings: Number(item.rings.N) }),
     parentShardIds: item.parentShardId?.SS ?? [],
     childShardIds: item.childShardIds?.SS ?? [],
     ...(starting !== undefined && ending !== undefined && { hashKeyRange: { startingHashKey: starting, endingHashKey: ending } }),

@@ -25,6 +25,8 @@ export function madePort(port: LeasePort, ensure$: Observable<unknown>): LeasePo
   return {
     scan: () => made(() => port.scan()),
     get: (leaseKey) => made(() => port.get(leaseKey)),
+    peek: (leaseKey) => made(() => port.peek(leaseKey)),
+    ring: (leaseKey) => made(() => port.ring(leaseKey)),
     create: (lease) => made(() => port.create(lease)),
     update: (leaseKey, update) => made(() => port.update(leaseKey, update)),
     remove: (leaseKey, leaseCounter) => made(() => port.remove(leaseKey, leaseCounter)),

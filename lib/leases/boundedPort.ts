@@ -15,6 +15,8 @@ export function boundedPort(
     // More time, since a scan reads many pages.
     scan: () => port.scan().pipe(within(Math.max(requestTimeoutMs, failoverTimeMs))),
     get: (leaseKey) => port.get(leaseKey).pipe(within(requestTimeoutMs)),
+    peek: (leaseKey) => port.peek(leaseKey).pipe(within(requestTimeoutMs)),
+    ring: (leaseKey) => port.ring(leaseKey).pipe(within(requestTimeoutMs)),
     create: (lease) => port.create(lease).pipe(within(requestTimeoutMs)),
     update: (leaseKey, update) => port.update(leaseKey, update).pipe(within(requestTimeoutMs)),
     remove: (leaseKey, leaseCounter) => port.remove(leaseKey, leaseCounter).pipe(within(requestTimeoutMs)),

@@ -22,9 +22,10 @@ export interface LeaseConfig {
   /** Decides which leases to take and which to ask for. @defaultValue fairAssignment, a fair share in one round */
   readonly assignment?: LeaseAssignment;
   /**
-   * How often to look at the whole table, in ms from 1 up. By default a worker waits a sixtieth of the failover time for each worker, and
-   * half a ms for each row, but at least a twentieth of the failover time and at most twice it. @defaultValue by the number of workers and
-   * of rows
+   * How often to look at the whole table, in ms from 1 up; it should be the same for all workers. By default one worker watches it for
+   * all, every seventh of the failover time, and the others look after 8 failover times, or when the bell calls them: a number in one row, which
+   * they read every twentieth of the failover time. Beside workers of KCL each waits a sixtieth of the failover time for each worker, but at
+   * least a twentieth and at most twice the failover time. Half a ms for each row is the least. @defaultValue by who watches
    */
   readonly lookIntervalMs?: number;
   /** How long a worker may take to hand over a lease when asked, in ms from 0 up; then its work is cut off. @defaultValue 30_000 */

@@ -18,6 +18,8 @@ export interface LeaseContext {
   readonly clock: { readonly nowMs: () => number };
   /** The shards in view; `undefined` until they are known. */
   readonly shards: () => ReadonlyMap<string, LeasableShard> | undefined;
+  /** Has the other workers look at the table soon. */
+  readonly ring: () => void;
   /** Runs work on a lease after the earlier work on it. */
   readonly inTurn: <T>(shardId: string, work: () => Observable<T>) => Observable<T>;
 }

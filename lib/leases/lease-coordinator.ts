@@ -1,6 +1,7 @@
 import {
   catchError,
   concat,
+  concatMap,
   defer,
   EMPTY,
   filter,
@@ -21,15 +22,18 @@ import type { LeasableShard, LeaseNews } from '../checkpoints/checkpoint-store.j
 import { faultKind, type FaultKinds, requestFault } from '../internal/aws-errors.js';
 import { delayOf } from '../internal/delay.js';
 import { isRxKinesisError } from '../values/errors.js';
+import { Bell } from './bell.js';
 import { Kcl3Member } from './kcl3-member.js';
+import type { LeaseRow } from './lease.js';
 import type { LeaseContext } from './lease-context.js';
 import type { ObservedLease } from './lease-observer.js';
 import type { TableView } from './lease-port.js';
 import { LeaseRenewals } from './lease-renewals.js';
 import { LeaseTaker } from './lease-taker.js';
 import { doneShards } from './listed-shards.js';
-import { lookIntervalMs } from './lookIntervalMs.js';
+import { listenIntervalMs, lookIntervalMs, spreadMs } from './lookIntervalMs.js';
 import { TableKeeper } from './table-keeper.js';
+import { countWorkers, watcherOf, type Watcher } from './watcher.js';
 
 /** A missing table is no lasting fault: the next request makes it again. */
 const PASSING: FaultKinds = { ResourceNotFoundException: 'transient' };
@@ -57,6 +61,7 @@ export class LeaseCoordinator {
   readonly #keeper: TableKeeper;
   readonly #member: Kcl3Member;
   readonly #taker: LeaseTaker;
+  readonly #bell: Bell;
   readonly #look$ = new Subject<void>();
   /** The ended shards that were emitted. */
   readonly #told = new Set<string>();
@@ -65,6 +70,8 @@ export class LeaseCoordinator {
   #isLookDue = false;
   #failures = 0;
   #hasLooked = false;
+  /** Whether there is a KCL 3 in the table: its workers do not ring. */
+  #isBesideKcl3 = false;
 
   constructor(context: LeaseContext, hooks: CoordinatorHooks) {
     this.#context = context;
@@ -72,6 +79,7 @@ export class LeaseCoordinator {
     this.#keeper = new TableKeeper(context, () => this.lookNow());
     this.#member = new Kcl3Member(context);
     this.#taker = new LeaseTaker(context, () => this.#isDraining);
+    this.#bell = new Bell(context);
   }
 
   /** Emits the news of the leases; completes after `shards$` has completed and no lease is held any more. */
@@ -94,7 +102,20 @@ export class LeaseCoordinator {
       this.#member.withdraw().subscribe({ error: () => undefined });
       return this.#taker.withdraw();
     });
-    return merge(new LeaseRenewals(this.#context).run().pipe(takeUntil(drained$)), this.#rounds(), concat(followed$, drain$));
+    const rung$ = merge(drained$, this.#bell.rung$).pipe(
+      filter(() => this.#isDraining && this.#context.held.open().length === 0 && this.#bell.isQuiet),
+    );
+    return merge(
+      this.#bell.run().pipe(takeUntil(rung$)),
+      new LeaseRenewals(this.#context).run().pipe(takeUntil(drained$)),
+      this.#rounds(),
+      concat(followed$, drain$),
+    );
+  }
+
+  /** Has the other workers look at the table soon. */
+  ring(): void {
+    this.#bell.ring();
   }
 
   /** Looks at the table now, or directly after the look that is under way. */
@@ -107,6 +128,7 @@ export class LeaseCoordinator {
   noteEnd(shardId: string): void {
     this.#told.add(shardId);
     this.lookNow();
+    this.ring();
   }
 
   #rounds(): Observable<LeaseNews> {
@@ -114,11 +136,44 @@ export class LeaseCoordinator {
   }
 
   #untilNextLook(): Observable<unknown> {
-    const { config, observer } = this.#context;
+    const { config, observer, clock } = this.#context;
     if (this.#isLookDue) return delayOf(0, config.scheduler);
-    const intervalMs = lookIntervalMs(config, observer.rows());
+    const leases = observer.leases(clock.nowMs());
+    const watcher = this.#failures === 0 ? this.#watcher() : 'each';
+    const intervalMs = lookIntervalMs(config, leases, watcher);
     const backOffMs = Math.max(intervalMs, Math.min(intervalMs * 2 ** this.#failures, config.failoverTimeMs)) * (0.5 + config.random() / 2);
-    return merge(this.#look$, delayOf(this.#failures === 0 ? intervalMs : backOffMs, config.scheduler)).pipe(take(1));
+    if (this.#failures > 0) return merge(this.#look$, delayOf(backOffMs, config.scheduler)).pipe(take(1));
+    return merge(this.#look$, delayOf(intervalMs, config.scheduler), this.#called(watcher, intervalMs)).pipe(take(1));
+  }
+
+  /** Emits when the bell calls for a look; listens only if that would be sooner than the look that is due anyway. */
+  #called(watcher: Watcher, intervalMs: number): Observable<unknown> {
+    const { config, observer } = this.#context;
+    const rows = observer.rows();
+    const workers = countWorkers(rows, config.workerId);
+    const listenMs = listenIntervalMs(config, workers);
+    if (listenMs >= intervalMs) return EMPTY;
+    return delayOf(listenMs, config.scheduler).pipe(
+      concatMap(() => this.#bell.isCalled(watcher)),
+      repeat(),
+      filter((isCalled) => isCalled),
+      take(1),
+      concatMap(() => delayOf(spreadMs(config, workers, rows.length, config.random), config.scheduler)),
+    );
+  }
+
+  #watcher(): Watcher {
+    const { observer, clock, config } = this.#context;
+    if (this.#isBesideKcl3 || !this.#keeper.isComplete) return 'each';
+    return watcherOf(
+      observer.leases(clock.nowMs()).filter(({ row }) => this.#isInView(row)),
+      config,
+    );
+  }
+
+  /** Whether the stream has the shard of a row still: nobody takes the lease of one that it has not. */
+  #isInView({ leaseKey }: Pick<LeaseRow, 'leaseKey'>): boolean {
+    return this.#context.shards()?.has(leaseKey) ?? false;
   }
 
   #round(): Observable<LeaseNews> {
@@ -147,10 +202,11 @@ export class LeaseCoordinator {
       this.#member.publish(),
       this.#ended(),
       this.#keeper.keep().pipe(
+        tap(() => this.ring()),
         ignoreElements(),
         catchError((error: unknown) => this.#failed('keep', error)),
       ),
-      defer(() => this.#taker.acquire(this.#member.rule, () => this.lookNow())),
+      defer(() => this.#taker.acquire({ rule: this.#member.rule, frees: this.#watcher() === 'self' }, () => this.lookNow())),
     );
   }
 
@@ -160,6 +216,11 @@ export class LeaseCoordinator {
     observer.observe(view.leases, nowMs);
     held.forget((shardId) => shards()?.has(shardId) ?? true);
     this.#member.look(view);
+    this.#isBesideKcl3 = view.clientVersion !== undefined;
+    this.#bell.look(
+      observer.rows().filter((row) => this.#isInView(row)),
+      this.#watcher(),
+    );
     held.reportsLoad = view.clientVersion !== undefined;
     this.#hasLooked = true;
     for (const lease of held.open()) {

@@ -61,6 +61,12 @@ export class LeaseObserver {
     return this.#observations.get(leaseKey)?.row;
   }
 
+  /** One row, with the time since its last change at `nowMs`. */
+  leaseOf(leaseKey: string, nowMs: number): ObservedLease | undefined {
+    const observation = this.#observations.get(leaseKey);
+    return observation && observed(observation, nowMs);
+  }
+
   /** All rows, in the order in which they were first seen. */
   rows(): LeaseRow[] {
     return [...this.#observations.values()].map(({ row }) => row);
@@ -68,11 +74,12 @@ export class LeaseObserver {
 
   /** All rows, with the time since their last change at `nowMs`. */
   leases(nowMs: number): ObservedLease[] {
-    return [...this.#observations.values()].map(({ row, changedAtMs, wasHeld, handOverAtMs }) => {
-      const handOverMs = row.checkpointOwner === undefined ? 0 : nowMs - handOverAtMs;
-      return { row, idleMs: nowMs - changedAtMs, wasHeld, handOverMs };
-    });
+    return [...this.#observations.values()].map((observation) => observed(observation, nowMs));
   }
+}
+
+function observed({ row, changedAtMs, wasHeld, handOverAtMs }: Observation, nowMs: number): ObservedLease {
+  return { row, idleMs: nowMs - changedAtMs, wasHeld, handOverMs: row.checkpointOwner === undefined ? 0 : nowMs - handOverAtMs };
 }
 
 /** Whether a lease may be taken: nobody owns it, or its owner has not renewed it for longer than the failover time. */

@@ -31,6 +31,10 @@ export interface LeasePort {
   scan(): Observable<TableView>;
   /** Reads one row consistently: it has all writes that have succeeded. */
   get(leaseKey: string): Observable<LeaseRow | undefined>;
+  /** Reads one row; it may miss the latest writes. */
+  peek(leaseKey: string): Observable<LeaseRow | undefined>;
+  /** Adds 1 to `rings` of a row whose shard is not ended, and changes nothing else. */
+  ring(leaseKey: string): Observable<boolean>;
   /** Makes a row; emits `false` when there is one. */
   create(lease: NewLease): Observable<boolean>;
   /** Changes single attributes of a row. */

@@ -57,11 +57,11 @@ export class LeaseRenewals {
   }
 
   #renew(lease: HeldLease): Observable<never> {
-    const { held, inTurn } = this.#context;
+    const { held, inTurn, ring } = this.#context;
     this.#renewing.add(lease);
     const work = (): Observable<unknown> => {
       const { nextOwner } = lease;
-      if (nextOwner !== undefined && this.#isOverdue(lease)) return held.surrender(lease, nextOwner);
+      if (nextOwner !== undefined && this.#isOverdue(lease)) return held.surrender(lease, nextOwner).pipe(tap(ring));
       // A write before this one may have renewed the lease.
       if (lease.idleTicks < TICKS_TO_RENEWAL) return EMPTY;
       const waited = lease.idleTicks;

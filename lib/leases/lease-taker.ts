@@ -1,11 +1,11 @@
-import { catchError, concatMap, defer, EMPTY, from, ignoreElements, map, mergeMap, of, type Observable } from 'rxjs';
+import { catchError, concatMap, defer, EMPTY, from, ignoreElements, map, mergeMap, of, tap, type Observable } from 'rxjs';
 import { requestFault } from '../internal/aws-errors.js';
 import type { LeaseNews } from '../checkpoints/checkpoint-store.js';
 import type { HeldLease } from './held-lease.js';
 import { inLanes } from './in-lanes.js';
 import type { LeaseContext } from './lease-context.js';
 import { isEnded, type LeaseRow } from './lease.js';
-import { askUpdate, releaseUpdate, withdrawUpdate } from './lease-updates.js';
+import { askUpdate, freeUpdate, releaseUpdate, withdrawUpdate } from './lease-updates.js';
 import { planLeases, type AssignmentRule, type LeaseStep } from './planLeases.js';
 
 /** How many leases are taken at a time: few, so that a worker that starts at the same time gets some too. */
@@ -30,15 +30,16 @@ export class LeaseTaker {
   /**
    * Makes the steps that follow from the last look at the table; emits the granted leases.
    *
-   * @param contended - called when another worker was first: it takes leases at this moment, so the plan may be out of date.
+   * @param frees - whether this worker frees the leases of workers that are gone. @param contended - called when another worker was first:
+   * it takes leases at this moment, so the plan may be out of date.
    */
-  acquire(rule: AssignmentRule, contended: () => void): Observable<LeaseNews> {
+  acquire({ rule, frees }: { readonly rule: AssignmentRule; readonly frees: boolean }, contended: () => void): Observable<LeaseNews> {
     return defer(() => {
       const { observer, clock, shards, config } = this.#context;
       const nowMs = clock.nowMs();
       const maySteal = nowMs - this.#stoleAtMs > FAILOVERS_PER_STEAL * config.failoverTimeMs;
       const isHeld = (key: string): boolean => this.#isGranted(key);
-      const steps = planLeases({ leases: observer.leases(nowMs), shards: shards()!, isHeld, rule, maySteal }, config);
+      const steps = planLeases({ leases: observer.leases(nowMs), shards: shards()!, isHeld, rule, maySteal, frees }, config);
       let isContended = false;
       const conclude = (news: LeaseNews | undefined): Observable<LeaseNews> => {
         if (news) return of(news);
@@ -81,6 +82,7 @@ export class LeaseTaker {
     const { held, clock, inTurn, shards } = this.#context;
     const { leaseKey } = step.row;
     if (step.from === 'asked') return this.#ask(step);
+    if (step.from === 'gone') return this.#free(step);
     if (step.from === 'stolen') this.#stoleAtMs = clock.nowMs();
     const { streamName } = shards()!.get(leaseKey)!;
     return inTurn(leaseKey, () => held.take(step.row, streamName)).pipe(
@@ -88,14 +90,31 @@ export class LeaseTaker {
     );
   }
 
+  #free({ row, idleMs }: LeaseStep): Observable<never> {
+    const { port, config, observer, clock, ring } = this.#context;
+    const { leaseKey, leaseOwner: formerOwner = '', leaseCounter } = row;
+    const { notify, workerId } = config;
+    const freed = { ...row, leaseOwner: undefined, gracefulOwner: undefined, checkpointOwner: undefined, leaseCounter: leaseCounter + 1 };
+    return port.update(leaseKey, freeUpdate(row)).pipe(
+      tap((done) => {
+        if (!done) return;
+        notify({ type: 'leaseFreed', workerId, shardId: leaseKey, formerOwner, idleMs });
+        observer.note(freed, clock.nowMs());
+        ring();
+      }),
+      ignoreElements(),
+    );
+  }
+
   #ask({ row }: LeaseStep): Observable<never> {
-    const { port, config, observer, clock } = this.#context;
+    const { port, config, observer, clock, ring } = this.#context;
     const { leaseKey, leaseOwner: owner = '' } = row;
     const { workerId, notify } = config;
     return port.update(leaseKey, askUpdate({ leaseOwner: owner }, workerId)).pipe(
       concatMap((done) => {
         if (!done) return EMPTY;
         notify({ type: 'leaseRequested', workerId, shardId: leaseKey, owner });
+        ring();
         observer.note({ ...row, leaseOwner: workerId, checkpointOwner: owner }, clock.nowMs());
         return this.#isDraining() ? this.#withdraw(leaseKey) : EMPTY;
       }),
@@ -138,6 +157,8 @@ export class LeaseTaker {
     const mine = { leaseOwner: config.workerId, leaseCounter: lease.leaseCounter, checkpointOwner: undefined };
     observer.note({ ...row, ...mine }, clock.nowMs());
     this.#tell(lease, step);
+    // A worker without a lease cannot be seen: it may want this one.
+    if (step.from === 'expired') this.#context.ring();
     asked$.pipe(map(() => lease.nextOwner ?? '')).subscribe({
       next: (nextOwner) => config.notify({ type: 'leaseAsked', workerId: config.workerId, shardId, nextOwner }),
       error: () => undefined,
@@ -150,6 +171,6 @@ export class LeaseTaker {
     const { leaseOwner, checkpointOwner } = row;
     const formerOwner = checkpointOwner ?? (leaseOwner === workerId ? undefined : leaseOwner);
     const former = formerOwner !== undefined && { formerOwner };
-    if (from !== 'asked') notify({ type: 'leaseTaken', workerId, shardId, from, idleMs, fencingToken, ...former });
+    if (from !== 'asked' && from !== 'gone') notify({ type: 'leaseTaken', workerId, shardId, from, idleMs, fencingToken, ...former });
   }
 }

@@ -89,6 +89,15 @@ export function releaseUpdate(leaseCounter: number, workerId: string): LeaseUpda
   };
 }
 
+/** Removes an owner that is gone from the row, if the row is as it was read. */
+export function freeUpdate({ leaseCounter, leaseOwner = '' }: LeaseRow): LeaseUpdate {
+  return {
+    when: { leaseCounter, leaseOwner },
+    set: { leaseCounter: leaseCounter + 1 },
+    remove: ['leaseOwner', 'gracefulOwner', 'checkpointOwner'],
+  };
+}
+
 /** Moves the checkpoint; at a shard's end it also writes the ids of the children. */
 export function checkpointUpdate(leaseCounter: number, checkpoint: StoredCheckpoint, childShardIds: readonly string[] = []): LeaseUpdate {
   const { sequenceNumber, subSequenceNumber, shardStart, progress } = checkpoint;

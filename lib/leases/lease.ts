@@ -19,6 +19,8 @@ export interface LeaseRow {
   readonly shardStart?: string;
   /** The settled ranges beyond the checkpoint and the unreleased blocks before it, as text; an attribute that this package adds. */
   readonly progress?: string;
+  /** How often workers have asked the others to look at the table, if this row is the one they use for that; this package adds it. */
+  readonly rings?: number;
   /** The shards that it was made from. */
   readonly parentShardIds: readonly string[];
   /** Its children, written when the shard ends. */

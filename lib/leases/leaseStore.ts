@@ -81,6 +81,7 @@ class SharedLeases {
       observer: new LeaseObserver(),
       clock: { nowMs: () => clock.now(scheduler) },
       shards: () => this.#shards,
+      ring: () => this.#coordinator?.ring(),
       inTurn: (shardId, work) => this.#turns.run(shardId, defer(work)),
     };
   }
@@ -150,13 +151,14 @@ class SharedLeases {
   }
 
   #release(lease: HeldLease): Observable<undefined> {
-    const { held, config } = this.#context;
+    const { held, config, ring } = this.#context;
     const { notify, workerId, scheduler } = config;
     const { shardId, sinceMs } = lease;
     return held.release(lease).pipe(
       map((nextOwner) => {
         const next = nextOwner !== undefined && { nextOwner };
         notify({ type: 'leaseReleased', workerId, shardId, heldMs: scheduler.now() - sinceMs, ...next });
+        ring();
         return undefined;
       }),
       finalize(() => this.#changed$.next()),

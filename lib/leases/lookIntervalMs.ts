@@ -1,27 +1,69 @@
 import type { ResolvedLeaseConfig } from './lease-config.js';
-import type { LeaseRow } from './lease.js';
+import { isEnded } from './lease.js';
+import type { ObservedLease } from './lease-observer.js';
+import { countWorkers, type Watcher } from './watcher.js';
 
-/** The interval, in failover times for each worker, at which the fleet's looks cost a fifth of its renewals. */
+/** The interval, in failover times for each worker, at which the looks of a fleet in which each watches cost a fifth of its renewals. */
 const FAILOVERS_PER_WORKER = 1 / 60;
 const MIN_FAILOVERS = 1 / 20;
 /** KCL's interval. */
 const MAX_FAILOVERS = 2;
+/** How often the one that watches looks: a worker that is gone is noticed later by that. */
+const WATCH_FAILOVERS = 1 / 7;
+/** How often one that relies on the bell looks all the same. */
+const WATCHED_FAILOVERS = 8;
 /** The wait for each row, in ms: it bounds the work of large tables. */
 const MS_PER_ROW = 0.5;
+/** How often to listen for the bell, in failover times; and the ms for each worker, which bound the reads of the bell's row to 1000 a second. */
+const LISTEN_FAILOVERS = 1 / 20;
+const LISTEN_MS_PER_WORKER = 1;
+/** The looks that follow a ring are spread over this time for each worker and row, in ms. */
+const SPREAD_MS = 0.02;
+
+type Config = Pick<ResolvedLeaseConfig, 'failoverTimeMs' | 'lookIntervalMs' | 'workerId'>;
 
 /**
- * How long to wait before the next look at the table.
+ * How long to wait before the next look at the table, unless the bell rings.
  *
  * @remarks
  * A look reads 8 KiB, some 20 rows, for one read unit; a renewal costs 5 times as much, and each row needs 3 renewals in a failover time.
- * So with W workers, a look every W/60 failover times costs a fifth of the renewals, however many rows there are from ten up; a look at
- * fewer costs half a unit all the same. A small fleet looks often, so a new owner is found soon: only a look shows that a worker has stopped.
- * A large one reaches KCL's interval.
+ * So with W workers that all look, a look every W/60 failover times costs a fifth of the renewals, however many rows there are from ten up.
+ * Where one worker watches for all, it alone looks often, and exactly when a lease that stands still expires.
  */
-export function lookIntervalMs(config: Pick<ResolvedLeaseConfig, 'failoverTimeMs' | 'lookIntervalMs'>, rows: readonly LeaseRow[]): number {
+export function lookIntervalMs(config: Config, leases: readonly ObservedLease[], watcher: Watcher): number {
+  const { failoverTimeMs, workerId } = config;
   if (config.lookIntervalMs !== undefined) return config.lookIntervalMs;
-  const { failoverTimeMs } = config;
-  const workers = new Set(rows.map(({ leaseOwner }) => leaseOwner)).size;
-  const wanted = Math.max(workers * FAILOVERS_PER_WORKER * failoverTimeMs, rows.length * MS_PER_ROW, MIN_FAILOVERS * failoverTimeMs);
-  return Math.min(wanted, MAX_FAILOVERS * failoverTimeMs);
+  if (watcher === 'other') return WATCHED_FAILOVERS * failoverTimeMs;
+  const rowsMs = leases.length * MS_PER_ROW;
+  const workers = countWorkers(
+    leases.map(({ row }) => row),
+    workerId,
+  );
+  const wantedMs =
+    watcher === 'self'
+      ? Math.max(WATCH_FAILOVERS * failoverTimeMs, rowsMs)
+      : Math.max(Math.max(workers * FAILOVERS_PER_WORKER, MIN_FAILOVERS) * failoverTimeMs, rowsMs);
+  const expiryMs = Math.max(soonestExpiryMs(leases, config), rowsMs, MIN_FAILOVERS * failoverTimeMs);
+  return Math.min(wantedMs, expiryMs, MAX_FAILOVERS * failoverTimeMs);
+}
+
+/** How often to read the bell's row. */
+export function listenIntervalMs({ failoverTimeMs }: Config, workers: number): number {
+  return Math.max(LISTEN_FAILOVERS * failoverTimeMs, workers * LISTEN_MS_PER_WORKER);
+}
+
+/** How long to wait after a ring: at random, so that not all workers of a large fleet read a large table at the same moment. */
+export function spreadMs({ failoverTimeMs }: Config, workers: number, rows: number, random: () => number): number {
+  return Math.floor(random() * Math.min(workers * rows * SPREAD_MS, MAX_FAILOVERS * failoverTimeMs));
+}
+
+/** When the first of the others' leases expires, unless it is renewed. */
+function soonestExpiryMs(leases: readonly ObservedLease[], { failoverTimeMs, workerId }: Config): number {
+  let soonestMs = Infinity;
+  for (const { row, idleMs } of leases) {
+    const leftMs = failoverTimeMs + 1 - idleMs;
+    const isTheirs = row.leaseOwner !== undefined && row.leaseOwner !== workerId;
+    if (isTheirs && leftMs > 0 && leftMs < soonestMs && !isEnded(row)) soonestMs = leftMs;
+  }
+  return soonestMs;
 }

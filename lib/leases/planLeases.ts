@@ -9,8 +9,8 @@ import type { AssignableLease } from './lease-rules.js';
 export interface LeaseStep {
   readonly row: LeaseRow;
   readonly idleMs: number;
-  /** From where the lease comes to this worker; `asked`: its owner is asked to hand it over. */
-  readonly from: LeaseTakenEvent['from'] | 'asked';
+  /** From where the lease comes to this worker; `asked`: its owner is asked to hand it over; `gone`: it is freed, for another worker. */
+  readonly from: LeaseTakenEvent['from'] | 'asked' | 'gone';
 }
 
 /**
@@ -28,6 +28,8 @@ export interface LeaseLook {
   readonly rule: AssignmentRule;
   /** Whether a lease may be taken from a worker that cannot be asked. */
   readonly maySteal: boolean;
+  /** Whether this worker frees the leases of workers that are gone, which it does not take itself: the others do not watch for them. */
+  readonly frees: boolean;
 }
 
 type PlanConfig = Pick<ResolvedLeaseConfig, 'assignment' | 'failoverTimeMs' | 'handOverTimeoutMs' | 'maxLeases' | 'random' | 'workerId'>;
@@ -47,7 +49,25 @@ export function planLeases(look: LeaseLook, config: PlanConfig): LeaseStep[] {
   );
   const isLate = ({ idleMs }: ObservedLease): LeaseStep['from'] => (idleMs > failoverTimeMs ? 'expired' : 'stolen');
   steps.push(...late.map((lease): LeaseStep => ({ row: lease.row, idleMs: lease.idleMs, from: isLate(lease) })));
-  return [...steps, ...assigned(look, wanted, config)];
+  steps.push(...assigned(look, wanted, config));
+  return look.frees ? [...steps, ...freed(look, wanted, steps, config)] : steps;
+}
+
+/** The expired leases that this worker does not take, if there is another worker that may. */
+function freed(
+  { leases }: LeaseLook,
+  wanted: readonly ObservedLease[],
+  steps: readonly LeaseStep[],
+  { failoverTimeMs, workerId }: PlanConfig,
+): LeaseStep[] {
+  const isTheirs = ({ leaseOwner }: LeaseRow): boolean => leaseOwner !== undefined && leaseOwner !== workerId;
+  const expired = leases.filter(({ row, idleMs }) => isTheirs(row) && !isEnded(row) && idleMs > failoverTimeMs);
+  const gone = new Set(expired.map(({ row }) => row.leaseOwner));
+  if (!leases.some(({ row }) => isTheirs(row) && !isEnded(row) && !gone.has(row.leaseOwner))) return [];
+  const taken = new Set(steps.map(({ row }) => row.leaseKey));
+  const free = new Set(wanted.map(({ row }) => row.leaseKey));
+  const rest = expired.filter(({ row: { leaseKey } }) => free.has(leaseKey) && !taken.has(leaseKey));
+  return rest.map(({ row, idleMs }): LeaseStep => ({ row, idleMs, from: 'gone' }));
 }
 
 function assigned(look: LeaseLook, wanted: readonly ObservedLease[], config: PlanConfig): LeaseStep[] {

@@ -39,6 +39,11 @@ export class TableKeeper {
     this.#lookNow = lookNow;
   }
 
+  /** Whether each shard in view that should have a row has one. */
+  get isComplete(): boolean {
+    return this.#missingSinceMs.size === 0;
+  }
+
   /** Does the work that is due after a look at the table. Emits each row that was made. */
   keep(): Observable<LeaseRow> {
     return concat(

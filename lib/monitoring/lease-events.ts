@@ -71,11 +71,19 @@ export interface AllLeasesLostEvent extends TimedEvent {
   readonly workerId: string;
 }
 
+/** This worker has freed a lease whose owner is gone and which is beyond its own share, so that another worker can take it at once. */
+export interface LeaseFreedEvent extends LeaseEventOf {
+  readonly type: 'leaseFreed';
+  readonly formerOwner: string;
+  /** For how long this worker had seen no renewal of the lease, in ms. */
+  readonly idleMs: number;
+}
+
 /** A request to the lease table failed; it is made again. */
 export interface LeaseRequestFailedEvent extends TimedEvent {
   readonly type: 'leaseRequestFailed';
   readonly workerId: string;
-  readonly action: 'look' | 'keep' | 'renew' | 'take' | 'release' | 'publish' | 'withdraw';
+  readonly action: 'look' | 'keep' | 'renew' | 'take' | 'release' | 'ring' | 'publish' | 'withdraw';
   readonly shardId?: string;
   /** How often it has failed in a row. */
   readonly attempt: number;
@@ -112,6 +120,7 @@ export type LeaseEvent =
   | AllLeasesLostEvent
   | HashKeysUncoveredEvent
   | LeaseAskedEvent
+  | LeaseFreedEvent
   | LeaseLostEvent
   | LeaseReleasedEvent
   | LeaseRenewedEvent

@@ -20,6 +20,7 @@ export const LEVELS: Readonly<Record<UntimedEvent['type'], EventLevel>> = {
   gap: 'error',
   hashKeysUncovered: 'error',
   leaseAsked: 'info',
+  leaseFreed: 'info',
   leaseLost: 'warn',
   leaseReleased: 'info',
   leaseRenewed: 'debug',

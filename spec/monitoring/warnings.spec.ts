@@ -50,6 +50,7 @@ const EVENTS: ReadonlyArray<readonly [UntimedEvent, RegExp | undefined]> = [
   [{ type: 'blockStoreFailed', action: 'put', blockId: 'flights-7', error }, /flights-7: a store of blocks failed: put: .*malformed/],
   [{ type: 'hashKeysUncovered', holes: [] }, /^rx-kinesis: all shards: .* read by nobody/],
   [{ type: 'leaseAsked', ...lease, nextOwner: 'other' }, undefined],
+  [{ type: 'leaseFreed', ...lease, formerOwner: 'other', idleMs: 7 }, undefined],
   [
     { type: 'leaseLost', ...lease, reason: 'expired', heldMs: 7 },
     /flights-1\/shardId-000000000000: the lease is lost after 7 ms \(expired\)/,

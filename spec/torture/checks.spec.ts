@@ -1,5 +1,14 @@
 import { expect } from 'chai';
-import { checkpoints, lastCheckpoints, lostForNothing, lostRecords, orderWithin, parentsFirst, tornDown, writers } from './checks.js';
+import {
+  checkpoints,
+  lastCheckpoints,
+  lostForNothing,
+  lostRecords,
+  orderWithin,
+  parentsFirst,
+  tornDown,
+  writers as writersWithin,
+} from './checks.js';
 import { History, type WorkedBlock } from './history.js';
 import { ShardAccount } from './shard-account.js';
 import type { RowWrite } from './table-journal.js';
@@ -30,7 +39,7 @@ const accountsWith = (accounts: readonly ShardAccount[], blocks: readonly Worked
 };
 const ordered = (...blocks: WorkedBlock[]): string[] => orderWithin(blocks, accountsWith([account('a', 6)], blocks));
 const write = (fields: Partial<RowWrite>): RowWrite => ({
-  ...{ at: 100, processId: '1.0', shardId: 'a', type: 'change', leaseCounter: 1, takes: false, handsOver: false },
+  ...{ at: 100, processId: '1.0', shardId: 'a', type: 'change', leaseCounter: 1, takes: false, frees: false, handsOver: false },
   ...fields,
 });
 
@@ -86,6 +95,7 @@ describe('the checks of the torture', () => {
 
   it('find who writes without holding the lease', () => {
     const taken = write({ takes: true });
+    const writers = (writes: readonly RowWrite[]) => writersWithin(writes, 1_000);
     expect(writers([write({ type: 'create' }), taken, write({}), write({ processId: '2.0', takes: true })])).to.deep.equal([]);
     expect(writers([taken, write({ processId: '2.0', takes: true }), write({ leaseCounter: 3 })])).to.deep.equal([
       'a: 1.0 wrote at 3, although 2.0 held the lease',
@@ -95,11 +105,22 @@ describe('the checks of the torture', () => {
     expect(writers([taken, write({ handsOver: true }), write({ processId: '2.0' }), write({ leaseCounter: 4 })])).to.have.length(1);
   });
 
+  it('find a lease that is freed before it has stood still for the failover time', () => {
+    const [taken, freed] = [write({ takes: true }), write({ processId: '2.0', frees: true, at: 1_100 })];
+    const next = write({ processId: '3.0', takes: true, at: 1_200 });
+    expect(writersWithin([taken, freed, next], 1_000)).to.deep.equal([]);
+    expect(writersWithin([taken, { ...freed, at: 1_099 }, next], 1_000)).to.have.length(1);
+    expect(writersWithin([taken, freed, write({ at: 1_150, leaseCounter: 3 })], 1_000)).to.deep.equal([
+      'a: 1.0 wrote at 3, although nobody held the lease',
+    ]);
+  });
+
   it('find a lease that is given up although nobody has taken it', () => {
     const lost = { type: 'leaseLost', reason: 'taken', at: 50, processId: '1.0', shardId: 'a' };
     const found = (...writes: RowWrite[]) => lostForNothing({ events: [lost] }, new Map([['a', writes]]));
     const own = write({ at: 10, takes: true });
     expect(found(own, write({ at: 20, processId: '2.0', takes: true }))).to.deep.equal([]);
+    expect(found(own, write({ at: 20, processId: '2.0', frees: true }))).to.deep.equal([]);
     expect(found(own, write({ at: 20 }))).to.have.length(1);
     expect(found(write({ at: 5, processId: '2.0', takes: true }), own)).to.have.length(1);
     expect(found(own, write({ at: 60, processId: '2.0', takes: true }))).to.have.length(1);

@@ -82,16 +82,24 @@ export function checkpoints(writes: readonly RowWrite[], account: ShardAccount):
   return faults;
 }
 
-/** After the first write of whoever took a lease, nobody else writes until somebody takes it, or it is handed over. */
-export function writers(writes: readonly RowWrite[]): string[] {
+/**
+ * After the first write of whoever took a lease, nobody else writes until somebody takes it, or it is handed over, or it is freed, which
+ * must not happen before it has stood still for the failover time.
+ */
+export function writers(writes: readonly RowWrite[], failoverTimeMs: number): string[] {
   let holder: string | undefined;
   let isHandedOver = false;
-  return writes.flatMap(({ type, processId, takes, handsOver, shardId, leaseCounter }) => {
+  let wroteAt = -Infinity;
+  return writes.flatMap(({ type, processId, takes, handsOver, frees, shardId, leaseCounter, at }) => {
+    const stoodStillMs = at - wroteAt;
+    wroteAt = at;
     if (type === 'delete') holder = undefined;
     if (takes || isHandedOver) holder = processId;
     isHandedOver = handsOver && processId === holder;
-    const isAllowed = type !== 'change' || takes || processId === holder;
-    return isAllowed ? [] : [`${shardId}: ${processId} wrote at ${leaseCounter}, although ${holder ?? 'nobody'} held the lease`];
+    const isAllowed = type !== 'change' || takes || (frees ? stoodStillMs >= failoverTimeMs : processId === holder);
+    const former = holder ?? 'nobody';
+    if (frees) holder = undefined;
+    return isAllowed ? [] : [`${shardId}: ${processId} wrote at ${leaseCounter}, although ${former} held the lease`];
   });
 }
 
@@ -101,7 +109,7 @@ export function lostForNothing({ events }: Pick<History, 'events'>, writes: Read
   return lost.flatMap(({ shardId, processId, at }) => {
     const before = (writes.get(shardId!) ?? []).filter((write) => write.at <= at);
     const own = before.map((write) => write.takes && write.processId === processId).lastIndexOf(true);
-    const isTaken = before.slice(own + 1).some(({ type, takes }) => takes || type === 'delete');
+    const isTaken = before.slice(own + 1).some(({ type, takes, frees }) => takes || frees || type === 'delete');
     return isTaken ? [] : [`${shardId}: ${processId} gave its lease up at ${new Date(at).toISOString()}, although nobody had taken it`];
   });
 }

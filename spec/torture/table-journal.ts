@@ -13,6 +13,8 @@ export interface RowWrite {
   readonly checkpoint?: string;
   /** Whether it makes its sender the holder of the lease. */
   readonly takes: boolean;
+  /** Whether it removes an owner that is gone, so that anybody may take the lease. */
+  readonly frees: boolean;
   /** Whether it hands the lease over to the worker that asked for it, which may take it, or release it because it stops. */
   readonly handsOver: boolean;
 }
@@ -22,6 +24,7 @@ interface RowRequest {
   readonly Key?: { readonly leaseKey: { readonly S: string } };
   readonly Item?: Attributes;
   readonly ExpressionAttributeValues?: Attributes;
+  readonly UpdateExpression?: string;
 }
 
 type Attributes = Readonly<Record<string, { readonly S?: string; readonly N?: string } | undefined>>;
@@ -36,7 +39,7 @@ export class TableJournal {
 
   readonly watch = ({ operation, headers, body, sentAt: at, status }: Exchange): void => {
     if (status !== 200 || !['DeleteItem', 'PutItem', 'UpdateItem'].includes(operation)) return;
-    const { Key, Item, ExpressionAttributeValues: values = {} } = JSON.parse(body.toString()) as RowRequest;
+    const { Key, Item, ExpressionAttributeValues: values = {}, UpdateExpression = '' } = JSON.parse(body.toString()) as RowRequest;
     const processId = /torture\/([\d.]+)/.exec(String(headers['user-agent']))?.[1] ?? '?';
     const shardId = Key?.leaseKey.S ?? Item?.leaseKey?.S ?? '';
     const type = operation === 'DeleteItem' ? 'delete' : operation === 'PutItem' ? 'create' : 'change';
@@ -46,8 +49,10 @@ export class TableJournal {
     if (counter?.N === undefined) return;
     const checkpoint = given[`${prefix}checkpoint`]?.S;
     const takes = given[`${prefix}leaseOwner`] !== undefined;
+    // A worker that releases its own lease leaves `checkpointOwner` alone.
+    const frees = /REMOVE .*\bleaseOwner\b.*\bcheckpointOwner\b/.test(UpdateExpression);
     const handsOver = !takes && values[':was_leaseOwner'] !== undefined && values[':was_checkpointOwner'] !== undefined;
-    this.writes.push({ at, processId, shardId, type, leaseCounter: Number(counter.N), checkpoint, takes, handsOver });
+    this.writes.push({ at, processId, shardId, type, leaseCounter: Number(counter.N), checkpoint, takes, frees, handsOver });
   };
 
   /** The writes of each row, in the order in which the table made them: each adds 1 to the counter, and a deleted row begins anew. */

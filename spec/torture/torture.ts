@@ -86,7 +86,7 @@ export class Torture {
     await fleet.stop();
     this.#read(fleet);
     signal.throwIfAborted();
-    return verdictOn({ ...this, producer, fleet, faults });
+    return verdictOn({ ...this, producer, fleet, faults, failoverTimeMs: FAILOVER_MS });
   }
 
   async #follow(

@@ -15,6 +15,7 @@ export interface Evidence {
   readonly faults: FaultMaker;
   /** Where the logs are. */
   readonly directory: string;
+  readonly failoverTimeMs: number;
 }
 
 /** What a run came to. */
@@ -29,7 +30,7 @@ export interface Verdict extends Pick<Evidence, 'directory'> {
 }
 
 /** Checks everything, and counts. */
-export async function verdictOn({ history, journal, producer, fleet, faults, directory }: Evidence): Promise<Verdict> {
+export async function verdictOn({ history, journal, producer, fleet, faults, directory, failoverTimeMs }: Evidence): Promise<Verdict> {
   const { blocks } = history;
   const accounts = await accountsOf(producer, blocks);
   const writes = journal.byShard();
@@ -38,7 +39,7 @@ export async function verdictOn({ history, journal, producer, fleet, faults, dir
     ...lostRecords(accounts),
     ...orderWithin(blocks, accounts),
     ...parentsFirst(blocks, accounts),
-    ...ofStream.flatMap(([shardId, rows]) => [...checkpoints(rows, accounts.get(shardId)!), ...writers(rows)]),
+    ...ofStream.flatMap(([shardId, rows]) => [...checkpoints(rows, accounts.get(shardId)!), ...writers(rows, failoverTimeMs)]),
     ...lostForNothing(history, writes),
     ...lastCheckpoints(writes, accounts),
     ...tornDown(history),

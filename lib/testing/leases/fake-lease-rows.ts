@@ -1,4 +1,4 @@
-import type { LeaseRow, NewLease } from '../../leases/lease.js';
+import { isEnded, type LeaseRow, type NewLease } from '../../leases/lease.js';
 import type { TableView } from '../../leases/lease-port.js';
 import type { LeaseUpdate } from '../../leases/lease-updates.js';
 
@@ -45,6 +45,13 @@ export class FakeLeaseRows {
     this.put({ ...(Object.fromEntries(kept) as unknown as LeaseRow), ...set });
     if (set.checkpoint) this.#switches.set(leaseKey, 0);
     if (switchesOwner) this.#switches.set(leaseKey, this.switchesOf(leaseKey) + 1);
+    return true;
+  }
+
+  ring(leaseKey: string): boolean {
+    const row = this.#rows.get(leaseKey);
+    if (!row || isEnded(row)) return false;
+    this.put({ ...row, rings: (row.rings ?? 0) + 1 });
     return true;
   }
 

@@ -103,6 +103,8 @@ function portOf(rows: FakeLeaseRows, workerId: string, request: FakeRequest): Le
   return {
     scan: () => request(workerId, 'scan', () => ({ leases: rows.all(), unreadable: [], ...rows.kcl3 })),
     get: (leaseKey) => ask('get', leaseKey, () => rows.get(leaseKey)),
+    peek: (leaseKey) => ask('peek', leaseKey, () => rows.get(leaseKey)),
+    ring: (leaseKey) => ask('ring', leaseKey, () => rows.ring(leaseKey)),
     create: (lease) => ask('create', lease.leaseKey, () => rows.create(lease)),
     update: (leaseKey, update) => ask('update', leaseKey, () => rows.update(leaseKey, update)),
     remove: (leaseKey, leaseCounter) => ask('remove', leaseKey, () => rows.remove(leaseKey, leaseCounter)),

@@ -26,7 +26,7 @@ export class FleetTable {
   readonly rows = new FakeLeaseRows();
   readonly checkpoints: TakenCheckpoint[] = [];
   /** How many requests have arrived, by what they are. */
-  readonly counts = { scan: 0, get: 0, create: 0, update: 0, remove: 0 };
+  readonly counts = { scan: 0, get: 0, peek: 0, ring: 0, create: 0, update: 0, remove: 0 };
   readonly #world: SchedulerLike;
   readonly #latencyMs: number;
 
@@ -59,6 +59,8 @@ export class FleetTable {
     return {
       scan: () => ask('scan', () => ({ leases: rows.all(), unreadable: [] })),
       get: (key) => ask('get', () => rows.get(key)),
+      peek: (key) => ask('peek', () => rows.get(key)),
+      ring: (key) => ask('ring', () => rows.ring(key)),
       create: (lease) => ask('create', () => rows.create(lease)),
       remove: (key, counter) => ask('remove', () => rows.remove(key, counter)),
       update: (key, update) =>

@@ -1,0 +1,131 @@
+import {
+  catchError,
+  concatMap,
+  defer,
+  EMPTY,
+  exhaustMap,
+  filter,
+  from,
+  ignoreElements,
+  map,
+  of,
+  repeat,
+  Subject,
+  take,
+  type Observable,
+} from 'rxjs';
+import { requestFault } from '../internal/aws-errors.js';
+import { onEnd } from '../internal/on-end.js';
+import { isEnded, type LeaseRow } from './lease.js';
+import type { LeaseContext } from './lease-context.js';
+import { bellRow, isWatchedBy, type Watcher } from './watcher.js';
+
+/** The first row may have ended or gone since it was seen: then the next one is the bell. */
+const MAX_TRIES = 3;
+
+/**
+ * A number in one row of the table, which a worker increases when others should look at the table.
+ *
+ * @remarks
+ * Reading one row costs half a read unit, or one if it is large, whatever the size of the table. The bell is a hint and decides nothing:
+ * who hears it looks at the table. A ring that is not heard, or not made since its worker died, is made up for by the worker that watches.
+ */
+export class Bell {
+  readonly #context: LeaseContext;
+  readonly #wanted$ = new Subject<void>();
+  readonly #rung$ = new Subject<void>();
+  /** Emits after each ring. */
+  readonly rung$: Observable<void> = this.#rung$.asObservable();
+  #isWanted = false;
+  #isRinging = false;
+  /** The row that is the bell, as the last look showed it. */
+  #row: LeaseRow | undefined;
+  /** The keys of that row and of the next ones: only rows that a look has shown are written to. */
+  #keys: readonly string[] = [];
+  /** The shards that the last look showed to be ended or without owner. */
+  #takeable: ReadonlySet<string> | undefined;
+  #failures = 0;
+
+  constructor(context: LeaseContext) {
+    this.#context = context;
+  }
+
+  /** Whether no ring is under way. */
+  get isQuiet(): boolean {
+    return !this.#isWanted && !this.#isRinging;
+  }
+
+  /** Has the bell rung as soon as `run` is subscribed; rings that are wanted during another one are one. */
+  ring(): void {
+    this.#isWanted = true;
+    this.#wanted$.next();
+  }
+
+  /** Rings when that is wanted. Never emits or errors. */
+  run(): Observable<never> {
+    const ring$ = defer(() => this.#ring()).pipe(repeat({ delay: () => (this.#isWanted ? of(0) : EMPTY) }));
+    return this.#wanted$.pipe(exhaustMap(() => ring$));
+  }
+
+  /** Takes what a look has shown. Where this worker watches, it rings for a change for which nobody has rung. */
+  look(rows: readonly LeaseRow[], watcher: Watcher): void {
+    const [row, takeable] = [this.#row, this.#takeable];
+    this.#row = bellRow(rows);
+    const open = rows.filter((each) => !isEnded(each)).map(({ leaseKey }) => leaseKey);
+    this.#keys = open.sort().slice(0, MAX_TRIES);
+    this.#takeable = new Set(rows.filter((each) => isEnded(each) || each.leaseOwner === undefined).map(({ leaseKey }) => leaseKey));
+    if (watcher !== 'self' || !takeable) return;
+    const isRung = row?.leaseKey === this.#row?.leaseKey && row?.rings !== this.#row?.rings;
+    if (!isRung && [...this.#takeable].some((key) => !takeable.has(key))) this.ring();
+  }
+
+  /** Reads the row; emits whether this worker should look at the table. Never errors. */
+  isCalled(watcher: Watcher): Observable<boolean> {
+    const known = this.#row;
+    if (!known) return of(false);
+    const { port, observer, clock } = this.#context;
+    return defer(() => port.peek(known.leaseKey)).pipe(
+      map((row) => {
+        this.#failures = 0;
+        if (!row || isEnded(row) || row.rings !== known.rings) return true;
+        observer.note(row, clock.nowMs());
+        return this.#isUnwatched(known.leaseKey, watcher);
+      }),
+      catchError((error: unknown) => {
+        this.#tell('look', error);
+        return of(this.#isUnwatched(known.leaseKey, watcher));
+      }),
+    );
+  }
+
+  /** Whether the worker that was to watch does not do so any more. */
+  #isUnwatched(key: string, watcher: Watcher): boolean {
+    const { observer, clock, config } = this.#context;
+    const lease = observer.leaseOf(key, clock.nowMs());
+    return watcher === 'other' && !(lease && isWatchedBy(lease, config.failoverTimeMs));
+  }
+
+  #ring(): Observable<never> {
+    this.#isWanted = false;
+    this.#isRinging = true;
+    return from(this.#keys).pipe(
+      concatMap((key) => this.#context.port.ring(key)),
+      filter((done) => done),
+      take(1),
+      catchError((error: unknown) => {
+        this.#tell('ring', error);
+        return EMPTY;
+      }),
+      onEnd((kind) => {
+        this.#isRinging = false;
+        if (kind !== 'unsubscribe') this.#rung$.next();
+      }),
+      ignoreElements(),
+    );
+  }
+
+  #tell(action: 'look' | 'ring', error: unknown): void {
+    const { notify, workerId } = this.#context.config;
+    notify({ type: 'leaseRequestFailed', workerId, action, attempt: ++this.#failures, reason: requestFault(error), error });
+  }
+}
