@@ -1,4 +1,4 @@
-import { CreateTableCommand, GetItemCommand, PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, DescribeTableCommand, GetItemCommand, PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateStreamCommand, PutRecordCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
 import { expect } from 'chai';
 import { concatMap, from, lastValueFrom, toArray } from 'rxjs';
@@ -13,6 +13,7 @@ import { abortConsumers, consume, fast } from '../support/consumer.js';
 import { startDynalite, type DynamoDBService } from '../support/dynamodb-services.js';
 import { textOf } from '../support/fast-reading.js';
 import { kinesisKinds, type KinesisService } from '../support/kinesis-services.js';
+import { SERVICE_DEADLINE_MS, until } from '../support/until.js';
 
 const SHARD = 'shardId-000000000000';
 const STREAM = 'aggregates';
@@ -97,6 +98,7 @@ for (const kind of kinesisKinds) {
         [4, 'A.5'],
         [0, 'A.1'],
         [9, 'p5'],
+        [99, 'p5'],
       ] as const) {
         it(`a row of KCL at sub-sequence number ${sub} is taken over: ${next} is next, in ${wire}`, async () => {
           const tableName = `${kind.name}-${wire}-${sub}`;
@@ -144,6 +146,14 @@ async function leaveRow(client: DynamoDBClient, TableName: string, checkpoint: s
       AttributeDefinitions: [{ AttributeName: 'leaseKey', AttributeType: 'S' }],
       BillingMode: 'PAY_PER_REQUEST',
     }),
+  );
+  await until(
+    'the table is there',
+    async () => {
+      const { Table } = await client.send(new DescribeTableCommand({ TableName }));
+      return Table?.TableStatus === 'ACTIVE';
+    },
+    SERVICE_DEADLINE_MS,
   );
   const Item = {
     leaseKey: { S: SHARD },

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { of, type ObservableInput } from 'rxjs';
-import { memoryCheckpoints, polling, type Block, type Checkpoint, type CheckpointStore } from '../../lib/index.js';
+import { lastValueFrom, of, toArray, type ObservableInput } from 'rxjs';
+import { kinesisRange, memoryCheckpoints, polling, type Block, type Checkpoint, type CheckpointStore } from '../../lib/index.js';
 import { aggregate } from '../../lib/testing/index.js';
 import { comparePositions } from '../../lib/values/position.js';
-import { abortConsumers, consume, type Consumer, type ConsumerConfig } from '../support/consumer.js';
+import { abortConsumers, consume, fast, type Consumer, type ConsumerConfig } from '../support/consumer.js';
 import { EMPTY_AGGREGATE } from '../support/aggregated-stream.js';
 import { textOf } from '../support/fast-reading.js';
 import { OddKinesis, oddNumber, type OddAnswer, type OddCall, type Oddity, type OddPage } from '../support/odd-kinesis.js';
@@ -71,6 +71,30 @@ describe('a consumer of a service that answers oddly', function () {
     expect(fallbacksOf(consumer)).to.deep.equal([]);
   });
 
+  it('delivers records that can be spread, compared, cloned and written as JSON', async () => {
+    for (const wire of ['cbor', 'json', 'sdk'] as const) {
+      const consumer = start(new OddKinesis(PAYLOADS), { wire });
+      await consumer.hasDone(4);
+      await consumer.stop();
+      const at = { streamName: 'odd', shardId: SHARD, subSequenceNumber: 0 };
+      const expected = [
+        { ...at, sequenceNumber: oddNumber(0), partitionKey: 'outer 0', data: bytes('r0'), approximateArrivalTimestamp: new Date(1.7e12) },
+        {
+          ...at,
+          sequenceNumber: oddNumber(1),
+          partitionKey: 'r1.0',
+          data: bytes('r1.0'),
+          approximateArrivalTimestamp: new Date(1.7e12 + 1),
+        },
+      ];
+      const records = consumer.records.slice(0, 2);
+      expect(records.map((record) => ({ ...record }))).to.deep.equal(expected);
+      expect(structuredClone(records)).to.deep.equal(expected);
+      expect(records.map((record) => Object.keys(record).sort())).to.deep.equal(expected.map((record) => Object.keys(record).sort()));
+      expect(JSON.parse(JSON.stringify(records))).to.deep.equal(JSON.parse(JSON.stringify(expected)));
+    }
+  });
+
   /** Faults that pass: at the first call, at the second, in the middle, three in a row, and every other call. */
   const WHEN: Readonly<Record<string, readonly number[]>> = {
     'at the very first call': [0],
@@ -106,6 +130,46 @@ describe('a consumer of a service that answers oddly', function () {
       });
     }
   }
+
+  for (const [what, answer] of Object.entries(FAULTS)) {
+    it(`recovers what a failure upstream has lost, when a call ${what} and is not retried`, async () => {
+      const faults = at([1, 4, 9], answer);
+      await expectAll(new OddKinesis(PAYLOADS, faults), { retry: { maxRetries: 0 }, recover: { initialDelayMs: 1 } });
+    });
+
+    it(`reads a range that begins and ends within aggregates, when a call ${what}`, async () => {
+      const kinesis = new OddKinesis(PAYLOADS, at([0, 2, 3], answer));
+      const [first, last] = ['r4.2', 'r34.7'];
+      const names = NAMES.slice(NAMES.indexOf(first), NAMES.indexOf(last) + 1);
+      const ends = { fromSeqNumber: oddNumber(4), fromSubSeqNumber: 2, toSeqNumber: oddNumber(34), toSubSeqNumber: 7 };
+      const { budget, retry } = fast;
+      const config = { client: kinesis.client(), budget, retry, events: 'silent' } as const;
+      const range = { streamName: 'odd', shardId: SHARD, ...ends, recordCount: names.length };
+      const records = await lastValueFrom(kinesisRange(range, config).pipe(toArray()));
+      expect(records.map(textOf)).to.deep.equal(names);
+    });
+  }
+
+  it("leaves the SDK's own retries as they are", async () => {
+    const kinesis = new OddKinesis(
+      PAYLOADS,
+      at([0, 3, 4, 7], ({ nth, refuse, write, page }) =>
+        nth === 7 ? { ...half(write(page)), isCut: true } : refuse('ProvisionedThroughputExceededException'),
+      ),
+    );
+    const consumer = await expectAll(kinesis, { client: kinesis.client({ maxAttempts: 3 }) });
+    expect(consumer.eventsOf('readRetry')).to.deep.equal([]);
+  });
+
+  it('asks again when an answer never ends', async () => {
+    await expectAll(
+      new OddKinesis(
+        PAYLOADS,
+        at([0, 3], ({ write, page }) => ({ ...half(write(page)), isStalled: true })),
+      ),
+      { requestTimeoutMs: 100 },
+    );
+  });
 
   it('asks again when a call is never answered', async () => {
     await expectAll(
@@ -221,6 +285,7 @@ describe('a consumer of a service that answers oddly', function () {
       last: PAYLOADS.length,
       maxInFlightRecords: 10,
     });
+    expect(Math.max(...consumer.records.map(({ data }) => data.buffer.byteLength)), 'held by a record').to.be.at.most(65_536);
     expect(Math.max(...consumer.eventsOf('pageRead').map(({ records }) => records))).to.be.below(5_100);
   });
 

@@ -9,6 +9,8 @@ export interface OddAnswer {
   readonly body?: Uint8Array | string;
   /** Whether the connection breaks after the body. */
   readonly isCut?: boolean;
+  /** Whether nothing follows the body, not even its end. */
+  readonly isStalled?: boolean;
 }
 
 /** A page before it is written: any field may be missing, `null` or wrong. */
@@ -149,14 +151,14 @@ interface OddRequest {
 
 const RANGE = { StartingHashKey: '0', EndingHashKey: '340282366920938463463374607431768211455' };
 
-function responseOf({ status = 200, type, headers, body = '', isCut = false }: OddAnswer): object {
+function responseOf({ status = 200, type, headers, body = '', isCut = false, isStalled = false }: OddAnswer): object {
   const bytes = Buffer.from(body as Uint8Array);
   const parts = [bytes.subarray(0, bytes.length / 3), bytes.subarray(bytes.length / 3)].filter((part) => part.length > 0);
   const stream = new Readable({
     read() {
-      for (const part of parts) this.push(part);
+      for (const part of parts.splice(0)) this.push(part);
       if (isCut) this.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
-      else this.push(null);
+      else if (!isStalled) this.push(null);
     },
   });
   return { statusCode: status, headers: { ...(type && { 'content-type': type }), ...headers }, body: stream };

@@ -1,8 +1,11 @@
+import { PageRoom } from './page-body.js';
 import { WireChoice } from './wire-choice.js';
 
 /** What is known of a client, shared by all sources that read with it. */
 export interface ClientNotes {
   readonly choice: WireChoice;
+  /** Where its pages are joined: a page is decoded at once, so one room is enough for many sources. */
+  readonly room: PageRoom;
   /** Whether the event `wireFallback` was emitted. */
   isFallbackTold: boolean;
   /** Whether its handler has been checked. */
@@ -16,7 +19,7 @@ const notes = /* @__PURE__ */ new WeakMap<object, ClientNotes>();
 export function notesOf(client: object): ClientNotes {
   const known = notes.get(client);
   if (known) return known;
-  const made = { choice: new WireChoice(), isFallbackTold: false, isAdvised: false };
+  const made = { choice: new WireChoice(), room: new PageRoom(), isFallbackTold: false, isAdvised: false };
   notes.set(client, made);
   return made;
 }

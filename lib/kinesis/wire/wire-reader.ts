@@ -2,7 +2,6 @@ import { catchError, defer, tap, throwError, type Observable } from 'rxjs';
 import type { EventSink } from '../../monitoring/events.js';
 import type { GetRecordsPage, GetRecordsRequest } from '../port.js';
 import { notesOf, type ClientNotes } from './client-notes.js';
-import { PageRoom } from './page-body.js';
 import type { PayloadPlacement } from './page-payloads.js';
 import type { SdkClientConfig, SdkCommand } from './sdk-seam.js';
 import { WireCall, type WireContext } from './wire-call.js';
@@ -31,7 +30,7 @@ export class WireReader {
   constructor(source: WireSource) {
     this.#source = source;
     this.#notes = notesOf(source.client);
-    this.#context = { config: source.config, room: new PageRoom(), payloads: source.payloads };
+    this.#context = { config: source.config, room: this.#notes.room, payloads: source.payloads };
   }
 
   /** Emits one page; each subscription makes a call, and a second one in JSON when the service did not accept CBOR. */

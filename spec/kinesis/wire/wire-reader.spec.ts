@@ -268,7 +268,7 @@ for (const { version, sdk } of installedSdks) {
       };
       const own = await outcome('sdk');
       expect(await outcome('cbor')).to.deep.equal({ ...own, formats: new Set(['cbor']) });
-      // An old SDK corrects its clock for the next call only.
+      // The oldest does not make such a call again.
       if (!version.startsWith('3.238.')) expect(own).to.deep.include({ hoursLater: 1 });
     });
 
