@@ -1,4 +1,4 @@
-import { PutRecordsCommand } from '@aws-sdk/client-kinesis';
+import { PutRecordsCommand, type GetShardIteratorCommandInput, type KinesisClient } from '@aws-sdk/client-kinesis';
 import { CopyObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { expect } from 'chai';
 import { ClassicLevel } from 'classic-level';
@@ -10,6 +10,8 @@ import { join, resolve } from 'node:path';
 import { bufferCount, concatMap, map, of, Subject, tap } from 'rxjs';
 import {
   checkpointEvery,
+  isRangeExpired,
+  isRecoveryTimeout,
   kinesisStream,
   loadBlocks,
   mergeShards,
@@ -20,15 +22,18 @@ import {
   withSequenceRanges,
   type Block,
   type KinesisEvent,
+  type SequenceNumberRange,
   type StorageLevel,
 } from '../../lib/index.js';
 import { levelCheckpoints } from '../../lib/level/index.js';
 import { blocksAt, RECORDS_A_BLOCK, type BlocksPlace } from '../support/blocks-place.js';
 import { idsIn, STORAGE_LEVELS } from '../support/block-store-contract.js';
-import { kill, kinesisKinds, type KinesisService } from '../support/kinesis-services.js';
+import { startFaultProxy, throttled, type FaultProxy } from '../support/fault-proxy.js';
+import { clientsOf, kill, kinesisKinds, type KinesisService } from '../support/kinesis-services.js';
 import { startS3, type S3Service } from '../support/s3-service.js';
+import { STORAGE_LEVEL_TABLE as TABLE } from '../support/storage-level-table.js';
 import { TestStream } from '../support/test-stream.js';
-import { until } from '../support/until.js';
+import { SERVICE_DEADLINE_MS, until } from '../support/until.js';
 
 const SHARDS = 2;
 const BLOCKS_A_SHARD = 12;
@@ -36,26 +41,10 @@ const PAYLOAD_BYTES = 2_000;
 /** Room for about a third of all blocks. */
 const SCARCE_BYTES = (SHARDS * BLOCKS_A_SHARD * RECORDS_A_BLOCK * PAYLOAD_BYTES) / 3;
 
-/** How many of the blocks come from Kinesis: none, all, or some and not all. */
-type Recovered = 'none' | 'some' | 'all' | 'any';
-
-/** What each fault leaves to be read again. The first column is what the guide says of a crash. */
-const TABLE: Readonly<Record<string, Readonly<Record<StorageLevel, Recovered>>>> = {
-  'process killed': row('all', 'none', 'some', 'none', 'none', 'none'),
-  'disk file truncated': row('all', 'none', 'some', 'none', 'some', 'none'),
-  'bytes flipped': row('all', 'none', 'some', 'none', 'some', 'none'),
-  'directory deleted': row('all', 'none', 'all', 'none', 'all', 'none'),
-  'replica down': row('all', 'all', 'some', 'some', 'none', 'none'),
-  'both copies gone': row('all', 'all', 'all', 'all', 'all', 'all'),
-};
-
-function row(...cells: readonly [Recovered, Recovered, Recovered, Recovered, Recovered, Recovered]): Record<StorageLevel, Recovered> {
-  return Object.fromEntries(STORAGE_LEVELS.map((level, i) => [level, cells[i]!])) as Record<StorageLevel, Recovered>;
-}
-
 describe('the storage levels, with real processes and files', function () {
   this.timeout(120_000);
   let kinesis: KinesisService;
+  let proxy: FaultProxy;
   let s3: S3Service;
   let root: string;
   let stream: TestStream;
@@ -64,6 +53,7 @@ describe('the storage levels, with real processes and files', function () {
 
   before(async () => {
     kinesis = await kinesisKinds.find(({ name }) => name === 'kinesalite')!.start();
+    proxy = await startFaultProxy(kinesis.endpoint);
     s3 = await startS3();
     root = await mkdtemp(join(tmpdir(), 'rx-kinesis-levels-'));
     stream = await TestStream.create(kinesis, SHARDS);
@@ -80,6 +70,7 @@ describe('the storage levels, with real processes and files', function () {
   });
   after(async () => {
     await Promise.all(children.map((child) => kill(child)));
+    await proxy.stop();
     await kinesis.stop();
     await s3.stop();
     await rm(root, { recursive: true, force: true });
@@ -121,56 +112,111 @@ describe('the storage levels, with real processes and files', function () {
   /** Has a process store every block, and checkpoint them all; kills it. */
   async function storeAll(place: BlocksPlace): Promise<void> {
     const { child, said } = startStoring(place);
-    await until('every block is stored and behind a checkpoint', () => {
-      const isThrough = [...written].every(([shardId, numbers]) => said.checkpoints.get(shardId) === numbers.at(-1));
-      return said.stored.size === SHARDS * BLOCKS_A_SHARD && isThrough;
-    });
+    await until(
+      'every block is stored and behind a checkpoint',
+      () => {
+        const isThrough = [...written].every(([shardId, numbers]) => said.checkpoints.get(shardId) === numbers.at(-1));
+        return said.stored.size === SHARDS * BLOCKS_A_SHARD && isThrough;
+      },
+      SERVICE_DEADLINE_MS,
+    );
     await kill(child);
     expect(said.errors).to.deep.equal([]);
   }
 
-  /** What a later process finds: each block once, by shard, and which of them came from Kinesis. */
-  async function workOff(place: BlocksPlace): Promise<{ blocks: Block[]; failures: number; left: string[] }> {
+  /** How a later process works, and what it meets. */
+  interface Later {
+    readonly client?: KinesisClient;
+    readonly onGap?: 'continue';
+    readonly retryTimeoutMs?: number;
+    /** Called before each look whether the work is done. */
+    readonly look?: (worked: number, events: readonly KinesisEvent[]) => void;
+  }
+
+  /** What a later process finds: each block once, by shard, and which of them came from Kinesis. Rejects with the error that ends the stream. */
+  async function workOff(place: BlocksPlace, { client = kinesis.client(), onGap, retryTimeoutMs = 10_000, look }: Later = {}) {
     const events: KinesisEvent[] = [];
     const { blocks, close } = blocksAt(place);
     const checkpoints = new ClassicLevel(`${place.directory}/checkpoints`);
     const stop = new Subject<void>();
     const done: Block[] = [];
-    const ended = new Promise<void>((resolve, reject) => {
+    let failure: unknown;
+    const ended = new Promise<void>((resolve) => {
       kinesisStream({
-        client: kinesis.client(),
+        client,
         streamName: stream.name,
         startFrom: 'TRIM_HORIZON',
         store: levelCheckpoints(checkpoints),
         reader: polling({ idleDelayMs: 20 }),
         budget: readBudget({ readsPerSecond: Infinity, bytesPerSecond: Infinity }),
         events: { next: (event) => void events.push(event) },
+        retry: { maxRetries: 100, maxDelayMs: 200 },
         stop,
+        ...(onGap && { onGap }),
       })
         .pipe(
-          mergeShards((shard) =>
-            shard.pipe(
-              bufferCount(RECORDS_A_BLOCK),
-              withSequenceRanges(),
-              storeBlocks(blocks, { shard }),
-              checkpointEvery(20),
-              loadBlocks(blocks, { shard }),
-              concatMap((one) => of(one)),
-              tap((one) => done.push(one)),
-              map(({ ranges }) => ({ ranges })),
-              releaseBlocks(blocks),
-            ),
+          mergeShards(
+            (shard) =>
+              shard.pipe(
+                bufferCount(RECORDS_A_BLOCK),
+                withSequenceRanges(),
+                storeBlocks(blocks, { shard }),
+                checkpointEvery(20),
+                loadBlocks(blocks, { shard, retryTimeoutMs }),
+                concatMap((one) => of(one)),
+                tap((one) => done.push(one)),
+                map(({ ranges }) => ({ ranges })),
+                releaseBlocks(blocks),
+              ),
+            { restart: { initialDelayMs: 50 } },
           ),
         )
-        .subscribe({ error: reject, complete: resolve });
+        .subscribe({ error: (error: unknown) => ((failure = error), resolve()), complete: resolve });
     });
-    await until('every block is worked on', () => done.length >= SHARDS * BLOCKS_A_SHARD);
+    await until(
+      'every block is worked on',
+      () => {
+        look?.(done.length, events);
+        return failure !== undefined || done.length >= SHARDS * BLOCKS_A_SHARD;
+      },
+      SERVICE_DEADLINE_MS,
+    );
     stop.next();
     await ended;
     const left = await idsIn(blocks).catch(() => ['not known']);
     await close();
     await checkpoints.close();
-    return { blocks: done, failures: events.filter(({ type }) => type === 'blockStoreFailed').length, left };
+    const gaps = events.filter(({ type }) => type === 'gap').length;
+    return { blocks: done, left, events, gaps, failure };
+  }
+
+  /** Each record comes once, in order. */
+  function expectAllRecords(blocks: readonly Block[]): void {
+    for (const [shardId, numbers] of written) {
+      const records = blocks.flatMap((one) => one.records).filter((one) => one.shardId === shardId);
+      expect(records.map(({ sequenceNumber }) => sequenceNumber)).to.deep.equal(numbers);
+    }
+  }
+
+  function shareOf(blocks: readonly Block[]): 'all' | 'none' | 'some' {
+    const recovered = blocks.filter((one) => one.recovered).length;
+    return recovered === 0 ? 'none' : recovered === blocks.length ? 'all' : 'some';
+  }
+
+  /** A client of a Kinesis that has trimmed all records but the last of each shard: an iterator at an older one begins there. */
+  function trimmedClient(): KinesisClient {
+    const client = kinesis.client();
+    client.middlewareStack.add(
+      (next) => (args) => {
+        const input = args.input as Partial<GetShardIteratorCommandInput>;
+        const oldest = input.ShardIteratorType && written.get(input.ShardId!)!.at(-1)!;
+        const { StartingSequenceNumber: at = '0' } = input;
+        if (oldest === undefined || BigInt(at) >= BigInt(oldest)) return next(args);
+        return next({ ...args, input: { ...input, ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: oldest } as never });
+      },
+      { step: 'initialize' },
+    );
+    return client;
   }
 
   /** What one fault finds at the replica, so that it does not take it from the next. */
@@ -217,26 +263,31 @@ describe('the storage levels, with real processes and files', function () {
     },
   };
 
-  for (const level of ['MEMORY_AND_DISK', 'DISK_ONLY', 'DISK_ONLY_2'] as const) {
-    it(`${level}, with the disk full: the shard fails, no checkpoint passes a block that is not stored, and nothing is lost`, async () => {
+  // 40 KiB a file, in units of 512 bytes: LevelDB's log does not hold all blocks. A limit that is ignored gives an error in place of a signal.
+  const FULL_DISK = "trap '' XFSZ; ulimit -f 80;";
+  for (const level of STORAGE_LEVELS) {
+    const hasDisk = TABLE['disk full'][level] !== 'no disk';
+    const what = hasDisk ? 'the shard fails, no checkpoint passes a block that is not stored' : 'every block is stored';
+    it(`${level}, disk full: ${what}, and nothing is lost`, async () => {
       const place = placeOf(level, join(root, `${level}-full`));
-      // 40 KiB a file, in units of 512 bytes: LevelDB's log does not hold all blocks. A limit that is ignored gives an error in place of a signal.
-      const { child, said } = startStoring({ ...place, memoryBytes: 20_000 }, "trap '' XFSZ; ulimit -f 80;");
-      await until('a shard failed', () => said.errors.length > 0);
+      const { child, said } = startStoring({ ...place, ...(hasDisk && { memoryBytes: 20_000 }) }, FULL_DISK);
+      await until(
+        'a shard failed, or all is stored',
+        () => said.errors.length > 0 || said.stored.size === SHARDS * BLOCKS_A_SHARD,
+        SERVICE_DEADLINE_MS,
+      );
       await kill(child);
-      expect(said.errors[0]).to.match(/^BLOCK_STORE (failed|copies)$/);
-      expect(said.failures).to.be.above(0);
-      const numberOf = (id: string): string => /-(\d+)\/\d+$/.exec(id)![1]!;
-      for (const [shardId, position] of said.checkpoints) {
-        const stored = new Set([...said.stored].filter((id) => id.includes(shardId)).map(numberOf));
-        expect(stored.has(position), `the checkpoint of ${shardId} is the end of a stored block`).to.equal(true);
-      }
+      if (hasDisk) {
+        expect(said.errors[0]).to.match(/^BLOCK_STORE (failed|copies)$/);
+        expect(said.failures).to.be.above(0);
+        const numberOf = (id: string): string => /-(\d+)\/\d+$/.exec(id)![1]!;
+        for (const [shardId, position] of said.checkpoints) {
+          const stored = new Set([...said.stored].filter((id) => id.includes(shardId)).map(numberOf));
+          expect(stored.has(position), `the checkpoint of ${shardId} is the end of a stored block`).to.equal(true);
+        }
+      } else expect([said.errors, said.failures, said.stored.size]).to.deep.equal([[], 0, SHARDS * BLOCKS_A_SHARD]);
 
-      const { blocks } = await workOff(place);
-      for (const [shardId, numbers] of written) {
-        const records = blocks.flatMap((one) => one.records).filter((one) => one.shardId === shardId);
-        expect(records.map(({ sequenceNumber }) => sequenceNumber)).to.deep.equal(numbers);
-      }
+      expectAllRecords((await workOff(place)).blocks);
     });
   }
 
@@ -249,25 +300,76 @@ describe('the storage levels, with real processes and files', function () {
         await storeAll(placeOf(level, stored()));
       });
 
-      for (const [fault, damage] of Object.entries(faults)) {
-        const expected = TABLE[fault]![level];
-        it(`${fault}: ${expected} of the blocks come from Kinesis, each record comes once, in order`, async () => {
-          const directory = join(root, `${level} ${fault}`);
-          await cp(stored(), directory, { recursive: true });
-          const place = await damage({ ...placeOf(level, directory), s3: await copyOfReplica(level, fault) });
-          const { blocks, left } = await workOff(place);
+      /** The place of a process that was killed, for one fault alone. */
+      async function placeFor(fault: string): Promise<BlocksPlace> {
+        const directory = join(root, `${level} ${fault}`);
+        await cp(stored(), directory, { recursive: true });
+        return { ...placeOf(level, directory), s3: await copyOfReplica(level, fault) };
+      }
 
-          for (const [shardId, numbers] of written) {
-            const records = blocks.flatMap((one) => one.records).filter((one) => one.shardId === shardId);
-            expect(records.map(({ sequenceNumber }) => sequenceNumber)).to.deep.equal(numbers);
-          }
-          const recovered = blocks.filter((one) => one.recovered).length;
-          const share = recovered === 0 ? 'none' : recovered === blocks.length ? 'all' : 'some';
-          expect(share).to.equal(expected);
+      for (const [fault, damage] of Object.entries(faults)) {
+        const expected = TABLE[fault as keyof typeof TABLE][level];
+        it(`${fault}: ${expected} of the blocks come from Kinesis, each record comes once, in order`, async () => {
+          const { blocks, left } = await workOff(await damage(await placeFor(fault)));
+          expectAllRecords(blocks);
+          expect(shareOf(blocks)).to.equal(expected);
           // All is released: nothing of it is left, wherever it was.
           if (fault !== 'replica down') expect(left).to.deep.equal([]);
         });
       }
+
+      const throttling = TABLE['Kinesis throttles'][level];
+      it(`Kinesis throttles: ${throttling}; each record comes once, in order`, async () => {
+        const timedOut = (events: readonly KinesisEvent[]): boolean =>
+          events.some((event) => event.type === 'shardRestarted' && isRecoveryTimeout(event.error));
+        proxy.make(({ operation }) => (operation === 'GetRecords' ? throttled : undefined));
+        const client = clientsOf(proxy.endpoint).client();
+        const { blocks, events } = await workOff(await placeFor('Kinesis throttles'), {
+          client,
+          retryTimeoutMs: 300,
+          // It throttles until the stores have given what they have, and a recovery has given up.
+          look: (worked, soFar) => {
+            if (throttling === 'none' ? worked === SHARDS * BLOCKS_A_SHARD : timedOut(soFar)) proxy.heal();
+          },
+        });
+        client.destroy();
+        expectAllRecords(blocks);
+        expect(timedOut(events)).to.equal(throttling !== 'none');
+        expect(shareOf(blocks)).to.equal(throttling.split(',')[0]);
+      });
+
+      const trimmed = TABLE['data trimmed'][level];
+      it(`data trimmed: ${trimmed}; what is lost is named, and the rest comes once, in order`, async () => {
+        const place = await placeFor('data trimmed');
+        if (trimmed === 'none') {
+          const { blocks, gaps } = await workOff(place, { client: trimmedClient() });
+          expectAllRecords(blocks);
+          expect([shareOf(blocks), gaps]).to.deep.equal(['none', 0]);
+          return;
+        }
+        const copy = { ...place, directory: `${place.directory} under onGap` };
+        await cp(place.directory, copy.directory, { recursive: true });
+        const failed = await workOff(place, { client: trimmedClient() });
+        expect(isRangeExpired(failed.failure), String(failed.failure)).to.equal(true);
+
+        const { blocks, gaps } = await workOff(copy, { client: trimmedClient(), onGap: 'continue' });
+        const lost = blocks.filter(({ records, ranges }) => records.length < ranges.recordCount);
+        expect(lost.length === blocks.length ? 'all' : 'some').to.equal(trimmed.split(' ')[0]);
+        expect(gaps).to.equal(lost.length);
+        for (const { recovered, records, ranges } of blocks) {
+          // A block that a store has is whole, and of a lost one only the shard's last record can have come.
+          if (recovered) expect(records.map(({ sequenceNumber }) => sequenceNumber)).to.deep.equal(lastOnly(ranges.ranges[0]!));
+          else expect(records).to.have.length(ranges.recordCount);
+        }
+      });
+
+      const lastOnly = ({ shardId, toSeqNumber }: SequenceNumberRange): string[] =>
+        toSeqNumber === written.get(shardId)!.at(-1) ? [toSeqNumber] : [];
     });
   }
+
+  it('has done every cell of the table', () => {
+    const done = ['disk full', 'Kinesis throttles', 'data trimmed', ...Object.keys(faults)];
+    expect(done.sort()).to.deep.equal(Object.keys(TABLE).sort());
+  });
 });

@@ -116,7 +116,7 @@ export async function flowThroughBlocks(flow: BlocksFlow): Promise<FlowResult> {
       ),
     ),
     releaseBlocks(blocks),
-    tap(() => worked === count && timer(0).subscribe(() => stop.next())),
+    tap(() => void (worked === count && setTimeout(() => stop.next()))),
   );
   await lastValueFrom(done$);
   const left = await lastValueFrom(from(blocks.list()).pipe(toArray()));
