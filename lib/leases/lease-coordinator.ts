@@ -26,7 +26,6 @@ import { Bell } from './bell.js';
 import { Kcl3Member } from './kcl3-member.js';
 import type { LeaseRow } from './lease.js';
 import type { LeaseContext } from './lease-context.js';
-import type { ObservedLease } from './lease-observer.js';
 import type { TableView } from './lease-port.js';
 import { LeaseRenewals } from './lease-renewals.js';
 import { LeaseTaker } from './lease-taker.js';
@@ -44,8 +43,8 @@ export interface CoordinatorHooks {
   readonly changed$: Observable<unknown>;
   /** Called with the shards in view. */
   readonly seeShards: (shards: readonly LeasableShard[]) => void;
-  /** Called with all leases after each look at the table. */
-  readonly looked: (leases: readonly ObservedLease[]) => void;
+  /** Called after each look at the table. */
+  readonly looked: () => void;
 }
 
 /**
@@ -233,7 +232,7 @@ export class LeaseCoordinator {
       config.notify({ type: 'leaseUnreadable', shardId: leaseKey, error });
     }
     config.notify({ type: 'leasesSeen', workerId: config.workerId, leases: view.leases.length, held: held.open().length });
-    this.#hooks.looked(observer.leases(nowMs));
+    this.#hooks.looked();
   }
 
   #ended(): Observable<LeaseNews> {

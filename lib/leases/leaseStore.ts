@@ -1,4 +1,4 @@
-import { defer, finalize, map, of, ReplaySubject, Subject, switchMap, tap, throwError, type Observable } from 'rxjs';
+import { defer, finalize, map, of, startWith, Subject, switchMap, tap, throwError, type Observable } from 'rxjs';
 import { assertCheckpoint } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, LeasableShard, LeaseNews, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { LeaseLostError } from '../checkpoints/errors.js';
@@ -24,7 +24,7 @@ import { unownedCheckpoint } from './unownedCheckpoint.js';
 export interface LeaseStore extends LeasingStore {
   /** The name of this worker in the rows. */
   readonly workerId: string;
-  /** Emits all leases after each look at the table; replays the last look. The store looks while `leases` is subscribed. */
+  /** Emits all leases after each look at the table, and at once if there was one. The store looks while `leases` is subscribed. */
   readonly leases$: Observable<readonly LeaseStatus[]>;
   read(shard: ShardIdentity): Observable<Checkpoint | undefined>;
   write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined>;
@@ -59,7 +59,8 @@ class SharedLeases {
   readonly #context: LeaseContext;
   readonly #turns = new KeyedQueue();
   readonly #changed$ = new Subject<void>();
-  readonly #statuses$ = new ReplaySubject<readonly LeaseStatus[]>(1);
+  readonly #looked$ = new Subject<void>();
+  #hasLooked = false;
   /** The shards in view, needed at the end of a shard. */
   #shards: ReadonlyMap<string, LeasableShard> | undefined;
   /** The present subscription to the leases, if there is one. */
@@ -72,7 +73,10 @@ class SharedLeases {
     // The clock is read at each tick of the renewals, so a longer step means that the process stood still or the clock was set.
     const clock = new SteadyClock(2 * tickMs(config));
     clock.now(scheduler);
-    this.statuses$ = this.#statuses$.asObservable();
+    // Made when somebody asks: a second object for each row of the table would be kept for nobody.
+    this.statuses$ = defer(() => (this.#hasLooked ? this.#looked$.pipe(startWith(undefined)) : this.#looked$)).pipe(
+      map(() => this.#context.observer.leases(this.#context.clock.nowMs()).map(leaseStatus)),
+    );
     this.#context = {
       config,
       initialPosition: TRIM_HORIZON,
@@ -114,7 +118,10 @@ class SharedLeases {
         {
           changed$: this.#changed$,
           seeShards: (list) => (this.#shards = new Map(list.map((shard) => [shard.shardId, shard]))),
-          looked: (leases) => this.#statuses$.next(leases.map(leaseStatus)),
+          looked: () => {
+            this.#hasLooked = true;
+            this.#looked$.next();
+          },
         },
       );
       this.#coordinator = coordinator;

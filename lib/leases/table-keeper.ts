@@ -12,6 +12,11 @@ import { missingLeases } from './shard-sync.js';
 /** KCL's intervals: an audit every two minutes, three audits before a hole is reported. */
 const AUDIT_MS = 120_000;
 const HOLES_TO_TELL = 3;
+/**
+ * How long a row must be missing before the elected worker makes it, in failover times: while a fleet starts, whoever found the table empty is
+ * making them, and each of the others would see another one elected.
+ */
+const LEADER_WAIT_FAILOVERS = 1 / 4;
 /** How many rows are made or deleted at a time. */
 const LANES = 20;
 
@@ -85,15 +90,15 @@ export class TableKeeper {
         ignoreElements(),
       );
     }
-    const isMine = rows.length === 0 || this.#isLeader;
-    return this.#make(missing.filter(({ leaseKey }) => this.#isDue(leaseKey, isMine, nowMs)));
+    const waitMs = rows.length === 0 ? 0 : config.failoverTimeMs * (this.#isLeader ? LEADER_WAIT_FAILOVERS : 1);
+    return this.#make(missing.filter(({ leaseKey }) => this.#isDue(leaseKey, waitMs, nowMs)));
   }
 
-  #isDue(leaseKey: string, isMine: boolean, nowMs: number): boolean {
+  #isDue(leaseKey: string, waitMs: number, nowMs: number): boolean {
     const { held, config } = this.#context;
     if (held.get(leaseKey)?.isOpen) return false;
-    if (isMine && !this.#seen.has(leaseKey)) return true;
-    return nowMs - this.#missingSinceMs.get(leaseKey)! > config.failoverTimeMs;
+    const missingMs = nowMs - this.#missingSinceMs.get(leaseKey)!;
+    return this.#seen.has(leaseKey) ? missingMs > config.failoverTimeMs : missingMs >= waitMs;
   }
 
   #note(rows: readonly LeaseRow[], inView: ReadonlyMap<string, LeasableShard>): void {

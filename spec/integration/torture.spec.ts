@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { expect } from 'chai';
-import { Torture } from '../torture/torture.js';
+import { startStage, Torture, type Stage } from '../torture/torture.js';
 
 const SECONDS = 30;
 /** Its schedule has an outage, a storm, a spell of garbled answers, a pause, a kill and a split; `npm run torture` is the long way. */
@@ -11,11 +11,14 @@ describe(`workers in processes of their own, under faults of both services for $
   const ended = new AbortController();
   // A spec that fails by its time limit leaves nothing running.
   after(() => ended.abort());
+  let stage: Stage;
+  before(async () => (stage = await startStage({ kinesis: 'kinesalite', dynamodb: 'dynalite' })));
+  after(() => stage.stop());
 
   it(`lose nothing, keep the order, and tear no pipeline down (SEED=${seed})`, async () => {
     const lines: string[] = [];
     const { broken, figures, directory } = await Torture.run({
-      ...{ seed, seconds: SECONDS, workers: 2, shards: 3, recordsPerSecond: 100, kinesis: 'kinesalite', dynamodb: 'dynalite' },
+      ...{ seed, seconds: SECONDS, workers: 2, shards: 3, recordsPerSecond: 100, stage },
       ...{ progress: (line) => lines.push(line), signal: ended.signal },
     });
     expect(broken, `logs in ${directory}\n${lines.join('\n')}\n`).to.deep.equal([]);

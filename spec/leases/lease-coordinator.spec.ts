@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { Subject, takeUntil, timer } from 'rxjs';
+import { Subject, take, takeUntil, timer } from 'rxjs';
 import type { LeasableShard } from '../../lib/checkpoints/checkpoint-store.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
+import type { LeaseStatus } from '../../lib/leases/lease-status.js';
 import type { FakeLeases } from '../../lib/testing/leases/fakeLeases.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { fleetOf, holdings, leasable, leasables, type FleetWorker } from '../support/lease-fleet.js';
@@ -44,6 +45,16 @@ describe('the leases of a fleet', () => {
           expect(moves() - writes).to.be.within(8 * 8, 8 * 10);
         },
       });
+    }),
+  );
+
+  it(
+    'are made by a few of the workers that start together at an empty table, and not by each',
+    marbles((helpers) => {
+      const { start, run, table } = fleetOf(helpers, leasables(400));
+      run(2_000, { 0: () => Array.from({ length: 30 }, (_, index) => start(`w${index}`)) });
+      expect(table.rows()).to.have.length(400);
+      expect(table.log.filter((line) => line.includes('create')).length).to.be.below(400 * 6);
     }),
   );
 
@@ -355,6 +366,37 @@ describe('the leases of a fleet', () => {
         4_900: () => expect(countsOf(workers[0]!)).to.deep.equal([2]),
       });
       expect(table.log.filter((line) => line.includes('scan')).length).to.be.below(5);
+    }),
+  );
+
+  it(
+    'are told after each look, to one who asks later at once, and to nobody before the first look',
+    marbles((helpers) => {
+      const { start, run, workers, table } = fleetOf(helpers, leasables(2));
+      const [early, late]: [(readonly LeaseStatus[])[], (readonly LeaseStatus[])[]] = [[], []];
+      run(3_000, {
+        0: () => {
+          start('w1', { answers: false });
+          workers[0]!.store.leases$.pipe(take(20)).subscribe((leases) => early.push(leases));
+          expect(early).to.deep.equal([]);
+        },
+        1_000: () => {
+          table.put(1, { leaseOwner: 'w2', checkpointOwner: 'w1' });
+          table.put(2, { leaseOwner: 'java', leaseCounter: 7 });
+        },
+        2_500: () => workers[0]!.store.leases$.pipe(take(1)).subscribe((leases) => late.push(leases)),
+        2_501: () => expect(late).to.have.length(1),
+      });
+      const looks = table.log.filter((line) => line.endsWith('scan')).length;
+      expect(early.length).to.equal(Math.min(looks, 20));
+      expect(early[0]).to.deep.equal([]);
+      const [mine, given, theirs] = late[0]!;
+      expect(mine)
+        .to.deep.include({ shardId: leasable(0).shardId, owner: 'w1' })
+        .and.not.to.have.property('nextOwner');
+      expect(given).to.deep.include({ shardId: leasable(1).shardId, owner: 'w1', nextOwner: 'w2' });
+      expect(theirs).to.deep.include({ owner: 'java', checkpoint: { sequenceNumber: 'TRIM_HORIZON', subSequenceNumber: 0 } });
+      expect(theirs!.idleMs).to.be.within(1_000, 1_500);
     }),
   );
 

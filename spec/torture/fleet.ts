@@ -7,6 +7,9 @@ import { LineReader, type TortureSettings, type WorkerLine } from './worker-line
 /** How long a worker that was told to stop may take: longer than its own `stopTimeoutMs`. */
 const STOP_WITHIN_MS = 35_000;
 
+/** How long a new worker has before an old one is told to stop. */
+const ROLL_MS = 1_000;
+
 /** How soon a worker that ended by itself is started again. */
 const RESTART_MS = 500;
 
@@ -32,12 +35,13 @@ export class Fleet {
   readonly members: Member[] = [];
   kills = 0;
   pauses = 0;
+  stops = 0;
   readonly #late: string[] = [];
   readonly #program: string;
   readonly #directory: string;
   readonly #surroundings: Surroundings;
   readonly #abandoned = new AbortController();
-  /** What brings workers back. */
+  /** What brings workers back, or takes them away. */
   readonly #returning = new Set<Promise<void>>();
 
   constructor(program: string, directory: string, surroundings: Surroundings) {
@@ -76,6 +80,35 @@ export class Fleet {
     this.#later(goneMs, () => this.#start(place, name));
   }
 
+  /** Starts a further worker. */
+  join(): void {
+    const place = 1 + Math.max(0, ...this.members.map(({ processId }) => Number(processId.split('.')[0])));
+    this.#start(place, `worker-${place}`);
+  }
+
+  /** Tells one worker to stop, if it is not the last one. */
+  stopOne(choice: number): void {
+    const member = this.#choose(choice);
+    if (!member || this.members.filter(({ state }) => state === 'running').length < 2) return;
+    this.stops++;
+    this.#meanwhile(this.#stop(member));
+  }
+
+  /** Replaces all that run, one after the other: a new one joins, then an old one is told to stop. */
+  roll(): void {
+    const replace = async (): Promise<void> => {
+      for (const member of this.members.filter(({ state }) => state === 'running')) {
+        if (this.#abandoned.signal.aborted) return;
+        this.join();
+        await pause(ROLL_MS, undefined, { signal: this.#abandoned.signal }).catch(() => undefined);
+        if (member.state !== 'running') continue;
+        this.stops++;
+        await this.#stop(member);
+      }
+    };
+    this.#meanwhile(replace());
+  }
+
   /** Has one worker stand still. */
   pause(choice: number, lastsMs: number): void {
     const member = this.#choose(choice);
@@ -89,7 +122,7 @@ export class Fleet {
     });
   }
 
-  /** Waits until all are back that were killed or paused. */
+  /** Waits until all are back that were killed or paused, and all have ended that were told to stop. */
   async together(): Promise<void> {
     while (this.#returning.size > 0) await Promise.all(this.#returning);
   }
@@ -170,8 +203,11 @@ export class Fleet {
 
   #later(afterMs: number, work: () => void): void {
     const { signal } = this.#abandoned;
-    const returning: Promise<void> = pause(afterMs, undefined, { signal }).then(work, () => undefined);
-    this.#returning.add(returning);
-    void returning.then(() => this.#returning.delete(returning));
+    this.#meanwhile(pause(afterMs, undefined, { signal }).then(work, () => undefined));
+  }
+
+  #meanwhile(work: Promise<void>): void {
+    this.#returning.add(work);
+    void work.then(() => this.#returning.delete(work));
   }
 }

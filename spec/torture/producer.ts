@@ -22,8 +22,11 @@ export class Producer {
     this.#perSecond = perSecond;
   }
 
-  static async start(kinesis: KinesisService, shards: number, perSecond: number): Promise<Producer> {
-    const producer = new Producer(await TestStream.create(kinesis, shards, 'torture'), perSecond);
+  static async start(
+    kinesis: KinesisService,
+    { name, shards, perSecond }: { readonly name: string; readonly shards: number; readonly perSecond: number },
+  ): Promise<Producer> {
+    const producer = new Producer(await TestStream.create(kinesis, shards, name), perSecond);
     producer.#timer = setInterval(() => void producer.#then(() => producer.#put()), EVERY_MS);
     return producer;
   }

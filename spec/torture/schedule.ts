@@ -22,7 +22,7 @@ export interface Burst {
 
 /** Something that happens to a worker, or to the stream. */
 export interface Deed {
-  readonly type: 'kill' | 'pause' | 'split' | 'merge';
+  readonly type: 'join' | 'kill' | 'merge' | 'pause' | 'roll' | 'split' | 'stop';
   readonly atMs: number;
   /** Chooses the worker or the shard: from 0 up to 1. */
   readonly choice: number;
@@ -63,6 +63,25 @@ export function scheduleOf(seed: number, lastsMs: number, failoverTimeMs: number
   let reshardings = 0;
   repeat([20_000, 50_000], () => ({ type: reshardings++ % 2 === 0 ? 'split' : 'merge', lastsMs: 0 }));
   return steps.sort((a, b) => a.atMs - b.atMs);
+}
+
+/** How long a sequence of {@link fleetStepsOf} lasts, in ms. */
+export const SEQUENCE_MS = 10_000;
+
+/**
+ * What happens to a fleet in a sequence without faults of the services: three to six times a worker joins, stops, is killed or stands
+ * still, or all are replaced one by one; now and then a shard splits.
+ */
+export function fleetStepsOf(seed: number, failoverTimeMs: number): Deed[] {
+  const random = seededRandom(seed);
+  const between = (from: number, to: number): number => Math.round(from + random() * (to - from));
+  const kinds = ['join', 'join', 'kill', 'kill', 'kill', 'pause', 'pause', 'roll', 'stop', 'stop', 'split'] as const;
+  const deeds = Array.from({ length: between(3, 6) }, (): Deed => {
+    const type = kinds[Math.floor(random() * kinds.length)]!;
+    const lastsMs = type === 'kill' ? between(0, failoverTimeMs) : type === 'pause' ? between(0.5 * failoverTimeMs, 2 * failoverTimeMs) : 0;
+    return { type, atMs: between(1_000, SEQUENCE_MS - 1_000), choice: random(), lastsMs };
+  });
+  return deeds.sort((a, b) => a.atMs - b.atMs);
 }
 
 function burstAt(atMs: number, random: () => number, between: (from: number, to: number) => number): Burst {

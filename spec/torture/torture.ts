@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { startDynalite, startDynamoDBLocal } from '../support/dynamodb-services.js';
-import { startKinesalite, startKinesisLocal } from '../support/kinesis-services.js';
+import { startDynalite, startDynamoDBLocal, type DynamoDBService } from '../support/dynamodb-services.js';
+import { startKinesalite, startKinesisLocal, type KinesisService } from '../support/kinesis-services.js';
 import { bundleProgram } from '../support/worker-process.js';
 import { FaultMaker } from './fault-maker.js';
 import { Fleet } from './fleet.js';
@@ -14,15 +14,31 @@ import { scheduleOf, type Step } from './schedule.js';
 import { TableJournal } from './table-journal.js';
 import { verdictOn, type Verdict } from './verdict.js';
 
+/** The services and the workers' program, for one run or for many. */
+export interface Stage {
+  readonly kinesis: KinesisService;
+  readonly dynamodb: DynamoDBService;
+  readonly program: string;
+  stop(): Promise<void>;
+}
+
+export interface StageOptions {
+  readonly kinesis: 'kinesalite' | 'kinesis-local';
+  readonly dynamodb: 'dynalite' | 'dynamodb-local';
+}
+
 export interface TortureOptions {
+  readonly stage: Stage;
   readonly seed: number;
+  /** What happens; without it `scheduleOf` the seed. */
+  readonly steps?: readonly Step[];
   /** For how long there are faults; the draining comes on top. */
   readonly seconds: number;
   readonly workers: number;
   readonly shards: number;
   readonly recordsPerSecond: number;
-  readonly kinesis: 'kinesalite' | 'kinesis-local';
-  readonly dynamodb: 'dynalite' | 'dynamodb-local';
+  /** @defaultValue 5000 */
+  readonly failoverTimeMs?: number;
   /** Takes a line of progress now and then. */
   readonly progress: (line: string) => void;
   /** Ends it early, with everything cleaned up. */
@@ -34,7 +50,20 @@ const PROGRESS_EVERY_MS = 5_000;
 /** How long the workers may come no further when all is healed. */
 const DRAIN_WITHOUT_PROGRESS_MS = 60_000;
 
-/** A run, from the start of the services to their end. */
+/** Starts the services, and makes one file of the workers' program. */
+export async function startStage({ kinesis, dynamodb }: StageOptions): Promise<Stage> {
+  const directory = await mkdtemp(join(tmpdir(), 'rx-kinesis-stage-'));
+  const program = join(directory, 'worker.mjs');
+  await bundleProgram(fileURLToPath(new URL('worker-program.ts', import.meta.url)), program);
+  const streams = await (kinesis === 'kinesalite' ? startKinesalite() : startKinesisLocal());
+  const table = await (dynamodb === 'dynalite' ? startDynalite() : startDynamoDBLocal());
+  const stop = async (): Promise<void> => {
+    await Promise.all([streams.stop(), table.stop(), rm(directory, { recursive: true })]);
+  };
+  return { kinesis: streams, dynamodb: table, program, stop };
+}
+
+/** A run, from the start of the workers to their end. */
 export class Torture {
   readonly options: TortureOptions;
   readonly directory: string;
@@ -60,16 +89,14 @@ export class Torture {
   }
 
   async #run(): Promise<Verdict> {
-    const { seed, workers, shards, recordsPerSecond, signal } = this.options;
-    const program = join(this.directory, 'worker.mjs');
-    await bundleProgram(fileURLToPath(new URL('worker-program.ts', import.meta.url)), program);
-    const kinesis = this.#cleaned(await (this.options.kinesis === 'kinesalite' ? startKinesalite() : startKinesisLocal()));
-    const dynamodb = this.#cleaned(await (this.options.dynamodb === 'dynalite' ? startDynalite() : startDynamoDBLocal()));
+    const { stage, seed, seconds, workers, shards, recordsPerSecond, signal, failoverTimeMs = FAILOVER_MS } = this.options;
+    const { kinesis, dynamodb, program } = stage;
+    const name = `torture-${seed}`;
     const endpoints = { kinesis: kinesis.endpoint, dynamodb: dynamodb.endpoint };
     const faults = this.#cleaned(await FaultMaker.start(endpoints, seed, this.journal.watch));
-    const producer = this.#cleaned(await Producer.start(kinesis, shards, recordsPerSecond));
+    const producer = this.#cleaned(await Producer.start(kinesis, { name, shards, perSecond: recordsPerSecond }));
     const fleet = new Fleet(program, this.directory, {
-      ...{ streamName: producer.stream.name, tableName: 'torture', failoverTimeMs: FAILOVER_MS },
+      ...{ streamName: name, tableName: name, failoverTimeMs },
       ...{ kinesis: faults.endpoint('kinesis'), dynamodb: faults.endpoint('dynamodb') },
     });
     this.#cleanUps.push(() => fleet.abandon());
@@ -77,7 +104,8 @@ export class Torture {
 
     const watching = setInterval(() => this.#look(fleet, faults, producer), PROGRESS_EVERY_MS);
     this.#cleanUps.push(async () => clearInterval(watching));
-    await this.#follow(scheduleOf(seed, this.options.seconds * 1_000, FAILOVER_MS), { faults, producer, fleet });
+    const { steps = scheduleOf(seed, seconds * 1_000, failoverTimeMs) } = this.options;
+    await this.#follow(steps, { faults, producer, fleet });
     faults.heal();
     this.#happening = 'draining';
     await producer.stop();
@@ -86,7 +114,7 @@ export class Torture {
     await fleet.stop();
     this.#read(fleet);
     signal.throwIfAborted();
-    return verdictOn({ ...this, producer, fleet, faults, failoverTimeMs: FAILOVER_MS });
+    return verdictOn({ ...this, producer, fleet, faults, failoverTimeMs });
   }
 
   async #follow(
@@ -103,6 +131,9 @@ export class Torture {
       if (step.type === 'heal') faults.heal();
       if (step.type === 'kill') await fleet.kill(step.choice, step.lastsMs);
       if (step.type === 'pause') fleet.pause(step.choice, step.lastsMs);
+      if (step.type === 'join') fleet.join();
+      if (step.type === 'stop') fleet.stopOne(step.choice);
+      if (step.type === 'roll') fleet.roll();
       if (step.type === 'split' || step.type === 'merge') await producer.reshard(step.type, step.choice);
       if (step.type !== 'burst') continue;
       const kinds = step.kinds.length > 3 ? 'all faults' : step.kinds.join(', ');

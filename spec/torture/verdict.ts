@@ -55,6 +55,7 @@ export async function verdictOn({ history, journal, producer, fleet, faults, dir
     'splits and merges': producer.reshardings,
     kills: fleet.kills,
     pauses: fleet.pauses,
+    stops: fleet.stops,
     'starts given up': fleet.startsGivenUp,
     'faults made': faults.total,
     'retries of reads': history.countOf('readRetry'),
