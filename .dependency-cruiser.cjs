@@ -6,6 +6,7 @@ const mayImport = {
   values: [],
   internal: ['values'],
   ledger: ['values'],
+  rates: ['internal', 'values'],
   monitoring: ['values', 'internal'],
   checkpoints: ['values', 'internal'],
   blocks: ['values', 'internal', 'monitoring'],
@@ -14,7 +15,7 @@ const mayImport = {
   readers: ['values', 'internal', 'monitoring', 'checkpoints', 'kinesis'],
   tracking: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers'],
   recovery: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking'],
-  shards: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking'],
+  shards: ['values', 'internal', 'ledger', 'rates', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking'],
   sources: ['values', 'internal', 'ledger', 'monitoring', 'checkpoints', 'kinesis', 'readers', 'tracking', 'shards'],
   operators: [
     'values',

@@ -25,6 +25,8 @@ export type { Shard } from './shards/shard.js';
 // Readers, and what they read with
 export { polling, type PollingConfig } from './readers/polling.js';
 export type { IdleDelayConfig } from './readers/idle-pauses.js';
+export { pid, type PidConfig } from './rates/pid.js';
+export type { RateEstimator, SettledBatch } from './rates/rate-estimator.js';
 export { readBudget, type ReadBudget, type ReadBudgetConfig } from './kinesis/read-budget.js';
 export type { RetryConfig, RetryPolicy } from './kinesis/retry.js';
 export type { ResolvedStream, StreamConfig } from './kinesis/stream-id.js';

@@ -40,6 +40,8 @@ const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<Unt
   pipelineCompleted: ({ records }) =>
     "the pipeline completed before the shard's end and without stop (take, catchError(() => EMPTY)?): " +
     `the shard is not read on, nor are its children; ${records} records are not settled`,
+  rateChanged: ({ recordsPerSecond, processedPerSecond }) =>
+    `is read with ${recordsPerSecond} records a second: its pipeline does ${processedPerSecond}`,
   readRetry: (event) => retryOf(event, 'Kinesis'),
   readerPaused: ({ pausedMs, records, bytes }) =>
     `reading has paused for ${pausedMs} ms, since ${records} records (${bytes} bytes) are not settled: is the work slow, or checkpointEvery missing?`,

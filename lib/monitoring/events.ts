@@ -44,6 +44,17 @@ export interface ReaderResumedEvent extends ShardEvent {
   readonly pausedMs: number;
 }
 
+/** The rate at which a shard is read has changed, by what its pipeline has settled: with a `rateEstimator`. */
+export interface RateChangedEvent extends ShardEvent {
+  readonly type: 'rateChanged';
+  /** The new rate, at most `maxRate`. */
+  readonly recordsPerSecond: number;
+  /** How many records a second of work the pipeline has settled since the last estimate. */
+  readonly processedPerSecond: number;
+  /** How long the last settled block waited behind others, in ms. */
+  readonly waitedMs: number;
+}
+
 /** A call to Kinesis failed and will be made again. */
 export interface ReadRetryEvent extends ShardEvent {
   readonly type: 'readRetry';
@@ -318,6 +329,7 @@ export type KinesisEvent =
   | LeaseEvent
   | PageReadEvent
   | PipelineCompletedEvent
+  | RateChangedEvent
   | ReadRetryEvent
   | ReaderPausedEvent
   | ReaderResumedEvent

@@ -33,6 +33,7 @@ export const LEVELS: Readonly<Record<UntimedEvent['type'], EventLevel>> = {
   pageRead: 'debug',
   pipelineCompleted: 'warn',
   readRetry: 'warn',
+  rateChanged: 'debug',
   readerPaused: 'warn',
   readerResumed: 'info',
   recovered: 'info',

@@ -1,15 +1,17 @@
 import type { Observable, ObservableInput } from 'rxjs';
 import { isLeasing, type CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { notifierOf } from '../internal/notifierOf.js';
-import { assertFunction, assertInteger, assertNumber, type FieldsOf } from '../internal/validate.js';
+import { assertFunction, assertInteger, assertMethod, assertNumber, type FieldsOf } from '../internal/validate.js';
 import { resolveStream, type ResolvedStream, type StreamConfig } from '../kinesis/stream-id.js';
 import type { CreditLimits } from '../ledger/credit.js';
 import type { EventSink } from '../monitoring/events.js';
 import { KINESIS_FIELDS, resolveKinesis, type KinesisConfig, type ResolvedKinesisConfig } from '../readers/config.js';
 import { polling } from '../readers/polling.js';
 import type { Reader } from '../readers/reader.js';
+import type { RateEstimator } from '../rates/rate-estimator.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { shown } from '../values/shown.js';
+import type { RateConfig } from './shard-rate.js';
 
 /** Where to begin a shard that has no checkpoint, and no parent that was read. */
 export type StartPosition = 'TRIM_HORIZON' | 'LATEST' | Date;
@@ -42,6 +44,16 @@ export interface ShardReadingConfig extends KinesisConfig, StreamConfig {
   readonly maxInFlightRecords?: number;
   /** The same limit in payload bytes. From 1 up. @defaultValue 16_777_216 */
   readonly maxInFlightBytes?: number;
+  /**
+   * How many records a second of a shard are read at most: user records, where KPL aggregates are taken apart. A read asks for those of a second at
+   * most. Above 0. @defaultValue no limit
+   */
+  readonly maxRate?: number;
+  /**
+   * Adapts the rate of each shard to what its pipeline settles, for example `pid()`; `maxRate` stays the limit. Without it, credit alone bounds what is
+   * in flight. @defaultValue none
+   */
+  readonly rateEstimator?: RateEstimator;
 }
 
 /** A {@link ShardReadingConfig} checked, with its defaults. */
@@ -53,6 +65,8 @@ export interface ResolvedShardConfig extends ResolvedKinesisConfig {
   readonly stop$: Observable<unknown>;
   readonly stopTimeoutMs: number;
   readonly limits: CreditLimits;
+  /** `undefined` when neither `maxRate` nor `rateEstimator` is given. */
+  readonly rates: RateConfig | undefined;
 }
 
 /** Checks the options that the sources of shards share. @throws InvalidConfigError */
@@ -79,6 +93,7 @@ export function resolveShardConfig(config: ShardReadingConfig): ResolvedShardCon
     stop$: notifierOf('stop', stop),
     stopTimeoutMs,
     limits: limitsOf(config),
+    rates: ratesOf(config),
   };
 }
 
@@ -93,6 +108,16 @@ function limitsOf({ maxInFlightRecords = 10_000, maxInFlightBytes = 16 * 1024 * 
   assertInteger('maxInFlightRecords', maxInFlightRecords, 1);
   assertInteger('maxInFlightBytes', maxInFlightBytes, 1);
   return { maxInFlightRecords, maxInFlightBytes };
+}
+
+function ratesOf({ maxRate, rateEstimator }: ShardReadingConfig): RateConfig | undefined {
+  if (maxRate === undefined && rateEstimator === undefined) return undefined;
+  if (maxRate !== undefined) assertNumber('maxRate', maxRate, Number.MIN_VALUE);
+  if (rateEstimator !== undefined) {
+    assertMethod('rateEstimator', rateEstimator, 'start');
+    assertNumber('rateEstimator.intervalMs', rateEstimator.intervalMs, 0);
+  }
+  return { maxRate: maxRate ?? Infinity, rateEstimator };
 }
 
 function isToldByStore({ events, store }: ShardReadingConfig): boolean {
@@ -119,4 +144,6 @@ export const SHARD_READING_FIELDS: FieldsOf<ShardReadingConfig> = {
   stopTimeoutMs: true,
   maxInFlightRecords: true,
   maxInFlightBytes: true,
+  maxRate: true,
+  rateEstimator: true,
 };

@@ -13,6 +13,7 @@ import type { ResolvedShardConfig } from './config.js';
 import { identityOfChild } from './graph-shard.js';
 import type { Shard } from './shard.js';
 import type { SubscriptionState } from './shard-phase.js';
+import type { ShardRate } from './shard-rate.js';
 
 /** The parts of a {@link Shard}. */
 export interface MakeShardOptions {
@@ -20,6 +21,8 @@ export interface MakeShardOptions {
   readonly tracked: TrackedShard;
   /** Makes the tracked shard ready, which may read the store; emits where to begin if there is no checkpoint. */
   readonly open: () => Observable<ReadStart>;
+  /** Limits how fast the shard is read, where there are rates. */
+  readonly rate?: ShardRate | undefined;
   /** The token of the lease, where there are leases. */
   readonly fencingToken?: string;
   /** Called with the payload bytes of each page. */
@@ -49,7 +52,7 @@ export function makeShard(options: MakeShardOptions): Shard {
 
 /** Lets one subscription read at a time, and calls `subscribed` when it begins and when it ends. */
 function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
-  const { tracked, subscribed } = options;
+  const { tracked, subscribed, rate } = options;
   let isSubscribed = false;
   const over = (state: EndKind): void => {
     isSubscribed = false;
@@ -60,6 +63,7 @@ function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
     const { streamName, shardId } = tracked.identity;
     if (isSubscribed) throw new InvalidConfigError(`${streamName}/${shardId}: the shard has a subscriber; share() it to have more`);
     isSubscribed = true;
+    if (!tracked.resumes) rate?.restart();
     // Also when `stop` ends this subscription before its first read: the blocks of an earlier subscription must not settle in it.
     tracked.beginReading();
     subscribed('active');
@@ -68,11 +72,12 @@ function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
 }
 
 function readRecords(options: MakeShardOptions): Observable<KinesisRecord> {
-  const { tracked, noteRead } = options;
+  const { tracked, noteRead, rate } = options;
   const { streamName, shardId } = tracked.identity;
   let children: readonly PortChildShard[] | undefined;
   const notePage = (page: ShardPage): void => {
     noteRead?.(page.bytes);
+    rate?.spend(page.records.length);
     if (page.ended) children = page.childShards;
   };
   // All records read have been emitted: this is the shard's end, unless `stop` or a lost lease came first.
@@ -85,11 +90,11 @@ function readRecords(options: MakeShardOptions): Observable<KinesisRecord> {
   );
 }
 
-function readPages({ tracked, config, open }: MakeShardOptions): Observable<ShardPage> {
+function readPages({ tracked, config, open, rate }: MakeShardOptions): Observable<ShardPage> {
   const context = readContext(config, config.stream, tracked.identity.shardId);
   const credit$ = creditOf(tracked, config.limits, config.scheduler);
   return open().pipe(
-    concatMap((start) => config.reader(context, startAfterDelivered(tracked, start), credit$)),
+    concatMap((start) => config.reader(context, startAfterDelivered(tracked, start), rate?.limited(credit$) ?? credit$)),
     takeUntil(merge(tracked.stopping$, tracked.leaseLost$)),
   );
 }

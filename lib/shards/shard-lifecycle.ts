@@ -45,6 +45,7 @@ import {
   type ShardFacts,
   type SubscriptionState,
 } from './shard-phase.js';
+import { ShardRate } from './shard-rate.js';
 
 /** What the life of a shard depends on, and the callbacks that it calls. */
 export interface ShardLifecycleOptions {
@@ -104,18 +105,18 @@ export class ShardLifecycle {
 
   constructor(options: ShardLifecycleOptions) {
     const { identity, config, lease, latest } = options;
-    const { store, notify, stream, requestTimeoutMs, scheduler } = config;
+    const { store, stream, notify, requestTimeoutMs, scheduler, rates } = config;
+    const rate = rates && new ShardRate(identity, { ...config, ...rates });
     this.#options = options;
     this.#latest = latest;
     this.#tracked = new TrackedShard({
-      ...{ identity, store, notify, requestTimeoutMs, scheduler, reasonOf: requestFault },
+      ...{ identity, store, requestTimeoutMs, scheduler, reasonOf: requestFault, notify: rate?.hearing(notify) ?? notify },
       tenure: lease?.tenure,
       reread: rereadWith(config, stream, identity.shardId),
       readStored: (from = store) => readStored(identity, { ...config, store: from }),
     });
     this.shard = makeShard({
-      config,
-      tracked: this.#tracked,
+      ...{ config, tracked: this.#tracked, rate },
       open: () => this.#openToRead(),
       fencingToken: lease?.fencingToken,
       noteRead: (bytes) => lease?.noteRead(bytes),

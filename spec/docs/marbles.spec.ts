@@ -45,6 +45,7 @@ import {
   pauseWhen,
   perShard,
   planRecovery,
+  pid,
   polling,
   processingLag,
   readBudget,
@@ -66,6 +67,7 @@ import {
   type KinesisRecord,
   type SequenceNumberRange,
   type SequenceNumberRanges,
+  type SettledBatch,
   type Shard,
 } from 'rx-kinesis';
 import type { LeaseNews } from 'rx-kinesis';
@@ -143,6 +145,24 @@ describe('the marble diagrams of the pages', () => {
     marbles(({ cold, expectObservable }) => {
       const { records, arrays } = diagram('blockPerPage');
       expectObservable(cold(records!).pipe(blockPerPage())).toBe(arrays!, { x: ['a', 'b'], y: ['c'] });
+    }),
+  );
+
+  it(
+    'pid',
+    marbles(({ cold, expectObservable }) => {
+      const { settled, rates } = diagram('pid');
+      const batch = { records: 1_000, processingMs: 1_000, schedulingMs: 0 };
+      const source = cold<SettledBatch>(settled!, {
+        a: { ...batch, atMs: 1_000 },
+        b: { ...batch, atMs: 2_000 },
+        c: { ...batch, atMs: 3_000, schedulingMs: 1_000 },
+      });
+      const estimated$ = source.pipe(
+        map(pid().start()),
+        filter((rate) => rate !== undefined),
+      );
+      expectObservable(estimated$).toBe(rates!, { B: 1_000, C: 800 });
     }),
   );
 

@@ -65,6 +65,7 @@ const EVENTS: ReadonlyArray<readonly [UntimedEvent, RegExp | undefined]> = [
   [{ type: 'leasesSeen', workerId: 'flights-1', leases: 4, held: 2 }, undefined],
   [{ type: 'pageRead', ...shard, records: 0, bytes: 0, millisBehindLatest: 0, hasOpenBlocks: false }, undefined],
   [{ type: 'pipelineCompleted', ...shard, records: 3 }, /completed before the shard's end .* 3 records are not settled/],
+  [{ type: 'rateChanged', ...shard, recordsPerSecond: 80, processedPerSecond: 100, waitedMs: 1_000 }, undefined],
   [{ type: 'readRetry', ...shard, reason: 'throttling', attempt: 2, delayMs: 5, error }, /Kinesis was throttled .* 5 ms \(retry 2\)/],
   [{ type: 'readRetry', ...shard, reason: 'iterator', attempt: 1, delayMs: 0, error }, undefined],
   [{ type: 'readerPaused', ...shard, records: 10, bytes: 99, pausedMs: 10_000 }, /paused for 10000 ms, since 10 records \(99 bytes\)/],
