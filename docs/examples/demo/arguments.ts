@@ -15,7 +15,7 @@ Options:
   --records 20000   the 20 000 flights by airport, in about half a minute
                     (default)
   --records all     the 200 000 flights, by distance as their file names no
-                    airport, in about a minute
+                    airport, in a good minute
   --help, -h        this text
 
 Exit code 0 when all is as it should be, 1 when not, 2 when the command line

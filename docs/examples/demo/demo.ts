@@ -82,6 +82,7 @@ async function perform(scene: Scene, flights: Flights, sinkDirectory: string): P
   } finally {
     display.stop();
     watch.end();
+    await fleet.sink.close();
   }
 }
 

@@ -60,7 +60,7 @@ export const INTERVENTIONS: readonly Intervention[] = [
     announcement: 'reads fail beyond their retries, while records are in a buffer',
     run: async ({ services: { proxy }, fleet }) => {
       proxy.failReads();
-      await Promise.all([sleep(OUTAGE_MS), until(() => recoveredFromBuffers(fleet.tally) > 0)]);
+      await Promise.all([sleep(OUTAGE_MS), until(() => recoveredFromBuffers(fleet.tally) > 0, 2 * PATIENCE_MS)]);
       proxy.passReads();
       const failed = integer(proxy.failed.errors + proxy.failed.throttled);
       return `reads pass again: ${failed} failed, ${counted(recoveredFromBuffers(fleet.tally), 'record')} came back`;
@@ -118,7 +118,7 @@ async function whileSinkStands<T>(
   const goOn = sink.hold();
   try {
     await until(() => traces.resting(workers).length >= WAITING_BLOCKS);
-    return await act(traces.resting(workers));
+    return await act(traces.resting(workers).slice(0, WAITING_BLOCKS));
   } finally {
     goOn();
   }
@@ -147,7 +147,7 @@ function shardId(number: number): string {
 }
 
 /** Waits until the condition holds; gives up after a while, and lets the checks at the end say what is missing. */
-async function until(holds: () => boolean): Promise<void> {
+async function until(holds: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
   const beganMs = performance.now();
-  while (!holds() && performance.now() - beganMs < PATIENCE_MS) await sleep(LOOK_EVERY_MS);
+  while (!holds() && performance.now() - beganMs < patienceMs) await sleep(LOOK_EVERY_MS);
 }

@@ -2,13 +2,13 @@ import { Agent, createServer, request, type IncomingMessage, type ServerResponse
 import { buffer } from 'node:stream/consumers';
 import { close, listen } from './servers.js';
 
-/** Stands between the worker and Kinesis, and lets reads fail. */
+/** Stands between the workers and Kinesis, and lets reads fail. */
 export interface Proxy {
   readonly url: string;
   /** How many reads were answered with a 500, and how many were throttled. */
   readonly failed: { readonly errors: number; readonly throttled: number };
   /**
-   * From now on, after each page with records the next read of that shard fails {@link FAILURES} times: more often than the worker's reader
+   * From now on, after each page with records the next read of that shard fails {@link FAILURES} times: more often than a worker's reader
    * tries, and faster than its buffer fills, so that the records of the page are in the buffer when the reading errors.
    */
   failReads(): void;
@@ -17,8 +17,8 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-/** The worker's reader tries a read four times. */
-export const FAILURES = 12;
+/** A worker's reader tries a read twice. */
+export const FAILURES = 6;
 
 /** Starts a proxy for the Kinesis at `target`. */
 export async function startProxy(target: string): Promise<Proxy> {

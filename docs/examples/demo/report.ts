@@ -1,6 +1,6 @@
 import { loadRows, type BlockTraces } from './block-traces.js';
 import type { Takeover } from './fleet.js';
-import { counted, integer, percent, seconds, shortId } from './format.js';
+import { integer, percent, seconds, shortId } from './format.js';
 import { meanDelay, NOTHING, totalsOf, type Flights, type Total } from './flights.js';
 import type { Proxy } from './proxy.js';
 import { FAILOVER_MS } from './settings.js';
@@ -91,7 +91,7 @@ function summary({ flights, verdict, counts, tally, failedReads, takeovers, left
     ...takeovers.map(({ killed, shards, successor, totalMs, startMs }, i) => [
       `takeover ${i + 1}`,
       seconds(totalMs),
-      `from SIGKILL of ${killed} until its ${counted(shards, 'shard')} were read; ${seconds(startMs)} to start ${successor}`,
+      `from SIGKILL of ${killed} until others read its shards (${integer(shards)}); ${seconds(startMs)} to start ${successor}`,
     ]),
     ['differing means', integer(verdict.differing.length), `of ${integer(verdict.groups)} ${groupName}s, compared with the file`],
   ];

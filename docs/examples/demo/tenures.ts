@@ -79,7 +79,13 @@ export function tenureRows(tenures: readonly Tenure[], startedAt: number): strin
     seconds(firstMs - startedAt),
     seconds(lastMs - startedAt),
     silentMs === undefined ? '' : seconds(silentMs),
-    from.map((origin) => ORIGINS[origin]).join(', then '),
+    inWords(from),
   ]);
   return [['shard', 'worker', 'records read', 'from', 'to', 'silent before', 'how it came'], ...rows];
+}
+
+/** `its owner was gone, then handed over`; what happened several times in a row is said once. */
+function inWords(origins: readonly LeaseOrigin[]): string {
+  const changes = origins.filter((origin, i) => origin !== origins[i - 1]);
+  return changes.map((origin) => ORIGINS[origin]).join(', then ');
 }

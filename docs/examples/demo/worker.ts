@@ -56,8 +56,8 @@ kinesisStream({
   // The emulator has no quota, and says of every page that it is the newest.
   budget: readBudget({ readsPerSecond: Infinity, bytesPerSecond: Infinity }),
   reader: polling({ maxRecordsPerPage: 2_000, idleDelayMs: 30 }),
-  // Few and fast, so that the outage is longer than the reader's patience, and recovery has something to do.
-  retry: { maxRetries: 3, initialDelayMs: 5, maxDelayMs: 20 },
+  // One and fast, so that the reader gives up while the last page is in the buffer, and recovery has something to do.
+  retry: { maxRetries: 1, initialDelayMs: 5, maxDelayMs: 20 },
   events: { next: report },
 })
   .pipe(
