@@ -30,6 +30,7 @@ import {
   checkpointSuccessRate,
   deaggregate,
   eachBlock,
+  fanOut,
   health,
   highErrorRate,
   isLeaseLost,
@@ -131,6 +132,17 @@ describe('the marble diagrams of the pages', () => {
       const { arriving, records } = diagram('polling');
       const client = fakeKinesis({ latencyMs: 1, shards: { 0: arriving! } });
       const reader = polling({ idleDelayMs: 4, maxRecordsPerPage: 1 });
+      const shard = kinesisShard({ ...quickReading(), client, shardId: SHARD.shardId, reader });
+      expectObservable(shard.pipe(map(letterOf)), '^ 15ms !').toBe(records!);
+    }),
+  );
+
+  it(
+    'fanOut',
+    marbles(({ expectObservable }) => {
+      const { arriving, records } = diagram('fanOut');
+      const client = fakeKinesis({ consumers: ['flights-app'], shards: { 0: arriving! } });
+      const reader = fanOut({ consumerName: 'flights-app' });
       const shard = kinesisShard({ ...quickReading(), client, shardId: SHARD.shardId, reader });
       expectObservable(shard.pipe(map(letterOf)), '^ 15ms !').toBe(records!);
     }),

@@ -20,6 +20,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'kinesisRange',
     'kinesisRanges',
     'polling',
+    'fanOut',
     'readBudget',
     'withSequenceRanges',
     'checkpointEvery',
