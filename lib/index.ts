@@ -27,10 +27,12 @@ export { polling, type PollingConfig } from './readers/polling.js';
 export type { IdleDelayConfig } from './readers/idle-pauses.js';
 export { pid, type PidConfig } from './rates/pid.js';
 export type { RateEstimator, SettledBatch } from './rates/rate-estimator.js';
+export { fanOut, type FanOutConfig } from './readers/fanOut.js';
 export { readBudget, type ReadBudget, type ReadBudgetConfig } from './kinesis/read-budget.js';
 export type { RetryConfig, RetryPolicy } from './kinesis/retry.js';
 export type { ResolvedStream, StreamConfig } from './kinesis/stream-id.js';
 export type { KinesisClientLike } from './kinesis/sdk-port.js';
+export type { WatchedCall } from './kinesis/watched-port.js';
 export type { PayloadPlacement } from './kinesis/wire/page-payloads.js';
 export type { WireConfig } from './kinesis/wire/wire-config.js';
 export type { WireFormat } from './kinesis/wire/wire-format.js';
@@ -46,6 +48,17 @@ export type {
   PortShard,
   StreamId,
 } from './kinesis/port.js';
+export type {
+  ConsumerId,
+  FanOutPort,
+  PortConsumer,
+  RegisterStreamConsumerRequest,
+  ShardSubscription,
+  StartingPosition,
+  StreamSummary,
+  SubscribeToShardEvent,
+  SubscribeToShardRequest,
+} from './kinesis/fan-out-port.js';
 
 // Operators
 export { withSequenceRanges } from './operators/withSequenceRanges.js';

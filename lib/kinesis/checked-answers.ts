@@ -68,7 +68,8 @@ function checkedShard(shard: PortShard, check: AnswerCheck): PortShard {
   };
 }
 
-function checkChild(child: PortChildShard, check: AnswerCheck): void {
+/** Checks a child shard of the last page or event of a closed shard. */
+export function checkChild(child: PortChildShard, check: AnswerCheck): void {
   const { ShardId, ParentShards, HashKeyRange } = check.object(child, 'a child shard');
   check.text(ShardId, 'ShardId of a child');
   check.that(Array.isArray(ParentShards) && ParentShards.length > 0, 'with a child shard without ParentShards');
@@ -83,7 +84,7 @@ function checkHashKeys(range: PortShard['HashKeyRange'], check: AnswerCheck): vo
 }
 
 /** Checks the whole number of the first and the last record; of the others, up to 10 000, only that they increase, as no text does. */
-function checkRecords(records: readonly PortRecord[], check: AnswerCheck): void {
+export function checkRecords(records: readonly PortRecord[], check: AnswerCheck): void {
   let before: PortRecord | undefined;
   for (const record of records) {
     checkFields(record, check);
@@ -110,12 +111,13 @@ function endsInDigit(text: string): boolean {
   return last >= 48 && last <= 57;
 }
 
-function isThere<T>(value: T | null | undefined): value is T {
+/** Whether a field is there: some emulators send `null` for one that the service leaves out. */
+export function isThere<T>(value: T | null | undefined): value is T {
   return value !== undefined && value !== null;
 }
 
 /** Checks one answer. Messages name fields and never their values; a message is made only when a check fails. */
-class AnswerCheck {
+export class AnswerCheck {
   readonly #call: string;
   readonly #place: AnswerPlace;
 

@@ -12,12 +12,12 @@ export interface PortWatch {
   readonly contact: FirstContact;
 }
 
-/**
- * Makes a port whose calls error when they are not answered in time, or, before the first answer, when the set-up is at fault. Errors of a
- * user's own port are reduced, as those of the SDK are.
- */
-export function watchedPort(port: KinesisPort, { requestTimeoutMs, scheduler, contact }: PortWatch): KinesisPort {
-  const watched = <T>(name: string, call: () => Observable<T>): Observable<T> =>
+/** Makes a call whose errors are reduced, and which errors when it is not answered in time, or, before the first answer, when the set-up is at fault. */
+export type WatchedCall = <T>(name: string, call: () => Observable<T>) => Observable<T>;
+
+/** Makes the function that watches calls. Errors of a user's own port are reduced, as those of the SDK are. */
+export function watchedCalls({ requestTimeoutMs, scheduler, contact }: PortWatch): WatchedCall {
+  return (name, call) =>
     defer(call).pipe(
       reduced(),
       // No verdict of the service: it is tried again.
@@ -25,6 +25,10 @@ export function watchedPort(port: KinesisPort, { requestTimeoutMs, scheduler, co
       answeredWithin(requestTimeoutMs, name, scheduler),
       contact.watch(),
     );
+}
+
+/** Makes a port whose calls are watched. */
+export function watchedPort(port: KinesisPort, watched: WatchedCall): KinesisPort {
   return {
     listShards: (request) => watched('ListShards', () => port.listShards(request)),
     getShardIterator: (request) => watched('GetShardIterator', () => port.getShardIterator(request)),

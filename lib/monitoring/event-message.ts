@@ -30,6 +30,8 @@ const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<Unt
   blockLost: ({ records }) => `a block of ${records} records is lost and is read again`,
   blockStoreFailed: ({ action }) => `a store of blocks failed: ${action}`,
   checkpointFailed: (event) => `the checkpoint ${positionToString(event)} could not be written and is tried again`,
+  consumerAwaited: ({ status, waitedMs }) => `waits for its consumer, which is ${status}, for ${waitedMs} ms so far`,
+  consumerRegistered: ({ consumerName }) => `the consumer ${consumerName} is registered`,
   discoveryFailed: () => 'the shards could not be listed, which is tried again',
   gap: (event) => `records are missing: Kinesis no longer holds those from ${positionToString(event.from)} on${untilOf(event)}`,
   hashKeysUncovered: ({ holes }) => `no lease is there for some hash keys (${holes.length} gaps): their records are read by nobody`,
@@ -43,6 +45,7 @@ const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<Unt
   rateChanged: ({ recordsPerSecond, processedPerSecond }) =>
     `is read with ${recordsPerSecond} records a second: its pipeline does ${processedPerSecond}`,
   readRetry: (event) => retryOf(event, 'Kinesis'),
+  readerFellBack: () => 'fan-out cannot subscribe to the shard, so its fallback reads it',
   readerPaused: ({ pausedMs, records, bytes }) =>
     `reading has paused for ${pausedMs} ms, since ${records} records (${bytes} bytes) are not settled: is the work slow, or checkpointEvery missing?`,
   readerResumed: ({ pausedMs }) => `reading goes on after ${pausedMs} ms`,
@@ -50,6 +53,7 @@ const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<Unt
   shardFailed: () => 'the pipeline failed for good',
   shardReleased: ({ reason }) => (reason === 'lost' ? 'another worker has taken the shard' : `shard released (${reason})`),
   shardRestarted: ({ delayMs, attempt }) => `the pipeline failed and restarts in ${delayMs} ms (restart ${attempt})`,
+  shardSubscribed: ({ reason }) => `subscribed (${reason})`,
   slowClient: ({ advice }) => `is slow: ${advice}`,
   stopTimedOut: () => 'stop ran out of time',
   storeRetry: (event) => retryOf(event, 'the store'),

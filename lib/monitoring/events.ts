@@ -67,6 +67,37 @@ export interface ReadRetryEvent extends ShardEvent {
   readonly error: unknown;
 }
 
+/** `fanOut` has registered its consumer, which the stream did not have. */
+export interface ConsumerRegisteredEvent extends StreamEvent {
+  readonly type: 'consumerRegistered';
+  readonly consumerName: string;
+}
+
+/** `fanOut` waits until its consumer is active. Emitted with each look at it. */
+export interface ConsumerAwaitedEvent extends StreamEvent {
+  readonly type: 'consumerAwaited';
+  /** As Kinesis gives it: `CREATING`, `DELETING`. */
+  readonly status: string;
+  /** For how long it has been waited for, in ms. */
+  readonly waitedMs: number;
+}
+
+/** `fanOut` has subscribed to a shard. */
+export interface ShardSubscribedEvent extends ShardEvent {
+  readonly type: 'shardSubscribed';
+  /**
+   * `started`: the first subscription; `expired`: Kinesis had ended the last one, as it does after five minutes; `failed`: the last one broke or was
+   * silent; `paused`: the last one was ended for want of credit; `checked`: reading looks whether records were trimmed.
+   */
+  readonly reason: 'checked' | 'expired' | 'failed' | 'paused' | 'started';
+}
+
+/** `fanOut` cannot subscribe to a shard: its `fallback` reads the shard from here on. */
+export interface ReaderFellBackEvent extends ShardEvent {
+  readonly type: 'readerFellBack';
+  readonly error: unknown;
+}
+
 /**
  * Pages of records are read as JSON although CBOR was asked for: the service, or a proxy before it, does not accept CBOR. Emitted once
  * for each client.
@@ -324,6 +355,8 @@ export type KinesisEvent =
   | CheckpointFailedEvent
   | CheckpointSkippedEvent
   | CheckpointWrittenEvent
+  | ConsumerAwaitedEvent
+  | ConsumerRegisteredEvent
   | DiscoveryFailedEvent
   | GapEvent
   | LeaseEvent
@@ -331,6 +364,7 @@ export type KinesisEvent =
   | PipelineCompletedEvent
   | RateChangedEvent
   | ReadRetryEvent
+  | ReaderFellBackEvent
   | ReaderPausedEvent
   | ReaderResumedEvent
   | RecoveredEvent
@@ -340,6 +374,7 @@ export type KinesisEvent =
   | ShardReleasedEvent
   | ShardRestartedEvent
   | ShardStartedEvent
+  | ShardSubscribedEvent
   | ShardsDiscoveredEvent
   | SlowClientEvent
   | StopTimedOutEvent

@@ -4,7 +4,7 @@ import { assertFunction, assertMethod, assertNumber, assertScheduler, type Field
 import type { KinesisPort } from '../kinesis/port.js';
 import { readBudget, type ReadBudget } from '../kinesis/read-budget.js';
 import { retryPolicy, type RetryConfig, type RetryPolicy } from '../kinesis/retry.js';
-import { watchedPort } from '../kinesis/watched-port.js';
+import { watchedCalls, watchedPort, type WatchedCall } from '../kinesis/watched-port.js';
 import { portOf, type KinesisClientLike } from '../kinesis/sdk-port.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
 import type { PayloadPlacement } from '../kinesis/wire/page-payloads.js';
@@ -54,7 +54,10 @@ export interface KinesisConfig extends WireConfig {
 
 /** A {@link KinesisConfig} checked, with its defaults. */
 export interface ResolvedKinesisConfig {
+  /** As it was given. */
+  readonly client: KinesisClientLike | KinesisPort;
   readonly port: KinesisPort;
+  readonly watched: WatchedCall;
   readonly retry: RetryPolicy;
   readonly budget: ReadBudget;
   readonly onGap: GapPolicy;
@@ -82,12 +85,16 @@ export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
   assertNumber('requestTimeoutMs', requestTimeoutMs, 1, true);
   const notify = eventSink(events, scheduler);
   const contact = new FirstContact('Kinesis', scheduler);
+  const watched = watchedCalls({ requestTimeoutMs, scheduler, contact });
   const wire = resolveWire(config);
-  const port = watchedPort(portOf(client, { ...wire, notify }), { requestTimeoutMs, scheduler, contact });
+  const port = watchedPort(portOf(client, { ...wire, notify }), watched);
   const storeContact = new FirstContact('the store', scheduler);
   const policy = retryPolicy(retry, scheduler, random);
   const { payloads } = wire;
-  return { port, retry: policy, budget, onGap, deaggregate, payloads, requestTimeoutMs, storeContact, notify, scheduler, random };
+  return {
+    ...{ client, port, watched, retry: policy, budget, onGap, deaggregate, payloads },
+    ...{ requestTimeoutMs, storeContact, notify, scheduler, random },
+  };
 }
 
 /** The fields of a {@link KinesisConfig}. */
@@ -107,6 +114,6 @@ export const KINESIS_FIELDS: FieldsOf<KinesisConfig> = {
 
 /** Makes the context for reading one shard of `stream`. */
 export function readContext(config: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): ReadContext {
-  const { port, budget, retry, scheduler, random, onGap, deaggregate, payloads, notify } = config;
-  return { stream, shardId, port, budget, retry, scheduler, random, onGap, deaggregate, payloads, notify };
+  const { client, port, watched, budget, retry, scheduler, random, onGap, deaggregate, payloads, notify } = config;
+  return { stream, shardId, client, port, watched, budget, retry, scheduler, random, onGap, deaggregate, payloads, notify };
 }

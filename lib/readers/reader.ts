@@ -6,8 +6,10 @@ import type { Gap } from '../kinesis/errors.js';
 import type { KinesisPort, PortChildShard, PortRecord } from '../kinesis/port.js';
 import type { ReadBudget } from '../kinesis/read-budget.js';
 import type { RetryPolicy } from '../kinesis/retry.js';
+import type { KinesisClientLike } from '../kinesis/sdk-port.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
 import { PagePayloads, SLAB_BYTES, type PayloadPlacement } from '../kinesis/wire/page-payloads.js';
+import type { WatchedCall } from '../kinesis/watched-port.js';
 import type { EventSink } from '../monitoring/events.js';
 import type { Position } from '../values/position.js';
 import type { RecordFields } from '../values/record.js';
@@ -34,7 +36,12 @@ export type GapPolicy = 'fail' | 'continue' | ((gap: Gap) => 'fail' | 'continue'
 export interface ReadContext {
   readonly stream: ResolvedStream;
   readonly shardId: string;
+  /** The client or the port of the source, as it was given. */
+  readonly client: KinesisClientLike | KinesisPort;
+  /** The calls of a source, watched. */
   readonly port: KinesisPort;
+  /** Watches a further call, which it names in errors: it errors when it is not answered in `requestTimeoutMs`, and its errors are reduced. */
+  readonly watched: WatchedCall;
   readonly budget: ReadBudget;
   readonly retry: RetryPolicy;
   readonly scheduler: SchedulerLike;

@@ -1,13 +1,12 @@
-import { catchError, concatMap, defer, map, of, take, tap, throwError, type Observable } from 'rxjs';
-import { ForeignCheckpointError } from '../checkpoints/errors.js';
-import { nameOf } from '../internal/aws-errors.js';
+import { catchError, concatMap, defer, map, of, take, tap, type Observable } from 'rxjs';
 import { checkedIterator, checkedPage } from '../kinesis/checked-answers.js';
 import { classify } from '../kinesis/classify.js';
 import { ShardReadError } from '../kinesis/errors.js';
-import { findShard, isClosed } from '../kinesis/listShards.js';
+import { isClosed } from '../kinesis/listShards.js';
 import type { GetRecordsPage, GetShardIteratorRequest } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { FOREIGN, PageContinuity, REOPEN } from './page-continuity.js';
+import { afterRefusal, foreignStart, GONE, NOTHING_LEFT } from './refused-start.js';
 import { budgetKey, bytesOf, type ReadContext, type ReadStart, type ShardPage } from './reader.js';
 
 /** Where a {@link ShardCursor} stands. */
@@ -83,7 +82,7 @@ export class ShardCursor {
       throw new ShardReadError('GetRecords gave records again that it had given', { ...this.#shard(), retriable: true });
     }
     const accepted = this.#continuity.accept(page, ended);
-    if (accepted === FOREIGN) return this.#foreign();
+    if (accepted === FOREIGN) return foreignStart(this.#continuity, this.#context);
     const isReopened = accepted === REOPEN;
     const bytes = bytesOf(page.Records);
     const { MillisBehindLatest: millisBehindLatest } = page;
@@ -123,48 +122,11 @@ export class ShardCursor {
         this.#continuity.opened();
         return this.#iterator;
       }),
-      catchError((error: unknown) => this.#refused(error, askedAt)),
-    );
-  }
-
-  /** Handles an error of GetShardIterator: a future timestamp, a record that is not there, or any other error. */
-  #refused(error: unknown, askedAt?: Date): Observable<string | typeof GONE> {
-    const { start, position, looksAtOldest } = this.#continuity;
-    const name = nameOf(error);
-    if (askedAt && start.type === 'AT_TIMESTAMP' && name === 'InvalidArgumentException') {
-      if (start.putBack?.(askedAt)) return this.#open();
-      const message = `the time ${start.timestamp.toISOString()} is not in the past for Kinesis`;
-      throw new ShardReadError(message, { ...this.#shard(), retriable: true, cause: error });
-    }
-    if (!position || looksAtOldest) throw error;
-    if (name === 'InvalidArgumentException') return this.#openElsewhere();
-    if (name !== 'ResourceNotFoundException') throw error;
-    // If the stream is unknown, listing its shards errors; otherwise only the record or its shard is gone.
-    const { port, stream, shardId } = this.#context;
-    return findShard(port, stream.id, shardId).pipe(
-      concatMap((shard) => {
-        if (shard) return this.#openElsewhere();
-        this.#continuity.skipGap(position, undefined, error);
-        return of(GONE);
-      }),
-    );
-  }
-
-  #openElsewhere(): Observable<string | typeof GONE> {
-    return this.#continuity.refused() === FOREIGN ? this.#foreign() : this.#open();
-  }
-
-  /** Errors, and says where the shard begins: as the list of shards gives it, or else, without the permission to list, an older record. */
-  #foreign(): Observable<never> {
-    const { port, stream, shardId } = this.#context;
-    const { position, olderRecord } = this.#continuity;
-    return findShard(port, stream.id, shardId).pipe(
-      map((shard) => shard?.SequenceNumberRange.StartingSequenceNumber),
-      catchError((error: unknown) => (classify(error) === 'fatal' ? of(undefined) : throwError(() => error))),
-      map((shardStart = olderRecord!) => {
-        const reason = `its record ${olderRecord!} is there, and this number is none of its records`;
-        throw new ForeignCheckpointError({ ...this.#shard(), checkpoint: position!, shardStart, reason });
-      }),
+      catchError((error: unknown) =>
+        afterRefusal({ error, askedAt, continuity: this.#continuity, context: this.#context }).pipe(
+          concatMap((next) => (next === GONE ? of(GONE) : this.#open())),
+        ),
+      ),
     );
   }
 
@@ -172,12 +134,6 @@ export class ShardCursor {
     return { streamName: this.#context.stream.streamName, shardId: this.#context.shardId };
   }
 }
-
-/** Stands for an iterator when the shard is gone; not `undefined`, since an answer without an iterator does not mean that. */
-const GONE = Symbol('gone');
-
-/** The page of a shard that is gone; the listing knows its children. */
-const NOTHING_LEFT: ShardPage = { records: [], bytes: 0, millisBehindLatest: 0, ended: true, childShards: [] };
 
 /**
  * GetRecords gives at most 10 MiB a page, and a record has up to 10 MiB since 2025 (Quotas and limits, Kinesis Data Streams Developer

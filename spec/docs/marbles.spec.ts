@@ -31,6 +31,7 @@ import {
   checkpointSuccessRate,
   deaggregate,
   eachBlock,
+  fanOut,
   health,
   highErrorRate,
   isLeaseLost,
@@ -163,6 +164,17 @@ describe('the marble diagrams of the pages', () => {
         filter((rate) => rate !== undefined),
       );
       expectObservable(estimated$).toBe(rates!, { B: 1_000, C: 800 });
+    }),
+  );
+
+  it(
+    'fanOut',
+    marbles(({ expectObservable }) => {
+      const { arriving, records } = diagram('fanOut');
+      const client = fakeKinesis({ consumers: ['flights-app'], shards: { 0: arriving! } });
+      const reader = fanOut({ consumerName: 'flights-app' });
+      const shard = kinesisShard({ ...quickReading(), client, shardId: SHARD.shardId, reader });
+      expectObservable(shard.pipe(map(letterOf)), '^ 15ms !').toBe(records!);
     }),
   );
 

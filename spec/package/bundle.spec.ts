@@ -37,6 +37,14 @@ describe('a bundle', () => {
     expect(await digests("export { deaggregate } from 'rx-kinesis';")).to.have.length(1);
   });
 
+  it('of what polls has nothing of fan-out', async () => {
+    const fanOut = async (contents: string) =>
+      filesIn(await bundle(contents)).filter((file) => /fan-?out|stream-consumer|subscription-cursor/i.test(file));
+    const polling = "export { kinesisStream, kinesisShard, kinesisRanges, polling, mergeShards } from 'rx-kinesis';";
+    expect(await fanOut(polling)).to.deep.equal([]);
+    expect(await fanOut("export { fanOut } from 'rx-kinesis';")).to.have.length.above(3);
+  });
+
   it('of the two core operators is small, peers aside', async () => {
     const { outputFiles } = await bundle(coreOperators, { external: Object.keys(pack.manifest.peerDependencies) });
     const bytes = gzipSync(outputFiles[0]!.contents).length;

@@ -21,6 +21,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'kinesisRanges',
     'planRecovery',
     'polling',
+    'fanOut',
     'readBudget',
     'withSequenceRanges',
     'checkpointEvery',

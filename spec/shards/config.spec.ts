@@ -49,19 +49,8 @@ describe('the config of a source', () => {
     const reading = resolveShardConfig(config);
     const context = readContext(reading, reading.stream, 'shardId-000000000007');
     expect(context).to.include({ shardId: 'shardId-000000000007', port: reading.port, budget: reading.budget, scheduler: asyncScheduler });
-    expect(context).to.have.all.keys(
-      'stream',
-      'shardId',
-      'port',
-      'budget',
-      'retry',
-      'scheduler',
-      'random',
-      'onGap',
-      'deaggregate',
-      'payloads',
-      'notify',
-    );
+    const own = ['client', 'port', 'watched', 'budget', 'retry', 'scheduler', 'random', 'onGap', 'deaggregate', 'payloads', 'notify'];
+    expect(context).to.have.all.keys('stream', 'shardId', ...own);
   });
 
   it('hands events to the observer, and ignores what that throws', () => {

@@ -1,6 +1,8 @@
 import { asyncScheduler, defer, repeat, takeWhile, type Observable } from 'rxjs';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import type { ReadContext, ShardPage } from '../../lib/readers/reader.js';
+import { FirstContact } from '../../lib/internal/first-contact.js';
+import { watchedCalls } from '../../lib/kinesis/watched-port.js';
 import { retryPolicy } from '../../lib/kinesis/retry.js';
 import type { ShardCursor } from '../../lib/readers/shard-cursor.js';
 import type { FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
@@ -12,7 +14,9 @@ export function readContext(kinesis: FakeKinesis, fields: Partial<ReadContext> =
   return {
     stream: { streamName: 'stream', id: { StreamName: 'stream' } },
     shardId: 'shardId-000000000000',
+    client: kinesis,
     port: kinesis,
+    watched: watchedCalls({ requestTimeoutMs: Infinity, scheduler: asyncScheduler, contact: new FirstContact('Kinesis', asyncScheduler) }),
     budget: readBudget({ readsPerSecond: Infinity, bytesPerSecond: Infinity }),
     retry: retryPolicy({ maxRetries: 3, initialDelayMs: 0 }, asyncScheduler, () => 0),
     scheduler: asyncScheduler,

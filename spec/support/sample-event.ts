@@ -35,6 +35,8 @@ export function sampleEvent<Type extends KinesisEvent['type']>(type: Type, field
 
 const OF_NO_SHARD = new Set<string>([
   'allLeasesLost',
+  'consumerAwaited',
+  'consumerRegistered',
   'discoveryFailed',
   'leasesSeen',
   'shardsDiscovered',

@@ -6,15 +6,33 @@ import { childrenOf } from './fake-listing.js';
 import type { FakeService } from './fake-service.js';
 import type { FakeShard } from './fake-shard.js';
 
-/** Answers GetShardIterator at this moment. Throws the service's errors. */
-export function answerGetShardIterator(service: FakeService, request: GetShardIteratorRequest, nowMs: number): string {
+/** A shard, opened for reading. */
+export interface OpenedShard {
+  readonly shard: FakeShard;
+  /** An index in its log. */
+  readonly position: number;
+  /** Whether reading is stuck before trimmed records. */
+  readonly stuck: boolean;
+  /** The sequence number that was asked for. */
+  readonly askedFor?: string;
+}
+
+/** Opens a shard as GetShardIterator and SubscribeToShard do. Throws the service's errors. */
+export function openShardAt(service: FakeService, request: GetShardIteratorRequest, nowMs: number): OpenedShard {
   const shard = existingShard(service, request.ShardId, nowMs);
   const position = startOf(service, shard, request, nowMs);
   const asksForTrimmed = request.ShardIteratorType.endsWith('_SEQUENCE_NUMBER') && position < shard.horizonAt(nowMs);
   const reads = asksForTrimmed ? shard.trimmedReadsAt(nowMs) : 'horizon';
   if (reads === 'InvalidArgumentException')
     throw awsError(reads, `${request.ShardId}: the StartingSequenceNumber is older than the retention`);
-  return service.iterators.give(shard.shardId, position, reads === 'empty-pages', nowMs);
+  const asked = 'StartingSequenceNumber' in request && { askedFor: request.StartingSequenceNumber };
+  return { shard, position, stuck: reads === 'empty-pages', ...asked };
+}
+
+/** Answers GetShardIterator at this moment. Throws the service's errors. */
+export function answerGetShardIterator(service: FakeService, request: GetShardIteratorRequest, nowMs: number): string {
+  const { shard, position, stuck } = openShardAt(service, request, nowMs);
+  return service.iterators.give(shard.shardId, position, stuck, nowMs);
 }
 
 /** Answers GetRecords at this moment. Throws the service's errors. */
@@ -36,7 +54,7 @@ export function answerGetRecords(service: FakeService, request: GetRecordsReques
 }
 
 /** The lag of a page whose iterator is stuck before trimmed records: the default retention, 24 hours. */
-const RETENTION_MS = 86_400_000;
+export const RETENTION_MS = 86_400_000;
 /** GetRecords: 1 to 10 000 records, and at most 10 MiB. */
 const MAX_LIMIT = 10_000;
 const MAX_BYTES = 10 * 1024 * 1024;
@@ -78,7 +96,7 @@ function checkedNumber(sequenceNumber: string): string {
 }
 
 /** The next records, at most `most`, and their end in the log. User records of one number are one record; the first always fits. */
-function recordsFrom(shard: FakeShard, start: number, nowMs: number, most: number): { records: readonly PortRecord[]; end: number } {
+export function recordsFrom(shard: FakeShard, start: number, nowMs: number, most: number): { records: readonly PortRecord[]; end: number } {
   const arrived = shard.arrivedAt(nowMs);
   const records: PortRecord[] = [];
   let bytes = 0;
@@ -106,14 +124,18 @@ function toPortRecord(group: readonly KinesisRecord[]): PortRecord {
 }
 
 /** The age of the first record that was not read; at least 1 if there is one, since 0 means caught up. */
-function millisBehind(shard: FakeShard, position: number, nowMs: number): number {
+export function millisBehind(shard: FakeShard, position: number, nowMs: number): number {
   return position < shard.arrivedAt(nowMs) ? Math.max(1, nowMs - shard.log[position]!.atMs) : 0;
 }
 
 function continuation(service: FakeService, shard: FakeShard, start: number, end: number, nowMs: number): Partial<GetRecordsPage> {
   const { script, stream, iterators } = service;
-  const atEnd = nowMs >= shard.closedAtMs && end >= shard.arrivedAt(nowMs);
-  const oneMore = script.lastPage === 'extra-page' && end > start;
-  if (!atEnd || oneMore) return { NextShardIterator: iterators.give(shard.shardId, end, false, nowMs) };
+  if (!isAtEnd(service, shard, start, end, nowMs)) return { NextShardIterator: iterators.give(shard.shardId, end, false, nowMs) };
   return script.childShards === false ? {} : { ChildShards: childrenOf(stream, shard.shardId, nowMs) };
+}
+
+/** Whether what was read from `start` to `end` is the last of a closed shard. */
+export function isAtEnd({ script }: FakeService, shard: FakeShard, start: number, end: number, nowMs: number): boolean {
+  const atEnd = nowMs >= shard.closedAtMs && end >= shard.arrivedAt(nowMs);
+  return atEnd && (script.lastPage !== 'extra-page' || end === start);
 }

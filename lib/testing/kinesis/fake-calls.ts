@@ -1,7 +1,14 @@
 import { toShardId, type ShardName } from '../shard-name.js';
 
 /** The calls that a fake answers. */
-export type KinesisMethod = 'getRecords' | 'getShardIterator' | 'listShards';
+export type KinesisMethod =
+  | 'describeStreamConsumer'
+  | 'describeStreamSummary'
+  | 'getRecords'
+  | 'getShardIterator'
+  | 'listShards'
+  | 'registerStreamConsumer'
+  | 'subscribeToShard';
 
 /** One call; its fields are updated while it lasts. */
 export interface FakeCall {
@@ -12,11 +19,11 @@ export interface FakeCall {
   readonly atMs: number;
   /** When it was answered or aborted; absent while it lasts. */
   readonly endedAtMs?: number;
-  /** The ShardIteratorType of a GetShardIterator. */
+  /** The ShardIteratorType of a GetShardIterator, the Type of the start of a SubscribeToShard. */
   readonly type?: string;
-  /** The StartingSequenceNumber of a GetShardIterator. */
+  /** The sequence number with it. */
   readonly startingSequenceNumber?: string;
-  /** The Timestamp of a GetShardIterator. */
+  /** The time with it. */
   readonly timestamp?: Date;
   /** The Limit of a GetRecords. */
   readonly limit?: number;

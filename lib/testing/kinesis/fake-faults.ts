@@ -7,8 +7,8 @@ export interface FakeFault {
   /** The error's `name`, such as `ProvisionedThroughputExceededException`, or the error itself. */
   readonly error?: Error | string;
   /**
-   * Instead of an error: never an answer (`never`), an answer without its fields (`malformed`), or a page without records although there
-   * are some (`empty`; only GetRecords).
+   * Instead of an error: never an answer (`never`), an answer without its fields (`malformed`), a page without records although there
+   * are some (`empty`; GetRecords), or a subscription that never gives an event (`empty`; SubscribeToShard).
    */
   readonly answer?: 'empty' | 'malformed' | 'never';
   /** How long the call takes, in ms. With neither `error` nor `answer` the call is only slow. @defaultValue as every call */
@@ -59,6 +59,6 @@ export function errorOf({ error }: FakeFault): Error | undefined {
 function matches({ method, shard, answer, fromMs = 0, untilMs = Infinity }: FakeFault, call: Target, nowMs: number): boolean {
   if (nowMs < fromMs || nowMs >= untilMs) return false;
   if (method !== undefined && method !== call.method) return false;
-  if (answer === 'empty' && call.method !== 'getRecords') return false;
+  if (answer === 'empty' && call.method !== 'getRecords' && call.method !== 'subscribeToShard') return false;
   return shard === undefined || toShardId(shard) === call.shardId;
 }

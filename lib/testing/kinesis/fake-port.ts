@@ -1,25 +1,31 @@
-import { defer, finalize, map, NEVER, timer, type Observable, type SchedulerLike } from 'rxjs';
+import { defer, finalize, map, NEVER, tap, timer, type Observable, type SchedulerLike } from 'rxjs';
+import type { FanOutPort, ShardSubscription, SubscribeToShardRequest } from '../../kinesis/fan-out-port.js';
 import type { GetRecordsRequest, GetShardIteratorRequest, KinesisPort } from '../../kinesis/port.js';
 import { answerGetRecords, answerGetShardIterator } from './fake-answers.js';
+import type { FakeConsumers } from './fake-consumers.js';
 import type { CallDetails, FakeCalls } from './fake-calls.js';
 import { awsError } from './fake-errors.js';
 import { errorOf, type FakeFault, type FakeFaults } from './fake-faults.js';
 import { answerListShards } from './fake-listing.js';
 import type { FakeService } from './fake-service.js';
+import type { FakeSubscriptions } from './fake-subscriptions.js';
 
 /** The parts that the calls of a fake need. */
 export interface FakePortParts extends FakeService {
   readonly calls: FakeCalls;
   readonly faults: FakeFaults;
+  readonly consumers: FakeConsumers;
+  readonly subscriptions: FakeSubscriptions;
   readonly scheduler: SchedulerLike;
   /** Script time, in ms. */
   readonly now: () => number;
 }
 
-/** Makes the three calls: each answers after its latency, with the state at the moment of its subscription. */
-export function fakePort(parts: FakePortParts): KinesisPort {
+/** Makes the calls: each answers after its latency, with the state at the moment of its subscription. */
+export function fakePort(parts: FakePortParts): FanOutPort & KinesisPort {
   const { iterators, stream } = parts;
   return {
+    ...fanOutCalls(parts),
     listShards: (request) =>
       call(parts, { method: 'listShards' }, (nowMs) => {
         checkListing(request);
@@ -39,6 +45,30 @@ export function fakePort(parts: FakePortParts): KinesisPort {
   };
 }
 
+function fanOutCalls(parts: FakePortParts): FanOutPort {
+  const { consumers, stream, subscriptions } = parts;
+  return {
+    describeStreamSummary: (request) =>
+      call(parts, { method: 'describeStreamSummary' }, () => {
+        checkStream(request, stream.streamName, false);
+        return { StreamARN: consumers.streamArn };
+      }),
+    describeStreamConsumer: (request) => call(parts, { method: 'describeStreamConsumer' }, (nowMs) => consumers.describe(request, nowMs)),
+    registerStreamConsumer: ({ StreamARN, ConsumerName }) =>
+      call(parts, { method: 'registerStreamConsumer' }, (nowMs) => consumers.register(StreamARN, ConsumerName, nowMs)),
+    subscribeToShard: (request) =>
+      defer(() => {
+        let unanswered: ShardSubscription | undefined;
+        const subscribe: Answer<ShardSubscription> = (nowMs, fault) =>
+          (unanswered = subscriptions.subscribe(request, nowMs, fault?.answer === 'empty'));
+        return call(parts, detailsOfSubscription(request), subscribe).pipe(
+          tap(() => (unanswered = undefined)),
+          finalize(() => unanswered?.close()),
+        );
+      }),
+  };
+}
+
 type Answer<R> = (nowMs: number, fault: FakeFault | undefined) => R;
 
 function call<R>({ calls, faults, scheduler, script, now }: FakePortParts, details: CallDetails, answer: Answer<R>): Observable<R> {
@@ -49,9 +79,10 @@ function call<R>({ calls, faults, scheduler, script, now }: FakePortParts, detai
     const wait = fault?.answer === 'never' ? NEVER : timer(fault?.latencyMs ?? script.latencyMs ?? 1, scheduler);
     return wait.pipe(
       map(() => {
-        end({ aborted: false, error: outcome.error?.name });
+        end({ aborted: false, error: fault?.answer === 'malformed' ? undefined : outcome.error?.name });
+        if (fault?.answer === 'malformed') return malformed<R>(details.method);
         if (outcome.error) throw outcome.error;
-        return fault?.answer === 'malformed' ? malformed<R>(details.method) : (outcome.value as R);
+        return outcome.value as R;
       }),
       finalize(() => end({ aborted: true })),
     );
@@ -79,6 +110,16 @@ function detailsOfIterator(request: GetShardIteratorRequest): CallDetails {
     type: request.ShardIteratorType,
     ...('StartingSequenceNumber' in request && { startingSequenceNumber: request.StartingSequenceNumber }),
     ...('Timestamp' in request && { timestamp: request.Timestamp }),
+  };
+}
+
+function detailsOfSubscription({ ShardId, StartingPosition: start }: SubscribeToShardRequest): CallDetails {
+  return {
+    method: 'subscribeToShard',
+    shardId: ShardId,
+    type: start.Type,
+    ...('SequenceNumber' in start && { startingSequenceNumber: start.SequenceNumber }),
+    ...('Timestamp' in start && { timestamp: start.Timestamp }),
   };
 }
 

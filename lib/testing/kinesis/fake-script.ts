@@ -35,6 +35,12 @@ export interface FakeScript {
   readonly lastPage?: 'extra-page' | 'with-records';
   /** Whether the last page of a closed shard names its children. Some emulators leave them out. @defaultValue true */
   readonly childShards?: boolean;
+  /** The names of the consumers that are registered from the beginning. @defaultValue none */
+  readonly consumers?: readonly string[];
+  /** How long a consumer is `CREATING` after it was registered, in ms. @defaultValue 0 */
+  readonly consumerDelayMs?: number;
+  /** How long a subscription lasts, in ms. SubscribeToShard: 5 minutes. @defaultValue 300_000 */
+  readonly subscriptionMs?: number;
   /** The clock, and the timer of each call. @defaultValue `asyncScheduler`, which is virtual inside `TestScheduler.run` */
   readonly scheduler?: SchedulerLike;
 }

@@ -1,23 +1,29 @@
 import { asyncScheduler } from 'rxjs';
+import type { FanOutPort } from '../../kinesis/fan-out-port.js';
 import type { KinesisPort } from '../../kinesis/port.js';
 import { InvalidConfigError } from '../../values/errors.js';
 import type { KinesisRecord } from '../../values/record.js';
 import { FakeCalls, type FakeCall, type KinesisMethod } from './fake-calls.js';
+import { awsError } from './fake-errors.js';
+import { FakeConsumers } from './fake-consumers.js';
 import { FakeFaults, type FakeFault } from './fake-faults.js';
 import { FakeIterators } from './fake-iterators.js';
 import { fakePort } from './fake-port.js';
 import type { FakeRecord, FakeScript, FakeTrim } from './fake-script.js';
 import { FakeStream } from './fake-stream.js';
+import { FakeSubscriptions } from './fake-subscriptions.js';
 import type { ShardName } from '../shard-name.js';
 
 /** A Kinesis stream that follows a script: a port that sources take as `client`, the calls made, and methods that change the script. */
-export interface FakeKinesis extends KinesisPort {
+export interface FakeKinesis extends FanOutPort, KinesisPort {
   /** The records by their letters, as a source should emit them: use them as the values of `toBe`. */
   readonly values: Readonly<Record<string, KinesisRecord>>;
   /** Every call so far, oldest first; each is updated while it lasts. */
   readonly calls: readonly FakeCall[];
   /** How many calls wait for their answer. */
   readonly inFlight: number;
+  /** How many subscriptions are open. */
+  readonly subscriptions: number;
   /** The calls of a method; with `shard`, only those of that shard. */
   callsOf(method: KinesisMethod, shard?: ShardName): FakeCall[];
   /** All records of a shard, also those that have not arrived yet. */
@@ -39,6 +45,10 @@ export interface FakeKinesis extends KinesisPort {
   fail(fault: FakeFault): void;
   /** Expires every iterator given until now. */
   expireIterators(): void;
+  /** Ends the open subscriptions, as Kinesis does after five minutes; with an error, given by its name or itself, breaks them. */
+  endSubscriptions(error?: Error | string): void;
+  /** Removes a consumer. Its open subscriptions end with a `ResourceNotFoundException`. */
+  deregister(consumerName: string): void;
 }
 
 /**
@@ -88,22 +98,54 @@ export function fakeKinesis(script: FakeScript): FakeKinesis {
   const iterators = new FakeIterators(script.iteratorTtlMs ?? 300_000, script.expireIteratorsAtMs ?? []);
   const calls = new FakeCalls(now);
   const faults = new FakeFaults(script.faults ?? []);
+  const service = { script, stream, iterators, startMs };
+  const consumers = new FakeConsumers(stream.streamName, script.consumers ?? [], script.consumerDelayMs ?? 0);
+  const subscriptions = new FakeSubscriptions({ service, consumers, scheduler, now });
   return {
-    ...fakePort({ script, stream, iterators, calls, faults, scheduler, startMs, now }),
+    ...fakePort({ ...service, calls, faults, consumers, subscriptions, scheduler, now }),
+    ...changesOf({ stream, faults, iterators, consumers, subscriptions, now }),
     values: stream.values,
     calls: calls.all,
     get inFlight() {
       return calls.inFlight;
     },
+    get subscriptions() {
+      return subscriptions.size;
+    },
     callsOf: (method, shard) => calls.of(method, shard),
     records: (shard) => stream.shard(shard).log.map(({ record }) => record),
-    put: (shard, records) => stream.put(shard, records, now()),
-    close: (shard) => stream.close(shard, now()),
-    split: (shard, into) => stream.reshard([shard], into, now()),
-    merge: (shards, into) => stream.reshard(shards, [into], now()),
-    trim: (shard, trim) => stream.trim(shard, { atMs: now(), ...trim }),
+  };
+}
+
+type Changes = Pick<
+  FakeKinesis,
+  'close' | 'deregister' | 'endSubscriptions' | 'expireIterators' | 'fail' | 'merge' | 'put' | 'split' | 'trim'
+>;
+
+/** The methods that change the script while it runs. */
+function changesOf(parts: {
+  readonly stream: FakeStream;
+  readonly faults: FakeFaults;
+  readonly iterators: FakeIterators;
+  readonly consumers: FakeConsumers;
+  readonly subscriptions: FakeSubscriptions;
+  readonly now: () => number;
+}): Changes {
+  const { stream, faults, iterators, consumers, subscriptions, now } = parts;
+  const changed = <T>(change: T): T => {
+    subscriptions.noteChange();
+    return change;
+  };
+  return {
+    put: (shard, records) => changed(stream.put(shard, records, now())),
+    close: (shard) => changed(stream.close(shard, now())),
+    split: (shard, into) => changed(stream.reshard([shard], into, now())),
+    merge: (shards, into) => changed(stream.reshard(shards, [into], now())),
+    trim: (shard, trim) => changed(stream.trim(shard, { atMs: now(), ...trim })),
     fail: (fault) => faults.add(fault),
     expireIterators: () => iterators.expireAll(now()),
+    endSubscriptions: (error) => subscriptions.endAll(typeof error === 'string' ? awsError(error) : error),
+    deregister: (consumerName) => subscriptions.endAll(awsError('ResourceNotFoundException'), consumers.deregister(consumerName)),
   };
 }
 
@@ -113,11 +155,14 @@ function checkScript(script: FakeScript): void {
   checkNumbers(script);
 }
 
-function checkNumbers({ latencyMs = 1, maxRecordsPerPage = 1, shardsPerPage = 1, iteratorTtlMs = 0 }: FakeScript): void {
+function checkNumbers(script: FakeScript): void {
+  const { latencyMs = 1, maxRecordsPerPage = 1, shardsPerPage = 1, iteratorTtlMs = 0, consumerDelayMs = 0, subscriptionMs = 1 } = script;
   checkNumber({ latencyMs }, 0);
   checkNumber({ maxRecordsPerPage }, 1);
   checkNumber({ shardsPerPage }, 1);
   checkNumber({ iteratorTtlMs }, 0);
+  checkNumber({ consumerDelayMs }, 0);
+  checkNumber({ subscriptionMs }, 1);
 }
 
 function checkNumber(field: Readonly<Record<string, number>>, least: number): void {
