@@ -14,6 +14,7 @@ import { Checkpointer, type CheckpointerOptions } from './checkpointer.js';
 import { HeldWatermark, rangesOf } from './held-watermark.js';
 import { Tenure } from './tenure.js';
 import { UnreleasedBlocks } from './unreleased-blocks.js';
+import { WorkBehind } from './work-behind.js';
 
 /** The parts of a {@link TrackedShard}. */
 export interface TrackedShardOptions extends Partial<StoreCallLimits> {
@@ -82,8 +83,8 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   /** Whether a subscription to the shard's records is active, or the last one completed by itself. */
   #isRead = false;
   #isCutShort = false;
-  /** Whether an ended pipeline has passed on the block with these ranges. */
-  #isBehind = NOT_BEHIND;
+  /** What an ended pipeline has passed on. */
+  #behind: WorkBehind | undefined;
   /** How many pipelines of `mergeShards` run. */
   #pipelines = 0;
 
@@ -210,7 +211,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     this.#isDrained = false;
     this.#isPipelineDone = false;
     this.#isCutShort = false;
-    this.#isBehind = NOT_BEHIND;
+    this.#behind = undefined;
     this.#isRead = true;
   }
 
@@ -242,9 +243,9 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
    * records in no block were dropped on purpose. Before that end, `take` or `takeUntil` may have cut off records that nobody has seen.
    * If it failed while the shard stops, what has not left it does not settle.
    */
-  endPipeline({ completed, leavesWork, leavesRecords, isBehind = NOT_BEHIND }: PipelineEnd): void {
+  endPipeline({ completed, leavesWork, leavesRecords, isBehind = () => false }: PipelineEnd): void {
     this.#pipelines--;
-    this.#isBehind = isBehind;
+    this.#behind = leavesWork || leavesRecords ? new WorkBehind(this, { leavesRecords, isBehind }) : undefined;
     if (completed) this.#isCutShort = this.#pipelines === 0 && !this.#isRead && !this.#isStopping && this.#tenure.isHeld;
     const isComplete = completed && this.#tenure.isHeld;
     if (isComplete && !leavesRecords && this.ledger.hasEnded) this.ledger.dropUnclaimed();
@@ -254,8 +255,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
 
   /** Whether blocks that an ended pipeline has passed on are still being worked on. */
   get hasWorkBehind(): boolean {
-    if (this.#isBehind === NOT_BEHIND) return false;
-    return [...this.ledger.openEntries().map(({ key }) => key), ...this.unreleased.inWork].some(this.#isBehind);
+    return this.#behind?.isOpen ?? false;
   }
 
   /** Whether the pipeline completed before the shard's end and without `stop`, so that nobody reads the rest. */
@@ -266,7 +266,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   /** Notes that nothing more will settle. */
   drain(): void {
     this.#isDrained = true;
-    this.#isBehind = NOT_BEHIND;
+    this.#behind = undefined;
     this.noteChange();
   }
 
@@ -335,8 +335,6 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     this.tell({ type: 'watermarkHeld', ranges, heldMs });
   }
 }
-
-const NOT_BEHIND = (_: SequenceNumberRanges): boolean => false;
 
 /** The hidden property of a shard that holds its state. Every copy of the package in a process finds it by this symbol. */
 const TRACKED: unique symbol = Symbol.for('rx-kinesis/1/tracked') as never;
