@@ -185,7 +185,7 @@ function cbor(value: unknown): Buffer[] {
   if (value instanceof Uint8Array) return [head(2, value.length), Buffer.from(value)];
   if (typeof value === 'string') return [head(3, Buffer.byteLength(value)), Buffer.from(value)];
   if (Array.isArray(value)) return [Buffer.of(0x9f), ...value.flatMap(cbor), Buffer.of(0xff)];
-  const pairs = Object.entries(value as object).filter(([, each]) => each !== undefined);
+  const pairs = Object.entries(value).filter(([, each]) => each !== undefined);
   return [Buffer.of(0xbf), ...pairs.flatMap(([key, each]) => [...cbor(key), ...cbor(each)]), Buffer.of(0xff)];
 }
 

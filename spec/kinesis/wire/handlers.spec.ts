@@ -108,7 +108,7 @@ for (const [name, { http2, make }] of Object.entries(handlers)) {
           resolve();
         };
       });
-      const subscription = port.getRecords({ ShardIterator: 'stalled' }).subscribe({ error: (error) => errors.push(error) });
+      const subscription = port.getRecords({ ShardIterator: 'stalled' }).subscribe({ error: (error: unknown) => errors.push(error) });
       await begun;
       subscription.unsubscribe();
       await closed;
