@@ -36,6 +36,7 @@ import { makeBlock, type Block } from '../values/block.js';
 import { comparePositions } from '../values/position.js';
 import { endOf, startOf, type SequenceNumberRanges } from '../values/sequence-range.js';
 import { assertBlockStore, MAX_TIMEOUT_MS, ownShardOf } from './stored-blocks.js';
+import { whileSubscribed } from './while-subscribed.js';
 
 /** How {@link loadBlocks} loads. */
 export interface LoadBlocksConfig {
@@ -83,14 +84,14 @@ export function loadBlocks(blocks: BlockStore, config: LoadBlocksConfig): Operat
   const loading = resolve(blocks, config);
 
   return (source) =>
-    defer(() => {
+    whileSubscribed((isOver) => {
       const turns = new KeyedQueue();
       const credit = new LoadedBlocks(loading);
       /** The handles whose blocks have not been looked up, in order. */
       const waiting = new Set<StoredBlock>();
       const next = (handle: StoredBlock): Observable<Block> => {
         // An earlier handle's turn has already loaded this block: it was lost and read together with others, or came after lost ones.
-        if (!waiting.has(handle)) return EMPTY;
+        if (isOver() || !waiting.has(handle)) return EMPTY;
         return concat(credit.available(), loadFirst(waiting, loading)).pipe(tap((block) => credit.note(block)));
       };
       return source.pipe(
@@ -133,11 +134,9 @@ function loadFirst(waiting: Set<StoredBlock>, loading: Loading): Observable<Bloc
 
 /** Loads a lost block and the lost ones right after it, and the first one that is not lost, since the store has already given it. */
 function loadLost(first: Found, waiting: Set<StoredBlock>, loading: Loading): Observable<Block> {
-  const lookups = new KeyedQueue();
   // After a turn of the scheduler, so that handles that arrive together are read together.
   return delayOf(0, loading.scheduler).pipe(
-    concatMap(() => followers(first.handle, waiting)),
-    mergeMap((handle) => lookups.run('', lookUp(handle, loading))),
+    concatMap(() => lookUpAll(followers(first.handle, waiting), loading)),
     takeWhile(({ block }) => block === undefined, true),
     startWith(first),
     toArray(),
@@ -167,6 +166,21 @@ function followers(first: StoredBlock, waiting: Iterable<StoredBlock>): StoredBl
 
 function precedes(a: StoredBlock, b: StoredBlock): boolean {
   return comparePositions(endOf(a.ranges.ranges.at(-1)!), startOf(b.ranges.ranges[0]!)) < 0;
+}
+
+/** Looks up one block after another, until nobody waits for the next. */
+function lookUpAll(handles: readonly StoredBlock[], loading: Loading): Observable<Found> {
+  const turns = new KeyedQueue();
+  return whileSubscribed((isOver) =>
+    from(handles).pipe(
+      mergeMap((handle) =>
+        turns.run(
+          '',
+          defer(() => (isOver() ? EMPTY : lookUp(handle, loading))),
+        ),
+      ),
+    ),
+  );
 }
 
 function lookUp(handle: StoredBlock, { store, tracked }: Loading): Observable<Found> {

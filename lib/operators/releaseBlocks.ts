@@ -31,6 +31,7 @@ import { blockId } from '../values/block.js';
 import { comparePositions } from '../values/position.js';
 import { endOf, type SequenceNumberRanges } from '../values/sequence-range.js';
 import { assertBlockStore, MAX_TIMEOUT_MS } from './stored-blocks.js';
+import { whileSubscribed } from './while-subscribed.js';
 
 /** How {@link releaseBlocks} releases. */
 export interface ReleaseBlocksConfig {
@@ -69,7 +70,7 @@ export function releaseBlocks<T extends { readonly ranges: SequenceNumberRanges 
   const { store, retainMs, scheduler } = resolve(blocks, config);
 
   return (source) =>
-    defer(() => {
+    whileSubscribed((isOver) => {
       /** The blocks whose checkpoint is not written yet, or that are retained. */
       const waiting = new Map<SequenceNumberRanges, readonly TrackedShard[]>();
       const shards = new Set<TrackedShard>();
@@ -92,7 +93,10 @@ export function releaseBlocks<T extends { readonly ranges: SequenceNumberRanges 
         const owners = waiting.get(ranges) ?? [];
         // The block was deleted already.
         if (!waiting.delete(ranges)) return EMPTY;
-        return lanes.run(String(deletes++ % MAX_DELETES_AT_ONCE), deleting(ranges, store, owners));
+        return lanes.run(
+          String(deletes++ % MAX_DELETES_AT_ONCE),
+          defer(() => (isOver() ? EMPTY : deleting(ranges, store, owners))),
+        );
       };
       const deleteInTime$ = released$.pipe(
         mergeMap((ranges) => {

@@ -30,6 +30,7 @@ import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId, type Block } from '../values/block.js';
 import { InvalidValueError, isFinal } from '../values/errors.js';
 import { assertBlockStore, MAX_TIMEOUT_MS, ownShardOf } from './stored-blocks.js';
+import { whileSubscribed } from './while-subscribed.js';
 
 /** How {@link storeBlocks} stores. */
 export interface StoreBlocksConfig {
@@ -84,16 +85,21 @@ export function storeBlocks(blocks: BlockStore, config: StoreBlocksConfig): Oper
   const { store, tracked, policy } = resolve(blocks, config);
 
   return (source) =>
-    defer(() => {
+    whileSubscribed((isOver) => {
       const turns = new KeyedQueue();
       const subscribed$ = new ReplaySubject<void>(1);
       const sourceEnded$ = new ReplaySubject<void>(1);
       // The shard's checkpoint is read once its source is subscribed; blocks that arrive before that wait.
       const opened$ = subscribed$.pipe(concatMap(() => merge(tracked.opened$, sourceEnded$).pipe(take(1))));
-      const first$ = turns.run('', opened$.pipe(concatMap(() => emitLeftOver(store, tracked))));
+      const first$ = turns.run('', opened$.pipe(concatMap(() => emitLeftOver(store, tracked, isOver))));
       const stored$ = source.pipe(
         tap({ complete: () => sourceEnded$.next() }),
-        mergeMap((block) => turns.run('', storing(block, store, tracked, policy))),
+        mergeMap((block) =>
+          turns.run(
+            '',
+            defer(() => (isOver() ? EMPTY : storing(block, store, tracked, policy))),
+          ),
+        ),
       );
       return merge(
         first$,
@@ -103,7 +109,7 @@ export function storeBlocks(blocks: BlockStore, config: StoreBlocksConfig): Oper
     });
 }
 
-function emitLeftOver(store: BoundedStore, tracked: TrackedShard): Observable<StoredBlock> {
+function emitLeftOver(store: BoundedStore, tracked: TrackedShard, isOver: () => boolean): Observable<StoredBlock> {
   return defer(() => {
     const { unreleased } = tracked;
     const leftOver = unreleased.leftOver.map((ranges) => ({ id: blockId(ranges), ranges, recovered: false }));
@@ -111,19 +117,29 @@ function emitLeftOver(store: BoundedStore, tracked: TrackedShard): Observable<St
       unreleased.take(ranges);
       if (entriesOf(ranges).length === 0) bindSettledBlock(ranges, tracked);
     }
-    return concat(from(leftOver), deleteForgotten(store, tracked, new Set(leftOver.map(({ id }) => id))));
+    const known = new Set(leftOver.map(({ id }) => id));
+    return concat(from(leftOver), deleteForgotten(store, tracked, { known, isOver }));
   });
 }
 
 /** Deletes the shard's blocks that no checkpoint names: their records are read again from Kinesis, and may form other blocks. */
-function deleteForgotten(store: BoundedStore, tracked: TrackedShard, known: ReadonlySet<string>): Observable<never> {
+function deleteForgotten(
+  store: BoundedStore,
+  tracked: TrackedShard,
+  { known, isOver }: { readonly known: ReadonlySet<string>; readonly isOver: () => boolean },
+): Observable<never> {
   const { streamName, shardId } = tracked.identity;
   const ownPrefix = `${streamName}/${shardId}/`;
   const lanes = new KeyedQueue();
   let count = 0;
   return store.list().pipe(
     filter((id) => id.startsWith(ownPrefix) && !known.has(id)),
-    mergeMap((id) => lanes.run(String(count++ % MAX_DELETES_AT_ONCE), reported(store.delete(id), tracked, 'delete', id))),
+    mergeMap((id) =>
+      lanes.run(
+        String(count++ % MAX_DELETES_AT_ONCE),
+        defer(() => (isOver() ? EMPTY : reported(store.delete(id), tracked, 'delete', id))),
+      ),
+    ),
     ignoreElements(),
     (deletes$) => reported(deletes$, tracked, 'list'),
   );

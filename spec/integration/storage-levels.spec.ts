@@ -212,7 +212,7 @@ describe('the storage levels, with real processes and files', function () {
         const oldest = input.ShardIteratorType && written.get(input.ShardId!)!.at(-1)!;
         const { StartingSequenceNumber: at = '0' } = input;
         if (oldest === undefined || BigInt(at) >= BigInt(oldest)) return next(args);
-        return next({ ...args, input: { ...input, ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: oldest } as never });
+        return next({ ...args, input: { ...input, ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: oldest } });
       },
       { step: 'initialize' },
     );

@@ -148,6 +148,38 @@ describe('loadBlocks', () => {
   );
 
   it(
+    'looks up no more blocks than it needs: not those behind the first that is there, and none once it is unsubscribed',
+    marbles(() => {
+      const { shard } = opened('abcdefghijklmnop^|');
+      const gate = new Subject<void>();
+      const inner = memoryBlocks();
+      const gets: string[] = [];
+      // A store that takes its time.
+      const get: BlockStore['get'] = (id) => {
+        gets.push(id);
+        return timer(1).pipe(concatMap(() => (id === idOf(1, 2) ? of(undefined) : inner.get(id))));
+      };
+      const blocks = { ...inner, get };
+      const subscription = stored(shard, blocks)
+        .pipe(
+          mergeMap((handle) => gate.pipe(map(() => handle))),
+          load(shard, blocks),
+          // The work on the first block does not end.
+          concatMap(() => NEVER),
+        )
+        .subscribe();
+      timer(5).subscribe(() => gate.next());
+      // The third is looked up for itself, when the second is loaded.
+      timer(7.5).subscribe(() => expect(gets).to.deep.equal([idOf(1, 2), idOf(3, 4), idOf(5, 6)]));
+      timer(11.5).subscribe(() => {
+        const before = gets.length;
+        subscription.unsubscribe();
+        expect([before, gets.length]).to.deep.equal([7, 7]);
+      });
+    }),
+  );
+
+  it(
     'puts back what it read again, as it was',
     marbles(() => {
       const { shard } = opened('abcd^|');

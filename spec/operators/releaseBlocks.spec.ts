@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bufferCount, concat, concatMap, delay, from, ignoreElements, map, of, tap, throwError, timer, type Observable } from 'rxjs';
+import { bufferCount, concat, concatMap, delay, from, ignoreElements, map, NEVER, of, tap, throwError, timer, type Observable } from 'rxjs';
 import type { BlockStore } from '../../lib/blocks/block-store.js';
 import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
 import type { StoredBlock } from '../../lib/blocks/stored-block.js';
@@ -48,6 +48,25 @@ describe('releaseBlocks', () => {
         expect(log).to.deep.equal(['10 done 1-2', '17 deleted 1-2', '20 done 3-4', '27 deleted 3-4']);
         expect(checkpoints.kept.map((entry) => entry.split(' ')[0])).to.deep.equal(['7', '17', '27']);
         subscription.unsubscribe();
+      });
+    }),
+  );
+
+  it(
+    'deletes nothing more of what waits when it is unsubscribed',
+    marbles(() => {
+      const deleted: string[] = [];
+      const inner = memoryBlocks();
+      const blocks: BlockStore = { ...inner, delete: (id) => (deleted.push(id), NEVER) };
+      const shard = quickShard(instantKinesis({ shards: { 0: 'abcdefghijklmnopqrstuvwx^' } }));
+      const subscription = shard
+        .pipe(bufferCount(2), withSequenceRanges(), storeBlocks(inner, { shard }), checkpointEvery(1), releaseBlocks(blocks))
+        .subscribe();
+      timer(20).subscribe(() => {
+        const before = deleted.length;
+        subscription.unsubscribe();
+        // Twelve blocks, and as many deletes at once as there are lanes.
+        expect([before, deleted.length]).to.deep.equal([8, 8]);
       });
     }),
   );

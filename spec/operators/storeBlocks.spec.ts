@@ -132,6 +132,24 @@ describe('storeBlocks', () => {
     }),
   );
 
+  for (const [how, end] of [
+    ['is unsubscribed', NEVER],
+    ['errors', timer(5).pipe(concatMap(() => throwError(() => new BlockStoreError('no', { fault: 'failed', retriable: false }))))],
+  ] as const) {
+    it(
+      `puts nothing of what waits when it ${how}: a worker that has lost its lease writes no block`,
+      marbles(() => {
+        const shard = quickShard(instantKinesis({ shards: { 0: 'abcdef^' } }));
+        const blocks = noting({ put: () => end });
+        const subscription = pipeline(shard, blocks).subscribe({ error: () => undefined });
+        timer(7).subscribe(() => {
+          subscription.unsubscribe();
+          expect(blocks.asked.filter((call) => call.startsWith('put'))).to.deep.equal(['put 1-2']);
+        });
+      }),
+    );
+  }
+
   it(
     'refuses a block of another shard',
     marbles(() => {

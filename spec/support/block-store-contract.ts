@@ -138,8 +138,10 @@ export function blockStoreContract(open: () => BlockStore | Promise<BlockStore>)
       const blocks = HOSTILE_IDS.filter(isName).map((name) => block(record(1, { streamName: name, shardId: name })));
       expect(blocks).to.have.length(3);
       for (const name of HOSTILE_IDS.filter((id) => !isName(id))) {
-        const error: unknown = await answerOf(store.put(block(record(1, { streamName: name })))).catch((reason: unknown) => reason);
-        expect(error).to.satisfy(isInvalidValue);
+        for (const field of ['streamName', 'shardId']) {
+          const error: unknown = await answerOf(store.put(block(record(1, { [field]: name })))).catch((reason: unknown) => reason);
+          expect(error, `${field} ${JSON.stringify(name)}`).to.satisfy(isInvalidValue);
+        }
       }
       for (const one of blocks) await answerOf(store.put(one));
       for (const one of blocks) expect(await answerOf(store.get(one.id))).to.deep.equal(one);
@@ -148,6 +150,7 @@ export function blockStoreContract(open: () => BlockStore | Promise<BlockStore>)
 
     it('does not let a name of 10 kB do harm', async () => {
       const one = block(record(1, { streamName: 'x'.repeat(10_000) }));
+      expect(await answerOf(store.put(block(record(1, { shardId: 'x'.repeat(10_000) })))).catch(isInvalidValue)).to.equal(true);
       // Kept as it is, or refused as a whole.
       const kept = await answerOf(store.put(one)).then(
         () => true,
