@@ -81,7 +81,7 @@ describe('a client of an example', () => {
   for (const fence of withClient) {
     it(`keeps its connections: ${titleOf(fence)}`, () => {
       for (const [, config] of fence.text.matchAll(/new KinesisClient\((.*)\)/g)) {
-        expect(config).to.include('requestHandler: new NodeHttpHandler()');
+        expect(config).to.include('requestHandler: new NodeHttpHandler(');
       }
     });
   }
