@@ -27,7 +27,8 @@ export const CACHE = fileURLToPath(new URL('../../.tmp/interop/', import.meta.ur
 /** Where a line's worker is built: another folder for each state of its sources, so that what lies there is never out of date. */
 export function buildDirectory({ version }: KclLine): string {
   const hash = createHash('sha256');
-  for (const source of [POM, join(here, 'java/kclworker/KclWorker.java')]) hash.update(readFileSync(source));
+  const sources = ['KclWorker.java', 'Deaggregator.java'].map((file) => join(here, 'java/kclworker', file));
+  for (const source of [POM, ...sources]) hash.update(readFileSync(source));
   return join(CACHE, `kcl-${version}-${hash.digest('hex').slice(0, 12)}`);
 }
 

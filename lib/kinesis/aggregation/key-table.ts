@@ -20,7 +20,7 @@ export class KeyTable<Verdict> {
 
   /** The key itself. */
   textAt(index: number): string {
-    return (this.texts[index] ??= DECODER.decode(this.bytes.subarray(this.spans[2 * index], this.spans[2 * index + 1])));
+    return (this.texts[index] ??= decode(this.bytes.subarray(this.spans[2 * index], this.spans[2 * index + 1])));
   }
 
   /** The result of `judge` for the key. */
@@ -29,5 +29,22 @@ export class KeyTable<Verdict> {
   }
 }
 
-/** Keeps a byte order mark, as Java does; bytes that are not UTF-8 become U+FFFD, also as in Java. */
+/** Decodes UTF-8 as Java does, and so KCL: bytes that are none become U+FFFD, and the three bytes of a surrogate become only one. */
+function decode(key: Uint8Array): string {
+  const text = DECODER.decode(key);
+  return text.includes(REPLACEMENT) ? DECODER.decode(withoutSurrogates(key)) : text;
+}
+
+function withoutSurrogates(key: Uint8Array): Uint8Array {
+  const copy = key.slice();
+  for (let i = 0; i + 2 < copy.length; i++) {
+    const isSurrogate = copy[i] === 0xed && copy[i + 1]! >> 5 === 0b101 && copy[i + 2]! >> 6 === 0b10;
+    if (isSurrogate) copy.set(ENCODED_REPLACEMENT, i);
+  }
+  return copy;
+}
+
+const REPLACEMENT = '\ufffd';
+const ENCODED_REPLACEMENT = /* @__PURE__ */ new TextEncoder().encode(REPLACEMENT);
+/** Keeps a byte order mark, as Java does. */
 const DECODER = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true });

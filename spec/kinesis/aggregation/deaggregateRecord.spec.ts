@@ -188,6 +188,10 @@ describe('deaggregateRecord', () => {
       'an aggregate within an aggregate as data': [sealed(key, entry(number(1, 0), text(3, sealed(key, letter('x'))))), 'inner'],
       'a byte order mark as part of a key': [sealed(text(1, '\ufeffk'), letter('x')), 'x@0:\ufeffk'],
       'a key that is no UTF-8': [sealed(text(1, Uint8Array.of(0x61, 0xff)), letter('x')), 'x@0:a\ufffd'],
+      'a key with a surrogate in three bytes': [
+        sealed(text(1, Uint8Array.of(0x61, 0xf0, 0xed, 0xa0, 0xb6, 0x62)), letter('x')),
+        'x@0:a\ufffd\ufffdb',
+      ],
       'keys that no record names, whatever they are': [sealed(key, text(2, 'no number'), letter('x')), 'x@0:k'],
     };
     for (const [title, [data, read]] of Object.entries(cases)) {

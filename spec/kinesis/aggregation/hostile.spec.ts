@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { deaggregateRecord } from '../../../lib/kinesis/aggregation/deaggregateRecord.js';
 import { aggregate } from '../../../lib/testing/index.js';
 import type { RecordFields } from '../../../lib/values/record.js';
+import { anyEdits, edited } from '../../support/edited-message.js';
 import { bytes, entry, groups, letter, number, sealed, text, times, varint } from '../../support/hand-made-aggregate.js';
 
 const HALF = { startingHashKey: '0', endingHashKey: String(2n ** 127n) };
@@ -36,23 +37,6 @@ const anyMessage = fc
     { maxLength: 5 },
   )
   .map((records) => aggregate(records).slice(4, -16));
-const anyEdits = fc.array(fc.record({ at: fc.nat(), byte: fc.nat(255), kind: fc.constantFrom('set', 'insert', 'cut', 'flip') }), {
-  minLength: 1,
-  maxLength: 2,
-});
-
-function edited(message: Uint8Array, edits: ReadonlyArray<{ at: number; byte: number; kind: string }>): Uint8Array {
-  const content = [...message];
-  for (const { at, byte, kind } of edits) {
-    const index = at % (content.length + 1);
-    if (kind === 'set') content[index] = byte;
-    else if (kind === 'insert') content.splice(index, 0, byte);
-    else if (kind === 'cut') content.splice(index, 1);
-    else content[index] = (content[index] ?? 0) ^ (1 << (byte % 8));
-  }
-  return Uint8Array.from(content);
-}
-
 describe('deaggregateRecord, of bytes that mean it ill,', () => {
   it('never throws for a damaged message with the right MD5, and gives only what is there', () => {
     let opened = 0;
