@@ -245,7 +245,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
    */
   endPipeline({ completed, leavesWork, leavesRecords, isBehind = () => false }: PipelineEnd): void {
     this.#pipelines--;
-    this.#behind = leavesWork || leavesRecords ? new WorkBehind(this, { leavesRecords, isBehind }) : undefined;
+    this.#behind = new WorkBehind(this, { leavesRecords, isBehind });
     if (completed) this.#isCutShort = this.#pipelines === 0 && !this.#isRead && !this.#isStopping && this.#tenure.isHeld;
     const isComplete = completed && this.#tenure.isHeld;
     if (isComplete && !leavesRecords && this.ledger.hasEnded) this.ledger.dropUnclaimed();
