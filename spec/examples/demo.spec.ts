@@ -377,6 +377,27 @@ describe('demo', () => {
     });
   });
 
+  it('does not take a lease that a worker had renewed too late, and has again, for one that was handed over', () => {
+    const tenures = new Tenures();
+    const lost: KinesisEvent = { type: 'leaseLost', at: 0, shardId: ofShard(0, 0).shardId, workerId: 'w', reason: 'expired', heldMs: 1 };
+    const told: [string, KinesisEvent][] = [
+      ['A', pageRead(0, 1_000, 10)],
+      ['A', lost],
+      ['A', { type: 'shardReleased', ...ofShard(0, 1_100), reason: 'lost' }],
+      ['A', leaseTaken(0, 2_000, 'handedOver')],
+      ['A', pageRead(0, 3_000, 1)],
+      ['A', lost],
+      ['B', leaseTaken(0, 4_000, 'handedOver')],
+      ['B', pageRead(0, 4_000, 1)],
+    ];
+    for (const [worker, event] of told) tenures.note(worker, event);
+    expect(tenures.all.map(({ worker, from, silentMs }) => [worker, from, silentMs])).to.deep.equal([
+      ['A', [], undefined],
+      ['A', ['regained'], 2_000],
+      ['B', ['handedOver'], 1_000],
+    ]);
+  });
+
   describe('what came from where', () => {
     const stored = (number: number, blockId: string): KinesisEvent => ({ type: 'blockStored', ...ofShard(number, 0), blockId, records: 1 });
     const tracesOf = (...blocks: [worker: string, shard: number, blockId: string][]): BlockTraces => {

@@ -21,8 +21,8 @@ import { FlightSink } from './sink.js';
 import { Watch } from './watch.js';
 
 /** When nothing has been produced or processed for so long, nothing more will come. */
-const STALLED_MS = 15_000;
-const STOP_PATIENCE_MS = 15_000;
+const STALLED_MS = 30_000;
+const STOP_PATIENCE_MS = 30_000;
 
 /** Runs the demo from beginning to end, and gives what it found. Leaves no process and no file behind. */
 export async function runDemo(records: FlightCount): Promise<Findings> {

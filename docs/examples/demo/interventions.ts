@@ -25,7 +25,7 @@ export interface Intervention {
 
 const OUTAGE_MS = 6_000;
 /** Each waits for what it needs to show, but not for ever. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 const LOOK_EVERY_MS = 50;
 /** So many blocks wait before something happens to them. */
 const WAITING_BLOCKS = 10;
@@ -60,7 +60,7 @@ export const INTERVENTIONS: readonly Intervention[] = [
     announcement: 'reads fail beyond their retries, while records are in a buffer',
     run: async ({ services: { proxy }, fleet }) => {
       proxy.failReads();
-      await Promise.all([sleep(OUTAGE_MS), until(() => recoveredFromBuffers(fleet.tally) > 0, 2 * PATIENCE_MS)]);
+      await Promise.all([sleep(OUTAGE_MS), until(() => recoveredFromBuffers(fleet.tally) > 0)]);
       proxy.passReads();
       const failed = integer(proxy.failed.errors + proxy.failed.throttled);
       return `reads pass again: ${failed} failed, ${counted(recoveredFromBuffers(fleet.tally), 'record')} came back`;
@@ -147,7 +147,7 @@ function shardId(number: number): string {
 }
 
 /** Waits until the condition holds; gives up after a while, and lets the checks at the end say what is missing. */
-async function until(holds: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
+async function until(holds: () => boolean): Promise<void> {
   const beganMs = performance.now();
-  while (!holds() && performance.now() - beganMs < patienceMs) await sleep(LOOK_EVERY_MS);
+  while (!holds() && performance.now() - beganMs < PATIENCE_MS) await sleep(LOOK_EVERY_MS);
 }

@@ -18,7 +18,9 @@ export interface Tenure {
   isOver: boolean;
 }
 
-type LeaseOrigin = Extract<KinesisEvent, { type: 'leaseTaken' }>['from'];
+/** As the event has it; `regained`: the worker had renewed it too late, and nobody had taken it. */
+type LeaseOrigin = LeaseTaken['from'] | 'regained';
+type LeaseTaken = Extract<KinesisEvent, { type: 'leaseTaken' }>;
 
 /** Who read which shard when, from what the workers tell. */
 export class Tenures {
@@ -27,8 +29,12 @@ export class Tenures {
   /** How each shard's lease was taken since its last page. */
   readonly #taken = new Map<string, LeaseOrigin[]>();
 
+  /** Who was the last to lose each shard's lease, until it is taken again. */
+  readonly #lost = new Map<string, string>();
+
   note(worker: string, event: KinesisEvent): void {
-    if (event.type === 'leaseTaken') this.#taken.set(event.shardId, [...(this.#taken.get(event.shardId) ?? []), event.from]);
+    if (event.type === 'leaseLost') this.#lost.set(event.shardId, worker);
+    if (event.type === 'leaseTaken') this.#noteTaken(worker, event);
     if (event.type === 'pageRead') this.#notePage(worker, event);
     if (event.type === 'shardReleased') {
       const tenure = this.#current.get(event.shardId);
@@ -44,6 +50,12 @@ export class Tenures {
   /** By shard, and by time. */
   get all(): readonly Tenure[] {
     return [...this.#tenures].sort((a, b) => a.shardId.localeCompare(b.shardId) || a.firstMs - b.firstMs);
+  }
+
+  #noteTaken(worker: string, { shardId, from }: LeaseTaken): void {
+    const origin = from === 'handedOver' && this.#lost.get(shardId) === worker ? 'regained' : from;
+    this.#lost.delete(shardId);
+    this.#taken.set(shardId, [...(this.#taken.get(shardId) ?? []), origin]);
   }
 
   #notePage(worker: string, { shardId, records, at }: Extract<KinesisEvent, { type: 'pageRead' }>): void {
@@ -66,6 +78,7 @@ const ORIGINS: Readonly<Record<LeaseOrigin, string>> = {
   free: 'it was free',
   expired: 'its owner was gone',
   handedOver: 'handed over',
+  regained: 'it had renewed late',
   stolen: 'taken',
 };
 
