@@ -14,6 +14,8 @@ export interface FleetSettings {
   readonly file: string;
   readonly workerId: string;
   readonly failoverTimeMs: number;
+  /** How long a reader waits after an empty page, in ms. @defaultValue 20 */
+  readonly idleDelayMs?: number;
 }
 
 /** What a worker of a fleet has told. */

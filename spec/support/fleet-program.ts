@@ -1,7 +1,7 @@
 import { openSync, writeSync } from 'node:fs';
 import { bufferTime, concatMap, Subject, tap, timer } from 'rxjs';
 import { leaseTable } from '../../lib/dynamodb/index.js';
-import { checkpointEvery, kinesisStream, mergeShards, withSequenceRanges, type Block } from '../../lib/index.js';
+import { checkpointEvery, kinesisStream, mergeShards, polling, withSequenceRanges, type Block } from '../../lib/index.js';
 import { fast } from './consumer.js';
 import { clientsOf as dynamodbClientsOf } from './dynamodb-services.js';
 import type { FleetSettings } from './fleet-process.js';
@@ -12,7 +12,7 @@ import { clientsOf as kinesisClientsOf } from './kinesis-services.js';
  * SIGTERM is its `stop`; it ends by itself then.
  */
 const settings = JSON.parse(process.argv[2]!) as FleetSettings;
-const { streamName, tableName, kinesis, dynamodb, file, workerId, failoverTimeMs } = settings;
+const { streamName, tableName, kinesis, dynamodb, file, workerId, failoverTimeMs, idleDelayMs = 20 } = settings;
 const log = openSync(file, 'a');
 const tell = (line: object): void => void writeSync(log, `${JSON.stringify({ at: Date.now(), workerId, ...line })}\n`);
 const stop$ = new Subject<void>();
@@ -38,6 +38,7 @@ kinesisStream({
   streamName,
   startFrom: 'TRIM_HORIZON',
   ...fast,
+  reader: polling({ idleDelayMs, maxRecordsPerPage: 1_000 }),
   discoveryIntervalMs: 1_000,
   store,
   stop: stop$,

@@ -1,0 +1,188 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { ScanCommand, type AttributeValue } from '@aws-sdk/client-dynamodb';
+import Table from 'cli-table3';
+import { missingForDynamoDBLocal, startDynalite, startDynamoDBLocal } from '../../support/dynamodb-services.js';
+import { buildFleetProgram, startFleetProcess, type FleetLine, type FleetProcess } from '../../support/fleet-process.js';
+import { startKinesalite } from '../../support/kinesis-services.js';
+import { TestStream } from '../../support/test-stream.js';
+import { until } from '../../support/until.js';
+
+/*
+ * Three workers in processes of their own share eight shards of kinesalite, with KCL's failover time; records are put all the time. To
+ * one of them something happens. Prints for how long the shards that moved were silent: from the event to the first record that another worker
+ * finished. Without the package for DynamoDB Local it takes dynalite, and says so.
+ */
+
+const SHARDS = 8;
+const FAILOVER_MS = 10_000;
+/** One record a shard each so often, so that the emulator's own time counts for little. */
+const FEED_MS = 200;
+const LIMIT_MS = 120_000;
+
+/** The same with workers of the real KCL on such a machine, measured once; seconds. */
+const KCL: Readonly<Record<string, string>> = {
+  'kill -9': '2.7.2: 31 to 35; 3.5.1: 26 to 34, its leader: 158 to 165',
+  SIGTERM: '2.7.2: 35 to 41; 3.5.1: 63 to 81, its leader: 77 to 82',
+};
+
+interface Outcome {
+  readonly event: string;
+  /** Until another worker had opened the shard; the rest of the silence is the emulator's first page, and the work. */
+  readonly openedMs: readonly number[];
+  readonly silentMs: readonly number[];
+  readonly repeats: number;
+  readonly lost: number;
+}
+
+interface Scene {
+  readonly workers: FleetProcess[];
+  readonly start: (workerId: string) => FleetProcess;
+  /** The shards of a worker. */
+  readonly heldBy: (workerId: string) => Promise<string[]>;
+  /** Waits until the leases are shared evenly among so many workers. */
+  readonly balanced: (workers: number) => Promise<void>;
+}
+
+/** What happens; returns the shards that move, when it happened, and to whom. */
+type Event = (scene: Scene) => Promise<{ readonly at: number; readonly shards: readonly string[]; readonly gone: string }>;
+
+const ended =
+  (end: (worker: FleetProcess) => unknown): Event =>
+  async ({ workers, heldBy }) => {
+    const shards = await heldBy('w1');
+    const at = Date.now();
+    void end(workers[0]!);
+    return { at, shards, gone: 'w1' };
+  };
+
+const events: Readonly<Record<string, Event>> = {
+  'kill -9': ended((worker) => worker.kill()),
+  SIGTERM: ended((worker) => worker.stop()),
+  'SIGSTOP for 20 s': ended(async (worker) => {
+    worker.signal('SIGSTOP');
+    await pause(2 * FAILOVER_MS);
+    worker.signal('SIGCONT');
+  }),
+  'a fourth joins': async ({ start, balanced, heldBy }) => {
+    const at = Date.now();
+    start('w4');
+    await balanced(4);
+    return { at, shards: await heldBy('w4'), gone: '' };
+  },
+  'all are replaced, one by one': async ({ workers, start, balanced }) => {
+    const at = Date.now();
+    for (const [index, worker] of workers.slice(0, 3).entries()) {
+      start(`n${index}`);
+      await balanced(4);
+      await worker.stop();
+      await balanced(3);
+    }
+    return { at, shards: [], gone: '' };
+  },
+};
+
+const directory = await mkdtemp(join(tmpdir(), 'rx-kinesis-fleet-'));
+const missing = missingForDynamoDBLocal();
+const [kinesis, dynamodb] = [await startKinesalite(), await (missing === undefined ? startDynamoDBLocal() : startDynalite())];
+try {
+  const program = await buildFleetProgram(directory);
+  const table = missing === undefined ? 'DynamoDB Local' : `dynalite (${missing})`;
+  console.log(`3 workers in processes of their own, ${SHARDS} shards, failover time ${FAILOVER_MS / 1_000} s; kinesalite and ${table}\n`);
+  const outcomes: Outcome[] = [];
+  for (const event of Object.keys(events)) outcomes.push(await follow(program, event));
+  console.log(tableOf(outcomes));
+  if (outcomes.some(({ lost }) => lost > 0)) process.exitCode = 1;
+} finally {
+  await Promise.all([kinesis.stop(), dynamodb.stop()]);
+  await rm(directory, { recursive: true });
+}
+
+async function follow(program: string, event: string): Promise<Outcome> {
+  const stream = await TestStream.create(kinesis, SHARDS);
+  const workers: FleetProcess[] = [];
+  const start = (workerId: string): FleetProcess => {
+    const worker = startFleetProcess(program, {
+      ...{ streamName: stream.name, tableName: stream.name, kinesis: kinesis.endpoint, dynamodb: dynamodb.endpoint },
+      ...{ file: join(directory, `${stream.name}-${workerId}`), workerId, failoverTimeMs: FAILOVER_MS, idleDelayMs: 200 },
+    });
+    workers.push(worker);
+    return worker;
+  };
+  const rows = async () => (await dynamodb.client().send(new ScanCommand({ TableName: stream.name, ConsistentRead: true }))).Items ?? [];
+  const heldBy = async (workerId: string): Promise<string[]> =>
+    (await rows()).flatMap((row) => (row.leaseOwner?.S === workerId ? row.leaseKey!.S! : []));
+  const balanced = (count: number): Promise<void> =>
+    until(`${count} workers share the leases`, async () => isBalanced(await rows().catch(() => []), count), LIMIT_MS);
+  const records = (): FleetLine[] => workers.flatMap((worker) => worker.lines().filter(({ type }) => type === 'record'));
+  let puts: Promise<unknown> = Promise.resolve();
+  const feeding = setInterval(() => {
+    puts = puts.then(() => stream.put(SHARDS));
+  }, FEED_MS);
+  try {
+    ['w1', 'w2', 'w3'].forEach(start);
+    await balanced(3);
+    await until('all are at work', () => workers.every((worker) => worker.lines().some(({ type }) => type === 'record')), LIMIT_MS);
+    await pause(2_000);
+    const { at, shards, gone } = await events[event]!({ workers, start, heldBy, balanced });
+    const begun = () => workers.flatMap((worker) => worker.lines().filter(({ type }) => type === 'shardStarted'));
+    const after = (lines: readonly FleetLine[]) => shards.map((shardId) => firstAfter(lines, { shardId, at, gone }) - at);
+    const silences = () => after(records());
+    await until('the shards are read again', () => silences().every((ms) => ms < Infinity), LIMIT_MS);
+    clearInterval(feeding);
+    await puts;
+    const done = () => new Set(records().map(({ sequenceNumber }) => sequenceNumber));
+    await until('all is done', () => done().size === stream.count, LIMIT_MS).catch(() => undefined);
+    const isHandOver = gone === '';
+    const silentMs = isHandOver ? longestPauses(records(), at) : silences();
+    return {
+      event,
+      silentMs,
+      openedMs: isHandOver ? [] : after(begun()),
+      repeats: records().length - done().size,
+      lost: stream.count - done().size,
+    };
+  } finally {
+    clearInterval(feeding);
+    await puts;
+    workers.forEach((worker) => worker.signal('SIGCONT'));
+    await Promise.all(workers.map((worker) => worker.kill()));
+  }
+}
+
+function isBalanced(items: readonly Record<string, AttributeValue>[], count: number): boolean {
+  if (items.some(({ checkpointOwner, leaseOwner }) => checkpointOwner || !leaseOwner)) return false;
+  const owners = items.map((row) => row.leaseOwner!.S!);
+  const counts = [...new Set(owners)].map((owner) => owners.filter((other) => other === owner).length);
+  return counts.length === count && Math.max(...counts) <= Math.ceil(SHARDS / count);
+}
+
+function firstAfter(lines: readonly FleetLine[], of: { readonly shardId: string; readonly at: number; readonly gone: string }): number {
+  return Math.min(
+    ...lines.filter((line) => line.shardId === of.shardId && line.at > of.at && line.workerId !== of.gone).map(({ at }) => at),
+  );
+}
+
+/** For each shard the longest time between two of its records from then on: of shards that are handed over, or are not. */
+function longestPauses(lines: readonly FleetLine[], since: number): number[] {
+  const shardIds = [...new Set(lines.map(({ shardId }) => shardId!))];
+  return shardIds.map((shardId) => {
+    const times = lines.filter((line) => line.shardId === shardId && line.at > since).map(({ at }) => at);
+    const sorted = times.sort((a, b) => a - b);
+    return Math.max(0, ...sorted.slice(1).map((at, index) => at - sorted[index]!));
+  });
+}
+
+function tableOf(outcomes: readonly Outcome[]): string {
+  const table = new Table({
+    head: ['', 'shard opened after, s', 'silent for, s', 'records done again', 'lost', 'KCL: silent for, s (its own run)'],
+    style: { head: [] },
+  });
+  const span = (ms: readonly number[]): string =>
+    ms.length === 0 ? '-' : [Math.min(...ms), Math.max(...ms)].map((each) => (each / 1_000).toFixed(1)).join(' to ');
+  for (const { event, openedMs, silentMs, repeats, lost } of outcomes)
+    table.push([event, span(openedMs), span(silentMs), repeats, lost, KCL[event] ?? '-']);
+  return table.toString();
+}
