@@ -1,3 +1,4 @@
+import { createServer } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
@@ -13,14 +14,16 @@ import {
   type KinesisEvent,
   type KinesisRecord,
 } from 'rx-kinesis';
+import { fanOutPortOf } from '../../lib/kinesis/sdk-fan-out-port.js';
+import { EVENT_STREAM, eventMessage, initialResponse } from '../support/event-stream.js';
 import { textOf } from '../support/fast-reading.js';
 import { startFanOutProxy } from '../support/fan-out-proxy.js';
-import { clientsOf, startKinesisLocal, type KinesisService } from '../support/kinesis-services.js';
+import { clientsOf, close, listen, startKinesisLocal, type KinesisService } from '../support/kinesis-services.js';
 import { TestStream } from '../support/test-stream.js';
 import { until } from '../support/until.js';
 
 describe('fanOut, through the SDK, on kinesis-local', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let service: KinesisService;
 
   before(async () => void (service = await startKinesisLocal()));
@@ -87,6 +90,40 @@ describe('fanOut, through the SDK, on kinesis-local', function () {
     expect(reasons.filter((reason) => reason === 'expired').length).to.be.at.least(3);
     expect(reasons).to.include('failed');
     expect(events.map(({ type }) => type)).to.include.members(['consumerRegistered', 'consumerAwaited', 'shardEndReached']);
+  });
+
+  it('holds the sender back while nobody takes its events', async () => {
+    const offered = 100;
+    let sent = 0;
+    const payload = { SequenceNumber: '0', PartitionKey: 'key', Data: Buffer.alloc(750_000).toString('base64') };
+    const server = createServer((request, response) => {
+      request.resume();
+      response.writeHead(200, { 'content-type': EVENT_STREAM });
+      response.write(initialResponse());
+      const push = (): void => {
+        const number = String(++sent);
+        const message = eventMessage({ Records: [{ ...payload, SequenceNumber: number }], ContinuationSequenceNumber: number });
+        if (sent < offered) response.write(message, push);
+      };
+      push();
+    });
+    const { clients, client } = clientsOf(`http://127.0.0.1:${await listen(server)}`);
+    try {
+      const request = { ConsumerARN: 'arn', ShardId: 'shardId-000000000000', StartingPosition: { Type: 'TRIM_HORIZON' } } as const;
+      const subscription = await lastValueFrom(fanOutPortOf(client()).subscribeToShard(request));
+      const take = async (): Promise<string> => (await lastValueFrom(subscription.next()))!.Records[0]!.SequenceNumber;
+      expect(await take()).to.equal('1');
+      let before = -1;
+      await until('the sender has stopped', async () => (before === (before = sent) ? true : (await pause(300), false)), 20_000);
+      // What lies in the buffers of the sockets.
+      expect(sent).to.be.below(offered / 2);
+      expect([await take(), await take()]).to.deep.equal(['2', '3']);
+      subscription.close();
+    } finally {
+      clients.forEach((each) => each.destroy());
+      server.closeAllConnections();
+      await close(server);
+    }
   });
 
   it('tells of a subscription that no connection is left for', async () => {

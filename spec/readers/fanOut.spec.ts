@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { asyncScheduler, concat, defer, map, NEVER, of, Subject, take, throwError, timer } from 'rxjs';
+import { asyncScheduler, concat, defer, map, NEVER, of, Subject, take, throwError, timer, type SchedulerLike } from 'rxjs';
 import type { FanOutPort, ShardSubscription, SubscribeToShardEvent } from '../../lib/kinesis/fan-out-port.js';
 import { isRangeExpired, isShardReadError } from '../../lib/kinesis/errors.js';
 import { isForeignCheckpoint } from '../../lib/checkpoints/errors.js';
@@ -64,6 +64,8 @@ describe('fanOut', () => {
           'expired',
         ]);
         expect(eventsOf(context, 'readRetry')).to.deep.equal([]);
+        // The consumer is known from the first one on.
+        expect(kinesis.callsOf('describeStreamConsumer')).to.have.length(1);
       }),
     );
 
@@ -237,6 +239,46 @@ describe('fanOut', () => {
         flush();
         expect(isRangeExpired(result.error), String(result.error)).to.equal(true);
         expect(starts(kinesis).slice(0, 2)).to.deep.equal(['TRIM_HORIZON', 'AT 1']);
+      }),
+    );
+  });
+
+  describe('after a pause of more than five minutes, begins at the last record,', () => {
+    for (const [what, now] of [
+      ['although the clock was set back meanwhile', () => 0],
+      ['also when timers stood still while the machine slept', (ms: number) => (ms < 50_000 ? ms : ms + 400_000)],
+    ] as const)
+      it(
+        what,
+        marbles(({ flush }) => {
+          const kinesis = quick({ 0: '(abc)^' }, { maxRecordsPerPage: 1 });
+          const asleep = what.includes('slept');
+          const scheduler: SchedulerLike = {
+            now: () => now(asyncScheduler.now()),
+            schedule: (work, delay, state) => asyncScheduler.schedule(work as never, delay, state),
+          };
+          const credit = new Subject<number>();
+          const result = textOf(kinesis, { credit, context: readContext(kinesis, { scheduler }) });
+          credit.next(1);
+          timer(asleep ? 60_000 : 400_000).subscribe(() => credit.next(1));
+          timer(asleep ? 70_000 : 410_000).subscribe(() => result.stop());
+          flush();
+          expect(starts(kinesis)).to.deep.equal(['TRIM_HORIZON', 'AT 1']);
+        }),
+      );
+
+    it(
+      'but after its continuation number before that',
+      marbles(({ flush }) => {
+        const kinesis = quick({ 0: '(abc)^' }, { maxRecordsPerPage: 1 });
+        const credit = new Subject<number>();
+        const result = textOf(kinesis, { credit });
+        credit.next(1);
+        timer(300_000).subscribe(() => credit.next(1));
+        timer(310_500).subscribe(() => result.stop());
+        flush();
+        expect(result.text).to.equal('ab');
+        expect(starts(kinesis)).to.deep.equal(['TRIM_HORIZON', 'AFTER 1']);
       }),
     );
   });
