@@ -184,12 +184,11 @@ export class ShardLifecycle {
 
   get #facts(): ShardFacts {
     const { ledger, hasOpenBlocks, isLost, resumes, isSupervised, isDrained, isCutShort, isSettled, checkpointer } = this.#tracked;
-    const { hasWorkBehind } = this.#tracked;
+    const { hasWorkBehind, isStopping } = this.#tracked;
     const { hasEnded, isTracked } = ledger;
     return {
-      hasWorkBehind,
-      ...{ isLost, resumes, isSupervised, isDrained, isCutShort, hasEnded, isSettled, isTracked, hasOpenEntries: hasOpenBlocks },
-      isStopping: this.#tracked.isStopping,
+      ...{ isLost, resumes, isSupervised, isDrained, isCutShort, isStopping, hasEnded, isSettled, isTracked, hasWorkBehind },
+      hasOpenEntries: hasOpenBlocks,
       isOpening: this.#isOpening,
       start: this.#opened?.start,
       subscription: this.#subscription,
