@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -26,7 +26,8 @@ export async function startDynalite(): Promise<DynamoDBService> {
   const stop = async () => {
     clients.forEach((each) => each.destroy());
     server.closeAllConnections();
-    await close(server);
+    // dynalite's own `close` closes the database under a request that it is still working on, which then throws where nobody catches it.
+    await new Promise((resolve) => Server.prototype.close.call(server, resolve));
   };
   return { endpoint, client, stop };
 }
