@@ -21,6 +21,8 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'kinesisRanges',
     'planRecovery',
     'polling',
+    'pid',
+    'blockPerPage',
     'fanOut',
     'readBudget',
     'withSequenceRanges',
