@@ -1,7 +1,7 @@
 import { concatMap, defer, EMPTY, repeat, take, type Observable } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
-import type { Reader, ShardPage } from './reader.js';
+import { takenAsTheyAre, type Reader, type ShardPage } from './reader.js';
 import { ShardCursor } from './shard-cursor.js';
 
 /** How {@link polling} reads. */
@@ -33,7 +33,7 @@ export function polling(config: PollingConfig = {}): Reader {
   assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);
   assertNumber('idleDelayMs', idleDelayMs, 0);
 
-  return (context, start, credit) =>
+  return takenAsTheyAre((context, start, credit) =>
     defer(() => {
       const cursor = new ShardCursor(context, start);
       let last: ShardPage | undefined;
@@ -46,5 +46,6 @@ export function polling(config: PollingConfig = {}): Reader {
       };
 
       return credit.pipe(take(1), concatMap(nextPage), concatMap(remember), repeat({ delay: pause }));
-    });
+    }),
+  );
 }

@@ -6,6 +6,7 @@ import type { KinesisPort, PortChildShard, PortRecord } from '../kinesis/port.js
 import type { ReadBudget } from '../kinesis/read-budget.js';
 import type { RetryPolicy } from '../kinesis/retry.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
+import { WireRecord } from '../kinesis/wire/wire-page.js';
 import type { EventSink } from '../monitoring/events.js';
 import type { Position } from '../values/position.js';
 import type { RecordFields } from '../values/record.js';
@@ -40,6 +41,13 @@ export interface ReadContext {
   /** Whether KPL aggregates are taken apart into their user records. */
   readonly deaggregate: boolean;
   readonly notify: EventSink;
+  /**
+   * Whether the records of a page may be those that were decoded from the wire, whose fields are accessors: a copy of such a record
+   * (`{ ...record }`) would have no field. Only for a reader whose pages nobody else takes, see {@link takenAsTheyAre}.
+   *
+   * @internal
+   */
+  readonly isLean?: boolean;
 }
 
 /** One page of a shard's records. */
@@ -70,13 +78,29 @@ export function allowsGap(onGap: GapPolicy, gap: Gap): boolean {
   return (typeof onGap === 'function' ? onGap(gap) : onGap) === 'continue';
 }
 
+/** Marks the readers of this package. */
+const OWN = Symbol('own reader');
+
+/** Marks a reader of this package: its pages go to the ledger as they are. One that a user has made of it is not marked. */
+export function takenAsTheyAre(reader: Reader): Reader {
+  return Object.assign(reader, { [OWN]: true });
+}
+
+/** Whether the pages of a reader go to the ledger as they are, so that their records need not be copied. */
+export function isTakenAsItIs(reader: Reader): boolean {
+  return OWN in reader;
+}
+
 /** Turns the service's records into user records with this package's field names: a reader does it once, for each page. */
-export function userRecords(records: readonly PortRecord[], { deaggregate }: Pick<ReadContext, 'deaggregate'>): RecordFields[] {
+export function userRecords(
+  records: readonly PortRecord[],
+  { deaggregate, isLean }: Pick<ReadContext, 'deaggregate' | 'isLean'>,
+): RecordFields[] {
   const fields: RecordFields[] = [];
   for (const record of records) {
     if (deaggregate && beginsLikeAggregate(record.Data))
       for (const user of deaggregateRecord(record, undefined, KEEP_ALL)) fields.push(user);
-    else fields.push(fieldsOf(record));
+    else fields.push(isLean && record instanceof WireRecord ? record : fieldsOf(record));
   }
   return fields;
 }
