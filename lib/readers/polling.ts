@@ -1,4 +1,4 @@
-import { concatMap, defer, EMPTY, repeat, take, type Observable } from 'rxjs';
+import { concatMap, defer, EMPTY, Observable, of, repeat, take } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { takenAsTheyAre, type Reader, type ShardPage } from './reader.js';
@@ -37,15 +37,29 @@ export function polling(config: PollingConfig = {}): Reader {
     defer(() => {
       const cursor = new ShardCursor(context, start);
       let last: ShardPage | undefined;
+      let isSubscribing = false;
+      /** Whether the last page came within the call that subscribed to it: the next one would come within the same call. */
+      let cameAtOnce = false;
 
       const nextPage = (records: number): Observable<ShardPage> => cursor.read(Math.min(maxRecordsPerPage, records));
-      const remember = (page: ShardPage): ShardPage[] => [(last = page)];
+      const remember = (page: ShardPage): ShardPage[] => {
+        cameAtOnce = isSubscribing;
+        return [(last = page)];
+      };
       const pause = (): Observable<unknown> => {
         if (last?.ended) return EMPTY;
+        // A timer takes at least a millisecond, in which the process goes to sleep: that costs as much as the call. It is needed only where
+        // pages come synchronously, since each would be read within the one before.
+        if (cursor.isBehind && !cameAtOnce) return of(undefined);
         return delayOf(cursor.isBehind ? 0 : idleDelayMs, context.scheduler);
       };
+      const page$ = new Observable<ShardPage>((subscriber) => {
+        isSubscribing = true;
+        subscriber.add(credit.pipe(take(1), concatMap(nextPage), concatMap(remember)).subscribe(subscriber));
+        isSubscribing = false;
+      });
 
-      return credit.pipe(take(1), concatMap(nextPage), concatMap(remember), repeat({ delay: pause }));
+      return page$.pipe(repeat({ delay: pause }));
     }),
   );
 }
