@@ -35,7 +35,7 @@ export const reading: Section = {
   title: 'Reading to a checkpoint',
   about: `CPU a record (user and system, of the reading process alone, its collector's threads included) from a canned HTTP server in another process to the end of
 the work, which reads every field of every record and checks that each comes once and in order. The ratio is to a plain loop over \`client.send(new GetRecordsCommand(...))\` of the
-same round, without blocks, checkpoints or recovery. Each run is a process of its own that reads 400 pages before its clock starts. The budget of 5 reads a second is lifted,
+same round, without blocks, checkpoints or recovery. Each run is a process of its own that reads 400 pages before its clock starts (80 of 10 000 records), or for 4 s, if it is slow. A block a page is \`bufferCount\` of the page's size. The budget of 5 reads a second is lifted,
 since it, and not the code, would be measured; so is the credit, but in one row: a shard of Kinesis gives 2 MiB a second, and never fills a block of \`bufferTime(200)\` with the 100 000 records that
 it gets here.`,
   run: async (options) => {
