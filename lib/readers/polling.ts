@@ -1,8 +1,8 @@
-import { concatMap, defer, EMPTY, repeat, take, type Observable } from 'rxjs';
+import { concatMap, defer, EMPTY, Observable, of, repeat, take, type SchedulerLike } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
 import { assertInteger, assertKnownFields } from '../internal/validate.js';
 import { IdlePauses, pausePolicy, type IdleDelayConfig } from './idle-pauses.js';
-import type { Reader, ShardPage } from './reader.js';
+import { takenAsTheyAre, type Reader, type ShardPage } from './reader.js';
 import { ShardCursor } from './shard-cursor.js';
 
 /** How {@link polling} reads. */
@@ -43,26 +43,49 @@ export function polling(config: PollingConfig = {}): Reader {
   assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);
   const policy = pausePolicy(idleDelayMs, latency);
 
-  return (context, start, credit) =>
+  return takenAsTheyAre((context, start, credit) =>
     defer(() => {
-      const { scheduler, random } = context;
-      const cursor = new ShardCursor(context, start);
-      const pauses = new IdlePauses(policy, scheduler.now(), random);
-      let last: ShardPage | undefined;
+      const pauses = new IdlePauses(policy, context.scheduler.now(), context.random);
+      return pagesOf(new ShardCursor(context, start), { credit, pauses, maxRecordsPerPage, scheduler: context.scheduler });
+    }),
+  );
+}
 
-      const nextPage = (records: number): Observable<ShardPage> => {
-        pauses.noteRead(scheduler.now());
-        return cursor.read(Math.min(maxRecordsPerPage, records));
-      };
-      const remember = (page: ShardPage): ShardPage[] => {
-        if (page.records.length > 0) pauses.noteRecords(scheduler.now());
-        return [(last = page)];
-      };
-      const pause = (): Observable<unknown> => {
-        if (last?.ended) return EMPTY;
-        return delayOf(cursor.isBehind ? 0 : pauses.next(scheduler.now()), scheduler);
-      };
+interface PollingPages {
+  readonly credit: Observable<number>;
+  readonly pauses: IdlePauses;
+  readonly maxRecordsPerPage: number;
+  readonly scheduler: SchedulerLike;
+}
 
-      return credit.pipe(take(1), concatMap(nextPage), concatMap(remember), repeat({ delay: pause }));
-    });
+/** Reads page after page as there is credit for them, with a pause after one that shows that nothing is left to read. */
+function pagesOf(cursor: ShardCursor, { credit, pauses, maxRecordsPerPage, scheduler }: PollingPages): Observable<ShardPage> {
+  let last: ShardPage | undefined;
+  let isSubscribing = false;
+  /** Whether the last page came within the call that subscribed to it: the next one would come within the same call. */
+  let cameAtOnce = false;
+
+  const nextPage = (records: number): Observable<ShardPage> => {
+    pauses.noteRead(scheduler.now());
+    return cursor.read(Math.min(maxRecordsPerPage, records));
+  };
+  const remember = (page: ShardPage): ShardPage[] => {
+    cameAtOnce = isSubscribing;
+    if (page.records.length > 0) pauses.noteRecords(scheduler.now());
+    return [(last = page)];
+  };
+  const pause = (): Observable<unknown> => {
+    if (last?.ended) return EMPTY;
+    // A timer takes at least a millisecond, in which the process goes to sleep: that costs as much as the call. It is needed only where
+    // pages come synchronously, since each would be read within the one before.
+    if (cursor.isBehind && !cameAtOnce) return of(undefined);
+    return delayOf(cursor.isBehind ? 0 : pauses.next(scheduler.now()), scheduler);
+  };
+  const page$ = new Observable<ShardPage>((subscriber) => {
+    isSubscribing = true;
+    subscriber.add(credit.pipe(take(1), concatMap(nextPage), concatMap(remember)).subscribe(subscriber));
+    isSubscribing = false;
+  });
+
+  return page$.pipe(repeat({ delay: pause }));
 }

@@ -9,6 +9,7 @@ import type { RetryPolicy } from '../kinesis/retry.js';
 import type { KinesisClientLike } from '../kinesis/sdk-port.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
 import { PagePayloads, SLAB_BYTES, type PayloadPlacement } from '../kinesis/wire/page-payloads.js';
+import { WireRecord } from '../kinesis/wire/wire-page.js';
 import type { WatchedCall } from '../kinesis/watched-port.js';
 import type { EventSink } from '../monitoring/events.js';
 import type { Position } from '../values/position.js';
@@ -53,6 +54,13 @@ export interface ReadContext {
   /** Where the payloads of user records lie in memory. */
   readonly payloads: PayloadPlacement;
   readonly notify: EventSink;
+  /**
+   * Whether the records of a page may be those that were decoded from the wire, whose fields are accessors: a copy of such a record
+   * (`{ ...record }`) would have no field. Only for a reader whose pages nobody else takes, see {@link takenAsTheyAre}.
+   *
+   * @internal
+   */
+  readonly isLean?: boolean;
 }
 
 /** One page of a shard's records. */
@@ -83,18 +91,32 @@ export function allowsGap(onGap: GapPolicy, gap: Gap): boolean {
   return (typeof onGap === 'function' ? onGap(gap) : onGap) === 'continue';
 }
 
+/** Marks the readers of this package. */
+const OWN = Symbol('own reader');
+
+/** Marks a reader of this package: its pages go to the ledger as they are. One that a user has made of it is not marked. */
+export function takenAsTheyAre(reader: Reader): Reader {
+  return Object.assign(reader, { [OWN]: true });
+}
+
+/** Whether the pages of a reader go to the ledger as they are, so that their records need not be copied. */
+export function isTakenAsItIs(reader: Reader): boolean {
+  return OWN in reader;
+}
+
 /** Turns the service's records into user records with this package's field names: a reader does it once, for each page. */
 export function userRecords(records: readonly PortRecord[], context: RecordContext): RecordFields[] {
+  const { deaggregate, isLean } = context;
   const fields: RecordFields[] = [];
   for (const record of records) {
-    if (context.deaggregate && beginsLikeAggregate(record.Data)) for (const user of openedRecords(record, context)) fields.push(user);
-    else fields.push(fieldsOf(record));
+    if (deaggregate && beginsLikeAggregate(record.Data)) for (const user of openedRecords(record, context)) fields.push(user);
+    else fields.push(isLean && record instanceof WireRecord ? record : fieldsOf(record));
   }
   return fields;
 }
 
 /** What matters for turning a page into user records. */
-export type RecordContext = Pick<ReadContext, 'deaggregate' | 'notify' | 'payloads' | 'shardId' | 'stream'>;
+export type RecordContext = Pick<ReadContext, 'deaggregate' | 'isLean' | 'notify' | 'payloads' | 'shardId' | 'stream'>;
 
 /** A re-read must find the same records whether or not the hash key range is known. A record too many is processed twice, not lost. */
 function openedRecords(record: PortRecord, { payloads, notify, stream, shardId }: RecordContext): readonly RecordFields[] {

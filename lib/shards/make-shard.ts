@@ -3,7 +3,7 @@ import { onEnd, type EndKind } from '../internal/on-end.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
 import { readContext } from '../readers/config.js';
-import type { ReadStart, ShardPage } from '../readers/reader.js';
+import { isTakenAsItIs, type ReadStart, type ShardPage } from '../readers/reader.js';
 import { creditOf } from '../tracking/creditOf.js';
 import { deliverPage } from '../tracking/deliverPage.js';
 import { bindTrackedShard, type TrackedShard } from '../tracking/tracked-shard.js';
@@ -91,7 +91,7 @@ function readRecords(options: MakeShardOptions): Observable<KinesisRecord> {
 }
 
 function readPages({ tracked, config, open, rate }: MakeShardOptions): Observable<ShardPage> {
-  const context = readContext(config, config.stream, tracked.identity.shardId);
+  const context = { ...readContext(config, config.stream, tracked.identity.shardId), isLean: isTakenAsItIs(config.reader) };
   const credit$ = creditOf(tracked, config.limits, config.scheduler);
   return open().pipe(
     concatMap((start) => config.reader(context, startAfterDelivered(tracked, start), rate?.limited(credit$) ?? credit$)),

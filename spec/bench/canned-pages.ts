@@ -1,9 +1,7 @@
 import { TextEncoder } from 'node:util';
 
-/** What a canned stream holds. */
-export interface Canned {
-  /** How many records in all. */
-  readonly records: number;
+/** The pages of a canned stream. */
+export interface PageSize {
   /** How many records a page of GetRecords has. */
   readonly perPage: number;
   /** How many bytes a record's payload has. */
@@ -15,26 +13,46 @@ export interface CannedRecord {
   readonly SequenceNumber: string;
   readonly PartitionKey: string;
   readonly Data: string;
+  /** In seconds. */
   readonly ApproximateArrivalTimestamp: number;
 }
 
 export const SHARD_ID = 'shardId-000000000000';
-/** Sequence numbers as long as those of the service. */
-const FIRST_SEQUENCE_NUMBER = 49_590_338_271_490_256_608_559_692_538_361_571_095_921_575_989_136_588_898n;
+/** What all sequence numbers begin with: they are as long as those of the service. */
+export const NUMBER_PREFIX = '4959033827149025660855969253836157109592157598';
+/** How many digits follow: the index of the record in its stream. */
+export const INDEX_DIGITS = 10;
 
-/** How many pages a stream has, at least one. */
-export function pageCount({ records, perPage }: Canned): number {
-  return Math.max(1, Math.ceil(records / perPage));
+/** The sequence number of the record with this index. */
+export function sequenceNumberOf(index: number): string {
+  return `${NUMBER_PREFIX}${String(index).padStart(INDEX_DIGITS, '0')}`;
+}
+
+/** The index of the record with this sequence number. */
+export function indexOf(sequenceNumber: string): number {
+  return Number(sequenceNumber.slice(NUMBER_PREFIX.length));
 }
 
 /** The records of page `page`. */
-export function cannedRecords({ records, perPage, bytes }: Canned, page: number): CannedRecord[] {
+export function cannedRecords({ perPage, bytes }: PageSize, page: number): CannedRecord[] {
   const from = page * perPage;
   const data = Buffer.from(new TextEncoder().encode('x'.repeat(bytes))).toString('base64');
-  return Array.from({ length: Math.min(perPage, records - from) }, (_, i) => ({
-    SequenceNumber: String(FIRST_SEQUENCE_NUMBER + BigInt(from + i)),
+  return Array.from({ length: perPage }, (_, i) => ({
+    SequenceNumber: sequenceNumberOf(from + i),
     PartitionKey: `key-${(from + i) % 100}`,
     Data: data,
-    ApproximateArrivalTimestamp: 1_700_000_000,
+    ApproximateArrivalTimestamp: 1_700_000_000 + (from + i) / 1_000,
   }));
+}
+
+/** A size as the benchmark's options and tables write it, such as `200x1000`. */
+export function sizeName({ bytes, perPage }: PageSize): string {
+  return `${bytes}x${perPage}`;
+}
+
+/** Reads what {@link sizeName} writes. */
+export function sizeOf(name: string): PageSize {
+  const [, bytes, perPage] = /^(\d+)x(\d+)$/.exec(name) ?? [];
+  if (!bytes || !perPage) throw new Error(`--sizes: expected bytes x records a page, such as 200x1000, got ${name}`);
+  return { bytes: Number(bytes), perPage: Number(perPage) };
 }

@@ -1,28 +1,35 @@
+import Table from 'cli-table3';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Canned } from './canned-pages.js';
-import { messageOf, startChild } from './child.js';
-import { cpuMicros, head, line, median, NAMES, ratio, recordsPerSecond } from './report.js';
-import type { RunOrder, RunResult, Subject } from './run.js';
+import { exec } from '../support/exec.js';
+import { brokenBudgets, type Budgets } from './budgets.js';
+import { svgOf } from './plot.js';
+import { conditions, pageOf } from './results-page.js';
+import { SECTIONS } from './sections.js';
+import type { Section, SectionResult } from './section.js';
 
 const HELP = `Usage: npm run bench -- [options]
 
-Reads the same canned stream with a plain loop over client.send(new GetRecordsCommand(...)) (A) and with the pipeline of
-the README (B), each run in a process of its own, in turns; then the pipeline on pages in memory, without HTTP and SDK.
-Prints medians of records/s and of CPU time a record (user and system, of the reading process alone).
+Builds the package, measures it in sections, prints tables, and writes each section's page and plot to docs/benchmarks. Ends with
+code 1 when the median of a ratio is above its budget in spec/bench/budgets.json. About ten minutes.
 
-  --records N   records a run              (default 200000)
-  --page N      records a page             (default 1000)
-  --bytes N     payload bytes a record     (default 200)
-  --rounds N    runs of each               (default 5)
-  --quick       2 rounds of 20000 records: shows that it works, its figures mean nothing
+${SECTIONS.map(({ key, title }) => `  ${key}  ${title}`).join('\n')}
+
+  --only LIST   these sections, such as a,d
+  --rounds N    how often each subject runs, in turns with the others (default 5)
+  --long        ten million records where a section would take one
+  --quick       1 round of little work, without budgets and pages: shows that it works, its figures mean nothing
   --help        this text`;
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const PAGES = join(ROOT, 'docs', 'benchmarks');
 
 const { values: options } = parseArgs({
   options: {
-    records: { type: 'string' },
-    page: { type: 'string' },
-    bytes: { type: 'string' },
+    only: { type: 'string' },
     rounds: { type: 'string' },
+    long: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -32,55 +39,64 @@ if (options.help) console.log(HELP);
 else await bench();
 
 async function bench(): Promise<void> {
-  const { quick } = options;
-  const rounds = whole('rounds', quick ? 2 : 5);
-  const canned = { records: whole('records', quick ? 20_000 : 200_000), perPage: whole('page', 1_000), bytes: whole('bytes', 200) };
-  const warmup = { ...canned, records: Math.min(canned.records, 20 * canned.perPage) };
-  console.log(`${canned.records} records of ${canned.bytes} bytes, ${canned.perPage} a page, ${rounds} rounds, Node ${process.version}\n`);
-
-  const server = startChild('server.ts', { records: canned, warmup });
-  try {
-    const port = await messageOf<number>(server);
-    const results = await runInTurns(rounds, { port, canned, warmup });
-    report(results);
-  } finally {
-    server.kill();
+  const { quick, long } = options;
+  const sections = chosen();
+  const rounds = roundsAsked();
+  const budgets = JSON.parse(await readFile(join(import.meta.dirname, 'budgets.json'), 'utf8')) as Budgets;
+  say('building');
+  await exec('npm', ['run', 'build'], ROOT);
+  await mkdir(PAGES, { recursive: true });
+  const broken: string[] = [];
+  for (const section of sections) {
+    say(`${section.key}: ${section.title}`);
+    const result = await section.run({ quick, long, rounds, say: (line) => say(`  ${line}`) });
+    print(section, result);
+    if (quick) continue;
+    await write(section, result);
+    broken.push(...brokenBudgets(budgets[section.key] ?? {}, result.ratios).map((sentence) => `${section.key}: ${sentence}`));
   }
+  if (broken.length === 0) return;
+  console.error(`\nBudgets are broken (spec/bench/budgets.json):\n${broken.map((sentence) => `  ${sentence}`).join('\n')}`);
+  process.exitCode = 1;
 }
 
-/** One after the other and in turns, so that what else the machine does falls on all of them. */
-async function runInTurns(rounds: number, order: Omit<RunOrder, 'subject'>): Promise<Map<Subject, RunResult[]>> {
-  const subjects = Object.keys(NAMES) as Subject[];
-  const results = new Map<Subject, RunResult[]>(subjects.map((subject) => [subject, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const subject of subjects) results.get(subject)!.push(await run({ ...order, subject }));
+function chosen(): readonly Section[] {
+  if (options.only === undefined) return SECTIONS;
+  return options.only.split(',').map((key) => {
+    const section = SECTIONS.find((each) => each.key === key);
+    if (!section) throw new Error(`--only: expected some of ${SECTIONS.map((each) => each.key).join()}, got ${key}`);
+    return section;
+  });
+}
+
+function roundsAsked(): number {
+  const rounds = Number(options.rounds ?? (options.quick ? 1 : 5));
+  if (!Number.isSafeInteger(rounds) || rounds < 1) throw new Error(`--rounds: expected a whole number from 1 up, got ${options.rounds}`);
+  return rounds;
+}
+
+/** Progress goes where the tables do not. */
+function say(line: string): void {
+  console.error(line);
+}
+
+function print({ title }: Section, { tables, notes = [] }: SectionResult): void {
+  console.log(`\n${title}`);
+  for (const { title: name, head, rows } of tables) {
+    const table = new Table({ head: [...head], style: { head: [], border: [], compact: true } });
+    table.push(...rows.map((row) => [...row]));
+    console.log(`\n${name}\n${table.toString()}`);
   }
-  return results;
+  for (const note of notes) console.log(note);
 }
 
-async function run(order: RunOrder): Promise<RunResult> {
-  const result = await messageOf<RunResult>(startChild('run.ts', order));
-  if (result.records !== order.canned.records) {
-    throw new Error(`${order.subject}: read ${result.records} of ${order.canned.records} records`);
-  }
-  return result;
-}
-
-function report(results: ReadonlyMap<Subject, readonly RunResult[]>): void {
-  const of = (subject: Subject): readonly RunResult[] => results.get(subject)!;
-  console.log(head());
-  for (const [subject, name] of Object.entries(NAMES)) console.log(line(name, of(subject as Subject)));
-  const ours = median(of('operators').map(cpuMicros)) - median(of('rxjs').map(cpuMicros));
-  const against = (subject: Subject) =>
-    `${ratio(cpuMicros, of(subject), of('loop'))} in CPU per record, ${ratio(recordsPerSecond, of(subject), of('loop'))} in records/s`;
-  console.log(`
-B : A    ${against('pipeline')}
-B+ : A   ${against('pipeline-more-credit')}
-Source and operators over plain RxJS: ${ours.toFixed(2)} µs a record (aim: 0.3)`);
-}
-
-function whole(name: 'bytes' | 'page' | 'records' | 'rounds', byDefault: number): Canned['records'] {
-  const value = Number(options[name] ?? byDefault);
-  if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${name}: expected a whole number from 1 up, got ${options[name]}`);
-  return value;
+async function write(section: Section, result: SectionResult): Promise<void> {
+  const command = [
+    'npm run bench --',
+    `--only ${section.key}`,
+    ...(options.long ? ['--long'] : []),
+    ...(options.rounds ? [`--rounds ${options.rounds}`] : []),
+  ];
+  await writeFile(join(PAGES, `${section.file}.md`), pageOf(section, result, conditions(command.join(' '))));
+  if (result.plot) await writeFile(join(PAGES, `${section.file}.svg`), svgOf(result.plot));
 }

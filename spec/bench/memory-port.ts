@@ -1,11 +1,11 @@
 import { of } from 'rxjs';
 import type { GetRecordsPage, KinesisPort } from 'rx-kinesis';
-import { cannedRecords, pageCount, SHARD_ID, type Canned } from './canned-pages.js';
+import { cannedRecords, SHARD_ID, type PageSize } from './canned-pages.js';
 
-/** A port whose pages are in memory, decoded: reading it costs nothing. */
-export function memoryPort(canned: Canned): KinesisPort {
-  const count = pageCount(canned);
-  const pages = Array.from({ length: count }, (_, page) => pageOf(canned, page, page === count - 1));
+/** A port of one closed shard whose pages are in memory, decoded: reading it costs nothing. The payloads are one array. */
+export function memoryPort(size: PageSize, count: number): KinesisPort {
+  const data = new Uint8Array(size.bytes);
+  const pages = Array.from({ length: count }, (_, page) => pageOf(size, page, data, page === count - 1));
   const HashKeyRange = { StartingHashKey: '0', EndingHashKey: String(2n ** 128n - 1n) };
   const SequenceNumberRange = { StartingSequenceNumber: '0', EndingSequenceNumber: '1' };
   return {
@@ -15,10 +15,10 @@ export function memoryPort(canned: Canned): KinesisPort {
   };
 }
 
-function pageOf(canned: Canned, page: number, isLast: boolean): GetRecordsPage {
-  const Records = cannedRecords(canned, page).map(({ Data, ApproximateArrivalTimestamp, ...record }) => ({
+function pageOf(size: PageSize, page: number, Data: Uint8Array, isLast: boolean): GetRecordsPage {
+  const Records = cannedRecords({ ...size, bytes: 0 }, page).map(({ ApproximateArrivalTimestamp, ...record }) => ({
     ...record,
-    Data: new Uint8Array(Buffer.from(Data, 'base64')),
+    Data,
     ApproximateArrivalTimestamp: new Date(ApproximateArrivalTimestamp * 1_000),
   }));
   return { Records, MillisBehindLatest: isLast ? 0 : 1_000, ...(!isLast && { NextShardIterator: String(page + 1) }) };

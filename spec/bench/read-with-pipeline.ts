@@ -1,4 +1,4 @@
-import { bufferTime, concatMap, filter, lastValueFrom, of, scan, startWith, Subject, take } from 'rxjs';
+import { bufferCount, bufferTime, concatMap, of, type OperatorFunction } from 'rxjs';
 import {
   checkpointEvery,
   kinesisStream,
@@ -7,42 +7,34 @@ import {
   readBudget,
   recoverFrom,
   withSequenceRanges,
-  type KinesisClientLike,
-  type KinesisEvent,
-  type KinesisPort,
+  type Block,
+  type KinesisRecord,
 } from 'rx-kinesis';
+import { benchClient } from './bench-client.js';
+import type { Meter } from './meter.js';
+import type { Target } from './read-with-loops.js';
 
-/** Reads a stream's shard to its end with the pipeline of the README, but for the budget of what Kinesis allows. */
-export function readWithPipeline(
-  client: KinesisClientLike | KinesisPort,
-  streamName: string,
-  maxInFlightRecords?: number,
-): Promise<number> {
+/** More than the records that arrive while `bufferTime(200)` fills a block, so that the reader never waits for one. */
+const MORE_CREDIT = { maxInFlightRecords: 1_000_000, maxInFlightBytes: Number.MAX_SAFE_INTEGER };
+
+/** How the pipeline makes its blocks, and how many records may be in flight. */
+export interface PipelineOptions {
+  /** `'time'`: `bufferTime(200)`, as in the README; a number: that many records, such as those of a page. */
+  readonly block: 'time' | number;
+  readonly credit: 'ample' | 'default';
+}
+
+/** Reads with the pipeline of the README, but for the budget of what Kinesis allows, and writes a checkpoint each second. */
+export function readWithPipeline({ port, streamName }: Target, meter: Meter, { block, credit }: PipelineOptions): Promise<void> {
   const store = memoryCheckpoints();
   const budget = readBudget({ readsPerSecond: Infinity, bytesPerSecond: Infinity });
-  const events = new Subject<KinesisEvent>();
-  // The only shard is done: its checkpoint SHARD_END is written.
-  const stop = events.pipe(
-    filter(({ type }) => type === 'shardReleased'),
-    take(1),
-  );
-  const unlimitedBytes = maxInFlightRecords === undefined ? {} : { maxInFlightRecords, maxInFlightBytes: Number.MAX_SAFE_INTEGER };
-
-  const blocks$ = kinesisStream({ client, streamName, startFrom: 'TRIM_HORIZON', store, stop, budget, events, ...unlimitedBytes }).pipe(
-    mergeShards((shard) =>
-      shard.pipe(
-        bufferTime(200),
-        withSequenceRanges(),
-        recoverFrom(store),
-        concatMap((block) => of(block)),
-        checkpointEvery(30_000),
-      ),
-    ),
-  );
-  return lastValueFrom(
-    blocks$.pipe(
-      scan((records, block) => records + block.records.length, 0),
-      startWith(0),
-    ),
-  );
+  const limits = credit === 'ample' ? MORE_CREDIT : {};
+  const intoBlocks: OperatorFunction<KinesisRecord, KinesisRecord[]> = block === 'time' ? bufferTime(200) : bufferCount(block);
+  const work = (each: Block) => {
+    meter.take(each.records);
+    return of(each);
+  };
+  return kinesisStream({ client: benchClient(port), streamName, startFrom: 'TRIM_HORIZON', store, budget, ...limits })
+    .pipe(mergeShards((shard) => shard.pipe(intoBlocks, withSequenceRanges(), recoverFrom(store), concatMap(work), checkpointEvery(1_000))))
+    .forEach(() => undefined);
 }

@@ -4,7 +4,7 @@ import { planRecovery, type SequenceNumberRange } from 'rx-kinesis';
 import { messageOf, startChild } from './child.js';
 import { CountedClient } from './counted-client.js';
 import { blockByBlock, onePass, withLoadBlocks, type Recovery } from './recovery-ways.js';
-import { median } from './report.js';
+import { median } from './figures.js';
 
 const HELP = `Usage: npx tsx spec/bench/recovery.ts [options]
 

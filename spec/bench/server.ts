@@ -2,15 +2,19 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { CborReader } from '../../lib/kinesis/wire/cbor-reader.js';
 import { cborOf } from '../support/cbor.js';
-import { cannedRecords, pageCount, SHARD_ID, type Canned } from './canned-pages.js';
+import { cannedRecords, SHARD_ID, type PageSize } from './canned-pages.js';
+import { iteratorOf, NumberedPage, pageOf } from './numbered-page.js';
+
+/** How many pages are made of a stream: enough of them that no cache of the processor holds them all. */
+const PAGES = 16;
 
 /**
- * A Kinesis of one closed shard a stream, whose every response is made before it listens: what it costs is not what is
- * measured. Runs as a child process; sends its port, and is ended by its parent.
+ * A Kinesis whose streams have one shard each, without end. Its pages are made before it listens, as JSON and as CBOR: what it costs is not what
+ * is measured. Runs as a child process; sends its port, and is ended by its parent.
  */
 const streams = new Map<string, readonly CannedPage[]>();
-for (const [name, canned] of Object.entries(JSON.parse(process.argv[2] ?? '{}') as Record<string, Canned>)) {
-  streams.set(name, pagesOf(name, canned));
+for (const [name, size] of Object.entries(JSON.parse(process.argv[2] ?? '{}') as Record<string, PageSize>)) {
+  streams.set(name, pagesOf(name, size));
 }
 
 const server = createServer((request, response) => {
@@ -23,13 +27,12 @@ process.on('disconnect', () => process.exit());
 
 /** A page in both formats of the wire, each as the service itself writes it. */
 interface CannedPage {
-  readonly json: Buffer;
-  readonly cbor: Buffer;
+  readonly json: NumberedPage;
+  readonly cbor: NumberedPage;
 }
 
 interface Request {
   readonly StreamName?: string;
-  /** The stream's name and the page, as {@link iterator} writes them. */
   readonly ShardIterator?: string;
 }
 
@@ -39,39 +42,49 @@ function answer({ headers }: IncomingMessage, bytes: Buffer, response: ServerRes
   const format = headers['content-type'] === 'application/x-amz-cbor-1.1' ? 'cbor' : 'json';
   const request = (format === 'cbor' ? new CborReader(bytes).value() : JSON.parse(bytes.toString())) as Request;
   const page =
-    action === 'GetRecords' ? pageAt(request.ShardIterator ?? '')[format] : Buffer.from(JSON.stringify(describe(action, request)));
+    action === 'GetRecords' ? pageAt(request.ShardIterator ?? '', format) : Buffer.from(JSON.stringify(describe(action, request)));
   response.writeHead(200, { 'content-type': `application/x-amz-${format}-1.1`, 'content-length': page.byteLength });
   response.end(page);
 }
 
 function describe(action: string | undefined, { StreamName = '' }: Request): object {
-  if (action === 'GetShardIterator') return { ShardIterator: iterator(StreamName, 0) };
-  const HashKeyRange = { StartingHashKey: '0', EndingHashKey: String(2n ** 128n - 1n) };
-  return { Shards: [{ ShardId: SHARD_ID, HashKeyRange, SequenceNumberRange: { StartingSequenceNumber: '0', EndingSequenceNumber: '1' } }] };
+  const about = { StreamName, StreamARN: `arn:aws:kinesis:eu-central-1:1:stream/${StreamName}`, StreamStatus: 'ACTIVE' };
+  const shard = {
+    ShardId: SHARD_ID,
+    HashKeyRange: { StartingHashKey: '0', EndingHashKey: String(2n ** 128n - 1n) },
+    SequenceNumberRange: { StartingSequenceNumber: '0' },
+  };
+  switch (action) {
+    case 'GetShardIterator':
+      return { ShardIterator: iteratorOf(StreamName, 0) };
+    case 'DescribeStreamSummary':
+      return { StreamDescriptionSummary: { ...about, StreamCreationTimestamp: 1_700_000_000, OpenShardCount: 1 } };
+    case 'DescribeStream':
+      return { StreamDescription: { ...about, HasMoreShards: false, Shards: [shard] } };
+    default:
+      return { Shards: [shard] };
+  }
 }
 
-function pageAt(shardIterator: string): CannedPage {
-  const [name = '', page] = shardIterator.split('/');
-  const body = streams.get(name)?.[Number(page)];
-  if (!body) throw new Error(`no page ${shardIterator}`);
-  return body;
+function pageAt(iterator: string, format: keyof CannedPage): Buffer {
+  const { stream, page } = pageOf(iterator);
+  const pages = streams.get(stream);
+  if (!pages || !Number.isSafeInteger(page)) throw new Error(`no page ${iterator}`);
+  return pages[page % pages.length]![format].as(page);
 }
 
-function pagesOf(name: string, canned: Canned): CannedPage[] {
-  const count = pageCount(canned);
-  return Array.from({ length: count }, (_, page) => {
-    const isLast = page === count - 1;
-    const rest = { MillisBehindLatest: isLast ? 0 : 1_000, NextShardIterator: isLast ? undefined : iterator(name, page + 1) };
-    const records = cannedRecords(canned, page);
+function pagesOf(name: string, size: PageSize): CannedPage[] {
+  return Array.from({ length: PAGES }, (_, page) => {
+    const rest = { MillisBehindLatest: 1_000, NextShardIterator: iteratorOf(name, 0) };
+    const records = cannedRecords(size, page);
     const inCbor = records.map(({ Data, ApproximateArrivalTimestamp, ...record }) => ({
       ...record,
       ApproximateArrivalTimestamp: new Date(ApproximateArrivalTimestamp * 1_000),
       Data: Buffer.from(Data, 'base64'),
     }));
-    return { json: Buffer.from(JSON.stringify({ Records: records, ...rest })), cbor: cborOf({ Records: inCbor, ...rest }) };
+    return {
+      json: new NumberedPage(Buffer.from(JSON.stringify({ Records: records, ...rest })), size),
+      cbor: new NumberedPage(cborOf({ Records: inCbor, ...rest }), size),
+    };
   });
-}
-
-function iterator(name: string, page: number): string {
-  return `${name}/${page}`;
 }

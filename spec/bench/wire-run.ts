@@ -4,7 +4,8 @@ import { firstValueFrom } from 'rxjs';
 import type { GetRecordsPage } from 'rx-kinesis';
 import { sdkPort } from '../../lib/kinesis/sdk-port.js';
 import type { WireConfig } from '../../lib/kinesis/wire/wire-config.js';
-import type { RunResult } from './run.js';
+import type { RunResult } from './meter.js';
+import { iteratorOf } from './numbered-page.js';
 
 /** What reads the pages of a run. */
 export type WireSubject = 'cbor' | 'cbor-copies' | 'cbor-views' | 'json' | 'sdk' | 'sdk-logger-off';
@@ -57,12 +58,12 @@ function getRecordsOf(subject: WireSubject): (ShardIterator: string) => Promise<
   return (ShardIterator) => firstValueFrom(port.getRecords({ ShardIterator, Limit: 10_000 }));
 }
 
-/** Reads as many pages of the canned stream, from its begin again and again, and gives how many records they had. */
+/** Reads as many pages of the canned stream, and gives how many records they had. */
 async function readPages(pages: number): Promise<number> {
   let count = 0;
   let iterator: string | undefined;
   for (let page = 0; page < pages; page++) {
-    const { Records, NextShardIterator } = await getRecords(iterator ?? 'records/0');
+    const { Records, NextShardIterator } = await getRecords(iterator ?? iteratorOf('records', 0));
     for (const { SequenceNumber, PartitionKey, Data, ApproximateArrivalTimestamp } of Records) {
       read += SequenceNumber.length + PartitionKey.length + Data[0]! + ApproximateArrivalTimestamp!.getTime();
     }

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { messageOf, startChild } from './child.js';
-import { cpuMicros, head, line, ratio } from './report.js';
-import type { RunResult } from './run.js';
+import { sizeOf } from './canned-pages.js';
+import { cpuMicros, figureOf, median, ratioOf, recordsPerSecond, shown, thousands } from './figures.js';
+import type { RunResult } from './meter.js';
 import type { WireRunOrder, WireSubject } from './wire-run.js';
 
 const HELP = `Usage: tsx spec/bench/wire.ts [options]
@@ -31,21 +32,17 @@ const { values: options } = parseArgs({
 });
 
 const SUBJECTS = options.subjects.split(',') as readonly WireSubject[];
-/** Pages in the canned stream, which is read again and again. */
-const CANNED_PAGES = 10;
-
 if (options.help) console.log(HELP);
 else for (const size of options.sizes.split(',')) await bench(size);
 
 async function bench(size: string): Promise<void> {
-  const [bytes = 0, perPage = 0] = size.split('x').map(Number);
+  const { bytes, perPage } = sizeOf(size);
   const rounds = options.quick ? 1 : Number(options.rounds);
   const pages = options.quick ? 20 : Number(options.pages ?? Math.max(60, Math.min(800, Math.round(400_000 / perPage))));
   const warmupPages = options.quick ? 20 : Number(options.warmup);
-  const canned = { records: CANNED_PAGES * perPage, perPage, bytes };
   console.log(`\n${pages} pages of ${perPage} records of ${bytes} bytes, ${rounds} rounds, Node ${process.version}`);
 
-  const server = startChild('server.ts', { records: canned });
+  const server = startChild('server.ts', { records: { bytes, perPage } });
   const results = new Map<WireSubject, RunResult[]>(SUBJECTS.map((subject) => [subject, []]));
   try {
     const port = await messageOf<number>(server);
@@ -63,8 +60,11 @@ function run(order: WireRunOrder): Promise<RunResult> {
 }
 
 function report(results: ReadonlyMap<WireSubject, readonly RunResult[]>): void {
-  console.log(`${head()}     : sdk`);
-  const plain = results.get('sdk') ?? [];
-  for (const [subject, runs] of results)
-    console.log(`${line(subject, runs)}${plain.length > 0 ? ratio(cpuMicros, runs, plain).padStart(10) : ''}`);
+  const plain = results.get('sdk')?.map(cpuMicros);
+  for (const [subject, runs] of results) {
+    const cpu = runs.map(cpuMicros);
+    const ratio = plain ? `${shown(ratioOf(cpu, plain))} : sdk` : '';
+    const rate = `${thousands(median(runs.map(recordsPerSecond)))} records/s`;
+    console.log(`${subject.padEnd(16)}${shown(figureOf(cpu)).padStart(22)} µs${rate.padStart(20)}${ratio.padStart(28)}`);
+  }
 }

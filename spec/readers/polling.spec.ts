@@ -1,14 +1,19 @@
 import { expect } from 'chai';
-import { defer, map, NEVER, of, Subject, timer, type Observable, type SchedulerLike } from 'rxjs';
+import { defer, map, NEVER, of, Subject, take, timer, VirtualTimeScheduler, type Observable, type SchedulerLike } from 'rxjs';
 import type { GetRecordsPage } from '../../lib/kinesis/port.js';
 import { polling, type PollingConfig } from '../../lib/readers/polling.js';
-import { readBudget } from '../../lib/kinesis/read-budget.js';
+import { readBudget, type ReadBudget } from '../../lib/kinesis/read-budget.js';
 import type { ReadContext, ReadStart } from '../../lib/readers/reader.js';
 import { fakeKinesis, marbles, type FakeKinesis } from '../../lib/testing/index.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { pageText, readContext } from '../support/read-context.js';
+import { synchronousPort } from '../support/synchronous-port.js';
 import { thrownBy } from '../support/thrown-by.js';
 
+/** A budget that lets every read through at once. */
+const unlimited: ReadBudget = { acquire: () => of(undefined), spend: () => undefined, forget: () => undefined };
+/** Takes the place of a fake that is not read. */
+const NONE = undefined as unknown as FakeKinesis;
 const HORIZON: ReadStart = { type: 'TRIM_HORIZON' };
 
 /** The pages of a shard in short. */
@@ -291,6 +296,39 @@ describe('polling', () => {
       expect(order).to.deep.equal(['credit', 'a', 'credit', 'b|']);
     }),
   );
+
+  it('asks for the next page as soon as the answer is there, without a timer between (regression: a millisecond of sleep for each page)', () => {
+    const answers: Subject<GetRecordsPage>[] = [];
+    const asked = (): Subject<GetRecordsPage> => {
+      const answer$ = new Subject<GetRecordsPage>();
+      answers.push(answer$);
+      return answer$;
+    };
+    const port = { ...synchronousPort('a'), getRecords: asked };
+    // Its timers never fire.
+    const context = readContext(NONE, { port, scheduler: new VirtualTimeScheduler(), budget: unlimited });
+    const reading = polling()(context, HORIZON, of(10_000)).subscribe();
+    for (let page = 0; page < 3; page++) {
+      expect(answers).to.have.length(page + 1);
+      answers[page]!.next({ Records: [], NextShardIterator: 'next', MillisBehindLatest: 1 });
+      answers[page]!.complete();
+    }
+    expect(answers).to.have.length(4);
+    reading.unsubscribe();
+    expect(answers[3]!.observed).to.equal(false);
+  });
+
+  it('reads 50 000 pages that are there at once, in a stack that does not grow', () => {
+    const scheduler = new VirtualTimeScheduler();
+    const port = synchronousPort('a'.repeat(50_000));
+    let pages = 0;
+    const reading = polling({ maxRecordsPerPage: 1 })(readContext(NONE, { port, scheduler, budget: unlimited }), HORIZON, of(1)).pipe(
+      take(50_000),
+    );
+    reading.subscribe(() => pages++);
+    scheduler.flush();
+    expect(pages).to.equal(50_000);
+  });
 
   for (const [config, message] of [
     [{ maxRecordsPerPage: 0 }, /^maxRecordsPerPage: expected a whole number from 1 to 10000, got 0$/],

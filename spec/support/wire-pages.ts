@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { WirePage, WireRecord } from '../../lib/kinesis/wire/wire-page.js';
+import type { WirePage, SdkRecord } from '../../lib/kinesis/wire/wire-page.js';
 import { cborOf, type CborStyle } from './cbor.js';
 
 /** Payloads, from none to more than a slab. */
@@ -13,7 +13,7 @@ const anyTime = fc.date({ min: new Date(1e11), max: new Date('2100-01-01T00:00:0
 
 const anySequenceNumber = fc.bigInt(0n, 10n ** 129n - 1n).map(String);
 
-const anyRecord: fc.Arbitrary<WireRecord> = fc.record(
+const anyRecord: fc.Arbitrary<SdkRecord> = fc.record(
   {
     SequenceNumber: anySequenceNumber,
     ApproximateArrivalTimestamp: anyTime,

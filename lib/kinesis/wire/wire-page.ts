@@ -1,14 +1,55 @@
 import type { GetRecordsPage, PortChildShard, PortRecord } from '../port.js';
+import type { RecordFields } from '../../values/record.js';
 import { WireError } from './wire-error.js';
 
 /** A record as the SDK gives it. */
-export interface WireRecord extends PortRecord {
+export interface SdkRecord extends PortRecord {
   readonly EncryptionType?: string;
+}
+
+/**
+ * A record of the wire, with the own properties of an {@link SdkRecord}. By accessors it also has the fields that this package gives a record, so a reader need not copy it: most of the
+ * time of reading is that of the garbage collector, and copies of a page are there all at once.
+ */
+export class WireRecord implements SdkRecord, RecordFields {
+  readonly SequenceNumber: string;
+  declare readonly ApproximateArrivalTimestamp?: Date;
+  readonly Data: Uint8Array;
+  readonly PartitionKey: string;
+  declare readonly EncryptionType?: string;
+
+  constructor(SequenceNumber: string, PartitionKey: string, Data: Uint8Array, time: Date | undefined, EncryptionType: string | undefined) {
+    this.SequenceNumber = SequenceNumber;
+    if (time !== undefined) this.ApproximateArrivalTimestamp = time;
+    this.Data = Data;
+    this.PartitionKey = PartitionKey;
+    if (EncryptionType !== undefined) this.EncryptionType = EncryptionType;
+  }
+
+  get sequenceNumber(): string {
+    return this.SequenceNumber;
+  }
+
+  get subSequenceNumber(): number {
+    return 0;
+  }
+
+  get partitionKey(): string {
+    return this.PartitionKey;
+  }
+
+  get data(): Uint8Array {
+    return this.Data;
+  }
+
+  get approximateArrivalTimestamp(): Date | undefined {
+    return this.ApproximateArrivalTimestamp;
+  }
 }
 
 /** A page as the SDK gives it, without `$metadata`. Fields may be missing: readers check the page. */
 export interface WirePage extends Omit<GetRecordsPage, 'Records'> {
-  readonly Records?: readonly WireRecord[];
+  readonly Records?: readonly SdkRecord[];
 }
 
 /** Makes a page without the fields that are absent or `null` in the answer. */
@@ -26,7 +67,7 @@ export function wirePage(
   };
 }
 
-/** Makes a record; in one place, so that all records have the same shape. @throws WireError without a required field */
+/** Makes a record. @throws WireError without a required field */
 export function wireRecord(
   SequenceNumber: string | undefined,
   PartitionKey: string | undefined,
@@ -37,10 +78,7 @@ export function wireRecord(
   if (SequenceNumber === undefined || PartitionKey === undefined || Data === undefined) {
     throw new WireError('a record without sequence number, partition key or payload');
   }
-  if (time === undefined) return { SequenceNumber, Data, PartitionKey, ...(EncryptionType !== undefined && { EncryptionType }) };
-  const ApproximateArrivalTimestamp = dateOf(time);
-  if (EncryptionType === undefined) return { SequenceNumber, ApproximateArrivalTimestamp, Data, PartitionKey };
-  return { SequenceNumber, ApproximateArrivalTimestamp, Data, PartitionKey, EncryptionType };
+  return new WireRecord(SequenceNumber, PartitionKey, Data, time === undefined ? undefined : dateOf(time), EncryptionType);
 }
 
 /** As seconds this number is the year 5138, as milliseconds it is in 1973: no answer has a time near either. */

@@ -9,7 +9,7 @@ import type { Server } from 'node:net';
 import { firstValueFrom } from 'rxjs';
 import { sdkPort } from '../../../lib/kinesis/sdk-port.js';
 import { CborReader } from '../../../lib/kinesis/wire/cbor-reader.js';
-import type { WirePage, WireRecord } from '../../../lib/kinesis/wire/wire-page.js';
+import type { WirePage, SdkRecord } from '../../../lib/kinesis/wire/wire-page.js';
 import type { UntimedEvent } from '../../../lib/monitoring/events.js';
 import { CBOR, JSON_TYPE } from '../../support/answering-client.js';
 import { close, listen } from '../../support/kinesis-services.js';
@@ -24,7 +24,7 @@ const pages: readonly WirePage[] = [
   { Records: [recordOf(1, 1_000_000)], MillisBehindLatest: 0 },
 ];
 
-function recordOf(i: number, bytes: number): WireRecord {
+function recordOf(i: number, bytes: number): SdkRecord {
   const Data = new Uint8Array(bytes).fill(i % 251);
   return {
     SequenceNumber: String(10n ** 55n + BigInt(i)),

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { decodeCborPage } from '../../../lib/kinesis/wire/cbor-page.js';
 import { PageRoom } from '../../../lib/kinesis/wire/page-body.js';
 import { PagePayloads, type PayloadPlacement } from '../../../lib/kinesis/wire/page-payloads.js';
-import type { WireRecord } from '../../../lib/kinesis/wire/wire-page.js';
+import type { SdkRecord } from '../../../lib/kinesis/wire/wire-page.js';
 import { cborOf, SERVICE_STYLE, type CborStyle } from '../../support/cbor.js';
 import { chunksOf } from '../../support/wire-pages.js';
 
@@ -15,7 +15,7 @@ function read(
   placement: PayloadPlacement,
   chunkBytes = Infinity,
   style: CborStyle = SERVICE_STYLE,
-): readonly WireRecord[] {
+): readonly SdkRecord[] {
   const Records = lengths.map((length, i) => ({ SequenceNumber: String(i), Data: fill(length, i), PartitionKey: 'k' }));
   const bytes = cborOf({ Records }, style);
   const cuts = chunkBytes === Infinity ? [] : Array.from({ length: Math.ceil(bytes.length / chunkBytes) }, (_, i) => i * chunkBytes);
@@ -25,8 +25,8 @@ function read(
   return records;
 }
 
-const buffersOf = (records: readonly WireRecord[]): Set<ArrayBufferLike> => new Set(records.map(({ Data }) => Data.buffer));
-const largest = (records: readonly WireRecord[]): number => Math.max(...[...buffersOf(records)].map((buffer) => buffer.byteLength));
+const buffersOf = (records: readonly SdkRecord[]): Set<ArrayBufferLike> => new Set(records.map(({ Data }) => Data.buffer));
+const largest = (records: readonly SdkRecord[]): number => Math.max(...[...buffersOf(records)].map((buffer) => buffer.byteLength));
 
 const small = Array.from({ length: 5_000 }, (_, i) => i % 300);
 const styles: readonly [name: string, style: CborStyle][] = [
@@ -77,7 +77,7 @@ describe('payloads', () => {
   it('do not change when the next page is decoded in the same room', () => {
     for (const placement of ['slabs', 'views', 'copies'] as const) {
       const room = new PageRoom();
-      const decode = (i: number): readonly WireRecord[] => {
+      const decode = (i: number): readonly SdkRecord[] => {
         const bytes = cborOf({ Records: small.map((length) => ({ SequenceNumber: '1', Data: fill(length, i), PartitionKey: 'k' })) });
         const body = room.join(chunksOf(bytes, [100, 70_000, 200_000]), placement === 'views');
         return decodeCborPage(body.bytes, new PagePayloads(body, placement)).Records!;
