@@ -116,7 +116,7 @@ export function userRecords(records: readonly PortRecord[], context: RecordConte
 }
 
 /** What matters for turning a page into user records. */
-export type RecordContext = Pick<ReadContext, 'deaggregate' | 'isLean' | 'notify' | 'payloads' | 'shardId' | 'stream'>;
+export type RecordContext = Pick<ReadContext, 'deaggregate' | 'notify' | 'payloads' | 'shardId' | 'stream'> & { readonly isLean?: boolean };
 
 /** A re-read must find the same records whether or not the hash key range is known. A record too many is processed twice, not lost. */
 function openedRecords(record: PortRecord, { payloads, notify, stream, shardId }: RecordContext): readonly RecordFields[] {
