@@ -53,7 +53,7 @@ interface FileResult {
 
 function announce(runner: Runner, isParallel: boolean): void {
   // Which specs there are is not known before the other processes have loaded them.
-  if (isParallel) return console.log(`\nall specs, two files at a time, ${WHOLE}\n`);
+  if (isParallel) return console.log(`\nall specs, three files at a time, ${WHOLE}\n`);
   const files = new Set(testsOf(runner.suite).map(({ file }) => file));
   const isWhole = [...files].some((file) => file?.includes('/spec/integration/'));
   console.log(`\n${runner.total} specs in ${files.size} files${files.size > 20 ? `, ${isWhole ? WHOLE : QUICK}` : ''}\n`);
