@@ -1,4 +1,15 @@
-import { defer, filter, from, take, throwError, timeout, type Observable, type ObservableInput, type SchedulerLike } from 'rxjs';
+import {
+  defer,
+  filter,
+  from,
+  ignoreElements,
+  take,
+  throwError,
+  timeout,
+  type Observable,
+  type ObservableInput,
+  type SchedulerLike,
+} from 'rxjs';
 import { reduced } from '../internal/aws-fault.js';
 import type { Block } from '../values/block.js';
 import type { BlockStore } from './block-store.js';
@@ -7,10 +18,10 @@ import { assertWholeBlock } from './whole-block.js';
 
 /** A store whose every call ends, even if the store behind it never answers. */
 export interface BoundedStore {
-  put(block: Block): Observable<unknown>;
+  put(block: Block): Observable<never>;
   /** Emits the block with this id, verified to be whole; emits nothing when there is none. */
   get(id: string): Observable<Block>;
-  delete(id: string): Observable<unknown>;
+  delete(id: string): Observable<never>;
   list(): Observable<string>;
 }
 
@@ -24,6 +35,9 @@ export interface CallLimit {
 export function boundedStore(store: BlockStore, limit: CallLimit): BoundedStore {
   const call = <T>(what: string, made: () => ObservableInput<T>): Observable<T> =>
     defer(() => from(made())).pipe(reduced(), within(what, limit));
+  // What a store emits on the way to the end of these calls is no answer: one that goes on emitting would never be late.
+  const done = (what: string, made: () => ObservableInput<unknown>): Observable<never> =>
+    defer(() => from(made())).pipe(ignoreElements(), reduced(), within(what, limit));
   const whole =
     (id: string) =>
     (block: Block | undefined): block is Block => {
@@ -32,9 +46,9 @@ export function boundedStore(store: BlockStore, limit: CallLimit): BoundedStore 
       return true;
     };
   return {
-    put: (block) => call('put', () => store.put(block)),
+    put: (block) => done('put', () => store.put(block)),
     get: (id) => call('get', () => store.get(id)).pipe(take(1), filter(whole(id))),
-    delete: (id) => call('delete', () => store.delete(id)),
+    delete: (id) => done('delete', () => store.delete(id)),
     list: () => call('list', () => store.list()),
   };
 }

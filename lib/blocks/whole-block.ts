@@ -30,6 +30,9 @@ function assertRecords(records: readonly KinesisRecord[], start: number, range: 
   for (let i = start; i < end; i++) {
     const record = records[i]!;
     assertPosition(record, 'a record of the block');
+    if (!(record.data instanceof Uint8Array) || typeof record.partitionKey !== 'string') {
+      throw new InvalidValueError(`${rangeToString(range)}: the block has a record without payload bytes or partition key`);
+    }
     const isInPlace =
       record.shardId === range.shardId &&
       record.streamName === range.streamName &&

@@ -9,8 +9,10 @@ import {
 import {
   catchError,
   concatMap,
+  defer,
   EMPTY,
   expand,
+  filter,
   ignoreElements,
   map,
   of,
@@ -61,13 +63,26 @@ export function s3Requests(client: S3ClientLike, Bucket: string): S3Requests {
       ),
     delete: (Key) => send(new DeleteObjectCommand({ Bucket, Key })).pipe(ignoreElements(), failedTo('delete')),
     list: (prefix) =>
-      page(prefix).pipe(
-        expand(({ IsTruncated, NextContinuationToken: next }) => (IsTruncated && next ? page(prefix, next) : EMPTY)),
+      defer(() => {
+        const asked = new Set<string>();
+        return page(prefix).pipe(expand((last) => (last.IsTruncated ? page(prefix, nextToken(last, asked)) : EMPTY)));
+      }).pipe(
         concatMap(({ Contents }) => Contents ?? []),
         map(({ Key }) => Key ?? ''),
+        filter((key) => key.startsWith(prefix)),
         failedTo('list'),
       ),
   };
+}
+
+/** The token of the next page. A service that has none, or gives one twice, would end the list too early, or never. */
+function nextToken({ NextContinuationToken: token }: ListObjectsV2CommandOutput, asked: Set<string>): string {
+  if (!token || asked.has(token)) {
+    const fault = token ? 'a token that it gave before' : 'no token';
+    throw new BlockStoreError(`S3 could not list blocks: a page with more to follow has ${fault}`, { fault: 'failed', retriable: true });
+  }
+  asked.add(token);
+  return token;
 }
 
 function failedTo<T>(action: string): MonoTypeOperatorFunction<T> {

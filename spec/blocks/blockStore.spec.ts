@@ -14,6 +14,7 @@ import {
   toArray,
   type Observable,
   type ObservableInput,
+  interval,
 } from 'rxjs';
 import type { BlockStore } from '../../lib/blocks/block-store.js';
 import { blockStore, type BlockStoreConfig } from '../../lib/blocks/blockStore.js';
@@ -223,6 +224,18 @@ describe('blockStore', () => {
       'another block under its id': { ...block(5, 6), id: one.id },
       'a block with fewer records': makeBlock(one.records.slice(1), one.ranges),
       'a block with other records': makeBlock(block(1, 3).records, one.ranges),
+      'a block whose payloads are no bytes': makeBlock(
+        one.records.map((record) => ({ ...record, data: 'text' as never })),
+        one.ranges,
+      ),
+      'a block without payloads': makeBlock(
+        one.records.map((record) => ({ ...record, data: undefined as never })),
+        one.ranges,
+      ),
+      'a block without partition keys': makeBlock(
+        one.records.map((record) => ({ ...record, partitionKey: undefined as never })),
+        one.ranges,
+      ),
       'no block': { id: one.id },
       'a number': 7,
     };
@@ -243,6 +256,18 @@ describe('blockStore', () => {
       expect(await answerOf(run(store.get(one.id)).pipe(toArray()))).to.deep.equal([undefined]);
       expect(told).to.have.length(2);
     });
+
+    it(
+      'stores and deletes in time, also when a place goes on emitting and never completes',
+      marbles(({ expectObservable, scheduler }) => {
+        const busy = place({ put: () => interval(2, scheduler), delete: () => interval(2, scheduler) });
+        const store = blockStore('DISK_ONLY', { disk: busy, requestTimeoutMs: 5, scheduler, events: 'silent' });
+        const late = (call: ObservableInput<unknown>) => run(call).pipe(catchError(() => of('late')));
+        expectObservable(late(store.put(one))).toBe('-----(l|)', { l: 'late' });
+        // The delete waits for the put of the same block.
+        expectObservable(late(store.delete(one.id))).toBe('----------(l|)', { l: 'late' });
+      }),
+    );
 
     it(
       'from the next place when one does not answer',

@@ -74,6 +74,26 @@ describe('s3Blocks', () => {
     expect(asked).to.deep.equal([undefined, 'token 1', 'token 2']);
   });
 
+  const endless: Readonly<Record<string, readonly (string | undefined)[]>> = {
+    'gives its token again': ['a', 'a'],
+    'gives an earlier token again': ['a', 'b', 'a'],
+    'has more pages and no token': [undefined],
+  };
+  for (const [name, tokens] of Object.entries(endless)) {
+    it(`errors, and does not list for ever or in part, when the service ${name}`, async () => {
+      let calls = 0;
+      const paged: S3ClientLike = { send: async () => ({ IsTruncated: true, NextContinuationToken: tokens[calls++ % tokens.length] }) };
+      const error = await errorOf(idsIn(s3Blocks({ client: paged, bucket: 'b', prefix: 'p/' })));
+      expect(error).to.satisfy(isBlockStoreError).and.include({ fault: 'failed', retriable: true });
+      expect(calls).to.equal(tokens.length);
+    });
+  }
+
+  it('lists nothing outside its prefix, whatever the service answers', async () => {
+    const loose: S3ClientLike = { send: async () => ({ Contents: [{ Key: 'q/stream!2fshard!2f1-1!2f1' }] }) };
+    expect(await idsIn(s3Blocks({ client: loose, bucket: 'b', prefix: 'p/' }))).to.deep.equal([]);
+  });
+
   describe('an object that somebody else wrote', () => {
     const one = block(1, 2);
     const bodies: Readonly<Record<string, Uint8Array>> = {
