@@ -1,4 +1,4 @@
-import { catchError, concat, defer, EMPTY, ignoreElements, merge, throwError, type Observable } from 'rxjs';
+import { catchError, concat, defer, EMPTY, merge, throwError, type Observable } from 'rxjs';
 import type { Block } from '../values/block.js';
 import type { BoundedStore } from './bounded-store.js';
 import { BlockStoreError } from './errors.js';
@@ -28,7 +28,7 @@ export function putCopies(
       const place = free.shift();
       if (!place) return EMPTY;
       return concat(
-        place.put(block).pipe(ignoreElements()),
+        place.put(block),
         defer(() => (made++, EMPTY)),
       ).pipe(
         catchError((error: unknown) => {

@@ -69,7 +69,6 @@ function firstOf(tiers: readonly BoundedStore[], failed: (error: unknown) => voi
   return {
     put: (block) =>
       first.put(block).pipe(
-        ignoreElements(),
         catchError((error: unknown) => {
           if (!(isBlockStoreError(error) && error.fault === 'full')) failed(error);
           return firstOf(others, failed).put(block);

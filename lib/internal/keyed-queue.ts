@@ -1,4 +1,4 @@
-import { Observable } from 'rxjs';
+import { EMPTY, Observable } from 'rxjs';
 
 /**
  * Lets work on a key wait for the earlier work on that key; different keys do not wait for one another.
@@ -8,6 +8,7 @@ import { Observable } from 'rxjs';
  */
 export class KeyedQueue {
   readonly #queues = new Map<string, Queue>();
+  #isClosed = false;
 
   /**
    * A cold Observable that subscribes `work` once every earlier subscription for `key` has ended.
@@ -19,7 +20,7 @@ export class KeyedQueue {
       const queue = this.#queueOf(key);
       const begin = () => {
         queue.busy = true;
-        work.subscribe(subscriber);
+        (this.#isClosed ? EMPTY : work).subscribe(subscriber);
         // After the work's own teardown, so that the next work does not begin while this one is being cleaned up.
         subscriber.add(() => {
           queue.busy = false;
@@ -31,6 +32,11 @@ export class KeyedQueue {
       subscriber.add(() => queue.waiting.delete(begin));
       this.#drain(key, queue);
     });
+  }
+
+  /** Begins no more work: what waits, or comes later, completes when it is its turn. Work that has begun goes on. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   #queueOf(key: string): Queue {

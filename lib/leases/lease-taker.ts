@@ -30,8 +30,8 @@ export class LeaseTaker {
   /**
    * Makes the steps that follow from the last look at the table; emits the granted leases.
    *
-   * @param frees - whether this worker frees the leases of workers that are gone. @param contended - called when another worker was first:
-   * it takes leases at this moment, so the plan may be out of date.
+   * @param options - the rule of assignment; `frees`: whether this worker frees the leases of workers that are gone.
+   * @param contended - called when another worker was first: it takes leases at this moment, so the plan may be out of date.
    */
   acquire({ rule, frees }: { readonly rule: AssignmentRule; readonly frees: boolean }, contended: () => void): Observable<LeaseNews> {
     return defer(() => {

@@ -27,7 +27,6 @@ import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
 import { BlockUnavailableError } from '../blocks/errors.js';
 import type { StoredBlock } from '../blocks/stored-block.js';
 import { delayOf } from '../internal/delay.js';
-import { KeyedQueue } from '../internal/keyed-queue.js';
 import { assertInteger, assertKnownFields, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import { restoreBlocks } from '../recovery/restore-blocks.js';
 import type { Shard } from '../shards/shard.js';
@@ -36,7 +35,7 @@ import { makeBlock, type Block } from '../values/block.js';
 import { comparePositions } from '../values/position.js';
 import { endOf, startOf, type SequenceNumberRanges } from '../values/sequence-range.js';
 import { assertBlockStore, MAX_TIMEOUT_MS, ownShardOf } from './stored-blocks.js';
-import { whileSubscribed } from './while-subscribed.js';
+import { withQueue } from './with-queue.js';
 
 /** How {@link loadBlocks} loads. */
 export interface LoadBlocksConfig {
@@ -84,14 +83,13 @@ export function loadBlocks(blocks: BlockStore, config: LoadBlocksConfig): Operat
   const loading = resolve(blocks, config);
 
   return (source) =>
-    whileSubscribed((isOver) => {
-      const turns = new KeyedQueue();
+    withQueue((turns) => {
       const credit = new LoadedBlocks(loading);
       /** The handles whose blocks have not been looked up, in order. */
       const waiting = new Set<StoredBlock>();
       const next = (handle: StoredBlock): Observable<Block> => {
         // An earlier handle's turn has already loaded this block: it was lost and read together with others, or came after lost ones.
-        if (isOver() || !waiting.has(handle)) return EMPTY;
+        if (!waiting.has(handle)) return EMPTY;
         return concat(credit.available(), loadFirst(waiting, loading)).pipe(tap((block) => credit.note(block)));
       };
       return source.pipe(
@@ -170,17 +168,7 @@ function precedes(a: StoredBlock, b: StoredBlock): boolean {
 
 /** Looks up one block after another, until nobody waits for the next. */
 function lookUpAll(handles: readonly StoredBlock[], loading: Loading): Observable<Found> {
-  const turns = new KeyedQueue();
-  return whileSubscribed((isOver) =>
-    from(handles).pipe(
-      mergeMap((handle) =>
-        turns.run(
-          '',
-          defer(() => (isOver() ? EMPTY : lookUp(handle, loading))),
-        ),
-      ),
-    ),
-  );
+  return withQueue((turns) => from(handles).pipe(mergeMap((handle) => turns.run('', lookUp(handle, loading)))));
 }
 
 function lookUp(handle: StoredBlock, { store, tracked }: Loading): Observable<Found> {
@@ -226,7 +214,6 @@ function reportBlock(type: 'blockLost' | 'blockRecovered', { id, ranges }: Store
 /** Puts a re-read block back, so that a restart need not read Kinesis again. A failure does no harm: the block is emitted anyway. */
 function putBack(block: Block, store: BoundedStore, { notify }: TrackedShard): Observable<never> {
   return store.put(block).pipe(
-    ignoreElements(),
     catchError((error: unknown) => {
       notify({ type: 'blockStoreFailed', action: 'put', blockId: block.id, error });
       return EMPTY;

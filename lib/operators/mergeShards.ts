@@ -190,8 +190,7 @@ function supervised<T>(tracked: TrackedShard | undefined): MonoTypeOperatorFunct
         leavesRecords ||= isDelivered(value);
         if (!leavesRecords) for (const ranges of rangesIn(value)) emitted.add(ranges);
       };
-      // Blocks of emitted records are made behind the pipeline.
-      const isBehind = (ranges: SequenceNumberRanges): boolean => leavesRecords || emitted.has(ranges);
+      const isBehind = (ranges: SequenceNumberRanges): boolean => emitted.has(ranges);
       tracked.beginPipeline();
       const watched$ = pipeline$.pipe(tap(note));
       const end = (completed: boolean): void => tracked.endPipeline({ completed, leavesWork, leavesRecords, isBehind });

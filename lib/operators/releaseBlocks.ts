@@ -23,7 +23,6 @@ import type { BlockStore } from '../blocks/block-store.js';
 import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
 import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import { delayOf } from '../internal/delay.js';
-import { KeyedQueue } from '../internal/keyed-queue.js';
 import { assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import { entriesOf } from '../tracking/tracked-block.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
@@ -31,7 +30,7 @@ import { blockId } from '../values/block.js';
 import { comparePositions } from '../values/position.js';
 import { endOf, type SequenceNumberRanges } from '../values/sequence-range.js';
 import { assertBlockStore, MAX_TIMEOUT_MS } from './stored-blocks.js';
-import { whileSubscribed } from './while-subscribed.js';
+import { withQueue } from './with-queue.js';
 
 /** How {@link releaseBlocks} releases. */
 export interface ReleaseBlocksConfig {
@@ -70,13 +69,12 @@ export function releaseBlocks<T extends { readonly ranges: SequenceNumberRanges 
   const { store, retainMs, scheduler } = resolve(blocks, config);
 
   return (source) =>
-    whileSubscribed((isOver) => {
+    withQueue((lanes) => {
       /** The blocks whose checkpoint is not written yet, or that are retained. */
       const waiting = new Map<SequenceNumberRanges, readonly TrackedShard[]>();
       const shards = new Set<TrackedShard>();
       const released$ = new Subject<SequenceNumberRanges>();
       const sourceEnded$ = new Subject<void>();
-      const lanes = new KeyedQueue();
       let deletes = 0;
 
       const release = ({ ranges }: T): void => {
@@ -93,10 +91,7 @@ export function releaseBlocks<T extends { readonly ranges: SequenceNumberRanges 
         const owners = waiting.get(ranges) ?? [];
         // The block was deleted already.
         if (!waiting.delete(ranges)) return EMPTY;
-        return lanes.run(
-          String(deletes++ % MAX_DELETES_AT_ONCE),
-          defer(() => (isOver() ? EMPTY : deleting(ranges, store, owners))),
-        );
+        return lanes.run(String(deletes++ % MAX_DELETES_AT_ONCE), deleting(ranges, store, owners));
       };
       const deleteInTime$ = released$.pipe(
         mergeMap((ranges) => {
@@ -141,7 +136,6 @@ function isDone(ranges: SequenceNumberRanges, owners: readonly TrackedShard[]): 
 function deleting(ranges: SequenceNumberRanges, store: BoundedStore, owners: readonly TrackedShard[]): Observable<never> {
   const id = blockId(ranges);
   return store.delete(id).pipe(
-    ignoreElements(),
     catchError((error: unknown) => {
       owners[0]?.notify({ type: 'blockStoreFailed', action: 'delete', blockId: id, error });
       return EMPTY;

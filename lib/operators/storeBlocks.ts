@@ -7,7 +7,6 @@ import {
   EMPTY,
   filter,
   from,
-  ignoreElements,
   merge,
   mergeMap,
   of,
@@ -22,7 +21,6 @@ import type { BlockStore } from '../blocks/block-store.js';
 import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
 import type { StoredBlock } from '../blocks/stored-block.js';
 import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
-import { KeyedQueue } from '../internal/keyed-queue.js';
 import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import type { Shard } from '../shards/shard.js';
 import { bindSettledBlock, entriesOf } from '../tracking/tracked-block.js';
@@ -30,7 +28,7 @@ import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId, type Block } from '../values/block.js';
 import { InvalidValueError, isFinal } from '../values/errors.js';
 import { assertBlockStore, MAX_TIMEOUT_MS, ownShardOf } from './stored-blocks.js';
-import { whileSubscribed } from './while-subscribed.js';
+import { withQueue } from './with-queue.js';
 
 /** How {@link storeBlocks} stores. */
 export interface StoreBlocksConfig {
@@ -85,19 +83,18 @@ export function storeBlocks(blocks: BlockStore, config: StoreBlocksConfig): Oper
   const { store, tracked, policy } = resolve(blocks, config);
 
   return (source) =>
-    whileSubscribed((isOver) => {
-      const turns = new KeyedQueue();
+    withQueue((turns) => {
       const subscribed$ = new ReplaySubject<void>(1);
       const sourceEnded$ = new ReplaySubject<void>(1);
       // The shard's checkpoint is read once its source is subscribed; blocks that arrive before that wait.
       const opened$ = subscribed$.pipe(concatMap(() => merge(tracked.opened$, sourceEnded$).pipe(take(1))));
-      const first$ = turns.run('', opened$.pipe(concatMap(() => emitLeftOver(store, tracked, isOver))));
+      const first$ = turns.run('', opened$.pipe(concatMap(() => emitLeftOver(store, tracked))));
       const stored$ = source.pipe(
         tap({ complete: () => sourceEnded$.next() }),
         mergeMap((block) =>
           turns.run(
             '',
-            defer(() => (isOver() ? EMPTY : storing(block, store, tracked, policy))),
+            defer(() => storing(block, store, tracked, policy)),
           ),
         ),
       );
@@ -109,7 +106,7 @@ export function storeBlocks(blocks: BlockStore, config: StoreBlocksConfig): Oper
     });
 }
 
-function emitLeftOver(store: BoundedStore, tracked: TrackedShard, isOver: () => boolean): Observable<StoredBlock> {
+function emitLeftOver(store: BoundedStore, tracked: TrackedShard): Observable<StoredBlock> {
   return defer(() => {
     const { unreleased } = tracked;
     const leftOver = unreleased.leftOver.map((ranges) => ({ id: blockId(ranges), ranges, recovered: false }));
@@ -118,30 +115,21 @@ function emitLeftOver(store: BoundedStore, tracked: TrackedShard, isOver: () => 
       if (entriesOf(ranges).length === 0) bindSettledBlock(ranges, tracked);
     }
     const known = new Set(leftOver.map(({ id }) => id));
-    return concat(from(leftOver), deleteForgotten(store, tracked, { known, isOver }));
+    return concat(from(leftOver), deleteForgotten(store, tracked, known));
   });
 }
 
 /** Deletes the shard's blocks that no checkpoint names: their records are read again from Kinesis, and may form other blocks. */
-function deleteForgotten(
-  store: BoundedStore,
-  tracked: TrackedShard,
-  { known, isOver }: { readonly known: ReadonlySet<string>; readonly isOver: () => boolean },
-): Observable<never> {
+function deleteForgotten(store: BoundedStore, tracked: TrackedShard, known: ReadonlySet<string>): Observable<never> {
   const { streamName, shardId } = tracked.identity;
   const ownPrefix = `${streamName}/${shardId}/`;
-  const lanes = new KeyedQueue();
   let count = 0;
-  return store.list().pipe(
-    filter((id) => id.startsWith(ownPrefix) && !known.has(id)),
-    mergeMap((id) =>
-      lanes.run(
-        String(count++ % MAX_DELETES_AT_ONCE),
-        defer(() => (isOver() ? EMPTY : reported(store.delete(id), tracked, 'delete', id))),
-      ),
+  return withQueue((lanes) =>
+    store.list().pipe(
+      filter((id) => id.startsWith(ownPrefix) && !known.has(id)),
+      mergeMap((id) => lanes.run(String(count++ % MAX_DELETES_AT_ONCE), reported(store.delete(id), tracked, 'delete', id))),
+      (deletes$) => reported(deletes$, tracked, 'list'),
     ),
-    ignoreElements(),
-    (deletes$) => reported(deletes$, tracked, 'list'),
   );
 }
 
@@ -151,7 +139,6 @@ function storing(block: Block, store: BoundedStore, tracked: TrackedShard, polic
     assertOwn(block, tracked);
     return store.put(block);
   }).pipe(
-    ignoreElements(),
     tap({ error: (error: unknown) => tracked.notify({ type: 'blockStoreFailed', action: 'put', blockId: id, error }) }),
     retryWithBackOff({ ...policy, maxDelayMs: MAX_RETRY_DELAY_MS, shouldRetry: (error) => !isFinal(error) }),
   );

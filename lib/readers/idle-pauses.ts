@@ -1,4 +1,5 @@
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
+import { READS_PER_SECOND } from '../kinesis/read-pace.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { shown } from '../values/shown.js';
 
@@ -83,5 +84,5 @@ export class IdlePauses {
 /** A pause is a fifth of the time since the last record: that record's successor is met late by at most as much. */
 const QUIET_PARTS = 5;
 
-/** Kinesis allows 5 reads a second and shard, for all its consumers together (Quotas and limits, Kinesis Data Streams Developer Guide). */
-const READ_SPACING_MS = 200;
+/** As often as Kinesis allows a shard to be read, by all its polling consumers together. */
+const READ_SPACING_MS = 1_000 / READS_PER_SECOND;

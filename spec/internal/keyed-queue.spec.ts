@@ -126,4 +126,23 @@ describe('KeyedQueue', () => {
 
     expect(done).to.equal(50_000);
   });
+
+  it('begins nothing of what waits, or comes later, once it is closed; what has begun goes on', () => {
+    const turns = new KeyedQueue();
+    const began: string[] = [];
+    const ended: string[] = [];
+    const first = controllableWork(began, 'first');
+    const run = (name: string, work = controllableWork(began, name)) =>
+      turns.run('key', work).subscribe({ complete: () => ended.push(name) });
+
+    run('first', first);
+    run('second');
+    turns.close();
+    run('third');
+    expect(ended).to.deep.equal([]);
+    first.end();
+
+    expect(began).to.deep.equal(['first']);
+    expect(ended).to.deep.equal(['first', 'second', 'third']);
+  });
 });
