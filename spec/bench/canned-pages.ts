@@ -6,7 +6,12 @@ export interface PageSize {
   readonly perPage: number;
   /** How many bytes a record's payload has. */
   readonly bytes: number;
+  /** How many pages of {@link SMALL_PAGE} records the stream begins with. @defaultValue none */
+  readonly smallPages?: number;
 }
+
+/** How many records a small page has. */
+export const SMALL_PAGE = 10;
 
 /** A record as it stands in a response, its payload in base64. */
 export interface CannedRecord {
@@ -33,7 +38,7 @@ export function indexOf(sequenceNumber: string): number {
   return Number(sequenceNumber.slice(NUMBER_PREFIX.length));
 }
 
-/** The records of page `page`. */
+/** The records of page `page` of a stream without small pages. */
 export function cannedRecords({ perPage, bytes }: PageSize, page: number): CannedRecord[] {
   const from = page * perPage;
   const data = Buffer.from(new TextEncoder().encode('x'.repeat(bytes))).toString('base64');

@@ -22,19 +22,16 @@ export class NumberedPage {
   readonly #bytes: Buffer;
   readonly #records: readonly number[];
   readonly #next: readonly number[];
-  readonly #perPage: number;
 
   constructor(bytes: Buffer, { perPage }: PageSize) {
     this.#bytes = bytes;
-    this.#perPage = perPage;
     this.#records = placesAfter(bytes, NUMBER_PREFIX);
     this.#next = placesAfter(bytes, ITERATOR_PREFIX);
     if (this.#records.length !== perPage || this.#next.length !== 1) throw new Error('a page whose numbers were not found');
   }
 
-  /** The bytes as those of page `page`; valid until the next call. */
-  as(page: number): Buffer {
-    const first = page * this.#perPage;
+  /** The bytes as those of page `page`, whose first record has the index `first`; valid until the next call. */
+  as(page: number, first: number): Buffer {
     this.#records.forEach((at, i) => writeDigits(this.#bytes, at, first + i));
     for (const at of this.#next) writeDigits(this.#bytes, at, page + 1);
     return this.#bytes;

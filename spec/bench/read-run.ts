@@ -14,7 +14,7 @@ export interface ReadOrder extends PeerTarget {
 
 const READERS = {
   sdk: readWithSdk,
-  'pipeline-pages': (target, meter) => readWithPipeline(target, meter, { block: target.perPage, credit: 'ample' }),
+  'pipeline-pages': (target, meter) => readWithPipeline(target, meter, { block: 'page', credit: 'ample' }),
   pipeline: (target, meter) => readWithPipeline(target, meter, { block: 'time', credit: 'ample' }),
   'pipeline-default': (target, meter) => readWithPipeline(target, meter, { block: 'time', credit: 'default' }),
   'http-json': (target, meter) => readWithHttp(target, meter, 'json'),

@@ -1,5 +1,6 @@
-import { bufferCount, bufferTime, concatMap, of, type OperatorFunction } from 'rxjs';
+import { bufferTime, concatMap, of, type OperatorFunction } from 'rxjs';
 import {
+  blockPerPage,
   checkpointEvery,
   kinesisStream,
   memoryCheckpoints,
@@ -19,8 +20,8 @@ const MORE_CREDIT = { maxInFlightRecords: 1_000_000, maxInFlightBytes: Number.MA
 
 /** How the pipeline makes its blocks, and how many records may be in flight. */
 export interface PipelineOptions {
-  /** `'time'`: `bufferTime(200)`, as in the README; a number: that many records, such as those of a page. */
-  readonly block: 'time' | number;
+  /** `'time'`: `bufferTime(200)`, as in the README; `'page'`: `blockPerPage()`. */
+  readonly block: 'page' | 'time';
   readonly credit: 'ample' | 'default';
 }
 
@@ -29,7 +30,7 @@ export function readWithPipeline({ port, streamName }: Target, meter: Meter, { b
   const store = memoryCheckpoints();
   const budget = readBudget({ readsPerSecond: Infinity, bytesPerSecond: Infinity });
   const limits = credit === 'ample' ? MORE_CREDIT : {};
-  const intoBlocks: OperatorFunction<KinesisRecord, KinesisRecord[]> = block === 'time' ? bufferTime(200) : bufferCount(block);
+  const intoBlocks: OperatorFunction<KinesisRecord, KinesisRecord[]> = block === 'time' ? bufferTime(200) : blockPerPage();
   const work = (each: Block) => {
     meter.take(each.records);
     return of(each);

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { CborReader } from '../../lib/kinesis/wire/cbor-reader.js';
 import { cborOf } from '../support/cbor.js';
-import { cannedRecords, SHARD_ID, type PageSize } from './canned-pages.js';
+import { cannedRecords, SHARD_ID, SMALL_PAGE, type PageSize } from './canned-pages.js';
 import { iteratorOf, NumberedPage, pageOf } from './numbered-page.js';
 
 /** How many pages are made of a stream: enough of them that no cache of the processor holds them all. */
@@ -12,9 +12,9 @@ const PAGES = 16;
  * A Kinesis whose streams have one shard each, without end. Its pages are made before it listens, as JSON and as CBOR: what it costs is not what
  * is measured. Runs as a child process; sends its port, and is ended by its parent.
  */
-const streams = new Map<string, readonly CannedPage[]>();
+const streams = new Map<string, CannedStream>();
 for (const [name, size] of Object.entries(JSON.parse(process.argv[2] ?? '{}') as Record<string, PageSize>)) {
-  streams.set(name, pagesOf(name, size));
+  streams.set(name, { size, pages: pagesOf(name, size), small: pagesOf(name, { ...size, perPage: SMALL_PAGE }) });
 }
 
 const server = createServer((request, response) => {
@@ -24,6 +24,13 @@ const server = createServer((request, response) => {
 });
 server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
 process.on('disconnect', () => process.exit());
+
+/** The pages of a stream, which come again and again: first the small ones, then the others. */
+interface CannedStream {
+  readonly size: PageSize;
+  readonly small: readonly CannedPage[];
+  readonly pages: readonly CannedPage[];
+}
 
 /** A page in both formats of the wire, each as the service itself writes it. */
 interface CannedPage {
@@ -68,9 +75,12 @@ function describe(action: string | undefined, { StreamName = '' }: Request): obj
 
 function pageAt(iterator: string, format: keyof CannedPage): Buffer {
   const { stream, page } = pageOf(iterator);
-  const pages = streams.get(stream);
-  if (!pages || !Number.isSafeInteger(page)) throw new Error(`no page ${iterator}`);
-  return pages[page % pages.length]![format].as(page);
+  const canned = streams.get(stream);
+  if (!canned || !Number.isSafeInteger(page)) throw new Error(`no page ${iterator}`);
+  const { smallPages = 0, perPage } = canned.size;
+  const pages = page < smallPages ? canned.small : canned.pages;
+  const first = Math.min(page, smallPages) * SMALL_PAGE + Math.max(0, page - smallPages) * perPage;
+  return pages[page % pages.length]![format].as(page, first);
 }
 
 function pagesOf(name: string, size: PageSize): CannedPage[] {
