@@ -78,12 +78,12 @@ export class ReaderProcess {
     return this.until(`${shards} shards have begun`, () => this.of('initialize').length >= shards, deadlineMs);
   }
 
-  /** Asks the worker to stop, with SIGTERM, and waits until its process is gone and all that it told is here. */
-  async stop(): Promise<void> {
-    this.#signal('SIGTERM');
+  /** Asks the worker to stop, with SIGTERM, and waits until its process is gone and all that it told is here; kills it after `withinMs`. */
+  async stop(withinMs = STOP_WITHIN_MS): Promise<void> {
+    this.signal('SIGTERM');
     const overdue = new AbortController();
-    const late = pause(STOP_WITHIN_MS, undefined, { signal: overdue.signal }).then(
-      () => this.#signal('SIGKILL'),
+    const late = pause(withinMs, undefined, { signal: overdue.signal }).then(
+      () => this.signal('SIGKILL'),
       () => undefined,
     );
     await this.#gone();
@@ -93,8 +93,13 @@ export class ReaderProcess {
 
   /** Ends the worker at once, with SIGKILL. */
   async kill(): Promise<void> {
-    this.#signal('SIGKILL');
+    this.signal('SIGKILL');
     await this.#gone();
+  }
+
+  /** Sends a signal, unless the process is gone. */
+  signal(signal: NodeJS.Signals): void {
+    if (!this.hasExited && this.#child.pid !== undefined) process.kill(this.#child.pid, signal);
   }
 
   /** Waits until the worker has ended by itself. */
@@ -106,10 +111,6 @@ export class ReaderProcess {
   async #gone(): Promise<void> {
     if (!this.hasExited) await this.#exited;
     await this.#read;
-  }
-
-  #signal(signal: NodeJS.Signals): void {
-    if (!this.hasExited && this.#child.pid !== undefined) process.kill(this.#child.pid, signal);
   }
 
   #take(text: string): void {

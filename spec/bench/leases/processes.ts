@@ -2,31 +2,30 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { ScanCommand, type AttributeValue } from '@aws-sdk/client-dynamodb';
 import Table from 'cli-table3';
-import { missingForDynamoDBLocal, startDynalite, startDynamoDBLocal } from '../../support/dynamodb-services.js';
-import { buildFleetProgram, startFleetProcess, type FleetLine, type FleetProcess } from '../../support/fleet-process.js';
-import { startKinesalite } from '../../support/kinesis-services.js';
+import { missingForDynamoDBLocal, startDynalite, startDynamoDBLocal, type DynamoDBService } from '../../support/dynamodb-services.js';
+import { kclLines, unbuiltLines, type KclLine } from '../../interop/kcl-lines.js';
+import {
+  buildFleetProgram,
+  startFleetProcess,
+  type FleetLine,
+  type FleetProcess,
+  type FleetSettings,
+} from '../../support/fleet-process.js';
+import { startKinesalite, type KinesisService } from '../../support/kinesis-services.js';
 import { TestStream } from '../../support/test-stream.js';
 import { until } from '../../support/until.js';
-
-/*
- * Three workers in processes of their own share eight shards of kinesalite, with KCL's failover time; records are put all the time. To
- * one of them something happens. Prints for how long the shards that moved were silent: from the event to the first record that another worker
- * finished. Without the package for DynamoDB Local it takes dynalite, and says so.
- */
+import { startKclFleetProcess } from './kcl-fleet.js';
 
 const SHARDS = 8;
 const FAILOVER_MS = 10_000;
 /** One record a shard each so often, so that the emulator's own time counts for little. */
 const FEED_MS = 200;
 const LIMIT_MS = 120_000;
-
-/** The same with workers of the real KCL on such a machine, measured once; seconds. */
-const KCL: Readonly<Record<string, string>> = {
-  'kill -9': '2.7.2: 31 to 35; 3.5.1: 26 to 34, its leader: 158 to 165',
-  SIGTERM: '2.7.2: 35 to 41; 3.5.1: 63 to 81, its leader: 77 to 82',
-};
+/** KCL moves one lease at a time from worker to worker. */
+const KCL_LIMIT_MS = 600_000;
 
 interface Outcome {
   readonly event: string;
@@ -36,6 +35,9 @@ interface Outcome {
   readonly repeats: number;
   readonly lost: number;
 }
+
+/** Starts a worker of the fleet. */
+type Start = (settings: FleetSettings) => FleetProcess;
 
 interface Scene {
   readonly workers: FleetProcess[];
@@ -72,7 +74,7 @@ const events: Readonly<Record<string, Event>> = {
     await balanced(4);
     return { at, shards: await heldBy('w4'), gone: '' };
   },
-  'all are replaced, one by one': async ({ workers, start, balanced }) => {
+  'rolling deploy': async ({ workers, start, balanced }) => {
     const at = Date.now();
     for (const [index, worker] of workers.slice(0, 3).entries()) {
       start(`n${index}`);
@@ -84,27 +86,74 @@ const events: Readonly<Record<string, Event>> = {
   },
 };
 
-const directory = await mkdtemp(join(tmpdir(), 'rx-kinesis-fleet-'));
-const missing = missingForDynamoDBLocal();
-const [kinesis, dynamodb] = [await startKinesalite(), await (missing === undefined ? startDynamoDBLocal() : startDynalite())];
-try {
-  const program = await buildFleetProgram(directory);
-  const table = missing === undefined ? 'DynamoDB Local' : `dynalite (${missing})`;
-  console.log(`3 workers in processes of their own, ${SHARDS} shards, failover time ${FAILOVER_MS / 1_000} s; kinesalite and ${table}\n`);
-  const outcomes: Outcome[] = [];
-  for (const event of Object.keys(events)) outcomes.push(await follow(program, event));
-  console.log(tableOf(outcomes));
-  if (outcomes.some(({ lost }) => lost > 0)) process.exitCode = 1;
-} finally {
-  await Promise.all([kinesis.stop(), dynamodb.stop()]);
-  await rm(directory, { recursive: true });
+const HELP = `Usage: npm run bench:fleet -- [options]
+
+Three workers in processes of their own share eight shards of kinesalite, with KCL's failover time; records are put all the time. To one of them
+something happens. Prints for how long the shards that moved were silent: from the event to the first record that another worker finished.
+About five minutes. Without the package for DynamoDB Local it takes dynalite, and says so.
+
+  --kcl LIST    the same with workers of the real KCL of these lines, such as 2,3, after ours; npm run build:kcl must have run. About ten
+                minutes each
+  --only LIST   some of: ${Object.keys(events).join(', ')}
+  --help        this text`;
+
+const { values: options } = parseArgs({
+  options: { kcl: { type: 'string' }, only: { type: 'string' }, help: { type: 'boolean', default: false } },
+});
+if (options.help) console.log(HELP);
+else await bench();
+
+async function bench(): Promise<void> {
+  const lines = options.kcl === undefined ? [] : options.kcl.split(',').map(lineOf);
+  const chosen = options.only === undefined ? Object.keys(events) : options.only.split(',').map(eventOf);
+  const directory = await mkdtemp(join(tmpdir(), 'rx-kinesis-fleet-'));
+  const missing = missingForDynamoDBLocal();
+  const [kinesis, dynamodb] = [await startKinesalite(), await (missing === undefined ? startDynamoDBLocal() : startDynalite())];
+  try {
+    const program = await buildFleetProgram(directory);
+    const table = missing === undefined ? 'DynamoDB Local' : `dynalite (${missing})`;
+    console.log(`3 workers in processes of their own, ${SHARDS} shards, failover time ${FAILOVER_MS / 1_000} s; kinesalite and ${table}`);
+    const place = { directory, kinesis, dynamodb };
+    const measure = async (name: string, start: Start, limitMs: number): Promise<void> => {
+      const outcomes: Outcome[] = [];
+      for (const event of chosen) outcomes.push(await follow({ ...place, start, limitMs }, event));
+      console.log(`\n${name}\n${tableOf(outcomes)}`);
+      if (outcomes.some(({ lost }) => lost > 0)) process.exitCode = 1;
+    };
+    await measure('this package', (settings) => startFleetProcess(program, settings), LIMIT_MS);
+    for (const line of lines) await measure(`KCL ${line.version}`, (settings) => startKclFleetProcess(line, settings), KCL_LIMIT_MS);
+  } finally {
+    await Promise.all([kinesis.stop(), dynamodb.stop()]);
+    await rm(directory, { recursive: true });
+  }
 }
 
-async function follow(program: string, event: string): Promise<Outcome> {
+function lineOf(major: string): KclLine {
+  const line = kclLines.find((each) => String(each.major) === major);
+  if (!line) throw new Error(`--kcl: expected some of ${kclLines.map((each) => each.major).join()}, got ${major}`);
+  if (unbuiltLines().includes(line)) throw new Error(`--kcl: the worker of KCL ${line.version} is not built: npm run build:kcl`);
+  return line;
+}
+
+function eventOf(name: string): string {
+  if (!(name in events)) throw new Error(`--only: expected some of ${Object.keys(events).join(', ')}, got ${name}`);
+  return name;
+}
+
+/** Where workers share a stream, and how they are started. */
+interface Stage {
+  readonly directory: string;
+  readonly kinesis: KinesisService;
+  readonly dynamodb: DynamoDBService;
+  readonly start: Start;
+  readonly limitMs: number;
+}
+
+async function follow({ directory, kinesis, dynamodb, start: startWorker, limitMs }: Stage, event: string): Promise<Outcome> {
   const stream = await TestStream.create(kinesis, SHARDS);
   const workers: FleetProcess[] = [];
   const start = (workerId: string): FleetProcess => {
-    const worker = startFleetProcess(program, {
+    const worker = startWorker({
       ...{ streamName: stream.name, tableName: stream.name, kinesis: kinesis.endpoint, dynamodb: dynamodb.endpoint },
       ...{ file: join(directory, `${stream.name}-${workerId}`), workerId, failoverTimeMs: FAILOVER_MS, idleDelayMs: 200 },
     });
@@ -115,7 +164,7 @@ async function follow(program: string, event: string): Promise<Outcome> {
   const heldBy = async (workerId: string): Promise<string[]> =>
     (await rows()).flatMap((row) => (row.leaseOwner?.S === workerId ? row.leaseKey!.S! : []));
   const balanced = (count: number): Promise<void> =>
-    until(`${count} workers share the leases`, async () => isBalanced(await rows().catch(() => []), count), LIMIT_MS);
+    until(`${count} workers share the leases`, async () => isBalanced(await rows().catch(() => []), count), limitMs);
   const records = (): FleetLine[] => workers.flatMap((worker) => worker.lines().filter(({ type }) => type === 'record'));
   let puts: Promise<unknown> = Promise.resolve();
   const feeding = setInterval(() => {
@@ -124,17 +173,17 @@ async function follow(program: string, event: string): Promise<Outcome> {
   try {
     ['w1', 'w2', 'w3'].forEach(start);
     await balanced(3);
-    await until('all are at work', () => workers.every((worker) => worker.lines().some(({ type }) => type === 'record')), LIMIT_MS);
+    await until('all are at work', () => workers.every((worker) => worker.lines().some(({ type }) => type === 'record')), limitMs);
     await pause(2_000);
     const { at, shards, gone } = await events[event]!({ workers, start, heldBy, balanced });
     const begun = () => workers.flatMap((worker) => worker.lines().filter(({ type }) => type === 'shardStarted'));
     const after = (lines: readonly FleetLine[]) => shards.map((shardId) => firstAfter(lines, { shardId, at, gone }) - at);
     const silences = () => after(records());
-    await until('the shards are read again', () => silences().every((ms) => ms < Infinity), LIMIT_MS);
+    await until('the shards are read again', () => silences().every((ms) => ms < Infinity), limitMs);
     clearInterval(feeding);
     await puts;
     const done = () => new Set(records().map(({ sequenceNumber }) => sequenceNumber));
-    await until('all is done', () => done().size === stream.count, LIMIT_MS).catch(() => undefined);
+    await until('all is done', () => done().size === stream.count, limitMs).catch(() => undefined);
     const isHandOver = gone === '';
     const silentMs = isHandOver ? longestPauses(records(), at) : silences();
     return {
@@ -177,12 +226,11 @@ function longestPauses(lines: readonly FleetLine[], since: number): number[] {
 
 function tableOf(outcomes: readonly Outcome[]): string {
   const table = new Table({
-    head: ['', 'shard opened after, s', 'silent for, s', 'records done again', 'lost', 'KCL: silent for, s (its own run)'],
-    style: { head: [] },
+    head: ['', 'shard opened after, s', 'silent for, s', 'records done again', 'lost'],
+    style: { head: [], border: [] },
   });
   const span = (ms: readonly number[]): string =>
     ms.length === 0 ? '-' : [Math.min(...ms), Math.max(...ms)].map((each) => (each / 1_000).toFixed(1)).join(' to ');
-  for (const { event, openedMs, silentMs, repeats, lost } of outcomes)
-    table.push([event, span(openedMs), span(silentMs), repeats, lost, KCL[event] ?? '-']);
+  for (const { event, openedMs, silentMs, repeats, lost } of outcomes) table.push([event, span(openedMs), span(silentMs), repeats, lost]);
   return table.toString();
 }
