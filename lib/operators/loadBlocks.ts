@@ -48,7 +48,10 @@ export interface LoadBlocksConfig {
   readonly maxLoadedBytes?: number;
   /** The longest time without progress while lost blocks are re-read from Kinesis, in ms. From 1 up. @defaultValue 10_000 */
   readonly retryTimeoutMs?: number;
-  /** How long a call to the store may take without an answer before its block counts as lost, in ms. From 1 up. @defaultValue 30_000 */
+  /**
+   * How long a call to the store may take before its block counts as lost, in ms. A store of `blockStore` limits the calls to
+   * its tiers itself, by its own `requestTimeoutMs`. From 1 up. @defaultValue 30_000
+   */
   readonly requestTimeoutMs?: number;
   /** The scheduler of all timers. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
