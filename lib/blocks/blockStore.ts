@@ -17,7 +17,7 @@ export interface BlockStoreConfig {
   readonly disk?: BlockStore;
   /** Where the second copy of a `_2` level goes: to the first of them; each further one replaces a copy that cannot be made. */
   readonly replicas?: readonly BlockStore[];
-  /** How long a call to a tier may take without an answer before it counts as failed, in ms. From 1 up. @defaultValue 30_000 */
+  /** How long a call to one tier may take before it counts as failed, and the next tier is asked, in ms. From 1 up. @defaultValue 30_000 */
   readonly requestTimeoutMs?: number;
   /**
    * Takes an event for each call of a tier that failed, or `'silent'`. Its errors and rejections are ignored.
@@ -38,6 +38,10 @@ export interface BlockStoreConfig {
  * the disk, then all replicas at once, and emits the first whole block; it emits `undefined` when no tier has one, whatever the reason.
  * `delete` asks all tiers. `list` emits each id once. The `put` and `delete` calls of one block run one after another, and
  * unsubscribing does not cancel one that has begun.
+ *
+ * Each tier has `requestTimeoutMs` for a call, also behind `storeBlocks`, `loadBlocks` and `releaseBlocks`, which do not limit the whole:
+ * with as many tiers as there are, replicas included, a `put` or `get` ends at the latest after so many times `requestTimeoutMs`, and a
+ * `delete` or `list`, which asks all at once, after one. A `put` or `delete` may first wait for earlier ones of its block.
  *
  * Errors: `put` errors with a `BlockStoreError` when there are fewer copies than promised, or with an `InvalidValueError` for a block
  * whose records do not match its ranges; `delete` with the first error, after all tiers have answered; `list` only when all tiers fail.

@@ -2,15 +2,19 @@ import {
   defer,
   filter,
   from,
+  identity,
   ignoreElements,
+  mergeMap,
   take,
+  takeUntil,
   throwError,
-  timeout,
+  type MonoTypeOperatorFunction,
   type Observable,
   type ObservableInput,
   type SchedulerLike,
 } from 'rxjs';
 import { reduced } from '../internal/aws-fault.js';
+import { delayOf } from '../internal/delay.js';
 import type { Block } from '../values/block.js';
 import type { BlockStore } from './block-store.js';
 import { BlockStoreError } from './errors.js';
@@ -25,19 +29,23 @@ export interface BoundedStore {
   list(): Observable<string>;
 }
 
-/** How long a call may take without an answer. */
+/** How long a call may take. */
 export interface CallLimit {
   readonly requestTimeoutMs: number;
   readonly scheduler: SchedulerLike;
 }
 
-/** Limits the time of a store's calls, and verifies every block that it emits. */
+/**
+ * The mark of a store that limits the time of each of its places by itself. A limit on the whole would end while the first place that
+ * hangs has its time, and the next would never be asked. Every copy of the package in a process knows it by this symbol.
+ */
+export const LIMITS_ITS_PLACES: unique symbol = Symbol.for('rx-kinesis/1/limitsItsPlaces') as never;
+
+/** Limits the time of a store's calls, unless it does so by itself, and verifies every block that it emits. */
 export function boundedStore(store: BlockStore, limit: CallLimit): BoundedStore {
+  const isLimited = LIMITS_ITS_PLACES in store;
   const call = <T>(what: string, made: () => ObservableInput<T>): Observable<T> =>
-    defer(() => from(made())).pipe(reduced(), within(what, limit));
-  // What a store emits on the way to the end of these calls is no answer: one that goes on emitting would never be late.
-  const done = (what: string, made: () => ObservableInput<unknown>): Observable<never> =>
-    call(what, () => from(made()).pipe(ignoreElements()));
+    defer(() => from(made())).pipe(reduced(), isLimited ? identity : within(what, limit));
   const whole =
     (id: string) =>
     (block: Block | undefined): block is Block => {
@@ -46,18 +54,16 @@ export function boundedStore(store: BlockStore, limit: CallLimit): BoundedStore 
       return true;
     };
   return {
-    put: (block) => done('put', () => store.put(block)),
+    put: (block) => call('put', () => store.put(block)).pipe(ignoreElements()),
     get: (id) => call('get', () => store.get(id)).pipe(take(1), filter(whole(id))),
-    delete: (id) => done('delete', () => store.delete(id)),
+    delete: (id) => call('delete', () => store.delete(id)).pipe(ignoreElements()),
     list: () => call('list', () => store.list()),
   };
 }
 
-/** Errors when a call neither emits nor completes for too long. */
-function within<T>(what: string, { requestTimeoutMs, scheduler }: CallLimit) {
-  const late = () =>
-    throwError(
-      () => new BlockStoreError(`${what}: no answer of the block store for ${requestTimeoutMs} ms`, { fault: 'timeout', retriable: true }),
-    );
-  return timeout<T, Observable<never>>({ each: requestTimeoutMs, with: late, scheduler });
+/** Errors when a call has not ended in time. What a store emits on the way gives it no more time: one that goes on emitting would never end. */
+function within<T>(what: string, { requestTimeoutMs, scheduler }: CallLimit): MonoTypeOperatorFunction<T> {
+  const late = (): BlockStoreError =>
+    new BlockStoreError(`${what}: the block store was not done within ${requestTimeoutMs} ms`, { fault: 'timeout', retriable: true });
+  return takeUntil(delayOf(requestTimeoutMs, scheduler).pipe(mergeMap(() => throwError(() => late()))));
 }

@@ -4,7 +4,7 @@ import { uninterrupted } from '../internal/uninterrupted.js';
 import type { BlockStoreFailedEvent, EventSink } from '../monitoring/events.js';
 import type { Block } from '../values/block.js';
 import type { BlockStore } from './block-store.js';
-import type { BoundedStore } from './bounded-store.js';
+import { LIMITS_ITS_PLACES, type BoundedStore } from './bounded-store.js';
 import { isBlockStoreError } from './errors.js';
 import { putCopies } from './putCopies.js';
 
@@ -26,6 +26,10 @@ export class TieredBlocks implements BlockStore {
     this.#replicas = replicas;
     this.#copies = copies;
     this.#notify = notify;
+  }
+
+  get [LIMITS_ITS_PLACES](): true {
+    return true;
   }
 
   put(block: Block): Observable<never> {

@@ -8,6 +8,12 @@ export function assertNumber(name: string, value: unknown, minimum: number, unli
     throw new InvalidConfigError(`${name}: expected a ${unlimited ? '' : 'finite '}number from ${minimum} up, got ${shown(value)}`);
 }
 
+/** Throws unless `value` is a number above 0. `Infinity` passes only where `unlimited` says so. */
+export function assertPositive(name: string, value: unknown, unlimited = false): void {
+  const valid = typeof value === 'number' && value > 0 && (unlimited || Number.isFinite(value));
+  if (!valid) throw new InvalidConfigError(`${name}: expected a ${unlimited ? '' : 'finite '}number above 0, got ${shown(value)}`);
+}
+
 /** Throws unless `value` is a whole number from `minimum` to `maximum`. */
 export function assertInteger(name: string, value: unknown, minimum: number, maximum = Number.MAX_SAFE_INTEGER): void {
   const valid = Number.isSafeInteger(value) && (value as number) >= minimum && (value as number) <= maximum;

@@ -2,7 +2,7 @@ import { concatMap, defer, of, type Observable, type SchedulerLike } from 'rxjs'
 import { delayOf, MAX_TIMER_MS } from '../internal/delay.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
 import { SteadyClock } from '../internal/steady-clock.js';
-import { assertKnownFields, assertNumber } from '../internal/validate.js';
+import { assertKnownFields, assertPositive } from '../internal/validate.js';
 import { BYTES_PER_SECOND, READS_PER_SECOND, ReadPace } from './read-pace.js';
 
 /**
@@ -33,8 +33,8 @@ export interface ReadBudget {
 export function readBudget(config: ReadBudgetConfig = {}): ReadBudget {
   assertKnownFields(config, { readsPerSecond: true, bytesPerSecond: true });
   const { readsPerSecond = READS_PER_SECOND, bytesPerSecond = BYTES_PER_SECOND } = config;
-  assertNumber('readsPerSecond', readsPerSecond, Number.MIN_VALUE, true);
-  assertNumber('bytesPerSecond', bytesPerSecond, Number.MIN_VALUE, true);
+  assertPositive('readsPerSecond', readsPerSecond, true);
+  assertPositive('bytesPerSecond', bytesPerSecond, true);
   const shards = new Map<string, ShardBudget>();
   const turns = new KeyedQueue();
   const budgetOf = (shard: string): ShardBudget => {

@@ -33,7 +33,8 @@ import { codeOf, isNotFound, isPassing } from './level-error.js';
  * `rx-kinesis/block/`). A block and its index entry are written in one batch, so either both are there or neither is. `put` and
  * `delete` complete once the batch is on the disk, so with `classic-level` a block survives a power failure. LevelDB frees the
  * space of deleted blocks when it compacts. `list` reads only the index. The `put` and `delete` calls of one block wait for each other,
- * and unsubscribing does not cancel one that has begun. Buffers one block a call. A LevelDB directory belongs to one process.
+ * and unsubscribing does not cancel one that has begun. Buffers one block a call. A LevelDB directory belongs to one process, and a
+ * database to one application: `storeBlocks` deletes blocks of its shard that it does not know.
  *
  * Errors: `BlockStoreError` with `fault: 'failed'`, retriable when the database is not open or its disk failed;
  * `InvalidValueError` from `put` for a block whose records do not match its ranges, and from `get` for an entry that is torn, changed or

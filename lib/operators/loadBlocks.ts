@@ -8,13 +8,11 @@ import {
   EMPTY,
   filter,
   from,
-  ignoreElements,
   map,
-  merge,
   mergeMap,
   of,
+  repeat,
   startWith,
-  take,
   takeWhile,
   tap,
   toArray,
@@ -34,6 +32,7 @@ import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { makeBlock, type Block } from '../values/block.js';
 import { comparePositions } from '../values/position.js';
 import { endOf, startOf, type SequenceNumberRanges } from '../values/sequence-range.js';
+import { LoadedBlocks } from './loaded-blocks.js';
 import { assertBlockStore, MAX_TIMEOUT_MS, ownShardOf } from './stored-blocks.js';
 import { withQueue } from './with-queue.js';
 
@@ -48,7 +47,10 @@ export interface LoadBlocksConfig {
   readonly maxLoadedBytes?: number;
   /** The longest time without progress while lost blocks are re-read from Kinesis, in ms. From 1 up. @defaultValue 10_000 */
   readonly retryTimeoutMs?: number;
-  /** How long a call to the store may take without an answer before its block counts as lost, in ms. From 1 up. @defaultValue 30_000 */
+  /**
+   * How long a call to the store may take before its block counts as lost, in ms. A store of `blockStore` limits the calls to
+   * its tiers itself, by its own `requestTimeoutMs`. From 1 up. @defaultValue 30_000
+   */
   readonly requestTimeoutMs?: number;
   /** The scheduler of all timers. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
@@ -63,13 +65,13 @@ export interface LoadBlocksConfig {
  * a `watermarkHeld` event reports after 10 s.
  *
  * A lost block is re-read by its ranges, with the shard's own client and within its read budget, and verified: first and last record, and
- * count. Lost blocks that follow each other are re-read together, up to 10 000 records; blocks that are not lost are not. A re-read block
- * is put back into the store, has `recovered: true`, and settles like the original. The events `recoveryStarted` and `recovered` report
- * it; `blockStoreFailed` reports a store that failed.
+ * count. Lost blocks that follow each other are re-read together, up to 10 000 records; blocks that are not lost are not. When a page of
+ * them leaves no room, the rest is read when there is room again. A re-read block is put back into the store, has `recovered: true`, and
+ * settles like the original. The events `recoveryStarted` and `recovered` report it; `blockStoreFailed` reports a store that failed.
  *
- * Buffers handles, and at most 10 000 records of lost blocks, or one larger block. Errors: `RangeExpiredError` when Kinesis no longer has
- * the records (under `onGap: 'fail'`), `RangeIncompleteError`, `RecoveryTimeoutError`, `ShardReadError`; the source's. Unsubscribing
- * aborts the reads.
+ * Buffers handles, and of lost blocks one page (at most 10 MiB and 10 000 records of Kinesis) or one larger block, beyond
+ * `maxLoadedBytes`. Errors: `RangeExpiredError` when Kinesis no longer has the records (under `onGap: 'fail'`), `RangeIncompleteError`,
+ * `RecoveryTimeoutError`, `ShardReadError`; the source's. Unsubscribing aborts the reads.
  *
  * @param blocks - the store that `storeBlocks` has.
  * @throws InvalidConfigError when called with a number out of range, an invalid store, or a shard that no source has made.
@@ -90,7 +92,7 @@ export function loadBlocks(blocks: BlockStore, config: LoadBlocksConfig): Operat
       const next = (handle: StoredBlock): Observable<Block> => {
         // An earlier handle's turn has already loaded this block: it was lost and read together with others, or came after lost ones.
         if (!waiting.has(handle)) return EMPTY;
-        return concat(credit.available(), loadFirst(waiting, loading)).pipe(tap((block) => credit.note(block)));
+        return concat(credit.available(), loadFirst(waiting, loading, credit));
       };
       return source.pipe(
         mergeMap((handle) => {
@@ -122,16 +124,18 @@ interface Found {
 }
 
 /** Loads the first block that waits. If it is lost, the lost ones right after it are read with it. */
-function loadFirst(waiting: Set<StoredBlock>, loading: Loading): Observable<Block> {
+function loadFirst(waiting: Set<StoredBlock>, loading: Loading, credit: LoadedBlocks): Observable<Block> {
   return defer(() => {
     const [first] = waiting as Iterable<StoredBlock> as [StoredBlock];
     waiting.delete(first);
-    return lookUp(first, loading).pipe(concatMap((found) => (found.block ? of(found.block) : loadLost(found, waiting, loading))));
+    return lookUp(first, loading).pipe(
+      concatMap((found) => (found.block ? credit.noted(found.block) : loadLost(found, waiting, loading, credit))),
+    );
   });
 }
 
 /** Loads a lost block and the lost ones right after it, and the first one that is not lost, since the store has already given it. */
-function loadLost(first: Found, waiting: Set<StoredBlock>, loading: Loading): Observable<Block> {
+function loadLost(first: Found, waiting: Set<StoredBlock>, loading: Loading, credit: LoadedBlocks): Observable<Block> {
   // After a turn of the scheduler, so that handles that arrive together are read together.
   return delayOf(0, loading.scheduler).pipe(
     concatMap(() => lookUpAll(followers(first.handle, waiting), loading)),
@@ -141,8 +145,8 @@ function loadLost(first: Found, waiting: Set<StoredBlock>, loading: Loading): Ob
     concatMap((found) => {
       for (const { handle } of found) waiting.delete(handle);
       const lost = found.filter(({ block }) => block === undefined);
-      const there = found.flatMap(({ block }) => block ?? []);
-      return concat(restoreLost(lost, loading), from(there));
+      const there = found.flatMap(({ block }) => (block ? concat(credit.available(), credit.noted(block)) : []));
+      return concat(restoreLost(lost, loading, credit), ...there);
     }),
   );
 }
@@ -168,7 +172,22 @@ function precedes(a: StoredBlock, b: StoredBlock): boolean {
 
 /** Looks up one block after another, until nobody waits for the next. */
 function lookUpAll(handles: readonly StoredBlock[], loading: Loading): Observable<Found> {
-  return withQueue((turns) => from(handles).pipe(mergeMap((handle) => turns.run('', lookUp(handle, loading)))));
+  return from(handles).pipe(inTurn((handle) => lookUp(handle, loading)));
+}
+
+/** Like `concatMap`, but any number of results in a row may be synchronous. */
+function inTurn<T, R>(project: (value: T) => Observable<R>): OperatorFunction<T, R> {
+  return (source) =>
+    withQueue((turns) =>
+      source.pipe(
+        mergeMap((value) =>
+          turns.run(
+            '',
+            defer(() => project(value)),
+          ),
+        ),
+      ),
+    );
 }
 
 function lookUp(handle: StoredBlock, { store, tracked }: Loading): Observable<Found> {
@@ -183,8 +202,9 @@ function lookUp(handle: StoredBlock, { store, tracked }: Loading): Observable<Fo
   );
 }
 
-function restoreLost(lost: readonly Found[], { store, tracked, retryTimeoutMs }: Loading): Observable<Block> {
+function restoreLost(lost: readonly Found[], loading: Loading, credit: LoadedBlocks): Observable<Block> {
   return defer(() => {
+    const { store, tracked } = loading;
     const { notify, identity } = tracked;
     const { streamName, shardId } = identity;
     const [{ handle, error: cause }] = lost as [Found];
@@ -193,8 +213,8 @@ function restoreLost(lost: readonly Found[], { store, tracked, retryTimeoutMs }:
     let records = 0;
     for (const { handle } of lost) reportBlock('blockLost', handle, tracked);
     notify({ type: 'recoveryStarted', streamName, shardId, ranges: blocks.flatMap(({ ranges }) => ranges), error });
-    return restoreBlocks(blocks, tracked, { retryTimeoutMs }).pipe(
-      concatMap((block) => concat(putBack(block, store, tracked), of(block))),
+    return restoreInRoom(blocks, loading, credit).pipe(
+      inTurn((block) => concat(putBack(block, store, tracked), of(block))),
       tap({
         next: (block) => {
           records += block.records.length;
@@ -203,6 +223,24 @@ function restoreLost(lost: readonly Found[], { store, tracked, retryTimeoutMs }:
         complete: () => notify({ type: 'recovered', streamName, shardId, ranges: blocks.flatMap(({ ranges }) => ranges).length, records }),
       }),
     );
+  });
+}
+
+/**
+ * Restores blocks in as many passes as it takes: a pass ends with the page that leaves no room, and the next begins when there is room
+ * again. The bytes of a block are known only when it is read.
+ */
+function restoreInRoom(
+  blocks: readonly SequenceNumberRanges[],
+  { tracked, retryTimeoutMs }: Loading,
+  credit: LoadedBlocks,
+): Observable<Block> {
+  return defer(() => {
+    let next = 0;
+    const pass$ = defer(() => restoreBlocks(blocks.slice(next), tracked, { retryTimeoutMs }, () => credit.hasRoom)).pipe(
+      concatMap((block) => (next++, credit.noted(block))),
+    );
+    return pass$.pipe(repeat({ delay: () => (next < blocks.length ? concat(credit.available(), of(next)) : EMPTY) }));
   });
 }
 
@@ -219,64 +257,6 @@ function putBack(block: Block, store: BoundedStore, { notify }: TrackedShard): O
       return EMPTY;
     }),
   );
-}
-
-/** The blocks that are loaded and not released, by their payload bytes. */
-class LoadedBlocks {
-  readonly #loading: Loading;
-  readonly #bytes = new Map<SequenceNumberRanges, number>();
-  #total = 0;
-
-  constructor(loading: Loading) {
-    this.#loading = loading;
-  }
-
-  /** Completes when there is room for another block. */
-  available(): Observable<never> {
-    const { tracked, scheduler } = this.#loading;
-    return defer(() => {
-      if (this.#hasRoom()) return EMPTY;
-      const room$ = tracked.releases$.pipe(
-        startWith(undefined),
-        map(() => this.#hasRoom()),
-      );
-      const stalled$ = delayOf(STALL_TO_REPORT_MS, scheduler).pipe(
-        tap(() => this.#reportStall()),
-        map(() => false),
-      );
-      // Continues after the release that made the room, and not in the middle of it.
-      return merge(room$, stalled$).pipe(
-        filter((hasRoom) => hasRoom),
-        take(1),
-        concatMap(() => delayOf(0, scheduler)),
-        ignoreElements(),
-      );
-    });
-  }
-
-  /** Notes that a block is loaded. A block that was never stored is never released, and does not count. */
-  note({ ranges, records }: Block): void {
-    if (!this.#loading.tracked.unreleased.has(ranges)) return;
-    const bytes = records.reduce((sum, { data }) => sum + data.byteLength, 0);
-    this.#bytes.set(ranges, bytes);
-    this.#total += bytes;
-  }
-
-  #hasRoom(): boolean {
-    for (const [ranges, bytes] of this.#bytes) {
-      if (this.#loading.tracked.unreleased.has(ranges)) continue;
-      this.#bytes.delete(ranges);
-      this.#total -= bytes;
-    }
-    return this.#bytes.size === 0 || this.#total < this.#loading.maxLoadedBytes;
-  }
-
-  #reportStall(): void {
-    const { tracked } = this.#loading;
-    const { streamName, shardId } = tracked.identity;
-    const [oldest] = this.#bytes.keys();
-    tracked.notify({ type: 'watermarkHeld', streamName, shardId, ranges: oldest!.ranges, heldMs: STALL_TO_REPORT_MS });
-  }
 }
 
 function resolve(blocks: BlockStore, config: LoadBlocksConfig): Loading {
@@ -302,4 +282,3 @@ const LOAD_BLOCKS_FIELDS: FieldsOf<LoadBlocksConfig> = {
 
 /** One page of GetRecords. */
 const MAX_RECORDS_READ_TOGETHER = 10_000;
-const STALL_TO_REPORT_MS = 10_000;

@@ -36,7 +36,10 @@ import { withQueue } from './with-queue.js';
 export interface ReleaseBlocksConfig {
   /** How long a block stays in the store after its checkpoint, for other readers, in ms. From 0 up, or `Infinity`. @defaultValue 0 */
   readonly retainMs?: number;
-  /** How long a call to the store may take without an answer before it counts as failed, in ms. From 1 up. @defaultValue 30_000 */
+  /**
+   * How long a call to the store may take before it counts as failed, in ms. A store of `blockStore` limits the calls to
+   * its tiers itself, by its own `requestTimeoutMs`. From 1 up. @defaultValue 30_000
+   */
   readonly requestTimeoutMs?: number;
   /** The scheduler of all timers. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;

@@ -1,16 +1,15 @@
 import {
   asyncScheduler,
-  catchError,
   concat,
   concatMap,
   defer,
   EMPTY,
-  filter,
   from,
   merge,
   mergeMap,
   of,
   ReplaySubject,
+  Subject,
   take,
   tap,
   type Observable,
@@ -28,6 +27,7 @@ import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId, type Block } from '../values/block.js';
 import { InvalidValueError, isFinal } from '../values/errors.js';
 import { assertBlockStore, MAX_TIMEOUT_MS, ownShardOf } from './stored-blocks.js';
+import { ForgottenBlocks } from './forgotten-blocks.js';
 import { withQueue } from './with-queue.js';
 
 /** How {@link storeBlocks} stores. */
@@ -38,7 +38,10 @@ export interface StoreBlocksConfig {
   readonly maxRetries?: number;
   /** The bound of the first retry's delay, doubled with each retry, with full jitter; in ms. From 0 up. @defaultValue 1_000 */
   readonly retryDelayMs?: number;
-  /** How long a call to the store may take without an answer before it counts as failed, in ms. From 1 up. @defaultValue 30_000 */
+  /**
+   * How long a call to the store may take before it counts as failed, in ms. A store of `blockStore` limits the calls to
+   * its tiers itself, by its own `requestTimeoutMs`. From 1 up. @defaultValue 30_000
+   */
   readonly requestTimeoutMs?: number;
   /** The scheduler of all timers. @defaultValue asyncScheduler */
   readonly scheduler?: SchedulerLike;
@@ -51,9 +54,9 @@ export interface StoreBlocksConfig {
  *
  * @remarks
  * First it emits the handles of the blocks that an earlier run, or an earlier subscription, stored and did not release, oldest first;
- * their ranges come from the shard's checkpoint, so it emits them also when the store has lost the blocks. Then it deletes the store's
- * other blocks of this shard, since no checkpoint names them. Then it puts one block at a time, in order, and emits its handle when it is
- * stored.
+ * their ranges come from the shard's checkpoint, so it emits them also when the store has lost the blocks. Then it puts one block at a
+ * time, in order, and emits its handle when it is stored. Beside that it deletes the store's other blocks of this shard, since no
+ * checkpoint names them; it completes after these deletes.
  *
  * From then on, a checkpoint beyond the block names its ranges, until `releaseBlocks`. With `checkpointEvery` directly after this
  * operator a checkpoint means *safely stored*, and after the work *done*. A checkpoint names at most 100 such ranges, and none in a
@@ -88,17 +91,19 @@ export function storeBlocks(blocks: BlockStore, config: StoreBlocksConfig): Oper
       const sourceEnded$ = new ReplaySubject<void>(1);
       // The shard's checkpoint is read once its source is subscribed; blocks that arrive before that wait.
       const opened$ = subscribed$.pipe(concatMap(() => merge(tracked.opened$, sourceEnded$).pipe(take(1))));
-      const first$ = turns.run('', opened$.pipe(concatMap(() => emitLeftOver(store, tracked))));
+      const forgotten = new ForgottenBlocks(store, tracked, turns);
+      const known$ = new Subject<readonly string[]>();
+      const forget$ = known$.pipe(
+        take(1),
+        mergeMap((known) => forgotten.deleteAllBut(known)),
+      );
+      const first$ = turns.run('', opened$.pipe(concatMap(() => emitLeftOver(tracked, (known) => known$.next(known)))));
       const stored$ = source.pipe(
         tap({ complete: () => sourceEnded$.next() }),
-        mergeMap((block) =>
-          turns.run(
-            '',
-            defer(() => storing(block, store, tracked, policy)),
-          ),
-        ),
+        mergeMap((block) => turns.run('', forgotten.sparing(block.id, storing(block, store, tracked, policy)))),
       );
       return merge(
+        forget$,
         first$,
         stored$,
         defer(() => (subscribed$.next(), subscribed$.complete(), EMPTY)),
@@ -106,7 +111,8 @@ export function storeBlocks(blocks: BlockStore, config: StoreBlocksConfig): Oper
     });
 }
 
-function emitLeftOver(store: BoundedStore, tracked: TrackedShard): Observable<StoredBlock> {
+/** Emits the handles of the blocks that the checkpoint names, then tells their ids. */
+function emitLeftOver(tracked: TrackedShard, tellKnown: (ids: readonly string[]) => void): Observable<StoredBlock> {
   return defer(() => {
     const { unreleased } = tracked;
     const leftOver = unreleased.leftOver.map((ranges) => ({ id: blockId(ranges), ranges, recovered: false }));
@@ -114,23 +120,11 @@ function emitLeftOver(store: BoundedStore, tracked: TrackedShard): Observable<St
       unreleased.take(ranges);
       if (entriesOf(ranges).length === 0) bindSettledBlock(ranges, tracked);
     }
-    const known = new Set(leftOver.map(({ id }) => id));
-    return concat(from(leftOver), deleteForgotten(store, tracked, known));
+    return concat(
+      from(leftOver),
+      defer(() => (tellKnown(leftOver.map(({ id }) => id)), EMPTY)),
+    );
   });
-}
-
-/** Deletes the shard's blocks that no checkpoint names: their records are read again from Kinesis, and may form other blocks. */
-function deleteForgotten(store: BoundedStore, tracked: TrackedShard, known: ReadonlySet<string>): Observable<never> {
-  const { streamName, shardId } = tracked.identity;
-  const ownPrefix = `${streamName}/${shardId}/`;
-  let count = 0;
-  return withQueue((lanes) =>
-    store.list().pipe(
-      filter((id) => id.startsWith(ownPrefix) && !known.has(id)),
-      mergeMap((id) => lanes.run(String(count++ % MAX_DELETES_AT_ONCE), reported(store.delete(id), tracked, 'delete', id))),
-      (deletes$) => reported(deletes$, tracked, 'list'),
-    ),
-  );
 }
 
 function storing(block: Block, store: BoundedStore, tracked: TrackedShard, policy: RetryPolicy): Observable<StoredBlock> {
@@ -154,16 +148,6 @@ function storing(block: Block, store: BoundedStore, tracked: TrackedShard, polic
 function assertOwn({ id, ranges }: Block, { identity: { streamName, shardId } }: TrackedShard): void {
   const isOwn = ranges.nonEmpty() && ranges.ranges.every((range) => range.shardId === shardId && range.streamName === streamName);
   if (!isOwn) throw new InvalidValueError(`storeBlocks: expected a block of ${streamName}/${shardId}, got ${id}`);
-}
-
-/** Reports the error of a call and ignores it: it costs space in the store, but loses no data. */
-function reported<T>(call: Observable<T>, { notify }: TrackedShard, action: 'delete' | 'list', id?: string): Observable<T> {
-  return call.pipe(
-    catchError((error: unknown) => {
-      notify({ type: 'blockStoreFailed', action, ...(id !== undefined && { blockId: id }), error });
-      return EMPTY;
-    }),
-  );
 }
 
 type RetryPolicy = Pick<BackOff, 'maxRetries' | 'initialDelayMs' | 'scheduler' | 'random'>;
@@ -193,4 +177,3 @@ const STORE_BLOCKS_FIELDS: FieldsOf<StoreBlocksConfig> = {
 
 /** The bound of the delay between two tries of one put, in ms. */
 const MAX_RETRY_DELAY_MS = 20_000;
-const MAX_DELETES_AT_ONCE = 8;

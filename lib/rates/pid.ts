@@ -1,4 +1,4 @@
-import { assertKnownFields, assertNumber } from '../internal/validate.js';
+import { assertKnownFields, assertNumber, assertPositive } from '../internal/validate.js';
 import type { RateEstimator, SettledBatch } from './rate-estimator.js';
 
 /** The gains and the floor of {@link pid}. */
@@ -38,7 +38,7 @@ export function pid(config: PidConfig = {}): RateEstimator {
   assertNumber('pid.proportional', proportional, 0);
   assertNumber('pid.integral', integral, 0);
   assertNumber('pid.derived', derived, 0);
-  assertNumber('pid.minRate', minRate, Number.MIN_VALUE);
+  assertPositive('pid.minRate', minRate);
   assertNumber('pid.intervalMs', intervalMs, 1);
   const gains = { proportional, integral, derived, minRate, intervalMs };
   return { intervalMs, start: () => controller(gains) };

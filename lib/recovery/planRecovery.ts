@@ -1,4 +1,4 @@
-import { assertInteger, assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
+import { assertInteger, assertKnownFields, assertNumber, assertPositive, type FieldsOf } from '../internal/validate.js';
 import { BYTES_PER_SECOND, READS_PER_SECOND } from '../kinesis/read-pace.js';
 import { askedRanges, assertOneStream, type AskedRanges } from '../readers/asked-ranges.js';
 import { rangesByShard } from '../readers/range-reader.js';
@@ -144,8 +144,8 @@ function resolve(config: PlanRecoveryConfig) {
   assertInteger('recordsBetween', recordsBetween, 0);
   assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);
   assertInteger('concurrency', concurrency, 1);
-  assertNumber('readsPerSecond', readsPerSecond, Number.MIN_VALUE, true);
-  assertNumber('bytesPerSecond', bytesPerSecond, Number.MIN_VALUE, true);
+  assertPositive('readsPerSecond', readsPerSecond, true);
+  assertPositive('bytesPerSecond', bytesPerSecond, true);
   assertNumber('latencyMs', latencyMs, 0);
   if (recordsBetween > 0 && bytesPerRecord === undefined)
     throw new InvalidConfigError('bytesPerRecord: expected a number with recordsBetween, since the bytes decide what is read on');

@@ -1,4 +1,4 @@
-import { concat, concatMap, defer, type Observable } from 'rxjs';
+import { concat, concatMap, defer, filter, map, of, takeWhile, type Observable } from 'rxjs';
 import type { Reread } from '../readers/reread.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { makeBlock, type Block } from '../values/block.js';
@@ -16,11 +16,13 @@ import { endOf, type SequenceNumberRange, type SequenceNumberRanges } from '../v
  * `onGap: 'continue'` a block has only the records that are still there.
  *
  * @param lost - in the order of the shard, without overlap.
+ * @param goesOn - asked after each page and its blocks; the result completes without the other blocks when it says no.
  */
 export function restoreBlocks(
   lost: readonly SequenceNumberRanges[],
   { identity, reread }: TrackedShard,
   options: Parameters<Reread>[1],
+  goesOn: () => boolean,
 ): Observable<Block> {
   return defer(() => {
     if (!reread) throw new InvalidConfigError(`${identity.streamName}/${identity.shardId}: the shard has no source to read again with`);
@@ -28,10 +30,16 @@ export function restoreBlocks(
     const pages$ = reread(
       lost.flatMap(({ ranges }) => ranges),
       options,
-    ).pipe(concatMap((page) => cutter.cut(page.map((fields) => recordOf(identity, fields)))));
-    return concat(
+    ).pipe(map((page) => cutter.cut(page.map((fields) => recordOf(identity, fields)))));
+    const blocks$ = concat(
       pages$,
-      defer(() => cutter.end()),
+      defer(() => of(cutter.end())),
+    );
+    return blocks$.pipe(
+      concatMap((blocks) => [...blocks, undefined]),
+      // `undefined` is the end of a page.
+      takeWhile((block) => block !== undefined || goesOn()),
+      filter((block) => block !== undefined),
     );
   });
 }

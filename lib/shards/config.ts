@@ -1,7 +1,7 @@
 import type { Observable, ObservableInput } from 'rxjs';
 import { isLeasing, type CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { notifierOf } from '../internal/notifierOf.js';
-import { assertFunction, assertInteger, assertMethod, assertNumber, type FieldsOf } from '../internal/validate.js';
+import { assertFunction, assertInteger, assertMethod, assertNumber, assertPositive, type FieldsOf } from '../internal/validate.js';
 import { resolveStream, type ResolvedStream, type StreamConfig } from '../kinesis/stream-id.js';
 import type { CreditLimits } from '../ledger/credit.js';
 import type { EventSink } from '../monitoring/events.js';
@@ -112,7 +112,7 @@ function limitsOf({ maxInFlightRecords = 10_000, maxInFlightBytes = 16 * 1024 * 
 
 function ratesOf({ maxRate, rateEstimator }: ShardReadingConfig): RateConfig | undefined {
   if (maxRate === undefined && rateEstimator === undefined) return undefined;
-  if (maxRate !== undefined) assertNumber('maxRate', maxRate, Number.MIN_VALUE);
+  if (maxRate !== undefined) assertPositive('maxRate', maxRate);
   if (rateEstimator !== undefined) {
     assertMethod('rateEstimator', rateEstimator, 'start');
     assertNumber('rateEstimator.intervalMs', rateEstimator.intervalMs, 0);

@@ -1,11 +1,11 @@
 import { concatMap, EMPTY, type Observable } from 'rxjs';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
-import { askedRanges, assertOneStream } from '../readers/asked-ranges.js';
+import { askedRanges, assertOneStream, type AskedRanges } from '../readers/asked-ranges.js';
 import { emptyStretches } from '../readers/empty-stretches.js';
 import { readRanges, type RangePage } from '../readers/range-reader.js';
 import { resolveStream, type ResolvedStream } from '../kinesis/stream-id.js';
 import { InvalidConfigError } from '../values/errors.js';
-import type { RangeToRead, SequenceNumberRanges } from '../values/sequence-range.js';
+import type { RangeToRead } from '../values/sequence-range.js';
 import { type KinesisRecord, recordOf } from '../values/record.js';
 import { KINESIS_FIELDS, type KinesisConfig, readContext, resolveKinesis } from '../readers/config.js';
 
@@ -47,10 +47,7 @@ export interface KinesisRangesConfig extends KinesisConfig {
  *
  * @see {@link kinesisRange} for one range, {@link planRecovery} for what it will cost.
  */
-export function kinesisRanges(
-  ranges: SequenceNumberRanges<RangeToRead> | readonly RangeToRead[],
-  config: KinesisRangesConfig,
-): Observable<KinesisRecord> {
+export function kinesisRanges(ranges: AskedRanges, config: KinesisRangesConfig): Observable<KinesisRecord> {
   const list = askedRanges(ranges);
   assertKnownFields(config, { ...KINESIS_FIELDS, streamARN: true, retryTimeoutMs: true, maxRecordsPerPage: true, concurrency: true });
   const { streamARN, retryTimeoutMs = 10_000, maxRecordsPerPage = 10_000, concurrency = 4 } = config;

@@ -15,7 +15,7 @@ const NEWEST = installedSdks.at(-1)!.version;
 const ends = installedSdks.filter(({ version }, i) => i === 0 || version === NEWEST);
 
 describe('the package, as it is installed beside an AWS SDK', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let pack: Packed;
 
   before(async () => void (pack = await packed()));

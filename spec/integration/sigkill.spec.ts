@@ -64,7 +64,7 @@ const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));
 
 for (const kind of kinesisKinds) {
   describe(`a worker that reads ${kind.name} and is killed with SIGKILL at ${KILLS} random moments`, function () {
-    this.timeout(90_000);
+    this.timeout(240_000);
     const most = kind.records;
     let kinesis: KinesisService;
     let dynamodb: DynamoDBService;

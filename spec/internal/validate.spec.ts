@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { assertInteger, assertKnownFields, assertNumber, type FieldsOf } from '../../lib/internal/validate.js';
+import { assertInteger, assertKnownFields, assertNumber, assertPositive, type FieldsOf } from '../../lib/internal/validate.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { thrownBy } from '../support/thrown-by.js';
 
@@ -23,6 +23,21 @@ describe('assertNumber', () => {
     expectRefusal(() => assertNumber('n', NaN, 0, true), 'n: expected a number from 0 up, got NaN');
     expectRefusal(() => assertNumber('n', '5', 0), 'n: expected a finite number from 0 up, got "5"');
     expectRefusal(() => assertNumber('n', null, 0), 'n: expected a finite number from 0 up, got null');
+  });
+});
+
+describe('assertPositive', () => {
+  it('takes numbers above 0, Infinity only where it says so', () => {
+    for (const value of [Number.MIN_VALUE, 0.5, Number.MAX_VALUE]) assertPositive('n', value);
+    assertPositive('n', Infinity, true);
+    expectRefusal(() => assertPositive('n', Infinity), 'n: expected a finite number above 0, got Infinity');
+  });
+
+  it('says what was expected and what came', () => {
+    expectRefusal(() => assertPositive('maxRate', 0), 'maxRate: expected a finite number above 0, got 0');
+    expectRefusal(() => assertPositive('readsPerSecond', -1, true), 'readsPerSecond: expected a number above 0, got -1');
+    expectRefusal(() => assertPositive('n', NaN, true), 'n: expected a number above 0, got NaN');
+    expectRefusal(() => assertPositive('n', '5'), 'n: expected a finite number above 0, got "5"');
   });
 });
 

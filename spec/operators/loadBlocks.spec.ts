@@ -193,6 +193,32 @@ describe('loadBlocks', () => {
     }),
   );
 
+  it('puts back thousands at once behind one that takes its time', () => {
+    const BLOCKS = 5_000;
+    let loaded = 0;
+    marbles(() => {
+      const records = Array.from({ length: BLOCKS }, (_, i) => ({ sequenceNumber: i + 1, data: 'x' }));
+      const { shard } = opened({ shards: { 0: { records } } }, { maxInFlightRecords: 2 * BLOCKS });
+      const inner = memoryBlocks();
+      const gate = new Subject<void>();
+      let puts = 0;
+      const put: BlockStore['put'] = (one) => (puts++ === BLOCKS ? timer(1) : inner.put(one));
+      const blocks = { ...inner, put, get: () => of(undefined) };
+      const subscription = shard
+        .pipe(
+          bufferCount(1),
+          withSequenceRanges(),
+          storeBlocks(blocks, { shard }),
+          mergeMap((handle) => gate.pipe(map(() => handle))),
+          loadBlocks(blocks, { shard }),
+        )
+        .subscribe(() => loaded++);
+      timer(5).subscribe(() => gate.next());
+      timer(20).subscribe(() => subscription.unsubscribe());
+    })();
+    expect(loaded).to.equal(BLOCKS);
+  });
+
   it(
     'emits what it read again also when it cannot be put back, and tells',
     marbles(() => {
@@ -234,6 +260,76 @@ describe('loadBlocks', () => {
       timer(100).subscribe(() => expect(log).to.deep.equal(['0 ab', '0 cd', '10 ef', '20 gh']));
     }),
   );
+
+  describe('reads lost blocks from Kinesis only as earlier ones are released', () => {
+    /** Loads eight lost blocks of two bytes, with room for two of them; each takes 10 ms of work. Notes what is read and loaded. */
+    const loaded = (maxRecordsPerPage: number, lost: (id: string) => boolean) => {
+      const log: string[] = [];
+      const held: number[] = [];
+      let events: readonly KinesisEvent[] = [];
+      let iterators = 0;
+      marbles(({ scheduler }) => {
+        const { shard, client, ...seen } = opened({ shards: { 0: 'abcdefghijklmnop^' }, maxRecordsPerPage });
+        const blocks = forgetful(lost);
+        const gate = new Subject<void>();
+        let own = { getRecords: 0, getShardIterator: 0 };
+        let open = 0;
+        const work = (one: Block): Observable<Block> => of(one).pipe(delay(10));
+        const subscription = stored(shard, blocks)
+          .pipe(
+            mergeMap((handle) => gate.pipe(map(() => handle))),
+            load(shard, blocks, { maxLoadedBytes: 3 }),
+            tap((one) => (log.push(`${scheduler.now()} ${inLetters(one)}`), held.push(++open))),
+            concatMap(work),
+            releaseBlocks(blocks),
+          )
+          .subscribe(() => open--);
+        timer(20).subscribe(() => {
+          // The reader of the shard rests: it would read as well.
+          own = { getRecords: client.callsOf('getRecords').length, getShardIterator: client.callsOf('getShardIterator').length };
+          gate.next();
+        });
+        timer(200).subscribe(() => {
+          iterators = client.callsOf('getShardIterator').length - own.getShardIterator;
+          events = seen.events;
+          subscription.unsubscribe();
+        });
+      })();
+      return { log, held, events, iterators };
+    };
+    const times = (log: readonly string[]) => log.map((entry) => entry.split(' ')[0]).join(' ');
+
+    it('where a page has one block', () => {
+      const { log, held, events, iterators } = loaded(2, () => true);
+      expect(log.map((entry) => entry.split(' ')[1]).join(' ')).to.equal("ab' cd' ef' gh' ij' kl' mn' op'");
+      expect(times(log)).to.equal('20 20 30 40 50 60 70 80');
+      expect(Math.max(...held)).to.equal(2);
+      // One for the first two, and one for each that had to wait.
+      expect(iterators).to.equal(7);
+      // It is one recovery.
+      expect(events.flatMap((event) => (event.type === 'recovered' ? [[event.ranges, event.records]] : []))).to.deep.equal([[8, 16]]);
+    });
+
+    it('where pages end inside blocks: what is read of a block that has to wait is read again', () => {
+      const { log, held } = loaded(3, () => true);
+      expect(log.map((entry) => entry.split(' ')[1]).join(' ')).to.equal("ab' cd' ef' gh' ij' kl' mn' op'");
+      // A page more than there is room for.
+      expect(Math.max(...held)).to.be.at.most(3);
+    });
+
+    it('and those of a page that has them all in one read', () => {
+      const { log, iterators } = loaded(16, () => true);
+      expect(times(log)).to.equal('20 20 20 20 20 20 20 20');
+      expect(iterators).to.equal(1);
+    });
+
+    it('and then the next one that is there', () => {
+      const { log, held } = loaded(2, (id) => id < idOf(7, 8) || id.includes('/11-') || id.includes('/13-') || id.includes('/15-'));
+      expect(log.map((entry) => entry.split(' ')[1]).join(' ')).to.equal("ab' cd' ef' gh ij kl' mn' op'");
+      expect(times(log)).to.equal('20 20 30 40 50 60 70 80');
+      expect(Math.max(...held)).to.equal(2);
+    });
+  });
 
   it(
     'tells, once, of a block that is never released and holds up the rest',

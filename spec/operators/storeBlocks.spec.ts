@@ -112,7 +112,7 @@ describe('storeBlocks', () => {
     marbles(({ expectObservable, scheduler }) => {
       const shard = quickShard(instantKinesis({ shards: { 0: 'ab^|' } }));
       const handles$ = pipeline(shard, noting({ put: () => NEVER }), { requestTimeoutMs: 7, maxRetries: 0, scheduler });
-      const timeout = new BlockStoreError('put: no answer of the block store for 7 ms', { fault: 'timeout', retriable: true });
+      const timeout = new BlockStoreError('put: the block store was not done within 7 ms', { fault: 'timeout', retriable: true });
       expectObservable(handles$).toBe('-------#', undefined, timeout);
     }),
   );

@@ -7,7 +7,7 @@ import { exec, node } from '../support/exec.js';
 const checkout = resolve(import.meta.dirname, '../..');
 
 describe('packing', function () {
-  this.timeout(30_000);
+  this.timeout(240_000);
   let folder: string;
   const git = (...args: readonly string[]) => exec('git', ['-c', 'user.name=spec', '-c', 'user.email=spec@localhost', ...args], folder);
   const check = () =>

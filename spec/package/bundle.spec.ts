@@ -21,7 +21,7 @@ describe('a bundle', () => {
   let pack: Packed;
 
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     pack = await packed();
   });
 
@@ -62,7 +62,7 @@ describe('a bundle', () => {
 
   for (const name of inBrowsers) {
     it(`of ${name} loads where there is neither process nor Buffer nor a Node built-in`, async function () {
-      this.timeout(30_000);
+      this.timeout(240_000);
       const { outputFiles } = await bundle(`export * from '${name}';`, { format: 'iife', globalName: 'loaded', minify: false });
       expect(Object.keys(loadInBrowser(outputFiles[0]!.text))).not.to.deep.equal([]);
     });

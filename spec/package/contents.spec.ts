@@ -9,7 +9,7 @@ describe('the packed files', () => {
   let files: string[];
 
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     pack = await packed();
     const entries = await readdir(pack.directory, { recursive: true, withFileTypes: true });
     files = entries.filter((entry) => entry.isFile()).map((entry) => relative(pack.directory, join(entry.parentPath, entry.name)));

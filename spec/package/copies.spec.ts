@@ -53,7 +53,7 @@ const look = setInterval(() => {
 `;
 
 describe('two copies of the package in one process', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let pack: Packed;
   let file: string;
 

@@ -105,7 +105,7 @@ describe('the entry points', () => {
   let pack: Packed;
 
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     pack = await packed();
   });
 

@@ -14,7 +14,7 @@ describe('the packed declarations', () => {
   let pack: Packed;
 
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     pack = await packed();
   });
 
@@ -24,7 +24,7 @@ describe('the packed declarations', () => {
   });
 
   it('resolve in every module mode that knows exports maps, by attw', async function () {
-    this.timeout(30_000);
+    this.timeout(240_000);
     const attw = resolve(dirname(createRequire(import.meta.url).resolve('@arethetypeswrong/cli/package.json')), 'dist/index.js');
     // node10 finds only the root entry: it cannot read an exports map, and TypeScript 6 has deprecated it.
     const report = await node([attw, pack.tarball, '--profile', 'node16', '--no-definitely-typed', '--format', 'json'], checkout);
@@ -33,7 +33,7 @@ describe('the packed declarations', () => {
   });
 
   it('compile in a strict project, imported and required, without errors of their own', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const folder = await mkdtemp(join(pack.project, 'consumer-'));
     const files = [join(folder, 'imports.mts'), join(folder, 'requires.cts')];
     for (const file of files) await writeFile(file, consumer);
@@ -41,7 +41,7 @@ describe('the packed declarations', () => {
   });
 
   it('compile where TypeScript resolves as Node 10 did, as in older projects of CommonJS', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const folder = await mkdtemp(join(pack.project, 'node10-'));
     const file = join(folder, 'requires.ts');
     await writeFile(file, consumer);

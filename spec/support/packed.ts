@@ -1,8 +1,10 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
-import { rmSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rename, symlink, writeFile } from 'node:fs/promises';
+import { existsSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { exec } from './exec.js';
+import { RUN_ID } from './processes.js';
+import { until } from './until.js';
 
 /** The package as a user gets it: built and packed from a copy of the checkout, and installed beside its peers. */
 export interface Packed {
@@ -27,21 +29,56 @@ export interface Manifest {
 const checkout = resolve(import.meta.dirname, '../..');
 const leftBehind = new Set(['node_modules', '.git', 'dist', 'coverage', '.tmp', join('docs', 'api')]);
 
+/** Below the time limits of the specs that wait. */
+const DEADLINE_MS = 200_000;
+
 let once: Promise<Packed> | undefined;
 
-/** Builds and packs the package the first time, and gives the same one to every later caller. */
+/** Installs the package the first time, and gives the same one to every later caller. It is built and packed once for all processes of a run. */
 export function packed(): Promise<Packed> {
   return (once ??= pack());
 }
 
 async function pack(): Promise<Packed> {
   const root = await mkdtemp(join(await realpath(tmpdir()), 'rx-kinesis-'));
-  process.once('exit', () => rmSync(root, { recursive: true, force: true }));
-  const copy = await copyCheckout(join(root, 'checkout'));
+  removeAtExit(root);
+  return install(await sharedTarball(), join(root, 'project'));
+}
+
+/** The first process of the run that asks makes the tarball, the others wait for it. */
+async function sharedTarball(): Promise<string> {
+  const shared = join(await realpath(tmpdir()), `rx-kinesis-run-${process.env[RUN_ID]}`);
+  const outcome = join(shared, 'outcome.json');
+  const isFirst = await mkdir(shared).then(
+    () => true,
+    () => false,
+  );
+  if (isFirst) {
+    removeAtExit(shared);
+    const made = await makeTarball(shared).then(
+      (tarball) => ({ tarball }),
+      (error: unknown) => ({ error: (error as Error).message }),
+    );
+    // Under its name only when it is whole.
+    await writeFile(`${outcome}.new`, JSON.stringify(made));
+    await rename(`${outcome}.new`, outcome);
+  }
+  await until('the package is packed', () => existsSync(outcome), DEADLINE_MS);
+  const { tarball, error } = JSON.parse(await readFile(outcome, 'utf8')) as { tarball?: string; error?: string };
+  if (!tarball) throw new Error(error);
+  return tarball;
+}
+
+async function makeTarball(folder: string): Promise<string> {
+  const copy = await copyCheckout(join(folder, 'checkout'));
   await exec('npm', ['run', 'build'], copy);
-  await exec('npm', ['pack', '--ignore-scripts', '--pack-destination', root], copy);
-  const [tarball] = (await readdir(root)).filter((name) => name.endsWith('.tgz'));
-  return install(join(root, tarball!), join(root, 'project'));
+  await exec('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], copy);
+  const [tarball] = (await readdir(folder)).filter((name) => name.endsWith('.tgz'));
+  return join(folder, tarball!);
+}
+
+function removeAtExit(folder: string): void {
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 }
 
 async function copyCheckout(copy: string): Promise<string> {

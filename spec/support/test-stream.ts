@@ -9,6 +9,7 @@ import {
   type PutRecordsResultEntry,
   type Shard,
 } from '@aws-sdk/client-kinesis';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { KinesisService } from './kinesis-services.js';
 import { SERVICE_DEADLINE_MS, until } from './until.js';
 
@@ -37,7 +38,8 @@ export class TestStream {
 
   /** Creates a stream and waits until it can be used. */
   static async create(service: Pick<KinesisService, 'client'>, shards = 2, name = `stream-${streams++}`): Promise<TestStream> {
-    const stream = new TestStream(service.client(), name);
+    // A connection for each request: one that was idle may be closed by the service just as it is used again, and a put is not repeated.
+    const stream = new TestStream(service.client({ requestHandler: new NodeHttpHandler({ httpAgent: { keepAlive: false } }) }), name);
     await stream.#client.send(new CreateStreamCommand({ StreamName: stream.name, ShardCount: shards }));
     await stream.#active();
     return stream;

@@ -1,0 +1,71 @@
+import { catchError, concat, defer, EMPTY, filter, mergeMap, type Observable } from 'rxjs';
+import type { BoundedStore } from '../blocks/bounded-store.js';
+import type { KeyedQueue } from '../internal/keyed-queue.js';
+import type { TrackedShard } from '../tracking/tracked-shard.js';
+
+/**
+ * Deletes the blocks of a shard that its store has and no checkpoint names: their records are read again from Kinesis, and may form other
+ * blocks.
+ *
+ * @remarks
+ * Runs beside the puts, since a store may be slow to list its blocks and to delete them. A block that is put meanwhile stays, also when an
+ * earlier run has left one with its id.
+ */
+export class ForgottenBlocks {
+  readonly #store: BoundedStore;
+  readonly #tracked: TrackedShard;
+  readonly #turns: KeyedQueue;
+  /** The blocks that stay; absent once the others are deleted. */
+  #spared: Set<string> | undefined = new Set();
+
+  /** @param turns - is closed when nobody waits for the deletes any more. */
+  constructor(store: BoundedStore, tracked: TrackedShard, turns: KeyedQueue) {
+    this.#store = store;
+    this.#tracked = tracked;
+    this.#turns = turns;
+  }
+
+  /** Deletes all blocks but the `known` ones, and those that are put. Failures are reported: they cost space in the store, but no data. */
+  deleteAllBut(known: Iterable<string>): Observable<never> {
+    return defer(() => {
+      for (const id of known) this.#spared?.add(id);
+      const { streamName, shardId } = this.#tracked.identity;
+      const ownPrefix = `${streamName}/${shardId}/`;
+      let count = 0;
+      const deletes$ = this.#store.list().pipe(
+        filter((id) => id.startsWith(ownPrefix)),
+        mergeMap((id) => this.#turns.run(`lane ${count++ % MAX_DELETES_AT_ONCE}`, this.#delete(id))),
+      );
+      return concat(
+        this.#reported(deletes$, 'list'),
+        defer(() => ((this.#spared = undefined), EMPTY)),
+      );
+    });
+  }
+
+  /** Spares the block that `put` is about to store. The put waits for a delete of this block that is under way. */
+  sparing<T>(id: string, put: Observable<T>): Observable<T> {
+    return defer(() => {
+      if (!this.#spared) return put;
+      this.#spared.add(id);
+      return this.#turns.run(`block ${id}`, put);
+    });
+  }
+
+  #delete(id: string): Observable<never> {
+    return defer(() =>
+      this.#spared?.has(id) ? EMPTY : this.#turns.run(`block ${id}`, this.#reported(this.#store.delete(id), 'delete', id)),
+    );
+  }
+
+  #reported<T>(call: Observable<T>, action: 'delete' | 'list', id?: string): Observable<T> {
+    return call.pipe(
+      catchError((error: unknown) => {
+        this.#tracked.notify({ type: 'blockStoreFailed', action, ...(id !== undefined && { blockId: id }), error });
+        return EMPTY;
+      }),
+    );
+  }
+}
+
+const MAX_DELETES_AT_ONCE = 8;

@@ -1,0 +1,150 @@
+import { expect } from 'chai';
+import {
+  bufferCount,
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  from,
+  ignoreElements,
+  interval,
+  map,
+  NEVER,
+  of,
+  tap,
+  timer,
+  type Observable,
+} from 'rxjs';
+import type { BlockStore } from '../../lib/blocks/block-store.js';
+import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
+import type { StoredBlock } from '../../lib/blocks/stored-block.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { storeBlocks, type StoreBlocksConfig } from '../../lib/operators/storeBlocks.js';
+import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
+import { block, marbles } from '../../lib/testing/index.js';
+import { idsIn } from '../support/block-store-contract.js';
+import { instantKinesis, quickShard } from '../support/quick-shard.js';
+import { holding } from '../support/stored-blocks.js';
+
+const idOf = (from: number, to: number): string => `stream/shardId-000000000000/${from}-${to}/2`;
+const shown = ({ id }: StoredBlock): string => id.split('/')[2]!;
+
+/** The handles of a shard's records, two in a block, stored in `blocks`. */
+function stored(blocks: BlockStore, config: Partial<StoreBlocksConfig> = {}, script = 'abcd^|') {
+  const failures: string[] = [];
+  const next = (event: KinesisEvent): void => void (event.type === 'blockStoreFailed' && failures.push(event.action));
+  const shard = quickShard(instantKinesis({ shards: { 0: script } }), { events: { next } });
+  const handles$ = shard.pipe(bufferCount(2), withSequenceRanges(), storeBlocks(blocks, { shard, ...config }), map(shown));
+  return { failures, handles$ };
+}
+
+/** A store with the blocks that an earlier run has left, whose calls can be replaced. */
+function left(calls: (inner: BlockStore) => Partial<BlockStore>, ...blocks: (readonly number[])[]): BlockStore {
+  const inner = holding(Object.fromEntries(blocks.map((positions, i) => [i, block(...positions)])));
+  return { ...inner, ...calls(inner) };
+}
+
+describe('storeBlocks deletes the blocks that no checkpoint names beside its puts, so that these do not wait', () => {
+  const slow: Readonly<Record<string, (inner: BlockStore) => Partial<BlockStore>>> = {
+    'that never answers a list': () => ({ list: () => NEVER }),
+    'whose list never ends': (inner) => ({ list: () => concat(inner.list() as Observable<string>, interval(2).pipe(map(String))) }),
+    'that never answers a delete': () => ({ delete: () => NEVER }),
+  };
+  for (const [name, calls] of Object.entries(slow)) {
+    it(
+      `for a store ${name}; it completes after requestTimeoutMs`,
+      marbles(({ expectObservable, scheduler }) => {
+        const { handles$, failures } = stored(left(calls, [7, 8]), { requestTimeoutMs: 5, scheduler });
+        expectObservable(handles$).toBe('(xy)-|', { x: '1-2', y: '3-4' });
+        scheduler.schedule(() => expect(failures).to.deep.equal([name.includes('delete') ? 'delete' : 'list']), 10);
+      }),
+    );
+  }
+
+  it(
+    'for one whose deletes all hang, however many they are',
+    marbles(({ expectObservable, scheduler }) => {
+      const forgotten = Array.from({ length: 20 }, (_, i): [number] => [i + 10]);
+      const { handles$ } = stored(
+        left(() => ({ delete: () => NEVER }), ...forgotten),
+        { requestTimeoutMs: 5, scheduler },
+      );
+      // Eight deletes at once: three rounds.
+      expectObservable(handles$).toBe('(xy) 11ms |', { x: '1-2', y: '3-4' });
+    }),
+  );
+
+  it('and keeps what it puts meanwhile, although an earlier run has left it too', async () => {
+    const log: string[] = [];
+    // The list begins with what was there, and takes its time.
+    const blocks = left(
+      (inner) => ({
+        list: () => defer(() => from([...idsOf(inner)])).pipe(concatMap((id) => timer(3).pipe(map(() => id)))),
+        delete: (id) => defer(() => (log.push(id), inner.delete(id))),
+      }),
+      [1, 2],
+      [3, 4],
+      [7, 8],
+    );
+    marbles(({ expectObservable }) => {
+      expectObservable(stored(blocks).handles$).toBe('(xy)-----|', { x: '1-2', y: '3-4' });
+    })();
+    expect(log).to.deep.equal([idOf(7, 8)]);
+    expect(await idsIn(blocks)).to.deep.equal([idOf(1, 2), idOf(3, 4)]);
+  });
+
+  it('and puts a block after the delete of it that has begun', async () => {
+    const log: string[] = [];
+    const noted = (text: string, call: Observable<unknown>) =>
+      concat(
+        defer(() => (log.push(`${text} begins`), EMPTY)),
+        call,
+        defer(() => (log.push(`${text} ends`), EMPTY)),
+      );
+    const blocks = left(
+      (inner) => ({
+        put: (given) => noted('put', inner.put(given) as Observable<unknown>),
+        delete: (id) => noted('delete', timer(5).pipe(concatMap(() => inner.delete(id)))),
+      }),
+      [1, 2],
+    );
+    marbles(({ expectObservable }) => {
+      expectObservable(stored(blocks, {}, 'ab^|').handles$).toBe('-----(x|)', { x: '1-2' });
+    })();
+    expect(log).to.deep.equal(['delete begins', 'delete ends', 'put begins', 'put ends']);
+    expect(await idsIn(blocks)).to.deep.equal([idOf(1, 2)]);
+  });
+
+  it(
+    'and begins no more deletes once it is unsubscribed',
+    marbles(({ scheduler }) => {
+      const deletes: string[] = [];
+      const forgotten = Array.from({ length: 20 }, (_, i): [number] => [i + 10]);
+      const blocks = left(() => ({ delete: (id) => defer(() => (deletes.push(id), NEVER)) }), ...forgotten);
+      const subscription = stored(blocks).handles$.subscribe();
+      scheduler.schedule(() => {
+        subscription.unsubscribe();
+        expect(deletes).to.have.length(8);
+      }, 3);
+    }),
+  );
+
+  it('and lists and deletes 50 000 of them', async function () {
+    this.timeout(30_000);
+    const blocks = memoryBlocks({ maxBytes: 1e9 });
+    const { id } = block(7);
+    const list = () => from({ length: 50_000 } as ArrayLike<number>).pipe(map((_, i) => id.replace('7-7', `${i + 10}-${i + 10}`)));
+    let deletes = 0;
+    const store = { ...blocks, list, delete: () => of(0).pipe(tap(() => deletes++)) };
+    marbles(({ expectObservable }) => {
+      expectObservable(stored(store).handles$.pipe(ignoreElements())).toBe('-|');
+    })();
+    expect(deletes).to.equal(50_000);
+  });
+});
+
+function idsOf(store: BlockStore): string[] {
+  const ids: string[] = [];
+  (store.list() as Observable<string>).subscribe((id) => ids.push(id));
+  return ids;
+}
