@@ -12,6 +12,10 @@ const MAX_FAILOVERS = 2;
 const WATCH_FAILOVERS = 1 / 7;
 /** How often one that relies on the bell looks all the same. */
 const WATCHED_FAILOVERS = 8;
+/** How often one looks that reads the pulses of all others: a little less often than workers of KCL. */
+const PULSES_FAILOVERS = 2.5;
+/** In a larger fleet it costs less to scan the table than to read the row of each worker. */
+const PULSES_WORKERS = 20;
 /** The wait for each row, in ms: it bounds the work of large tables. */
 const MS_PER_ROW = 0.5;
 /** How often to listen for the bell, in failover times; and the ms for each worker, which bound the reads of the bell's row to 1000 a second. */
@@ -47,6 +51,34 @@ export function lookIntervalMs(config: Config, leases: readonly ObservedLease[],
   return Math.min(wantedMs, expiryMs, MAX_FAILOVERS * failoverTimeMs);
 }
 
+/** How long to wait before the next look where the pulses of all others are read. */
+export function pulsesIntervalMs({ failoverTimeMs, lookIntervalMs }: Config): number {
+  return lookIntervalMs ?? PULSES_FAILOVERS * failoverTimeMs;
+}
+
+/** How often to read the rows that have the pulses. */
+export function peekIntervalMs({ failoverTimeMs }: Config): number {
+  return WATCH_FAILOVERS * failoverTimeMs;
+}
+
+/**
+ * Whether to read the pulses rather than to scan the table: this worker watches, the fleet is small, and each lease is held by this worker or by one
+ * whose pulse beats.
+ *
+ * @param leases - those of the shards in view. @param isHeld - whether this worker holds the lease.
+ */
+export function watchesPulses(
+  { failoverTimeMs, workerId }: Config,
+  leases: readonly ObservedLease[],
+  watcher: Watcher,
+  isHeld: (leaseKey: string) => boolean,
+): boolean {
+  const open = leases.filter(({ row }) => !isEnded(row));
+  const isAlive = ({ row, stillMs = Infinity }: ObservedLease): boolean => isHeld(row.leaseKey) || stillMs <= failoverTimeMs;
+  const rows = open.map(({ row }) => row);
+  return watcher === 'self' && countWorkers(rows, workerId) <= PULSES_WORKERS && open.every(isAlive);
+}
+
 /** How often to read the bell's row. */
 export function listenIntervalMs({ failoverTimeMs }: Config, workers: number): number {
   return Math.max(LISTEN_FAILOVERS * failoverTimeMs, workers * LISTEN_MS_PER_WORKER);
@@ -60,8 +92,8 @@ export function spreadMs({ failoverTimeMs }: Config, workers: number, rows: numb
 /** When the first of the others' leases expires, unless it is renewed. */
 function soonestExpiryMs(leases: readonly ObservedLease[], { failoverTimeMs, workerId }: Config): number {
   let soonestMs = Infinity;
-  for (const { row, idleMs } of leases) {
-    const leftMs = failoverTimeMs + 1 - idleMs;
+  for (const { row, idleMs, stillMs = 0 } of leases) {
+    const leftMs = failoverTimeMs + 1 - Math.max(idleMs, stillMs);
     const isTheirs = row.leaseOwner !== undefined && row.leaseOwner !== workerId;
     if (isTheirs && leftMs > 0 && leftMs < soonestMs && !isEnded(row)) soonestMs = leftMs;
   }

@@ -1,4 +1,4 @@
-import { isEnded, type LeaseRow } from './lease.js';
+import { isEnded, isForeign, type LeaseRow } from './lease.js';
 import type { ObservedLease } from './lease-observer.js';
 
 /**
@@ -55,11 +55,6 @@ export function watcherOf(
   )
     ? 'other'
     : 'each';
-}
-
-/** Whether the owner is a worker that cannot be asked, so is none of this package. */
-function isForeign({ leaseOwner, checkpointOwner, gracefulOwner }: LeaseRow): boolean {
-  return leaseOwner !== undefined && checkpointOwner === undefined && leaseOwner !== gracefulOwner;
 }
 
 function isAskedBy({ leaseOwner, checkpointOwner }: LeaseRow, workerId: string): boolean {

@@ -376,7 +376,7 @@ describe('the leases of a fleet', () => {
       const [early, late]: [(readonly LeaseStatus[])[], (readonly LeaseStatus[])[]] = [[], []];
       run(3_000, {
         0: () => {
-          start('w1', { answers: false });
+          start('w1', { answers: false, lookIntervalMs: 100 });
           workers[0]!.store.leases$.pipe(take(20)).subscribe((leases) => early.push(leases));
           expect(early).to.deep.equal([]);
         },
