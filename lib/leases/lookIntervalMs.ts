@@ -32,7 +32,7 @@ type Config = Pick<ResolvedLeaseConfig, 'failoverTimeMs' | 'lookIntervalMs' | 'w
  * @remarks
  * A look reads 8 KiB, some 20 rows, for one read unit; a renewal costs 5 times as much, and each row needs 3 renewals in a failover time.
  * So with W workers that all look, a look every W/60 failover times costs a fifth of the renewals, however many rows there are from ten up.
- * Where one worker watches for all, it alone looks often, and exactly when a lease that stands still expires.
+ * Where one worker watches for all by looks, it alone looks often, and exactly when a lease that stands still expires.
  */
 export function lookIntervalMs(config: Config, leases: readonly ObservedLease[], watcher: Watcher): number {
   const { failoverTimeMs, workerId } = config;
