@@ -14,7 +14,8 @@ export interface LeaseConfig {
   readonly workerId?: string;
   /**
    * How long a lease must go without renewal before another worker takes it, in ms from 100 up. It must be the same for all workers, also
-   * for those of KCL. Leases are renewed every third of it, and given up nine tenths of it after the last renewal. @defaultValue 10_000
+   * for those of KCL. Leases are renewed every third of it. A lease is given up nine tenths of it after its last renewal, and all are after that of
+   * the row with this worker's pulse. @defaultValue 10_000
    */
   readonly failoverTimeMs?: number;
   /** How many leases this worker may have, from 1 up. If no worker has room for a shard, nobody reads it. @defaultValue Infinity */
