@@ -1,7 +1,7 @@
 import type { ResolvedLeaseConfig } from './lease-config.js';
 import { isEnded } from './lease.js';
 import type { ObservedLease } from './lease-observer.js';
-import { countWorkers, type Watcher } from './watcher.js';
+import { countWorkers, PULSES_WORKERS, type Watcher } from './watcher.js';
 
 /** The interval, in failover times for each worker, at which the looks of a fleet in which each watches cost a fifth of its renewals. */
 const FAILOVERS_PER_WORKER = 1 / 60;
@@ -14,8 +14,6 @@ const WATCH_FAILOVERS = 1 / 7;
 const WATCHED_FAILOVERS = 8;
 /** How often one looks that reads the pulses of all others: a little less often than workers of KCL. */
 const PULSES_FAILOVERS = 2.5;
-/** In a larger fleet it costs less to scan the table than to read the row of each worker. */
-const PULSES_WORKERS = 20;
 /** The wait for each row, in ms: it bounds the work of large tables. */
 const MS_PER_ROW = 0.5;
 /** How often to listen for the bell, in failover times; and the ms for each worker, which bound the reads of the bell's row to 1000 a second. */
@@ -62,8 +60,8 @@ export function peekIntervalMs({ failoverTimeMs }: Config): number {
 }
 
 /**
- * Whether to read the pulses rather than to scan the table: this worker watches, the fleet is small, and each lease is held by this worker or by one
- * whose pulse beats.
+ * Whether to read the pulses rather than to scan the table: this worker watches, the fleet is small, since in a larger one a scan costs less
+ * than the row of each worker, and each lease is held by this worker or by one whose pulse beats.
  *
  * @param leases - those of the shards in view. @param isHeld - whether this worker holds the lease.
  */

@@ -52,6 +52,28 @@ describe('the pulses of a small fleet', () => {
           }),
         );
 
+  for (const isSecond of [false, true])
+    it(
+      `show as soon that two were killed at once, ${isSecond ? 'the second worker that watches' : 'the first worker that watches'} and another one`,
+      marbles(({ scheduler, flush }) => {
+        const fleet = new PulseFleet(scheduler, 12);
+        let gone: PulseWorker[] = [];
+        fleet.run(flush, 11_000, {
+          0: () => keys(6).forEach((i) => fleet.start(`w${i}`)),
+          5_000: () => {
+            const [first, second, third] = [...fleet.workers].sort((a, b) => lowest(a) - lowest(b));
+            gone = [isSecond ? second! : first!, third!];
+            gone.forEach((worker) => worker.kill());
+          },
+          8_000: () => expect(allHeld(fleet)).to.deep.equal(keys(12)),
+        });
+        const others = fleet.workers.filter((worker) => !gone.includes(worker));
+        expect(Math.max(...grants(others, 5_000)) - 5_000).to.be.below(FAILOVER_MS * (1 + 1 / 7) + 60);
+        expect(fleet.doubles).to.deep.equal([]);
+        expect(losses(others)).to.deep.equal([]);
+      }),
+    );
+
   it(
     'are read in place of the table, which each worker then scans less often than KCL does',
     marbles(({ scheduler, flush }) => {
