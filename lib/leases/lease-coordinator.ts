@@ -142,17 +142,17 @@ export class LeaseCoordinator {
     if (this.#isLookDue) return delayOf(0, config.scheduler);
     const leases = observer.leases(clock.nowMs());
     const watcher = this.#failures === 0 ? this.#watcher() : 'each';
-    const watchesPulses = this.#watchesPulses(watcher);
-    const intervalMs = watchesPulses ? pulsesIntervalMs(config) : lookIntervalMs(config, leases, watcher);
+    const readsPulses = this.#readsPulses(watcher);
+    const intervalMs = readsPulses ? pulsesIntervalMs(config) : lookIntervalMs(config, leases, watcher);
     const backOffMs = Math.max(intervalMs, Math.min(intervalMs * 2 ** this.#failures, config.failoverTimeMs)) * (0.5 + config.random() / 2);
     if (this.#failures > 0) return merge(this.#look$, delayOf(backOffMs, config.scheduler)).pipe(take(1));
-    const isPeeking = watchesPulses && peekIntervalMs(config) < intervalMs;
-    const pulses$ = isPeeking ? this.#pulseWatch.called(() => this.#watchesPulses(watcher)) : EMPTY;
+    const isPeeking = readsPulses && peekIntervalMs(config) < intervalMs;
+    const pulses$ = isPeeking ? this.#pulseWatch.called(() => this.#readsPulses(watcher)) : EMPTY;
     return merge(this.#look$, delayOf(intervalMs, config.scheduler), this.#called(watcher, intervalMs), pulses$).pipe(take(1));
   }
 
   /** Whether this worker relies on the pulses of all others, as they were seen last. */
-  #watchesPulses(watcher: Watcher): boolean {
+  #readsPulses(watcher: Watcher): boolean {
     const { observer, clock, config, held } = this.#context;
     const leases = observer.leases(clock.nowMs()).filter(({ row }) => this.#isInView(row));
     return watchesPulses(config, leases, watcher, (key) => held.get(key)?.isOpen === true);
@@ -193,8 +193,8 @@ export class LeaseCoordinator {
     if (this.#isDraining || !shards()) return EMPTY;
     this.#isLookDue = false;
     const askedAtMs = clock.nowMs();
-    // Where a pulse stands still, the others take the leases of its worker, so nothing may be missed.
-    const isConsistent = observer.pulses.longestStillMs(config.workerId, askedAtMs) > config.failoverTimeMs;
+    // Where a pulse stands still, the leases of its worker are taken or freed, so nothing may be missed. Where another worker watches, it does that.
+    const isConsistent = this.#watcher() !== 'other' && observer.pulses.longestStillMs(config.workerId, askedAtMs) > config.failoverTimeMs;
     return defer(() => port.scan(isConsistent)).pipe(
       tap((view) => this.#note(view, isConsistent ? askedAtMs : undefined)),
       switchMap(() => this.#act()),

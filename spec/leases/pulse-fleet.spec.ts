@@ -115,6 +115,16 @@ describe('the pulses of a small fleet', () => {
   );
 
   it(
+    'cost no consistent look while all are alive, also of workers that look seldom',
+    marbles(({ scheduler, flush }) => {
+      const fleet = new PulseFleet(scheduler, 12);
+      fleet.run(flush, 30_000, { 0: () => keys(5).forEach((i) => fleet.start(`w${i}`)) });
+      expect(fleet.workers.flatMap(({ sent }) => linesOf(sent, 'consistent scan'))).to.deep.equal([]);
+      for (const { sent } of fleet.workers) expect(linesOf(sent, 'scan', 3_000).length).to.be.above(2);
+    }),
+  );
+
+  it(
     'that were in a row which a worker of KCL has taken are not missed: nobody takes the other rows of the worker',
     marbles(({ scheduler, flush }) => {
       const fleet = new PulseFleet(scheduler, 9);
