@@ -22,8 +22,8 @@ export interface LeaseRow {
   /** How often workers have asked the others to look at the table, if this row is the one they use for that; this package adds it. */
   readonly rings?: number;
   /**
-   * The counter of the last write with which its holder showed that it is alive, see {@link Pulse}; this package adds the attribute to KCL's row.
-   * Any later write that is none makes it stale, since the counter goes up.
+   * The counter of the last write with which the holder showed that it is alive, on behalf of all its leases; this package adds it. After any
+   * other write of the row the counter is higher.
    */
   readonly pulse?: number;
   /** The shards that it was made from. */
