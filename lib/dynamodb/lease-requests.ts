@@ -50,15 +50,15 @@ type Send = <T>(command: object) => Observable<T>;
 
 function rowRequests(send: Send, TableName: string): Omit<LeasePort, 'publishWorker' | 'withdrawWorker'> {
   const key = (leaseKey: string) => ({ TableName, Key: { leaseKey: { S: leaseKey } } });
-  const page = (ExclusiveStartKey?: ScanCommandOutput['LastEvaluatedKey']) =>
-    send<ScanCommandOutput>(new ScanCommand({ TableName, ExclusiveStartKey }));
+  const page = (ConsistentRead: boolean, ExclusiveStartKey?: ScanCommandOutput['LastEvaluatedKey']) =>
+    send<ScanCommandOutput>(new ScanCommand({ TableName, ExclusiveStartKey, ...(ConsistentRead && { ConsistentRead }) }));
   const item = (leaseKey: string) =>
     send<GetItemCommandOutput>(new GetItemCommand({ ...key(leaseKey), ConsistentRead: true, ReturnConsumedCapacity: 'TOTAL' }));
   const rowOf = (leaseKey: string, { Item }: GetItemCommandOutput) => Item && readRow(Item, `table "${TableName}", key ${leaseKey}`);
   return {
-    scan: () =>
-      defer(() => page()).pipe(
-        expand(({ LastEvaluatedKey }) => (LastEvaluatedKey ? page(LastEvaluatedKey) : EMPTY)),
+    scan: (isConsistent) =>
+      defer(() => page(isConsistent)).pipe(
+        expand(({ LastEvaluatedKey }) => (LastEvaluatedKey ? page(isConsistent, LastEvaluatedKey) : EMPTY)),
         reduce<ScanCommandOutput, Item[]>((items, page) => items.concat(itemsOf(page)), []),
         map((items) => tableView(items, TableName)),
       ),

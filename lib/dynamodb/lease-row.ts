@@ -20,6 +20,7 @@ export function readRow(item: Item, where: string): LeaseRow {
   const ending = optionalText(item, 'endingHashKey', where);
   const shardStart = optionalText(item, 'shardStart', where);
   const progress = optionalText(item, 'progress', where);
+  const pulse = Number(item.pulse?.N);
   return {
     leaseKey: optionalText(item, 'leaseKey', where) ?? '',
     ...owner(item, 'leaseOwner', where),
@@ -30,6 +31,7 @@ export function readRow(item: Item, where: string): LeaseRow {
     ...(shardStart !== undefined && { shardStart }),
     ...(progress !== undefined && { progress }),
     ...(item.rings !== undefined && { rings: Number(item.rings.N) }),
+    ...(Number.isSafeInteger(pulse) && { pulse }),
     parentShardIds: item.parentShardId?.SS ?? [],
     childShardIds: item.childShardIds?.SS ?? [],
     ...(starting !== undefined && ending !== undefined && { hashKeyRange: { startingHashKey: starting, endingHashKey: ending } }),
@@ -38,7 +40,8 @@ export function readRow(item: Item, where: string): LeaseRow {
 
 /** Makes a row like KCL's. A set must be absent rather than empty. */
 export function newRow(lease: NewLease): Item {
-  const { leaseKey, leaseOwner, gracefulOwner, leaseCounter, checkpoint, shardStart, progress, parentShardIds, hashKeyRange } = lease;
+  const { leaseKey, leaseOwner, gracefulOwner, leaseCounter, checkpoint, shardStart, progress, pulse, parentShardIds, hashKeyRange } =
+    lease;
   const { startingHashKey, endingHashKey } = hashKeyRange ?? {};
   return {
     leaseKey: { S: leaseKey },
@@ -50,6 +53,7 @@ export function newRow(lease: NewLease): Item {
     ...(gracefulOwner !== undefined && { gracefulOwner: { S: gracefulOwner } }),
     ...(shardStart !== undefined && { shardStart: { S: shardStart } }),
     ...(progress !== undefined && { progress: { S: progress } }),
+    ...(pulse !== undefined && { pulse: { N: String(pulse) } }),
     ...(parentShardIds.length > 0 && { parentShardId: { SS: [...parentShardIds] } }),
     ...(startingHashKey !== undefined && { startingHashKey: { S: startingHashKey } }),
     ...(endingHashKey !== undefined && { endingHashKey: { S: endingHashKey } }),

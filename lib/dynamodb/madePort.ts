@@ -23,7 +23,7 @@ export function madePort(port: LeasePort, ensure$: Observable<unknown>): LeasePo
       }),
     );
   return {
-    scan: () => made(() => port.scan()),
+    scan: (isConsistent) => made(() => port.scan(isConsistent)),
     get: (leaseKey) => made(() => port.get(leaseKey)),
     peek: (leaseKey) => made(() => port.peek(leaseKey)),
     ring: (leaseKey) => made(() => port.ring(leaseKey)),

@@ -32,10 +32,11 @@ export function updateExpression({ when, set, remove = [], switchesOwner = false
 }
 
 /** The attributes that an update sets. */
-function assigned({ checkpoint, leaseCounter, childShardIds, throughputKBps, ...owners }: LeaseUpdate['set']): Item {
+function assigned({ checkpoint, leaseCounter, pulse, childShardIds, throughputKBps, ...texts }: LeaseUpdate['set']): Item {
   return {
-    ...Object.fromEntries(Object.entries(owners).map(([attribute, owner]) => [attribute, { S: owner }])),
+    ...Object.fromEntries(Object.entries(texts).map(([attribute, text]) => [attribute, { S: text }])),
     ...(leaseCounter !== undefined && { leaseCounter: { N: String(leaseCounter) } }),
+    ...(pulse !== undefined && { pulse: { N: String(pulse) } }),
     ...(throughputKBps !== undefined && { throughputKBps: { N: throughputKBps.toFixed(THROUGHPUT_DIGITS) } }),
     ...(childShardIds && { childShardIds: { SS: [...childShardIds] } }),
     ...(checkpoint && {

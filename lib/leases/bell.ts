@@ -28,7 +28,7 @@ const MAX_TRIES = 3;
  *
  * @remarks
  * Reading one row costs half a read unit, or one if it is large, whatever the size of the table. The bell is a hint and decides nothing:
- * who hears it looks at the table. A ring that is not heard, or not made since its worker died, is made up for by the worker that watches.
+ * who hears it looks at the table. A ring that is not heard, or not made since its worker died, is made up for by a worker that watches, at its next look.
  */
 export class Bell {
   readonly #context: LeaseContext;

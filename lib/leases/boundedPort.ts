@@ -13,7 +13,7 @@ export function boundedPort(
       source.pipe(timeout({ first: ms, scheduler }));
   return {
     // More time, since a scan reads many pages.
-    scan: () => port.scan().pipe(within(Math.max(requestTimeoutMs, failoverTimeMs))),
+    scan: (isConsistent) => port.scan(isConsistent).pipe(within(Math.max(requestTimeoutMs, failoverTimeMs))),
     get: (leaseKey) => port.get(leaseKey).pipe(within(requestTimeoutMs)),
     peek: (leaseKey) => port.peek(leaseKey).pipe(within(requestTimeoutMs)),
     ring: (leaseKey) => port.ring(leaseKey).pipe(within(requestTimeoutMs)),

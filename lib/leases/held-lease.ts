@@ -1,9 +1,10 @@
-import { AsyncSubject, type Observable, type SchedulerLike, type Subscription } from 'rxjs';
-import { delayOf } from '../internal/delay.js';
+import { AsyncSubject, type Observable, type SchedulerLike } from 'rxjs';
 import { comparePositions, type Position } from '../values/position.js';
 import type { ShardName } from '../values/shard-id.js';
+import { Attempt } from './attempt.js';
 import { holderOf, type LeaseRow } from './lease.js';
 import type { StoredCheckpoint } from './lease-updates.js';
+import type { Pulse } from './pulse.js';
 import { Throughput } from './throughput.js';
 
 /** Why a lease was lost: another worker has it, it could not be renewed in time, or it was not handed over in time. */
@@ -17,26 +18,6 @@ export interface Tenancy {
   readonly scheduler: SchedulerLike;
   /** Called at each loss, before the lease's `lost$` emits. */
   readonly onLost: (lease: HeldLease, reason: LossReason) => void;
-}
-
-/** The time for which a write renews a lease, from the moment when the write is sent. */
-export class Attempt {
-  isOver = false;
-  /** Called when the time is over. */
-  onOver: () => void = () => undefined;
-  readonly #timer: Subscription;
-
-  constructor({ fenceMs, scheduler }: Pick<Tenancy, 'fenceMs' | 'scheduler'>) {
-    const end = (): void => {
-      this.isOver = true;
-      this.onOver();
-    };
-    this.#timer = delayOf(fenceMs, scheduler).subscribe({ next: end, error: end });
-  }
-
-  end(): void {
-    this.#timer.unsubscribe();
-  }
 }
 
 /**
@@ -79,12 +60,13 @@ export class HeldLease {
   #isHandingOver = false;
   #current: Attempt;
   readonly #tenancy: Tenancy;
+  readonly #pulse: Pulse;
   readonly #throughput: Throughput;
   readonly #loss = new AsyncSubject<void>();
   readonly #asked = new AsyncSubject<void>();
 
   /** @param row - as this worker left it when it took the lease. @param attempt - the write that took it. */
-  constructor(row: LeaseRow, streamName: string, tenancy: Tenancy, attempt: Attempt) {
+  constructor(row: LeaseRow, streamName: string, tenancy: Tenancy, pulse: Pulse, attempt: Attempt) {
     this.name = { streamName, shardId: row.leaseKey };
     this.origin = { parentShardIds: row.parentShardIds, hashKeyRange: row.hashKeyRange };
     this.fencingToken = String(row.leaseCounter);
@@ -93,6 +75,7 @@ export class HeldLease {
     this.#counter = row.leaseCounter;
     this.#stored = { ...row.checkpoint, progress: row.progress };
     this.#tenancy = tenancy;
+    this.#pulse = pulse;
     this.lost$ = this.#loss.asObservable();
     this.asked$ = this.#asked.asObservable();
     this.#current = attempt;
@@ -146,7 +129,7 @@ export class HeldLease {
   /** Notes a write before it is sent: if its reply is lost, the row will show whether it was made. */
   sending(checkpoint: StoredCheckpoint = this.#stored): Attempt {
     if (!this.#unsure.some((sent) => comparePositions(sent, checkpoint) === 0)) this.#unsure.push(checkpoint);
-    const attempt = new Attempt(this.#tenancy);
+    const attempt = new Attempt(this.#tenancy, this.#pulse.isCarriedBy(this));
     this.#firstUnsure ??= attempt;
     return attempt;
   }
@@ -157,8 +140,8 @@ export class HeldLease {
   }
 
   /** Notes that this worker's write of the row has succeeded. */
-  wrote(attempt: Attempt, checkpoint: StoredCheckpoint = this.#stored, leaseCounter = this.#counter + 1): void {
-    this.#counter = leaseCounter;
+  wrote(attempt: Attempt, checkpoint: StoredCheckpoint = this.#stored, isPulse = attempt.isPulse): void {
+    this.#counter += 1;
     this.#stored = checkpoint;
     this.#unsure = [];
     if (this.#firstUnsure !== attempt) this.#firstUnsure?.end();
@@ -169,6 +152,7 @@ export class HeldLease {
     if (!this.#isOpen) return attempt.end();
     this.#current.end();
     this.#hold(attempt);
+    if (isPulse) this.#pulse.beat(this, attempt);
   }
 
   /**
@@ -184,7 +168,7 @@ export class HeldLease {
     if (row.leaseCounter !== this.#counter) {
       if (row.leaseCounter !== this.#counter + 1) return false;
       if (!this.#firstUnsure || !this.#unsure.some((sent) => comparePositions(sent, row.checkpoint) === 0)) return false;
-      this.wrote(this.#firstUnsure, { ...row.checkpoint, progress: row.progress });
+      this.wrote(this.#firstUnsure, { ...row.checkpoint, progress: row.progress }, row.pulse === row.leaseCounter);
     }
     this.look(row);
     return this.#isOpen;
@@ -234,5 +218,6 @@ export class HeldLease {
     this.#current.end();
     this.#firstUnsure?.end();
     this.#asked.complete();
+    this.#pulse.leave(this);
   }
 }

@@ -4,7 +4,8 @@ import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import { CheckpointError, LeaseLostError } from '../checkpoints/errors.js';
 import { comparePositions } from '../values/position.js';
 import type { ShardName } from '../values/shard-id.js';
-import { Attempt, HeldLease, type Tenancy } from './held-lease.js';
+import { Attempt } from './attempt.js';
+import { HeldLease, type Tenancy } from './held-lease.js';
 import { isEnded, type LeaseRow } from './lease.js';
 import type { LeasePort } from './lease-port.js';
 import {
@@ -14,9 +15,11 @@ import {
   renewUpdate,
   storedOf,
   takeUpdate,
+  withPulse,
   type LeaseUpdate,
   type StoredCheckpoint,
 } from './lease-updates.js';
+import { Pulse } from './pulse.js';
 
 /** The most tries of a write whose row others keep changing. */
 const MAX_ATTEMPTS = 5;
@@ -33,6 +36,7 @@ export class HeldLeases {
   readonly #port: LeasePort;
   readonly #tenancy: Tenancy;
   readonly #leases = new Map<string, HeldLease>();
+  readonly #pulse = new Pulse(() => this.open());
   /** Whether the rows say how much is read of each shard: a leader of KCL 3 balances its workers by that. */
   reportsLoad = false;
 
@@ -60,14 +64,18 @@ export class HeldLeases {
   take(row: LeaseRow, streamName: string): Observable<HeldLease | undefined> {
     const { workerId } = this.#tenancy;
     return defer(() => {
-      const attempt = new Attempt(this.#tenancy);
+      const pulse = this.#pulse;
+      const { era } = pulse;
+      // The first lease brings the pulse with it: nobody may find a lease of a worker whose pulse has stood still since an earlier life.
+      const attempt = new Attempt(this.#tenancy, !pulse.isPlaced);
       const taken = { ...row, leaseOwner: workerId, leaseCounter: row.leaseCounter + 1 };
       const isOurs = (now: LeaseRow | undefined): boolean => now?.leaseOwner === workerId && now.leaseCounter === taken.leaseCounter;
       let lease: HeldLease | undefined;
-      return this.#port.update(row.leaseKey, takeUpdate(row, workerId)).pipe(
+      const isUnderPulse = (): boolean => attempt.isPulse || pulse.era === era;
+      return this.#port.update(row.leaseKey, attempt.isPulse ? withPulse(takeUpdate(row, workerId)) : takeUpdate(row, workerId)).pipe(
         // A refused write may have succeeded before: its reply was lost, and the client sent it again.
         switchMap((done) => (done ? of(true) : this.#port.get(row.leaseKey).pipe(map(isOurs)))),
-        map((done) => (lease = done ? this.#begin(taken, streamName, attempt) : undefined)),
+        map((done) => (lease = done && isUnderPulse() ? this.#begin(taken, streamName, attempt) : undefined)),
         finalize(() => (lease ? undefined : attempt.end())),
       );
     });
@@ -120,10 +128,11 @@ export class HeldLeases {
   }
 
   #begin(row: LeaseRow, streamName: string, attempt: Attempt): HeldLease {
-    const lease = new HeldLease(row, streamName, this.#tenancy, attempt);
+    const lease = new HeldLease(row, streamName, this.#tenancy, this.#pulse, attempt);
     const former = this.#leases.get(row.leaseKey);
     this.#leases.set(row.leaseKey, lease);
     former?.end();
+    if (attempt.isPulse) this.#pulse.beat(lease, attempt);
     return lease;
   }
 
@@ -137,12 +146,13 @@ export class HeldLeases {
     return defer(() => {
       const change = update();
       const attempt = lease.sending(checkpoint);
-      return this.#port.update(lease.shardId, change).pipe(
+      return this.#port.update(lease.shardId, attempt.isPulse ? withPulse(change) : change).pipe(
         switchMap((done) => {
           if (!done) return this.#resume(lease, update, checkpoint, attempts);
           lease.wrote(attempt, checkpoint);
           return of(undefined);
         }),
+        tap({ error: () => this.#pulse.miss(lease) }),
         finalize(() => lease.answered(attempt)),
       );
     });
@@ -203,6 +213,7 @@ export class HeldLeases {
         leaseOwner: workerId,
         gracefulOwner: workerId,
         leaseCounter: leaseCounter + 1,
+        ...(attempt.isPulse && { pulse: leaseCounter + 1 }),
       };
       return this.#port.create(row).pipe(
         tap((done) => (done ? lease.wrote(attempt) : undefined)),

@@ -14,7 +14,8 @@ export interface LeaseConfig {
   readonly workerId?: string;
   /**
    * How long a lease must go without renewal before another worker takes it, in ms from 100 up. It must be the same for all workers, also
-   * for those of KCL. Leases are renewed every third of it, and given up nine tenths of it after the last renewal. @defaultValue 10_000
+   * for those of KCL. Leases are renewed every third of it. A lease is given up nine tenths of it after its last renewal, and all are after that of
+   * the row with this worker's pulse. @defaultValue 10_000
    */
   readonly failoverTimeMs?: number;
   /** How many leases this worker may have, from 1 up. If no worker has room for a shard, nobody reads it. @defaultValue Infinity */
@@ -22,8 +23,9 @@ export interface LeaseConfig {
   /** Decides which leases to take and which to ask for. @defaultValue fairAssignment, a fair share in one round */
   readonly assignment?: LeaseAssignment;
   /**
-   * How often to look at the whole table, in ms from 1 up; it should be the same for all workers. By default one worker watches it for
-   * all, every seventh of the failover time, and the others look after 8 failover times, or when the bell calls them: a number in one row, which
+   * How often to look at the whole table, in ms from 1 up; it should be the same for all workers. By default two workers watch for all:
+   * they read one row of each other worker every seventh of the failover time, and the table after 2.5 failover times. Of more than 25 workers
+   * one watches, and reads the table every seventh. The others look after 8 failover times, or when the bell calls them: a number in one row, which
    * they read every twentieth of the failover time. Beside workers of KCL each waits a sixtieth of the failover time for each worker, but at
    * least a twentieth and at most twice the failover time. Half a ms for each row is the least. @defaultValue by who watches
    */

@@ -24,13 +24,14 @@ import { delayOf } from '../internal/delay.js';
 import { isRxKinesisError } from '../values/errors.js';
 import { Bell } from './bell.js';
 import { Kcl3Member } from './kcl3-member.js';
-import type { LeaseRow } from './lease.js';
+import { isForeign, type LeaseRow } from './lease.js';
 import type { LeaseContext } from './lease-context.js';
 import type { TableView } from './lease-port.js';
 import { LeaseRenewals } from './lease-renewals.js';
 import { LeaseTaker } from './lease-taker.js';
 import { doneShards } from './listed-shards.js';
-import { listenIntervalMs, lookIntervalMs, spreadMs } from './lookIntervalMs.js';
+import { listenIntervalMs, lookIntervalMs, peekIntervalMs, pulsesIntervalMs, spreadMs, watchesPulses } from './lookIntervalMs.js';
+import { PulseWatch } from './pulse-watch.js';
 import { TableKeeper } from './table-keeper.js';
 import { countWorkers, watcherOf, type Watcher } from './watcher.js';
 
@@ -61,6 +62,7 @@ export class LeaseCoordinator {
   readonly #member: Kcl3Member;
   readonly #taker: LeaseTaker;
   readonly #bell: Bell;
+  readonly #pulseWatch: PulseWatch;
   readonly #look$ = new Subject<void>();
   /** The ended shards that were emitted. */
   readonly #told = new Set<string>();
@@ -79,6 +81,7 @@ export class LeaseCoordinator {
     this.#member = new Kcl3Member(context);
     this.#taker = new LeaseTaker(context, () => this.#isDraining);
     this.#bell = new Bell(context);
+    this.#pulseWatch = new PulseWatch(context);
   }
 
   /** Emits the news of the leases; completes after `shards$` has completed and no lease is held any more. */
@@ -139,10 +142,20 @@ export class LeaseCoordinator {
     if (this.#isLookDue) return delayOf(0, config.scheduler);
     const leases = observer.leases(clock.nowMs());
     const watcher = this.#failures === 0 ? this.#watcher() : 'each';
-    const intervalMs = lookIntervalMs(config, leases, watcher);
+    const readsPulses = this.#readsPulses(watcher);
+    const intervalMs = readsPulses ? pulsesIntervalMs(config) : lookIntervalMs(config, leases, watcher);
     const backOffMs = Math.max(intervalMs, Math.min(intervalMs * 2 ** this.#failures, config.failoverTimeMs)) * (0.5 + config.random() / 2);
     if (this.#failures > 0) return merge(this.#look$, delayOf(backOffMs, config.scheduler)).pipe(take(1));
-    return merge(this.#look$, delayOf(intervalMs, config.scheduler), this.#called(watcher, intervalMs)).pipe(take(1));
+    const isPeeking = readsPulses && peekIntervalMs(config) < intervalMs;
+    const pulses$ = isPeeking ? this.#pulseWatch.called(() => this.#readsPulses(watcher)) : EMPTY;
+    return merge(this.#look$, delayOf(intervalMs, config.scheduler), this.#called(watcher, intervalMs), pulses$).pipe(take(1));
+  }
+
+  /** Whether this worker relies on the pulses of all others, as they were seen last. */
+  #readsPulses(watcher: Watcher): boolean {
+    const { observer, clock, config, held } = this.#context;
+    const leases = observer.leases(clock.nowMs()).filter(({ row }) => this.#isInView(row));
+    return watchesPulses(config, leases, watcher, (key) => held.get(key)?.isOpen === true);
   }
 
   /** Emits when the bell calls for a look; listens only if that would be sooner than the look that is due anyway. */
@@ -176,11 +189,14 @@ export class LeaseCoordinator {
   }
 
   #round(): Observable<LeaseNews> {
-    const { port, shards } = this.#context;
+    const { port, shards, observer, clock, config } = this.#context;
     if (this.#isDraining || !shards()) return EMPTY;
     this.#isLookDue = false;
-    return defer(() => port.scan()).pipe(
-      tap((view) => this.#note(view)),
+    const askedAtMs = clock.nowMs();
+    // Where a pulse stands still, the leases of its worker are taken or freed, so nothing may be missed. Where another worker watches, it does that.
+    const isConsistent = this.#watcher() !== 'other' && observer.pulses.longestStillMs(config.workerId, askedAtMs) > config.failoverTimeMs;
+    return defer(() => port.scan(isConsistent)).pipe(
+      tap((view) => this.#note(view, isConsistent ? askedAtMs : undefined)),
       switchMap(() => this.#act()),
       tap({ complete: () => (this.#failures = 0) }),
       catchError((error: unknown) => this.#failed('look', error)),
@@ -209,10 +225,14 @@ export class LeaseCoordinator {
     );
   }
 
-  #note(view: TableView): void {
+  /** @param confirmedAtMs - when the look was asked for, if it was consistent. */
+  #note(view: TableView, confirmedAtMs: number | undefined): void {
     const { observer, clock, held, config, shards } = this.#context;
     const nowMs = clock.nowMs();
     observer.observe(view.leases, nowMs);
+    // Workers of KCL take leases from workers that are alive, so the pulse may be in a row that had changed hands unseen.
+    const isAlone = view.clientVersion === undefined && !view.leases.some((row) => isForeign(row) && this.#isInView(row));
+    observer.pulses.confirm(isAlone ? confirmedAtMs : undefined, config.failoverTimeMs);
     held.forget((shardId) => shards()?.has(shardId) ?? true);
     this.#member.look(view);
     this.#isBesideKcl3 = view.clientVersion !== undefined;

@@ -1,10 +1,13 @@
-import type { LeaseRow } from './lease.js';
+import { gracefulHolderOf, type LeaseRow } from './lease.js';
+import { PulseObserver } from './pulse-observer.js';
 
 /** A lease, and how long it has been seen without renewal. */
 export interface ObservedLease {
   readonly row: LeaseRow;
-  /** How long this process has seen the counter unchanged, in ms. */
+  /** How long this process has seen the counter unchanged, or no pulse of its holder if that is gone, in ms. */
   readonly idleMs: number;
+  /** How long this process has seen the pulse of its holder unchanged, in ms; absent if the holder has none. */
+  readonly stillMs?: number;
   /** Whether this process has seen the counter change, or an owner when it first saw the row. */
   readonly wasHeld: boolean;
   /** How long the same hand-over has been seen, in ms; 0 when there is none. */
@@ -27,18 +30,21 @@ interface Observation {
  * forgets a row that is gone.
  */
 export class LeaseObserver {
+  readonly pulses = new PulseObserver();
   readonly #observations = new Map<string, Observation>();
 
   /** Enters the whole table as it is at `nowMs`. */
   observe(rows: readonly LeaseRow[], nowMs: number): void {
     const keys = new Set(rows.map(({ leaseKey }) => leaseKey));
-    for (const key of this.#observations.keys()) if (!keys.has(key)) this.#observations.delete(key);
+    for (const key of this.#observations.keys()) if (!keys.has(key)) this.forget(key, nowMs);
     for (const row of rows) this.note(row, nowMs);
+    this.pulses.keep(new Set(rows.flatMap((row) => gracefulHolderOf(row) ?? [])));
   }
 
   /** Enters one row as it is at `nowMs`. */
   note(row: LeaseRow, nowMs: number): void {
     const known = this.#observations.get(row.leaseKey);
+    this.pulses.note(known?.row, row, nowMs);
     if (!known) {
       this.#observations.set(row.leaseKey, { row, changedAtMs: nowMs, wasHeld: row.leaseOwner !== undefined, handOverAtMs: nowMs });
       return;
@@ -52,7 +58,8 @@ export class LeaseObserver {
   }
 
   /** Forgets a row that was deleted. */
-  forget(leaseKey: string): void {
+  forget(leaseKey: string, nowMs: number): void {
+    this.pulses.note(this.rowOf(leaseKey), undefined, nowMs);
     this.#observations.delete(leaseKey);
   }
 
@@ -64,7 +71,7 @@ export class LeaseObserver {
   /** One row, with the time since its last change at `nowMs`. */
   leaseOf(leaseKey: string, nowMs: number): ObservedLease | undefined {
     const observation = this.#observations.get(leaseKey);
-    return observation && observed(observation, nowMs);
+    return observation && this.#observed(observation, nowMs);
   }
 
   /** All rows, in the order in which they were first seen. */
@@ -74,12 +81,20 @@ export class LeaseObserver {
 
   /** All rows, with the time since their last change at `nowMs`. */
   leases(nowMs: number): ObservedLease[] {
-    return [...this.#observations.values()].map((observation) => observed(observation, nowMs));
+    return [...this.#observations.values()].map((observation) => this.#observed(observation, nowMs));
   }
-}
 
-function observed({ row, changedAtMs, wasHeld, handOverAtMs }: Observation, nowMs: number): ObservedLease {
-  return { row, idleMs: nowMs - changedAtMs, wasHeld, handOverMs: row.checkpointOwner === undefined ? 0 : nowMs - handOverAtMs };
+  #observed({ row, changedAtMs, wasHeld, handOverAtMs }: Observation, nowMs: number): ObservedLease {
+    const holder = gracefulHolderOf(row);
+    const stillMs = holder === undefined ? undefined : this.pulses.stillMs(holder, nowMs);
+    return {
+      row,
+      idleMs: Math.max(nowMs - changedAtMs, holder === undefined ? 0 : this.pulses.silentMs(holder)),
+      ...(stillMs !== undefined && { stillMs }),
+      wasHeld,
+      handOverMs: row.checkpointOwner === undefined ? 0 : nowMs - handOverAtMs,
+    };
+  }
 }
 
 /** Whether a lease may be taken: nobody owns it, or its owner has not renewed it for longer than the failover time. */

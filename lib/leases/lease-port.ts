@@ -27,8 +27,8 @@ export interface UnreadableRow {
  * @remarks Conflicts are values, since they are part of the protocol: `false` means that the row did not meet the condition.
  */
 export interface LeasePort {
-  /** Reads the whole table. It may miss the latest writes. */
-  scan(): Observable<TableView>;
+  /** Reads the whole table. It may miss the latest writes, unless it is to be consistent: that costs twice as much. */
+  scan(isConsistent: boolean): Observable<TableView>;
   /** Reads one row consistently: it has all writes that have succeeded. */
   get(leaseKey: string): Observable<LeaseRow | undefined>;
   /** Reads one row; it may miss the latest writes. */

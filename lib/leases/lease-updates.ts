@@ -29,6 +29,8 @@ export interface LeaseUpdate {
     /** The owner, if it hands a lease over when asked, as workers of this package do: other workers cannot be asked. */
     readonly gracefulOwner?: string;
     readonly leaseCounter?: number;
+    /** The same number as the counter: this write is the worker's pulse. */
+    readonly pulse?: number;
     readonly checkpoint?: Position;
     /** The sequence number at which the checkpoint's shard begins. */
     readonly shardStart?: string;
@@ -47,6 +49,12 @@ export interface LeaseUpdate {
 /** Renews the lease. During a hand-over only the former owner may do that, and only once it knows of the hand-over. */
 export function renewUpdate(leaseCounter: number, workerId: string, isHandingOver: boolean): LeaseUpdate {
   return { when: { leaseCounter, checkpointOwner: isHandingOver ? workerId : null }, set: { leaseCounter: leaseCounter + 1 } };
+}
+
+/** Makes a write that keeps a lease the pulse of its worker. */
+export function withPulse(update: LeaseUpdate): LeaseUpdate {
+  const { leaseCounter } = update.set;
+  return { ...update, set: { ...update.set, ...(leaseCounter !== undefined && { pulse: leaseCounter }) } };
 }
 
 /** Makes `workerId` the owner of the row, whoever the owner was, if the row is as it was read. */

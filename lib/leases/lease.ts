@@ -21,6 +21,11 @@ export interface LeaseRow {
   readonly progress?: string;
   /** How often workers have asked the others to look at the table, if this row is the one they use for that; this package adds it. */
   readonly rings?: number;
+  /**
+   * The counter of the last write with which the holder showed that it is alive, on behalf of all its leases; this package adds it. After any
+   * other write of the row the counter is higher.
+   */
+  readonly pulse?: number;
   /** The shards that it was made from. */
   readonly parentShardIds: readonly string[];
   /** Its children, written when the shard ends. */
@@ -39,6 +44,7 @@ export type NewLease = Pick<
   | 'checkpoint'
   | 'shardStart'
   | 'progress'
+  | 'pulse'
   | 'parentShardIds'
   | 'hashKeyRange'
 >;
@@ -46,6 +52,17 @@ export type NewLease = Pick<
 /** The worker that may write: during a hand-over, the former owner. */
 export function holderOf({ leaseOwner, checkpointOwner }: Pick<LeaseRow, 'leaseOwner' | 'checkpointOwner'>): string | undefined {
   return checkpointOwner ?? leaseOwner;
+}
+
+/** The worker of this package that holds the lease: one that is asked for its leases, and whose other rows may have its pulse. */
+export function gracefulHolderOf(row: LeaseRow): string | undefined {
+  const holder = holderOf(row);
+  return holder === row.gracefulOwner ? holder : undefined;
+}
+
+/** Whether the owner is a worker that cannot be asked, so is none of this package. */
+export function isForeign({ leaseOwner, checkpointOwner, gracefulOwner }: LeaseRow): boolean {
+  return leaseOwner !== undefined && checkpointOwner === undefined && leaseOwner !== gracefulOwner;
 }
 
 /** Whether all of the shard is done. */

@@ -1,7 +1,7 @@
 import type { ResolvedLeaseConfig } from './lease-config.js';
 import { isEnded } from './lease.js';
 import type { ObservedLease } from './lease-observer.js';
-import { countWorkers, type Watcher } from './watcher.js';
+import { countWorkers, PULSES_WORKERS, type Watcher } from './watcher.js';
 
 /** The interval, in failover times for each worker, at which the looks of a fleet in which each watches cost a fifth of its renewals. */
 const FAILOVERS_PER_WORKER = 1 / 60;
@@ -12,6 +12,8 @@ const MAX_FAILOVERS = 2;
 const WATCH_FAILOVERS = 1 / 7;
 /** How often one that relies on the bell looks all the same. */
 const WATCHED_FAILOVERS = 8;
+/** How often one looks that reads the pulses of all others: a little less often than workers of KCL. */
+const PULSES_FAILOVERS = 2.5;
 /** The wait for each row, in ms: it bounds the work of large tables. */
 const MS_PER_ROW = 0.5;
 /** How often to listen for the bell, in failover times; and the ms for each worker, which bound the reads of the bell's row to 1000 a second. */
@@ -28,7 +30,7 @@ type Config = Pick<ResolvedLeaseConfig, 'failoverTimeMs' | 'lookIntervalMs' | 'w
  * @remarks
  * A look reads 8 KiB, some 20 rows, for one read unit; a renewal costs 5 times as much, and each row needs 3 renewals in a failover time.
  * So with W workers that all look, a look every W/60 failover times costs a fifth of the renewals, however many rows there are from ten up.
- * Where one worker watches for all, it alone looks often, and exactly when a lease that stands still expires.
+ * Where one worker watches for all by looks, it alone looks often, and exactly when a lease that stands still expires.
  */
 export function lookIntervalMs(config: Config, leases: readonly ObservedLease[], watcher: Watcher): number {
   const { failoverTimeMs, workerId } = config;
@@ -47,6 +49,34 @@ export function lookIntervalMs(config: Config, leases: readonly ObservedLease[],
   return Math.min(wantedMs, expiryMs, MAX_FAILOVERS * failoverTimeMs);
 }
 
+/** How long to wait before the next look where the pulses of all others are read. */
+export function pulsesIntervalMs({ failoverTimeMs, lookIntervalMs }: Config): number {
+  return lookIntervalMs ?? PULSES_FAILOVERS * failoverTimeMs;
+}
+
+/** How often to read the rows that have the pulses. */
+export function peekIntervalMs({ failoverTimeMs }: Config): number {
+  return WATCH_FAILOVERS * failoverTimeMs;
+}
+
+/**
+ * Whether to read the pulses rather than to scan the table: this worker watches, the fleet is small, since in a larger one a scan costs less
+ * than the row of each worker, and each lease is held by this worker or by one whose pulse beats.
+ *
+ * @param leases - those of the shards in view. @param isHeld - whether this worker holds the lease.
+ */
+export function watchesPulses(
+  { failoverTimeMs, workerId }: Config,
+  leases: readonly ObservedLease[],
+  watcher: Watcher,
+  isHeld: (leaseKey: string) => boolean,
+): boolean {
+  const open = leases.filter(({ row }) => !isEnded(row));
+  const isAlive = ({ row, stillMs = Infinity }: ObservedLease): boolean => isHeld(row.leaseKey) || stillMs <= failoverTimeMs;
+  const rows = open.map(({ row }) => row);
+  return watcher === 'self' && countWorkers(rows, workerId) <= PULSES_WORKERS && open.every(isAlive);
+}
+
 /** How often to read the bell's row. */
 export function listenIntervalMs({ failoverTimeMs }: Config, workers: number): number {
   return Math.max(LISTEN_FAILOVERS * failoverTimeMs, workers * LISTEN_MS_PER_WORKER);
@@ -60,8 +90,8 @@ export function spreadMs({ failoverTimeMs }: Config, workers: number, rows: numb
 /** When the first of the others' leases expires, unless it is renewed. */
 function soonestExpiryMs(leases: readonly ObservedLease[], { failoverTimeMs, workerId }: Config): number {
   let soonestMs = Infinity;
-  for (const { row, idleMs } of leases) {
-    const leftMs = failoverTimeMs + 1 - idleMs;
+  for (const { row, idleMs, stillMs = 0 } of leases) {
+    const leftMs = failoverTimeMs + 1 - Math.max(idleMs, stillMs);
     const isTheirs = row.leaseOwner !== undefined && row.leaseOwner !== workerId;
     if (isTheirs && leftMs > 0 && leftMs < soonestMs && !isEnded(row)) soonestMs = leftMs;
   }

@@ -39,7 +39,9 @@ export function planLeases(look: LeaseLook, config: PlanConfig): LeaseStep[] {
   const { failoverTimeMs, handOverTimeoutMs, workerId } = config;
   const wanted = look.leases.filter(({ row }) => !isEnded(row) && look.shards.has(row.leaseKey) && !look.isHeld(row.leaseKey));
   const given = wanted.filter(({ row }) => row.leaseOwner === workerId && row.checkpointOwner === undefined);
-  const steps = given.map(({ row, idleMs }): LeaseStep => ({ row, idleMs, from: 'handedOver' }));
+  // Whoever gives a lease away leaves its own name in the row.
+  const isOwn = ({ gracefulOwner }: LeaseRow): boolean => gracefulOwner === workerId;
+  const steps = given.map(({ row, idleMs }): LeaseStep => ({ row, idleMs, from: isOwn(row) ? 'regained' : 'handedOver' }));
   if (look.rule === 'assigned') return steps;
 
   // This worker has asked for them, and the owner is gone or does not answer.

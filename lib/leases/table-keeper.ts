@@ -135,7 +135,7 @@ export class TableKeeper {
     this.#cleanedUpAtMs = nowMs;
     if (!this.#isLeader) return EMPTY;
     const remove = ({ leaseKey, leaseCounter }: LeaseRow): Observable<unknown> =>
-      port.remove(leaseKey, leaseCounter).pipe(tap((done) => (done ? observer.forget(leaseKey) : undefined)));
+      port.remove(leaseKey, leaseCounter).pipe(tap((done) => (done ? observer.forget(leaseKey, clock.nowMs()) : undefined)));
     return inLanes(removableLeases(observer.rows()), LANES, remove).pipe(ignoreElements());
   }
 

@@ -1,4 +1,4 @@
-import { isEnded, type LeaseRow } from './lease.js';
+import { isEnded, isForeign, type LeaseRow } from './lease.js';
 import type { ObservedLease } from './lease-observer.js';
 
 /**
@@ -9,6 +9,8 @@ export type Watcher = 'each' | 'other' | 'self';
 
 /** Up to so many workers all watch: then no other worker's end delays anything. */
 const WATCH_ALL = 3;
+/** Up to so many workers two watch, by the others' pulses: then not even the end of one of them together with another worker's does. */
+export const PULSES_WORKERS = 25;
 /** How long the bell's row may stand still before its holder counts as gone, in failover times: a renewal comes each third of one. */
 const SILENCE_FAILOVERS = 1 / 2;
 
@@ -35,8 +37,8 @@ export function countWorkers(rows: readonly LeaseRow[], workerId: string): numbe
  * Decides who watches.
  *
  * @remarks
- * The bell's holder does, where all workers are of this package: others do not ring. A worker that waits for a lease that it asked for
- * looks by itself.
+ * The bell's holder does, where all workers are of this package: others do not ring. In a small fleet so does the holder of the first row
+ * that the bell's holder has not. A worker that waits for a lease that it asked for looks by itself.
  *
  * @param leases - all leases, as this worker has seen them.
  */
@@ -48,18 +50,16 @@ export function watcherOf(
   const rows = open.map(({ row }) => row);
   const bell = bellRow(rows);
   if (!bell || rows.some(isForeign) || rows.some((row) => isAskedBy(row, workerId))) return 'each';
-  if (bell.leaseOwner === workerId || countWorkers(rows, workerId) <= WATCH_ALL) return 'self';
+  const workers = countWorkers(rows, workerId);
+  if (bell.leaseOwner === workerId || workers <= WATCH_ALL) return 'self';
+  const second = workers > PULSES_WORKERS ? undefined : bellRow(rows.filter(({ leaseOwner }) => leaseOwner !== bell.leaseOwner));
+  if (second?.leaseOwner === workerId) return 'self';
   return isWatchedBy(
     open.find(({ row }) => row === bell)!,
     failoverTimeMs,
   )
     ? 'other'
     : 'each';
-}
-
-/** Whether the owner is a worker that cannot be asked, so is none of this package. */
-function isForeign({ leaseOwner, checkpointOwner, gracefulOwner }: LeaseRow): boolean {
-  return leaseOwner !== undefined && checkpointOwner === undefined && leaseOwner !== gracefulOwner;
 }
 
 function isAskedBy({ leaseOwner, checkpointOwner }: LeaseRow, workerId: string): boolean {

@@ -12,9 +12,9 @@ export interface LeaseTakenEvent extends LeaseEventOf {
   readonly type: 'leaseTaken';
   /**
    * `free`: nobody had the lease; `expired`: its owner did not renew it; `handedOver`: its former owner, or KCL 3's leader, gave it to
-   * this worker; `stolen`: this worker took it from an owner that has too many leases and cannot be asked, or did not answer.
+   * this worker; `regained`: this worker, or an earlier process of its name, had lost it, and nobody has taken it since; `stolen`: this worker took it from an owner that has too many leases and cannot be asked, or did not answer.
    */
-  readonly from: 'free' | 'expired' | 'handedOver' | 'stolen';
+  readonly from: 'free' | 'expired' | 'handedOver' | 'regained' | 'stolen';
   readonly formerOwner?: string;
   /** For how long this worker had seen no renewal of the lease, in ms. */
   readonly idleMs: number;

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { newRow, readRow } from '../../lib/dynamodb/lease-row.js';
 import { updateExpression } from '../../lib/dynamodb/updateExpression.js';
-import { checkpointUpdate } from '../../lib/leases/lease-updates.js';
+import { checkpointUpdate, renewUpdate, withPulse } from '../../lib/leases/lease-updates.js';
 
 const checkpoint = { sequenceNumber: '7', subSequenceNumber: 2 };
 
@@ -11,6 +11,17 @@ describe('A row of the lease table', () => {
     expect(newRow(lease)).to.deep.include({ shardStart: { S: '5' } });
     expect(readRow(newRow(lease), 'here')).to.include({ shardStart: '5' });
     expect(readRow(newRow({ ...lease, shardStart: undefined }), 'here')).not.to.have.property('shardStart');
+  });
+
+  it('keeps the pulse of its worker, in an attribute of our own; what is none is not taken for one', () => {
+    const lease = { leaseKey: 'shard', leaseCounter: 3, checkpoint, parentShardIds: [], pulse: 3 };
+    expect(newRow(lease)).to.deep.include({ pulse: { N: '3' } });
+    expect(readRow(newRow(lease), 'here')).to.include({ pulse: 3 });
+    for (const pulse of [undefined, { S: '3' }, { N: '1.5' }])
+      expect(readRow({ ...newRow({ ...lease, pulse: undefined }), ...(pulse && { pulse }) }, 'here')).not.to.have.property('pulse');
+    const { UpdateExpression, ExpressionAttributeValues } = updateExpression(withPulse(renewUpdate(3, 'w1', false)));
+    expect(UpdateExpression).to.include('pulse = :pulse');
+    expect(ExpressionAttributeValues).to.deep.include({ ':pulse': { N: '4' }, ':leaseCounter': { N: '4' } });
   });
 
   it('says how much is read of its shard as KCL 3 does', () => {

@@ -377,6 +377,27 @@ describe('demo', () => {
     });
   });
 
+  it('says of a lease that another worker has freed that its owner was gone', () => {
+    const tenures = new Tenures();
+    const freed = (at: number): KinesisEvent => ({ type: 'leaseFreed', at, ...freedOf, shardId: ofShard(0, at).shardId });
+    const freedOf = { workerId: 'B', formerOwner: 'A', idleMs: 10_001 };
+    const told: [string, KinesisEvent][] = [
+      ['A', pageRead(0, 1_000, 10)],
+      ['B', freed(12_000)],
+      ['C', leaseTaken(0, 12_100, 'free')],
+      ['C', pageRead(0, 12_200, 1)],
+      ['C', { type: 'shardReleased', ...ofShard(0, 13_000), reason: 'stopped' }],
+      ['B', leaseTaken(0, 13_100, 'free')],
+      ['B', pageRead(0, 13_200, 1)],
+    ];
+    for (const [worker, event] of told) tenures.note(worker, event);
+    expect(tenures.all.map(({ worker, from }) => [worker, from])).to.deep.equal([
+      ['A', []],
+      ['C', ['expired']],
+      ['B', ['free']],
+    ]);
+  });
+
   it('does not take a lease that a worker had renewed too late, and has again, for one that was handed over', () => {
     const tenures = new Tenures();
     const lost: KinesisEvent = { type: 'leaseLost', at: 0, shardId: ofShard(0, 0).shardId, workerId: 'w', reason: 'expired', heldMs: 1 };
@@ -384,7 +405,7 @@ describe('demo', () => {
       ['A', pageRead(0, 1_000, 10)],
       ['A', lost],
       ['A', { type: 'shardReleased', ...ofShard(0, 1_100), reason: 'lost' }],
-      ['A', leaseTaken(0, 2_000, 'handedOver')],
+      ['A', leaseTaken(0, 2_000, 'regained')],
       ['A', pageRead(0, 3_000, 1)],
       ['A', lost],
       ['B', leaseTaken(0, 4_000, 'handedOver')],
@@ -547,7 +568,7 @@ function pageRead(number: number, at: number, records: number): KinesisEvent {
   return { type: 'pageRead', ...ofShard(number, at), records, bytes: 0, millisBehindLatest: 0, hasOpenBlocks: false };
 }
 
-function leaseTaken(number: number, at: number, from: 'free' | 'expired' | 'handedOver'): KinesisEvent {
+function leaseTaken(number: number, at: number, from: 'free' | 'expired' | 'handedOver' | 'regained'): KinesisEvent {
   return { type: 'leaseTaken', at, shardId: ofShard(number, at).shardId, workerId: 'w', from, idleMs: 0, fencingToken: '1' };
 }
 

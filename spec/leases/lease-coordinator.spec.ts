@@ -376,7 +376,7 @@ describe('the leases of a fleet', () => {
       const [early, late]: [(readonly LeaseStatus[])[], (readonly LeaseStatus[])[]] = [[], []];
       run(3_000, {
         0: () => {
-          start('w1', { answers: false });
+          start('w1', { answers: false, lookIntervalMs: 100 });
           workers[0]!.store.leases$.pipe(take(20)).subscribe((leases) => early.push(leases));
           expect(early).to.deep.equal([]);
         },
@@ -411,6 +411,29 @@ describe('the leases of a fleet', () => {
       });
       expect(errors).to.have.length(1);
       expect(errors[0]).to.satisfy(isInvalidConfig);
+    }),
+  );
+
+  it(
+    'are regained by a worker that could not renew them, if nobody has taken them, and by one that is started again under its name',
+    marbles((helpers) => {
+      const { start, run, workers, table } = fleetOf(helpers, leasables(2));
+      run(4_000, {
+        0: () => start('w1'),
+        1_000: () => table.cut('w1', 'requests'),
+        2_000: () => table.heal('w1'),
+        3_000: () => workers[0]!.crash(),
+        3_001: () => {
+          table.heal('w1');
+          start('w1');
+        },
+        3_200: () => expect(countsOf(workers[1]!)).to.deep.equal([2]),
+      });
+      const from = (worker: FleetWorker) => eventsOf(worker, 'leaseTaken').map((event) => 'from' in event && event.from);
+      expect(workers.map(from)).to.deep.equal([
+        ['free', 'free', 'regained', 'regained'],
+        ['regained', 'regained'],
+      ]);
     }),
   );
 

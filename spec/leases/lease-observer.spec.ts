@@ -46,7 +46,7 @@ describe('LeaseObserver', () => {
     const observer = new LeaseObserver();
     observer.observe([held(5), leaseRow('1')], 0);
     observer.observe([leaseRow('1')], 1);
-    observer.forget('1');
+    observer.forget('1', 1);
     expect(observer.rows()).to.deep.equal([]);
     observer.observe([held(5)], 60_000);
     expect(isFree(observer, 60_000)).to.equal(false);

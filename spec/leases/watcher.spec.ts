@@ -20,6 +20,16 @@ describe('who watches a lease table', () => {
     expect(watcherOf(fleet(...four), { ...config, workerId: 'a' })).to.equal('self');
   });
 
+  it('is also the holder of the first row that the former has not, in a small fleet', () => {
+    const rows = [of('a', '1'), of('a', '10'), of('b', '2'), of('c', '3'), of('d', '4')];
+    expect(['a', 'b', 'c', 'd'].map((workerId) => watcherOf(fleet(...rows), { ...config, workerId }))).to.deep.equal([
+      ...['self', 'self', 'other', 'other'],
+    ]);
+    const more = Array.from({ length: 22 }, (_, i) => of(`w${i}`, `5${i}`));
+    expect(watcherOf(fleet(...rows, ...more.slice(1)), { ...config, workerId: 'b' })).to.equal('self');
+    expect(watcherOf(fleet(...rows, ...more), { ...config, workerId: 'b' })).to.equal('other');
+  });
+
   it('is everybody in a fleet of three', () => {
     expect(watcherOf(fleet(...four.slice(0, 3)), { ...config, workerId: 'c' })).to.equal('self');
     expect(watcherOf(fleet(...four.slice(0, 2)), { ...config, workerId: 'new' })).to.equal('self');

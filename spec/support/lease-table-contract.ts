@@ -218,6 +218,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
       leaseOwner: { S: 'w1' },
       gracefulOwner: { S: 'w1' },
       leaseCounter: { N: '1' },
+      pulse: { N: '1' },
       ownerSwitchesSinceCheckpoint: { N: '0' },
       checkpointSubSequenceNumber: { N: '0' },
     };
@@ -255,6 +256,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
         leaseOwner: { S: 'w1' },
         gracefulOwner: { S: 'w1' },
         leaseCounter: { N: '414' },
+        pulse: { N: '414' },
         ownerSwitchesSinceCheckpoint: { N: '0' },
         checkpoint: { S: `${sequenceNumber}0` },
         checkpointSubSequenceNumber: { N: '5' },

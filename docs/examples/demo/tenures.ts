@@ -18,8 +18,7 @@ export interface Tenure {
   isOver: boolean;
 }
 
-/** As the event has it; `regained`: the worker had renewed it too late, and nobody had taken it. */
-type LeaseOrigin = LeaseTaken['from'] | 'regained';
+type LeaseOrigin = LeaseTaken['from'];
 type LeaseTaken = Extract<KinesisEvent, { type: 'leaseTaken' }>;
 
 /** Who read which shard when, from what the workers tell. */
@@ -28,13 +27,12 @@ export class Tenures {
   readonly #current = new Map<string, Tenure>();
   /** How each shard's lease was taken since its last page. */
   readonly #taken = new Map<string, LeaseOrigin[]>();
-
-  /** Who was the last to lose each shard's lease, until it is taken again. */
-  readonly #lost = new Map<string, string>();
+  /** The shards whose leases another worker has freed, since their owners were gone, until they are taken. */
+  readonly #freed = new Set<string>();
 
   note(worker: string, event: KinesisEvent): void {
-    if (event.type === 'leaseLost') this.#lost.set(event.shardId, worker);
-    if (event.type === 'leaseTaken') this.#noteTaken(worker, event);
+    if (event.type === 'leaseFreed') this.#freed.add(event.shardId);
+    if (event.type === 'leaseTaken') this.#noteTaken(event);
     if (event.type === 'pageRead') this.#notePage(worker, event);
     if (event.type === 'shardReleased') {
       const tenure = this.#current.get(event.shardId);
@@ -52,9 +50,8 @@ export class Tenures {
     return [...this.#tenures].sort((a, b) => a.shardId.localeCompare(b.shardId) || a.firstMs - b.firstMs);
   }
 
-  #noteTaken(worker: string, { shardId, from }: LeaseTaken): void {
-    const origin = from === 'handedOver' && this.#lost.get(shardId) === worker ? 'regained' : from;
-    this.#lost.delete(shardId);
+  #noteTaken({ shardId, from }: LeaseTaken): void {
+    const origin = this.#freed.delete(shardId) && from === 'free' ? 'expired' : from;
     this.#taken.set(shardId, [...(this.#taken.get(shardId) ?? []), origin]);
   }
 

@@ -1,0 +1,37 @@
+import type { SchedulerLike, Subscription } from 'rxjs';
+import { delayOf } from '../internal/delay.js';
+
+/** The time for which a write renews a lease, and for which a pulse keeps all leases of a worker, from the moment when the write is sent. */
+export class Attempt {
+  isOver = false;
+  /** Whether the write is a pulse. */
+  readonly isPulse: boolean;
+  /** Called when the time of the lease is over. */
+  onOver: () => void = () => undefined;
+  /** Called when the time of the pulse is over. */
+  #onFence: (() => void) | undefined;
+  #isEnded = false;
+  readonly #timer: Subscription;
+
+  constructor({ fenceMs, scheduler }: { readonly fenceMs: number; readonly scheduler: SchedulerLike }, isPulse: boolean) {
+    this.isPulse = isPulse;
+    const end = (): void => {
+      this.isOver = true;
+      if (!this.#isEnded) this.onOver();
+      this.#onFence?.();
+    };
+    this.#timer = delayOf(fenceMs, scheduler).subscribe({ next: end, error: end });
+  }
+
+  /** Ends the time of the lease. */
+  end(): void {
+    this.#isEnded = true;
+    if (!this.#onFence) this.#timer.unsubscribe();
+  }
+
+  /** Keeps the time of the pulse, also when that of the lease ends; `undefined` ends it. */
+  fence(onFence: (() => void) | undefined): void {
+    this.#onFence = onFence;
+    if (!onFence && this.#isEnded) this.#timer.unsubscribe();
+  }
+}
