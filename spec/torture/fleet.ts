@@ -22,6 +22,8 @@ export interface Member {
   readonly inOrder: boolean;
   readonly child: ChildProcess;
   readonly reader: LineReader;
+  /** Resolves when its program runs, or has ended: before that a SIGTERM would end it at once. */
+  readonly isUp: Promise<unknown>;
   /** Whether it has seen the shards. */
   hasBegun: boolean;
   /** What it ended with, when nobody had wanted that. */
@@ -152,6 +154,7 @@ export class Fleet {
 
   async #stop(member: Member): Promise<void> {
     member.state = 'ending';
+    await member.isUp;
     const late = setTimeout(() => {
       this.#late.push(`${member.processId} did not stop within ${STOP_WITHIN_MS} ms`);
       member.child.kill('SIGKILL');
@@ -191,7 +194,8 @@ export class Fleet {
       env,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
-    const member: Member = { processId, inOrder, child, reader: new LineReader(file), hasBegun: false, state: 'running' };
+    const isUp = Promise.race([once(child, 'message'), once(child, 'exit')]);
+    const member: Member = { processId, inOrder, child, reader: new LineReader(file), isUp, hasBegun: false, state: 'running' };
     this.members.push(member);
     child.once('exit', (code, signal) => {
       if (member.state === 'ending') return;

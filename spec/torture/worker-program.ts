@@ -31,6 +31,7 @@ process.once('SIGTERM', () => {
   tell({ type: 'stopping' });
   stop$.next();
 });
+process.send!('running');
 
 // Whoever looks at the requests sees by this who made them.
 const agent = { customUserAgent: [['torture', processId]] as [string, string][], ...(sdkRetries && { maxAttempts: 3 }) };
