@@ -39,7 +39,7 @@ const accountsWith = (accounts: readonly ShardAccount[], blocks: readonly Worked
 };
 const ordered = (...blocks: WorkedBlock[]): string[] => orderWithin(blocks, accountsWith([account('a', 6)], blocks));
 const write = (fields: Partial<RowWrite>): RowWrite => ({
-  ...{ at: 100, processId: '1.0', shardId: 'a', type: 'change', leaseCounter: 1, takes: false, frees: false, handsOver: false },
+  ...{ at: 100, processId: '1.0', shardId: 'a', type: 'change', leaseCounter: 1, isPulse: false, takes: false, frees: false, handsOver: false },
   ...fields,
 });
 
@@ -113,6 +113,14 @@ describe('the checks of the torture', () => {
     expect(writersWithin([taken, freed, write({ at: 1_150, leaseCounter: 3 })], 1_000)).to.deep.equal([
       'a: 1.0 wrote at 3, although nobody held the lease',
     ]);
+  });
+
+  it('let a lease be freed when the pulse of its holder, in whatever row, has stood still for the failover time', () => {
+    const pulses = [write({ at: 90, shardId: 'b', isPulse: true }), write({ at: 1_500, processId: '2.0', shardId: 'c', isPulse: true })];
+    const rows = (at: number) => [write({ takes: true }), write({ at: 900 }), write({ processId: '2.0', frees: true, at })];
+    expect(writersWithin(rows(1_090), 1_000, pulses)).to.deep.equal([]);
+    expect(writersWithin(rows(1_089), 1_000, pulses)).to.have.length(1);
+    expect(writersWithin(rows(1_090), 1_000, [...pulses, write({ at: 91, shardId: 'b', isPulse: true })])).to.have.length(1);
   });
 
   it('find a lease that is given up although nobody has taken it', () => {

@@ -84,23 +84,31 @@ export function checkpoints(writes: readonly RowWrite[], account: ShardAccount):
 
 /**
  * After the first write of whoever took a lease, nobody else writes until somebody takes it, or it is handed over, or it is freed, which
- * must not happen before it has stood still for the failover time.
+ * must not happen before it, or the pulse of its holder, has stood still for the failover time.
+ *
+ * @param writes - those of one row. @param pulses - those of all rows that are pulses.
  */
-export function writers(writes: readonly RowWrite[], failoverTimeMs: number): string[] {
+export function writers(writes: readonly RowWrite[], failoverTimeMs: number, pulses: readonly RowWrite[] = []): string[] {
   let holder: string | undefined;
   let isHandedOver = false;
   let wroteAt = -Infinity;
   return writes.flatMap(({ type, processId, takes, handsOver, frees, shardId, leaseCounter, at }) => {
-    const stoodStillMs = at - wroteAt;
+    const isFreeable = frees && (at - wroteAt >= failoverTimeMs || at - lastPulse(pulses, holder, at) >= failoverTimeMs);
     wroteAt = at;
     if (type === 'delete') holder = undefined;
     if (takes || isHandedOver) holder = processId;
     isHandedOver = handsOver && processId === holder;
-    const isAllowed = type !== 'change' || takes || (frees ? stoodStillMs >= failoverTimeMs : processId === holder);
+    const isAllowed = type !== 'change' || takes || (frees ? isFreeable : processId === holder);
     const former = holder ?? 'nobody';
     if (frees) holder = undefined;
     return isAllowed ? [] : [`${shardId}: ${processId} wrote at ${leaseCounter}, although ${former} held the lease`];
   });
+}
+
+/** When a process last wrote its pulse before a time; the time itself if it has not. */
+function lastPulse(pulses: readonly RowWrite[], processId: string | undefined, before: number): number {
+  const times = pulses.filter((pulse) => pulse.processId === processId && pulse.at <= before).map(({ at }) => at);
+  return times.length === 0 ? before : Math.max(...times);
 }
 
 /** A worker hears that a lease was taken from it only when another process has taken it, or the row was deleted. */

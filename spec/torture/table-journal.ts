@@ -9,6 +9,8 @@ export interface RowWrite {
   readonly shardId: string;
   readonly type: 'change' | 'create' | 'delete';
   readonly leaseCounter: number;
+  /** Whether its sender shows by it that it is alive, for all its leases. */
+  readonly isPulse: boolean;
   /** Where it is given. */
   readonly checkpoint?: string;
   /** Whether it makes its sender the holder of the lease. */
@@ -48,11 +50,12 @@ export class TableJournal {
     const counter = type === 'delete' ? values[':counter'] : given[`${prefix}leaseCounter`];
     if (counter?.N === undefined) return;
     const checkpoint = given[`${prefix}checkpoint`]?.S;
+    const isPulse = given[`${prefix}pulse`] !== undefined;
     const takes = given[`${prefix}leaseOwner`] !== undefined;
     // A worker that releases its own lease leaves `checkpointOwner` alone.
     const frees = /REMOVE .*\bleaseOwner\b.*\bcheckpointOwner\b/.test(UpdateExpression);
     const handsOver = !takes && values[':was_leaseOwner'] !== undefined && values[':was_checkpointOwner'] !== undefined;
-    this.writes.push({ at, processId, shardId, type, leaseCounter: Number(counter.N), checkpoint, takes, frees, handsOver });
+    this.writes.push({ at, processId, shardId, type, leaseCounter: Number(counter.N), isPulse, checkpoint, takes, frees, handsOver });
   };
 
   /** The writes of each row, in the order in which the table made them: each adds 1 to the counter, and a deleted row begins anew. */

@@ -35,11 +35,12 @@ export async function verdictOn({ history, journal, producer, fleet, faults, dir
   const accounts = await accountsOf(producer, blocks);
   const writes = journal.byShard();
   const ofStream = [...writes].filter(([shardId]) => accounts.has(shardId));
+  const pulses = [...writes.values()].flatMap((rows) => rows.filter(({ isPulse }) => isPulse));
   const broken = [
     ...lostRecords(accounts),
     ...orderWithin(blocks, accounts),
     ...parentsFirst(blocks, accounts),
-    ...ofStream.flatMap(([shardId, rows]) => [...checkpoints(rows, accounts.get(shardId)!), ...writers(rows, failoverTimeMs)]),
+    ...ofStream.flatMap(([shardId, rows]) => [...checkpoints(rows, accounts.get(shardId)!), ...writers(rows, failoverTimeMs, pulses)]),
     ...lostForNothing(history, writes),
     ...lastCheckpoints(writes, accounts),
     ...tornDown(history),
