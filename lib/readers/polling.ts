@@ -1,5 +1,6 @@
-import { concatMap, defer, EMPTY, Observable, of, repeat, take, type SchedulerLike } from 'rxjs';
+import { defer, EMPTY, Observable, of, repeat, tap, type SchedulerLike } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
+import { firstThen } from '../internal/first-then.js';
 import { assertInteger, assertKnownFields } from '../internal/validate.js';
 import { IdlePauses, pausePolicy, type IdleDelayConfig } from './idle-pauses.js';
 import { takenAsTheyAre, type Reader, type ShardPage } from './reader.js';
@@ -69,10 +70,10 @@ function pagesOf(cursor: ShardCursor, { credit, pauses, maxRecordsPerPage, sched
     pauses.noteRead(scheduler.now());
     return cursor.read(Math.min(maxRecordsPerPage, records));
   };
-  const remember = (page: ShardPage): ShardPage[] => {
+  const remember = (page: ShardPage): void => {
+    last = page;
     cameAtOnce = isSubscribing;
     if (page.records.length > 0) pauses.noteRecords(scheduler.now());
-    return [(last = page)];
   };
   const pause = (): Observable<unknown> => {
     if (last?.ended) return EMPTY;
@@ -83,7 +84,7 @@ function pagesOf(cursor: ShardCursor, { credit, pauses, maxRecordsPerPage, sched
   };
   const page$ = new Observable<ShardPage>((subscriber) => {
     isSubscribing = true;
-    subscriber.add(credit.pipe(take(1), concatMap(nextPage), concatMap(remember)).subscribe(subscriber));
+    firstThen(credit, nextPage).pipe(tap(remember)).subscribe(subscriber);
     isSubscribing = false;
   });
 
