@@ -1,5 +1,4 @@
 import {
-  catchError,
   defer,
   merge,
   NEVER,
@@ -57,8 +56,8 @@ export function retryWithBackOff<T>(config: RetryWithBackOffConfig): MonoTypeOpe
   const { maxRetries, initialDelayMs, maxDelayMs, resetAfterMs = Infinity, scheduler, random } = config;
   const { shouldRetry = () => true, notify, hurry$ = NEVER } = config;
 
-  return (source) => {
-    const retrying = (failed: Observable<T>): Observable<T> => {
+  return (source) =>
+    defer(() => {
       const countErrors = countWithin(resetAfterMs, scheduler);
 
       const backOff = (error: unknown): Observable<unknown> => {
@@ -69,20 +68,6 @@ export function retryWithBackOff<T>(config: RetryWithBackOffConfig): MonoTypeOpe
         notify?.({ attempt, delayMs, error });
         return merge(delayOf(delayMs, scheduler), hurry$.pipe(observeOn(scheduler)));
       };
-      return failed.pipe(retry({ delay: backOff }));
-    };
-
-    // What a retry needs is made at the first error: each read of each shard comes by here, and few fail.
-    return source.pipe(catchError((error: unknown) => retrying(failsFirst(error, source))));
-  };
-}
-
-/** Errors at its first subscription, and is `source` from then on. */
-function failsFirst<T>(error: unknown, source: Observable<T>): Observable<T> {
-  let hasFailed = false;
-  return defer(() => {
-    if (hasFailed) return source;
-    hasFailed = true;
-    throw error;
-  });
+      return source.pipe(retry({ delay: backOff }));
+    });
 }

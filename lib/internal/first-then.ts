@@ -1,4 +1,5 @@
-import { defer, Observable, type Subscriber } from 'rxjs';
+import { Observable } from 'rxjs';
+import { subscribeWithin } from './subscribe-within.js';
 
 /**
  * Subscribes to `source` up to its first value, and then mirrors what `project` makes of it: `source.pipe(take(1), concatMap(project))`, with one
@@ -7,21 +8,12 @@ import { defer, Observable, type Subscriber } from 'rxjs';
  * @remarks Completes when the source completes without a value. If `project` throws, the result errors.
  */
 export function firstThen<T, R>(source: Observable<T>, project: (value: T) => Observable<R>): Observable<R> {
-  return new Observable<R>((subscriber) => {
-    let first: Subscriber<T>;
-    // Linked before the source emits, so that a synchronous source stops at its first value.
-    const linked$ = new Observable<T>((inner) => {
-      first = inner;
-      subscriber.add(inner);
-      source.subscribe(inner);
-    });
-    linked$.subscribe({
-      next: (value) => {
+  return new Observable<R>((subscriber) =>
+    subscribeWithin(subscriber, source, {
+      next: (value, first) => {
         first.unsubscribe();
-        defer(() => project(value)).subscribe(subscriber);
+        project(value).subscribe(subscriber);
       },
-      error: (error: unknown) => subscriber.error(error),
-      complete: () => subscriber.complete(),
-    });
-  });
+    }),
+  );
 }

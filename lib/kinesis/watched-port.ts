@@ -3,6 +3,7 @@ import { reducedFault } from '../internal/aws-fault.js';
 import { MAX_TIMER_MS } from '../internal/delay.js';
 import type { FirstContact } from '../internal/first-contact.js';
 import { TimeoutError } from '../internal/request-timeout.js';
+import { subscribeWithin } from '../internal/subscribe-within.js';
 import type { KinesisPort } from './port.js';
 
 /** How the calls of a port are watched. */
@@ -28,23 +29,19 @@ export function watchedCalls({ requestTimeoutMs, scheduler, contact }: PortWatch
       let limit: Subscription | undefined;
       const fail = (error: unknown): void => subscriber.error(contact.judge(error));
       contact.noteTry();
-      const answer = defer(call).subscribe({
-        next: (value) => {
+      subscribeWithin(subscriber, defer(call), {
+        next: (answer) => {
           isAnswered = true;
           limit?.unsubscribe();
           contact.noteAnswer();
-          subscriber.next(value);
+          subscriber.next(answer);
         },
-        error: (error: unknown) => fail(reducedFault(error)),
+        error: (error) => fail(reducedFault(error)),
         // No verdict of the service: it is tried again.
         complete: () => (isAnswered ? subscriber.complete() : fail(new TypeError(`${name} was answered with nothing`))),
       });
-      subscriber.add(answer);
       if (isAnswered || subscriber.closed || requestTimeoutMs > MAX_TIMER_MS) return;
-      limit = scheduler.schedule(() => {
-        answer.unsubscribe();
-        fail(new TimeoutError(name, requestTimeoutMs));
-      }, requestTimeoutMs);
+      limit = scheduler.schedule(() => fail(new TimeoutError(name, requestTimeoutMs)), requestTimeoutMs);
       subscriber.add(limit);
     });
 }

@@ -11,16 +11,20 @@ import {
   map,
   merge,
   NEVER,
+  noop,
+  Observable,
   of,
   startWith,
   switchMap,
   take,
   takeUntil,
   tap,
-  type Observable,
 } from 'rxjs';
 import { requestFault } from '../internal/aws-errors.js';
 import { delayOf } from '../internal/delay.js';
+import { firstThen } from '../internal/first-then.js';
+import { followedBy } from '../internal/followed-by.js';
+import { subscribeWithin } from '../internal/subscribe-within.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import { budgetKey, type ReadStart } from '../readers/reader.js';
 import { rereadWith } from '../readers/reread.js';
@@ -139,12 +143,12 @@ export class ShardLifecycle {
       takeUntil(stopping$),
     );
     const shard$ = defer(() => (isReleaseReason(phaseOf(this.#facts)) ? EMPTY : of(this.shard)));
-    return concat(opened$, shard$, this.untilReleased()).pipe(finalize(() => this.#abandon()));
+    return followedBy(concat(opened$, shard$), this.untilReleased()).pipe(finalize(() => this.#abandon()));
   }
 
   /** Completes when the shard is released; emits nothing. */
   untilReleased(): Observable<never> {
-    return this.#releaseReason().pipe(concatMap((reason) => this.#release(reason)));
+    return firstThen(this.#releaseReason(), (reason) => this.#release(reason));
   }
 
   get identity(): ShardIdentity {
@@ -237,12 +241,38 @@ export class ShardLifecycle {
 
   /** Emits the reason for the release, once, when the shard must be released. */
   #releaseReason(): Observable<ReleaseReason> {
+    // A shard may be read for years: until then, this is all that watches it.
+    return firstThen(this.#readingEnds(), () => this.#workEnds());
+  }
+
+  /** Emits when the shard must be drained or released. */
+  #readingEnds(): Observable<void> {
+    return new Observable<void>((subscriber) => {
+      const look = (): void => {
+        if (this.#isEnding) subscriber.next();
+      };
+      const stop = (): void => {
+        this.#tracked.stop();
+        look();
+      };
+      look();
+      subscribeWithin(subscriber, this.#tracked.changes$, { next: look });
+      subscribeWithin(subscriber, this.#options.stop$, { next: stop, complete: noop });
+    });
+  }
+
+  get #isEnding(): boolean {
+    const phase = phaseOf(this.#facts);
+    return phase === 'draining' || isReleaseReason(phase);
+  }
+
+  /** Emits the reason for the release, once, when the work is done, or waits no longer. */
+  #workEnds(): Observable<ReleaseReason> {
     const { config, stop$ } = this.#options;
     const stopping$ = stop$.pipe(tap(() => this.#tracked.stop()));
     return merge(this.#tracked.changes$, stopping$).pipe(
       startWith(undefined),
-      map(() => phaseOf(this.#facts)),
-      filter((phase) => phase === 'draining' || isReleaseReason(phase)),
+      filter(() => this.#isEnding),
       // After the changes have had their effects: a completion may still flush blocks, and many changes come at once.
       auditTime(0, config.scheduler),
       switchMap((): Observable<ReleaseReason> => {
