@@ -1,4 +1,4 @@
-import { Observable, type Observer, type Subscriber, type Unsubscribable } from 'rxjs';
+import { Observable, type Observer, type Subscriber, type Subscription, type Unsubscribable } from 'rxjs';
 
 /** What {@link subscribeWithin} does with the notifications of its source. Each may unsubscribe from the source. */
 export interface Handlers<T> {
@@ -15,9 +15,9 @@ export interface Handlers<T> {
  *
  * @remarks For one operator in place of a chain of them, where thousands of chains live at once, or one is made for each read.
  */
-export function subscribeWithin<T>(subscriber: Subscriber<unknown>, source: Observable<T>, handlers: Handlers<T>): void {
+export function subscribeWithin<T>(subscriber: Subscriber<unknown>, source: Observable<T>, handlers: Handlers<T>): Subscription {
   const link = new Link(subscriber, handlers);
-  new Observable<T>((inner) => {
+  return new Observable<T>((inner) => {
     link.source = inner;
     subscriber.add(inner);
     source.subscribe(inner);
@@ -45,15 +45,15 @@ class Link<T> implements Observer<T> {
   }
 
   error(fault: unknown): void {
-    const { error } = this.#handlers;
-    if (error) error(fault, this.source);
+    const handlers = this.#handlers;
+    if (handlers.error) handlers.error(fault, this.source);
     else this.#subscriber.error(fault);
   }
 
   complete(): void {
-    const { complete } = this.#handlers;
+    const handlers = this.#handlers;
     try {
-      if (complete) complete(this.source);
+      if (handlers.complete) handlers.complete(this.source);
       else this.#subscriber.complete();
     } catch (fault) {
       this.error(fault);

@@ -1,4 +1,4 @@
-import { catchError, defer, type MonoTypeOperatorFunction, type Observable, type SchedulerLike } from 'rxjs';
+import type { MonoTypeOperatorFunction, SchedulerLike } from 'rxjs';
 import { retryWithBackOff, type RetryAttempt } from '../internal/back-off.js';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { classify, type FaultKind } from './classify.js';
@@ -39,7 +39,7 @@ export interface RetryNotice extends RetryAttempt {
 
 /** Re-subscribes after an error that may pass; propagates any other error, and the one after the last retry. */
 export function retryFaults<T>(policy: RetryPolicy, notice: (notice: RetryNotice) => void): MonoTypeOperatorFunction<T> {
-  const retrying = retryWithBackOff<T>({
+  return retryWithBackOff({
     ...policy,
     shouldRetry: (error, attempt) => {
       const kind = classify(error);
@@ -48,17 +48,5 @@ export function retryFaults<T>(policy: RetryPolicy, notice: (notice: RetryNotice
       return kind !== 'fatal';
     },
     notify: (retry) => notice({ reason: classify(retry.error) as RetryNotice['reason'], ...retry }),
-  });
-  // Each read of each shard comes by here, and few fail: what a retry needs is made at the first error.
-  return (source) => source.pipe(catchError((error: unknown) => failsFirst(error, source).pipe(retrying)));
-}
-
-/** Errors at its first subscription, and is `source` from then on. */
-function failsFirst<T>(error: unknown, source: Observable<T>): Observable<T> {
-  let hasFailed = false;
-  return defer(() => {
-    if (hasFailed) return source;
-    hasFailed = true;
-    throw error;
   });
 }

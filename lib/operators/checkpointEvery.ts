@@ -2,7 +2,6 @@ import {
   asyncScheduler,
   catchError,
   concat,
-  defer,
   EMPTY,
   Observable,
   tap,
@@ -83,36 +82,39 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
   const notify = sinkOf(events, scheduler, () => failedWrites(scheduler));
 
   return (source) =>
-    defer(() => {
+    new Observable((subscriber) => {
       const schedule = new CheckpointSchedule({ store, intervalMs, retry, notify });
-      const written$ = new Observable<T>((subscriber) =>
-        subscribeWithin(subscriber, source, {
-          // Each block that passes is settled in the ledgers of its shards, which moves their watermarks; they are written at the ticks.
-          next: (block) => {
-            schedule.settle(rangesOf(block));
-            subscriber.next(block);
-          },
-          // When the source ends, a last write is awaited.
-          error: (error) => {
-            schedule.stop();
+      let isOver = false;
+      const over = (): void => void (isOver = true);
+      const endWith = (end$: Observable<never>): void => {
+        schedule.stop();
+        end$.pipe(tap({ error: over, complete: over })).subscribe(subscriber);
+      };
+
+      subscribeWithin(subscriber, source, {
+        // Each block that passes is settled in the ledgers of its shards, which moves their watermarks: they are written at the ticks.
+        next: (block) => {
+          schedule.settle(rangesOf(block));
+          subscriber.next(block);
+        },
+        // When the source ends, a last write is awaited.
+        error: (error) =>
+          endWith(
             concat(
               schedule.writeLast().pipe(catchError(() => EMPTY)),
               throwError(() => error),
-            ).subscribe(subscriber);
-          },
-          complete: () => {
-            schedule.stop();
-            schedule.reportDropped();
-            schedule.writeLast().subscribe(subscriber);
-          },
-        }),
-      );
-      // An unsubscription only starts a last write.
-      const unsubscribe = (): void => {
+            ),
+          ),
+        complete: () => {
+          schedule.reportDropped();
+          endWith(schedule.writeLast());
+        },
+      });
+      // An unsubscription only starts it.
+      subscriber.add(() => {
         schedule.stop();
-        schedule.startLast();
-      };
-      return written$.pipe(tap({ unsubscribe }));
+        if (!isOver) schedule.startLast();
+      });
     });
 }
 

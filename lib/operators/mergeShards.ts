@@ -17,6 +17,7 @@ import {
   type OperatorFunction,
   type SchedulerLike,
   type Subscriber,
+  type Subscription,
 } from 'rxjs';
 import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
 import { subscribeWithin } from '../internal/subscribe-within.js';
@@ -176,11 +177,16 @@ function supervised<T>(shard: Shard, fail: (error: unknown, subscriber: Subscrib
   return (pipeline$) =>
     new Observable<T>((subscriber) => {
       const pipeline = tracked && new SupervisedPipeline(tracked);
-      const unlessLost$ = new Observable<T>((work) => {
-        subscribeWithin(work, from(shard.leaseLost$), { next: () => work.complete(), complete: noop });
-        if (!work.closed) pipeline$.subscribe(work);
-      });
-      subscribeWithin(subscriber, unlessLost$, {
+      let work: Subscription | undefined;
+      // Only then does the shard learn of the end: its pipeline may have completed before it.
+      const complete = (): void => {
+        work?.unsubscribe();
+        pipeline?.end(true);
+        subscriber.complete();
+      };
+      subscribeWithin(subscriber, from(shard.leaseLost$), { next: complete, complete: noop });
+      if (subscriber.closed) return;
+      work = subscribeWithin(subscriber, pipeline$, {
         next: (value) => {
           pipeline?.note(value);
           subscriber.next(value);
@@ -190,11 +196,9 @@ function supervised<T>(shard: Shard, fail: (error: unknown, subscriber: Subscrib
           pipeline?.end(false);
           fail(error, subscriber);
         },
-        complete: (work) => {
-          // Only then does the shard learn of the end: its pipeline may have completed before it.
-          work.unsubscribe();
-          pipeline?.end(true);
-          subscriber.complete();
+        complete: (source) => {
+          source.unsubscribe();
+          complete();
         },
       });
       subscriber.add(() => pipeline?.end(false));

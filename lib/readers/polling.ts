@@ -67,12 +67,11 @@ interface PollingOptions {
  * Reads page after page as there is credit for them, with a pause after one that shows that nothing is left to read.
  *
  * @remarks
- * It is `repeat({ delay })` over the reads, with one observer for all of them: a process may read a thousand shards that are silent.
+ * It is `repeat({ delay })` over the reads, and the one observer of all of them: a process may read a thousand shards that are silent.
  */
-class PollingLoop {
+class PollingLoop implements Observer<ShardPage> {
   readonly #options: PollingOptions;
   readonly #subscriber: Subscriber<ShardPage>;
-  readonly #observer: Observer<ShardPage>;
   #last: ShardPage | undefined;
   #isSubscribing = false;
   /** Whether the last page came within the call that subscribed to it: the next one would come within the same call. */
@@ -83,11 +82,6 @@ class PollingLoop {
   constructor(options: PollingOptions, subscriber: Subscriber<ShardPage>) {
     this.#options = options;
     this.#subscriber = subscriber;
-    this.#observer = {
-      next: (page) => this.#emit(page),
-      error: (error) => subscriber.error(error),
-      complete: () => this.#proceed(),
-    };
   }
 
   /** Reads the next page when there is credit for it. */
@@ -95,7 +89,7 @@ class PollingLoop {
     // An action that was executed may be scheduled again, so it does not end by itself.
     this.#pausing?.unsubscribe();
     this.#isSubscribing = true;
-    this.#subscriber.add(firstThen(this.#options.credit, (records) => this.#nextPage(records)).subscribe(this.#observer));
+    this.#subscriber.add(firstThen(this.#options.credit, (records) => this.#nextPage(records)).subscribe(this));
     this.#isSubscribing = false;
   }
 
@@ -105,7 +99,8 @@ class PollingLoop {
     return cursor.read(Math.min(maxRecordsPerPage, records));
   }
 
-  #emit(page: ShardPage): void {
+  /** Takes the page of a read. */
+  next(page: ShardPage): void {
     const { pauses, scheduler } = this.#options;
     this.#last = page;
     this.#cameAtOnce = this.#isSubscribing;
@@ -113,7 +108,13 @@ class PollingLoop {
     this.#subscriber.next(page);
   }
 
-  #proceed(): void {
+  /** Takes the error of a read, or of the credit. */
+  error(error: unknown): void {
+    this.#subscriber.error(error);
+  }
+
+  /** A read is over. */
+  complete(): void {
     const { cursor, pauses, scheduler } = this.#options;
     if (this.#last?.ended) this.#subscriber.complete();
     // A timer takes at least a millisecond, in which the process goes to sleep: that costs as much as the call. It is needed only where

@@ -1,4 +1,4 @@
-import { catchError, concatMap, defer, map, of, throwError, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
+import { catchError, concatMap, defer, map, of, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
 import { firstThen } from '../internal/first-then.js';
 import { checkedIterator, checkedPage } from '../kinesis/checked-answers.js';
 import { classify } from '../kinesis/classify.js';
@@ -68,22 +68,18 @@ export class ShardCursor {
     const { port, budget, scheduler, stream } = this.#context;
     const { StreamARN } = stream.id;
     const key = this.#budgetKey;
-    const call = (): Observable<GetRecordsPage> =>
-      port.getRecords({ ShardIterator, Limit, ...(StreamARN && { StreamARN }) }).pipe(
-        catchError((error: unknown) => {
-          if (classify(error) === 'iterator') this.#forgetIterator();
-          return throwError(() => error);
-        }),
-      );
-    return firstThen(budget.acquire(key, scheduler), () =>
-      firstThen(call(), (answer) => {
-        const page = checkedPage(answer, this.#shard());
-        budget.spend(key, bytesOf(page.Records), scheduler);
-        if (page.NextShardIterator !== undefined) return this.#accept(page, Limit, false);
-        // Reading moves on only once it is known whether the shard has ended: after a fault before that, the page is read again.
-        return this.#hasEnded().pipe(concatMap((ended) => this.#accept(page, Limit, ended)));
-      }),
-    );
+    const request = { ShardIterator, Limit, ...(StreamARN && { StreamARN }) };
+    const take = (answer: GetRecordsPage): Observable<ShardPage> => {
+      const page = checkedPage(answer, this.#shard());
+      budget.spend(key, bytesOf(page.Records), scheduler);
+      if (page.NextShardIterator !== undefined) return this.#accept(page, Limit, false);
+      // Reading moves on only once it is known whether the shard has ended: after a fault before that, the page is read again.
+      return this.#hasEnded().pipe(concatMap((ended) => this.#accept(page, Limit, ended)));
+    };
+    const failed = (error: unknown): void => {
+      if (classify(error) === 'iterator') this.#forgetIterator();
+    };
+    return firstThen(budget.acquire(key, scheduler), () => firstThen(port.getRecords(request), take, failed));
   }
 
   #accept(page: GetRecordsPage, limit: number, ended: boolean): Observable<ShardPage> {

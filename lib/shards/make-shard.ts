@@ -1,7 +1,7 @@
 import { defer, noop, Observable, type Subscriber } from 'rxjs';
 import { firstThen } from '../internal/first-then.js';
 import type { EndKind } from '../internal/on-end.js';
-import { subscribeWithin } from '../internal/subscribe-within.js';
+import { subscribeWithin, type Handlers } from '../internal/subscribe-within.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
 import { readContext } from '../readers/config.js';
@@ -74,7 +74,7 @@ function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
 }
 
 /** One subscription: reads records until the shard's end is read, it must stop, or its lease is lost. */
-class Reading {
+class Reading implements Handlers<ShardPage> {
   readonly #options: MakeShardOptions;
   readonly #subscriber: Subscriber<KinesisRecord>;
   readonly #over: (kind: EndKind) => void;
@@ -93,16 +93,14 @@ class Reading {
 
   begin(): void {
     const { stopping$, leaseLost$ } = this.#options.tracked;
-    const error = (fault: unknown): void => this.#fail(fault);
-    const stop = { next: () => this.#stop(), error, complete: noop };
-    const pages = { next: (page: ShardPage) => this.#emit(page), error, complete: () => this.#complete() };
+    const stop = { next: () => this.#stop(), error: (error: unknown) => this.error(error), complete: noop };
     subscribeWithin(this.#subscriber, stopping$, stop);
     subscribeWithin(this.#subscriber, leaseLost$, stop);
-    if (!this.#subscriber.closed) subscribeWithin(this.#subscriber, readPages(this.#options), pages);
+    if (!this.#subscriber.closed) subscribeWithin(this.#subscriber, readPages(this.#options), this);
     this.#subscriber.add(() => this.#end('unsubscribe'));
   }
 
-  #emit(page: ShardPage): void {
+  next(page: ShardPage): void {
     const { tracked, noteRead, rate } = this.#options;
     noteRead?.(page.bytes);
     rate?.spend(page.records.length);
@@ -110,23 +108,23 @@ class Reading {
     this.#isEmitting = true;
     for (const record of deliverPage(page, tracked)) this.#subscriber.next(record);
     this.#isEmitting = false;
-    if (this.#isStopped) this.#complete();
+    if (this.#isStopped) this.complete();
   }
 
   /** A page that was delivered is emitted as a whole: nobody would settle the rest of it. */
   #stop(): void {
     this.#isStopped = true;
-    if (!this.#isEmitting) this.#complete();
+    if (!this.#isEmitting) this.complete();
   }
 
   /** All records read have been emitted: this is the shard's end, unless `stop` or a lost lease came first. */
-  #complete(): void {
+  complete(): void {
     if (this.#children) endShard(this.#options, this.#children);
     this.#end('complete');
     this.#subscriber.complete();
   }
 
-  #fail(error: unknown): void {
+  error(error: unknown): void {
     const { ledger, identity } = this.#options.tracked;
     const { streamName, shardId } = identity;
     const failure = shardReadError(error, { streamName, shardId, position: ledger.delivered });

@@ -40,7 +40,7 @@ export class CheckpointSchedule {
   /** The shards of the settled blocks, until there is nothing more to write for them. */
   readonly #shards = new Map<CheckpointedShard, ScheduledShard>();
   /** The shards of blocks made by hand, by their keys. */
-  readonly #byHand = new Map<string, HandMadeShard>();
+  #byHand: Map<string, HandMadeShard> | undefined;
   /** The next tick, if there is something to write or to look at again, the writes of earlier ones, and what makes a tick due. */
   readonly #ticks = new Subscription();
   #isTickDue = false;
@@ -112,6 +112,7 @@ export class CheckpointSchedule {
       );
     }
     const key = shardKey(range);
+    this.#byHand ??= new Map();
     const shard = this.#byHand.get(key) ?? new HandMadeShard(range, { store, notify, scheduler: retry.scheduler });
     this.#byHand.set(key, shard);
     shard.settleThrough(endOf(range));
