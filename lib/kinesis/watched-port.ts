@@ -26,7 +26,7 @@ export function watchedCalls({ requestTimeoutMs, scheduler, contact }: PortWatch
   return <T>(name: string, call: () => Observable<T>) =>
     new Observable<T>((subscriber) => {
       let isAnswered = false;
-      let limit: Subscription | undefined;
+      let limit: Subscription | undefined = undefined;
       const fail = (error: unknown): void => subscriber.error(contact.judge(error));
       contact.noteTry();
       subscribeWithin(subscriber, defer(call), {

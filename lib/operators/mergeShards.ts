@@ -177,7 +177,7 @@ function supervised<T>(shard: Shard, fail: (error: unknown, subscriber: Subscrib
   return (pipeline$) =>
     new Observable<T>((subscriber) => {
       const pipeline = tracked && new SupervisedPipeline(tracked);
-      let work: Subscription | undefined;
+      let work: Subscription | undefined = undefined;
       // Only then does the shard learn of the end: its pipeline may have completed before it.
       const complete = (): void => {
         work?.unsubscribe();
@@ -212,7 +212,7 @@ function supervised<T>(shard: Shard, fail: (error: unknown, subscriber: Subscrib
 class SupervisedPipeline {
   readonly #tracked: TrackedShard;
   /** The ranges of the blocks that the pipeline has emitted. */
-  readonly #emitted = new WeakSet<SequenceNumberRanges>();
+  #emitted: WeakSet<SequenceNumberRanges> | undefined;
   #leavesWork = false;
   #leavesRecords = false;
   #hasEnded = false;
@@ -226,7 +226,9 @@ class SupervisedPipeline {
   note(value: unknown): void {
     this.#leavesWork ||= isUnsettled(value);
     this.#leavesRecords ||= isDelivered(value);
-    if (!this.#leavesRecords) for (const ranges of rangesIn(value)) this.#emitted.add(ranges);
+    if (this.#leavesRecords) return;
+    this.#emitted ??= new WeakSet();
+    for (const ranges of rangesIn(value)) this.#emitted.add(ranges);
   }
 
   /** Tells the shard how the pipeline ended; the first call counts. */
@@ -234,7 +236,7 @@ class SupervisedPipeline {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     const [leavesWork, leavesRecords] = [this.#leavesWork, this.#leavesRecords];
-    this.#tracked.endPipeline({ completed, leavesWork, leavesRecords, isBehind: (ranges) => this.#emitted.has(ranges) });
+    this.#tracked.endPipeline({ completed, leavesWork, leavesRecords, isBehind: (ranges) => this.#emitted?.has(ranges) ?? false });
     if (completed && this.#tracked.isCutShort) noteCutShort(this.#tracked);
   }
 }

@@ -28,7 +28,11 @@ Through the SDK, the pages come from a canned HTTP server in another process, an
     const { quick, rounds } = options;
     const shards = quick ? 50 : 1_000;
     const times = Math.min(rounds, 3);
-    const memory = await resultsOf(['empty', 'buffers', 'shards', 'pipeline'], times, options, { shards, port: 0, ...spans(quick, 20_000) });
+    const memory = await resultsOf(['empty', 'buffers', 'shards', 'pipeline'], times, options, {
+      shards,
+      port: 0,
+      ...spans(quick, 20_000),
+    });
     const server = await startBuilt('idle-server.ts', { shards });
     try {
       const port = await messageOf<number>(server);
