@@ -54,7 +54,7 @@ describe('subscribeWithin', () => {
   ] as const)
     it(`gives what ${name} throws to the handler of errors, or else to its subscriber`, () => {
       const errors: unknown[] = [];
-      handled(source, () => handlers).subscribe({ error: (error: Error) => errors.push(error.message) });
+      handled(source, () => handlers).subscribe({ error: (error: unknown) => errors.push((error as Error).message) });
       handled(source, () => ({ ...handlers, error: (error) => errors.push([(error as Error).message]) })).subscribe();
       expect(errors).to.deep.equal(['thrown', ['thrown']]);
     });
@@ -95,7 +95,7 @@ describe('firstThen', () => {
     const told: unknown[] = [];
     const tell = (error: unknown): void => void told.push((error as Error).message);
     for (const source of [of(1), throwError(() => new Error('failed'))])
-      firstThen<unknown, never>(source, fail, tell).subscribe({ error: (error: Error) => told.push([error.message]) });
+      firstThen<unknown, never>(source, fail, tell).subscribe({ error: (error: unknown) => told.push([(error as Error).message]) });
     expect(told).to.deep.equal(['thrown', ['thrown'], 'failed', ['failed']]);
   });
 
