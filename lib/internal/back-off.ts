@@ -1,4 +1,5 @@
 import {
+  catchError,
   defer,
   merge,
   NEVER,
@@ -56,18 +57,26 @@ export function retryWithBackOff<T>(config: RetryWithBackOffConfig): MonoTypeOpe
   const { maxRetries, initialDelayMs, maxDelayMs, resetAfterMs = Infinity, scheduler, random } = config;
   const { shouldRetry = () => true, notify, hurry$ = NEVER } = config;
 
+  // What a retry needs is made at the first error: each read of each shard comes by here, and few fail.
   return (source) =>
-    defer(() => {
-      const countErrors = countWithin(resetAfterMs, scheduler);
+    source.pipe(
+      catchError((first: unknown) => {
+        const countErrors = countWithin(resetAfterMs, scheduler);
+        let hasFailed = false;
 
-      const backOff = (error: unknown): Observable<unknown> => {
-        const attempt = countErrors();
-        const decision = attempt <= maxRetries && shouldRetry(error, attempt);
-        if (!decision) return throwError(() => error);
-        const delayMs = decision === 'at once' ? 0 : fullJitter(attempt, initialDelayMs, maxDelayMs, random);
-        notify?.({ attempt, delayMs, error });
-        return merge(delayOf(delayMs, scheduler), hurry$.pipe(observeOn(scheduler)));
-      };
-      return source.pipe(retry({ delay: backOff }));
-    });
+        const backOff = (error: unknown): Observable<unknown> => {
+          const attempt = countErrors();
+          const decision = attempt <= maxRetries && shouldRetry(error, attempt);
+          if (!decision) return throwError(() => error);
+          const delayMs = decision === 'at once' ? 0 : fullJitter(attempt, initialDelayMs, maxDelayMs, random);
+          notify?.({ attempt, delayMs, error });
+          return merge(delayOf(delayMs, scheduler), hurry$.pipe(observeOn(scheduler)));
+        };
+        return defer(() => {
+          if (hasFailed) return source;
+          hasFailed = true;
+          throw first;
+        }).pipe(retry({ delay: backOff }));
+      }),
+    );
 }

@@ -22,15 +22,26 @@ export class FirstContact {
   watch<T>(): MonoTypeOperatorFunction<T> {
     return (call$) =>
       defer(() => {
-        this.#firstTryMs ??= this.#scheduler.now();
+        this.noteTry();
         return call$.pipe(
-          tap(() => (this.#hasAnswered = true)),
-          catchError((error: unknown) => throwError(() => this.#judge(error))),
+          tap(() => this.noteAnswer()),
+          catchError((error: unknown) => throwError(() => this.judge(error))),
         );
       });
   }
 
-  #judge(error: unknown): unknown {
+  /** Notes that a call is made. */
+  noteTry(): void {
+    this.#firstTryMs ??= this.#scheduler.now();
+  }
+
+  /** Notes that a call was answered. */
+  noteAnswer(): void {
+    this.#hasAnswered = true;
+  }
+
+  /** The error of a call: an `UnreachableError` in its place when the set-up is at fault. */
+  judge(error: unknown): unknown {
     const fault = this.#hasAnswered ? undefined : setUpFaultOf(error);
     if (!fault) return error;
     const triedMs = Math.abs(this.#scheduler.now() - this.#firstTryMs!);

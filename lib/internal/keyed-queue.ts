@@ -34,6 +34,11 @@ export class KeyedQueue {
     });
   }
 
+  /** Whether no work on the key runs or waits. */
+  isIdle(key: string): boolean {
+    return !this.#queues.has(key);
+  }
+
   /** Begins no more work: what waits, or comes later, completes when it is its turn. Work that has begun goes on. */
   close(): void {
     this.#isClosed = true;

@@ -9,9 +9,14 @@ import { MAX_TIMER_MS } from './delay.js';
  */
 export function answeredWithin<T>(limitMs: number, call: string, scheduler: SchedulerLike): MonoTypeOperatorFunction<T> {
   if (limitMs > MAX_TIMER_MS) return identity;
-  return timeout({ first: limitMs, scheduler, with: () => throwError(() => new TimeoutError(`${call}: no answer within ${limitMs} ms`)) });
+  return timeout({ first: limitMs, scheduler, with: () => throwError(() => new TimeoutError(call, limitMs)) });
 }
 
-class TimeoutError extends Error {
+/** A call was not answered in time, which counts as a fault that may pass. */
+export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
+
+  constructor(call: string, limitMs: number) {
+    super(`${call}: no answer within ${limitMs} ms`);
+  }
 }

@@ -1,7 +1,9 @@
-import { defer, throwIfEmpty, type Observable, type SchedulerLike } from 'rxjs';
-import { reduced } from '../internal/aws-fault.js';
+import { defer, Observable, type SchedulerLike, type Subscription } from 'rxjs';
+import { reducedFault } from '../internal/aws-fault.js';
+import { MAX_TIMER_MS } from '../internal/delay.js';
 import type { FirstContact } from '../internal/first-contact.js';
-import { answeredWithin } from '../internal/request-timeout.js';
+import { TimeoutError } from '../internal/request-timeout.js';
+import { subscribeWithin } from '../internal/subscribe-within.js';
 import type { KinesisPort } from './port.js';
 
 /** How the calls of a port are watched. */
@@ -15,16 +17,33 @@ export interface PortWatch {
 /** Makes a call whose errors are reduced, and which errors when it is not answered in time, or, before the first answer, when the set-up is at fault. */
 export type WatchedCall = <T>(name: string, call: () => Observable<T>) => Observable<T>;
 
-/** Makes the function that watches calls. Errors of a user's own port are reduced, as those of the SDK are. */
+/**
+ * Makes the function that watches calls. Errors of a user's own port are reduced, as those of the SDK are.
+ *
+ * @remarks It is done for each read of each shard, so it is one subscriber and not an operator for each rule.
+ */
 export function watchedCalls({ requestTimeoutMs, scheduler, contact }: PortWatch): WatchedCall {
-  return (name, call) =>
-    defer(call).pipe(
-      reduced(),
-      // No verdict of the service: it is tried again.
-      throwIfEmpty(() => new TypeError(`${name} was answered with nothing`)),
-      answeredWithin(requestTimeoutMs, name, scheduler),
-      contact.watch(),
-    );
+  return <T>(name: string, call: () => Observable<T>) =>
+    new Observable<T>((subscriber) => {
+      let isAnswered = false;
+      let limit: Subscription | undefined = undefined;
+      const fail = (error: unknown): void => subscriber.error(contact.judge(error));
+      contact.noteTry();
+      subscribeWithin(subscriber, defer(call), {
+        next: (answer) => {
+          isAnswered = true;
+          limit?.unsubscribe();
+          contact.noteAnswer();
+          subscriber.next(answer);
+        },
+        error: (error) => fail(reducedFault(error)),
+        // No verdict of the service: it is tried again.
+        complete: () => (isAnswered ? subscriber.complete() : fail(new TypeError(`${name} was answered with nothing`))),
+      });
+      if (isAnswered || subscriber.closed || requestTimeoutMs > MAX_TIMER_MS) return;
+      limit = scheduler.schedule(() => fail(new TimeoutError(name, requestTimeoutMs)), requestTimeoutMs);
+      subscriber.add(limit);
+    });
 }
 
 /** Makes a port whose calls are watched. */

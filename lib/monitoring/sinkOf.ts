@@ -18,10 +18,16 @@ export function sinkOf<E extends KinesisEvent>(
   unheard: () => EventSink,
 ): (event: WithoutTime<E>) => void {
   if (events === 'silent') return () => undefined;
-  if (events === undefined) return ignoringFaults(unheard());
+  if (events === undefined) return ignoringFaults(firstMade(unheard));
   if (typeof (events as Partial<typeof events> | null)?.next !== 'function')
     throw new InvalidConfigError("events: expected an observer (an object with next) or 'silent'");
   return ignoringFaults((event) => events.next({ at: scheduler.now(), ...event } as unknown as E));
+}
+
+/** Makes the sink at its first event: most of those that are made for a shard never hear of one. */
+function firstMade(make: () => EventSink): EventSink {
+  let sink: EventSink | undefined;
+  return (event) => (sink ??= make())(event);
 }
 
 function ignoringFaults(sink: (event: UntimedEvent) => unknown): EventSink {

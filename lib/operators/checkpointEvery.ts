@@ -2,20 +2,17 @@ import {
   asyncScheduler,
   catchError,
   concat,
-  defer,
   EMPTY,
-  merge,
-  Subject,
-  takeUntil,
+  Observable,
   tap,
   throwError,
   type MonoTypeOperatorFunction,
-  type Observable,
   type Observer,
   type SchedulerLike,
 } from 'rxjs';
 import { CheckpointSchedule } from '../tracking/checkpoint-schedule.js';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
+import { subscribeWithin } from '../internal/subscribe-within.js';
 import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import type { KinesisEvent } from '../monitoring/events.js';
 import { failedWrites } from '../monitoring/failedWrites.js';
@@ -85,28 +82,39 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
   const notify = sinkOf(events, scheduler, () => failedWrites(scheduler));
 
   return (source) =>
-    defer(() => {
+    new Observable((subscriber) => {
       const schedule = new CheckpointSchedule({ store, intervalMs, retry, notify });
-      const sourceEnded$ = new Subject<void>();
-      const complete = (): void => {
-        sourceEnded$.next();
-        schedule.reportDropped();
+      let isOver = false;
+      const over = (): void => void (isOver = true);
+      const endWith = (end$: Observable<never>): void => {
+        schedule.stop();
+        end$.pipe(tap({ error: over, complete: over })).subscribe(subscriber);
       };
-      const writeThenFail = (error: unknown): Observable<never> =>
-        concat(
-          schedule.writeLast().pipe(catchError(() => EMPTY)),
-          throwError(() => error),
-        );
 
-      // 1. Each block that passes is settled in the ledgers of its shards, which moves their watermarks.
-      const blocks$ = source.pipe(tap({ next: (block) => schedule.settle(rangesOf(block)), complete }));
-      // 2. Meanwhile, the watermarks that moved are written at each tick, until the source ends.
-      const ticks$ = schedule.writeAtTicks().pipe(takeUntil(sourceEnded$));
-      // 3. When the source ends, a last write is awaited; an unsubscription only starts it. The ticks are subscribed first, so that
-      // they are there when the source emits synchronously.
-      return concat(merge(ticks$, blocks$).pipe(catchError(writeThenFail)), schedule.writeLast()).pipe(
-        tap({ unsubscribe: () => schedule.startLast() }),
-      );
+      subscribeWithin(subscriber, source, {
+        // Each block that passes is settled in the ledgers of its shards, which moves their watermarks: they are written at the ticks.
+        next: (block) => {
+          schedule.settle(rangesOf(block));
+          subscriber.next(block);
+        },
+        // When the source ends, a last write is awaited.
+        error: (error) =>
+          endWith(
+            concat(
+              schedule.writeLast().pipe(catchError(() => EMPTY)),
+              throwError(() => error),
+            ),
+          ),
+        complete: () => {
+          schedule.reportDropped();
+          endWith(schedule.writeLast());
+        },
+      });
+      // An unsubscription only starts it.
+      subscriber.add(() => {
+        schedule.stop();
+        if (!isOver) schedule.startLast();
+      });
     });
 }
 

@@ -1,27 +1,26 @@
 import {
   asyncScheduler,
-  catchError,
   concat,
   defer,
   EMPTY,
   from,
-  identity,
   mergeMap,
   NEVER,
+  noop,
+  Observable,
   queueScheduler,
   subscribeOn,
-  takeUntil,
-  tap,
   throwError,
   type MonoTypeOperatorFunction,
-  type Observable,
   type ObservableInput,
   type ObservedValueOf,
   type OperatorFunction,
   type SchedulerLike,
+  type Subscriber,
+  type Subscription,
 } from 'rxjs';
 import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
-import { onEnd } from '../internal/on-end.js';
+import { subscribeWithin } from '../internal/subscribe-within.js';
 import { isObservableInput } from '../internal/notifierOf.js';
 import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler } from '../internal/validate.js';
 import { isOutOfOrder } from '../ledger/errors.js';
@@ -100,27 +99,22 @@ export function mergeShards<O extends ObservableInput<unknown>>(
 
   const policy = { maxRetries: maxRestarts, initialDelayMs, maxDelayMs, resetAfterMs, scheduler, random };
 
-  const run = (shard: Shard): Observable<ObservedValueOf<O>> =>
-    defer(() => from(pipelineOf(project(shard))) as Observable<ObservedValueOf<O>>).pipe(
-      restarting(shard, policy),
-      tap({ error: (error: unknown) => noteFailed(shard, error) }),
-      takeUntil(shard.leaseLost$),
-      supervised(trackedShardOf(shard)),
-    );
-
   return (shards$) =>
     defer(() => {
       /** The first error of a pipeline after `stop`: it must not end the other pipelines while they drain. */
       let failure: { readonly error: unknown } | undefined;
-      const keepWhileStopping = (shard: Shard) => (error: unknown) => {
-        if (!trackedShardOf(shard)?.isStopping) return throwError(() => error);
-        failure ??= { error };
-        return EMPTY;
-      };
-      const merged$ = shards$.pipe(
-        // Shards that waited may complete at once, as after `stop`: queueScheduler starts each from a loop, not within the one before.
-        mergeMap((shard) => run(asShard(shard)).pipe(catchError(keepWhileStopping(shard)), subscribeOn(queueScheduler)), concurrency),
-      );
+      const run = (shard: Shard): Observable<ObservedValueOf<O>> =>
+        defer(() => from(pipelineOf(project(shard))) as Observable<ObservedValueOf<O>>).pipe(
+          restarting(shard, policy),
+          supervised(shard, (error, subscriber) => {
+            if (!trackedShardOf(shard)?.isStopping) return subscriber.error(error);
+            failure ??= { error };
+            subscriber.complete();
+          }),
+          // Shards that waited may complete at once, as after `stop`: queueScheduler starts each from a loop, not within the one before.
+          subscribeOn(queueScheduler),
+        );
+      const merged$ = shards$.pipe(mergeMap((shard) => run(asShard(shard)), concurrency));
       return concat(
         merged$,
         defer(() => (failure ? throwError(() => failure?.error) : EMPTY)),
@@ -174,34 +168,75 @@ function restarting<T>(shard: Shard, policy: BackOff): MonoTypeOperatorFunction<
 }
 
 /**
- * Tells the shard when a pipeline begins, and how it ended. If the pipeline emits unsettled work, operators downstream still work on it,
- * and the end of the pipeline is not the end of the work. If it emits no records, the records in no block at its end were dropped.
+ * Mirrors a pipeline until the lease of its shard is lost, and tells the shard when the pipeline begins, and how it ended.
+ *
+ * @param fail - called with the error of the pipeline.
  */
-function supervised<T>(tracked: TrackedShard | undefined): MonoTypeOperatorFunction<T> {
-  if (!tracked) return identity;
+function supervised<T>(shard: Shard, fail: (error: unknown, subscriber: Subscriber<T>) => void): MonoTypeOperatorFunction<T> {
+  const tracked = trackedShardOf(shard);
   return (pipeline$) =>
-    defer(() => {
-      let leavesWork = false;
-      let leavesRecords = false;
-      /** The ranges of the blocks that the pipeline has emitted. */
-      const emitted = new WeakSet<SequenceNumberRanges>();
-      const note = (value: T): void => {
-        leavesWork ||= isUnsettled(value);
-        leavesRecords ||= isDelivered(value);
-        if (!leavesRecords) for (const ranges of rangesIn(value)) emitted.add(ranges);
+    new Observable<T>((subscriber) => {
+      const pipeline = tracked && new SupervisedPipeline(tracked);
+      let work: Subscription | undefined = undefined;
+      // Only then does the shard learn of the end: its pipeline may have completed before it.
+      const complete = (): void => {
+        work?.unsubscribe();
+        pipeline?.end(true);
+        subscriber.complete();
       };
-      const isBehind = (ranges: SequenceNumberRanges): boolean => emitted.has(ranges);
-      tracked.beginPipeline();
-      const watched$ = pipeline$.pipe(tap(note));
-      const end = (completed: boolean): void => tracked.endPipeline({ completed, leavesWork, leavesRecords, isBehind });
-      return concat(
-        watched$.pipe(onEnd((kind) => kind !== 'complete' && end(false))),
-        // Only now is the shard unsubscribed, if the pipeline completed before the shard.
-        defer(() => {
-          end(true);
-          if (tracked.isCutShort) noteCutShort(tracked);
-          return EMPTY;
-        }),
-      );
+      subscribeWithin(subscriber, from(shard.leaseLost$), { next: complete, complete: noop });
+      if (subscriber.closed) return;
+      work = subscribeWithin(subscriber, pipeline$, {
+        next: (value) => {
+          pipeline?.note(value);
+          subscriber.next(value);
+        },
+        error: (error) => {
+          noteFailed(shard, error);
+          pipeline?.end(false);
+          fail(error, subscriber);
+        },
+        complete: (source) => {
+          source.unsubscribe();
+          complete();
+        },
+      });
+      subscriber.add(() => pipeline?.end(false));
     });
+}
+
+/**
+ * One run of a shard's pipeline. If it emits unsettled work, operators downstream still work on it, and the end of the pipeline is not the end of the
+ * work. If it emits no records, the records in no block at its end were dropped.
+ */
+class SupervisedPipeline {
+  readonly #tracked: TrackedShard;
+  /** The ranges of the blocks that the pipeline has emitted. */
+  #emitted: WeakSet<SequenceNumberRanges> | undefined;
+  #leavesWork = false;
+  #leavesRecords = false;
+  #hasEnded = false;
+
+  constructor(tracked: TrackedShard) {
+    this.#tracked = tracked;
+    tracked.beginPipeline();
+  }
+
+  /** Notes a value that the pipeline emits. */
+  note(value: unknown): void {
+    this.#leavesWork ||= isUnsettled(value);
+    this.#leavesRecords ||= isDelivered(value);
+    if (this.#leavesRecords) return;
+    this.#emitted ??= new WeakSet();
+    for (const ranges of rangesIn(value)) this.#emitted.add(ranges);
+  }
+
+  /** Tells the shard how the pipeline ended; the first call counts. */
+  end(completed: boolean): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    const [leavesWork, leavesRecords] = [this.#leavesWork, this.#leavesRecords];
+    this.#tracked.endPipeline({ completed, leavesWork, leavesRecords, isBehind: (ranges) => this.#emitted?.has(ranges) ?? false });
+    if (completed && this.#tracked.isCutShort) noteCutShort(this.#tracked);
+  }
 }

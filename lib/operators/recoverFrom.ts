@@ -1,9 +1,7 @@
 import {
   asyncScheduler,
-  concat,
   defer,
   filter,
-  finalize,
   from,
   map,
   tap,
@@ -16,6 +14,7 @@ import {
 } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { Recovery } from '../recovery/recovery.js';
+import { followedBy } from '../internal/followed-by.js';
 import { retryWithBackOff } from '../internal/back-off.js';
 import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import { isBlockUnavailable } from '../blocks/errors.js';
@@ -111,12 +110,10 @@ export function recoverFrom<T extends Block | KinesisRecord>(
         recovery.begin(error);
       };
       // 2. Re-read and emit what was delivered and has not passed. 3. Then re-subscribe to the source.
-      const attempt$ = defer(() => concat(recovery.emitLost() as Observable<Recovered<T>>, source));
-      // A value that passes here, for the first time or again, is being worked on downstream: it is not lost any more.
-      return attempt$.pipe(
-        tap((value) => lost.notePassed(value)),
+      return followedBy(recovery.emitLost() as Observable<Recovered<T>>, source).pipe(
         retryWithBackOff({ ...policy, shouldRetry, notify: ({ error }) => begin(error), hurry$: recovery.stopping$ }),
-        finalize(() => recovery.cancel()),
+        // A value that passes here, for the first time or again, is being worked on downstream: it is not lost any more.
+        tap({ next: (value) => lost.notePassed(value), finalize: () => recovery.cancel() }),
       );
     });
 }

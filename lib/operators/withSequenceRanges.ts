@@ -1,4 +1,5 @@
-import { defer, filter, map, tap, type OperatorFunction } from 'rxjs';
+import { defer, Observable, type OperatorFunction } from 'rxjs';
+import { subscribeWithin } from '../internal/subscribe-within.js';
 import type { Ledger } from '../ledger/ledger.js';
 import { entriesOf, notRecords, openBlock } from '../tracking/tracked-block.js';
 import type { Block } from '../values/block.js';
@@ -40,13 +41,20 @@ export function withSequenceRanges(): OperatorFunction<readonly KinesisRecord[],
       // cut them off, and they will be read again.
       const dropUnclaimed = (): void => ledgers.forEach((ledger) => ledger.hasEnded && ledger.dropUnclaimed());
 
-      return source.pipe(
-        filter((records) => {
-          if (!Array.isArray(records)) throw notRecords(records);
-          return records.length > 0;
+      return new Observable<Block>((subscriber) =>
+        subscribeWithin(subscriber, source, {
+          next: (records) => {
+            if (!Array.isArray(records)) throw notRecords(records);
+            if (records.length === 0) return;
+            const block = openBlock(records);
+            remember(block);
+            subscriber.next(block);
+          },
+          complete: () => {
+            dropUnclaimed();
+            subscriber.complete();
+          },
         }),
-        map((records) => openBlock(records)),
-        tap({ next: remember, complete: dropUnclaimed }),
       );
     });
 }

@@ -1,5 +1,6 @@
-import { concatMap, defer, EMPTY, Observable, of, repeat, take, type SchedulerLike } from 'rxjs';
-import { delayOf } from '../internal/delay.js';
+import { Observable, type Observer, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
+import { MAX_TIMER_MS } from '../internal/delay.js';
+import { firstThen } from '../internal/first-then.js';
 import { assertInteger, assertKnownFields } from '../internal/validate.js';
 import { IdlePauses, pausePolicy, type IdleDelayConfig } from './idle-pauses.js';
 import { takenAsTheyAre, type Reader, type ShardPage } from './reader.js';
@@ -43,49 +44,87 @@ export function polling(config: PollingConfig = {}): Reader {
   assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);
   const policy = pausePolicy(idleDelayMs, latency);
 
-  return takenAsTheyAre((context, start, credit) =>
-    defer(() => {
-      const pauses = new IdlePauses(policy, context.scheduler.now(), context.random);
-      return pagesOf(new ShardCursor(context, start), { credit, pauses, maxRecordsPerPage, scheduler: context.scheduler });
-    }),
+  return takenAsTheyAre(
+    (context, start, credit) =>
+      new Observable((subscriber) => {
+        const { scheduler, random } = context;
+        const pauses = new IdlePauses(policy, scheduler.now(), random);
+        const cursor = new ShardCursor(context, start);
+        new PollingLoop({ cursor, credit, pauses, maxRecordsPerPage, scheduler }, subscriber).read();
+      }),
   );
 }
 
-interface PollingPages {
+interface PollingOptions {
+  readonly cursor: ShardCursor;
   readonly credit: Observable<number>;
   readonly pauses: IdlePauses;
   readonly maxRecordsPerPage: number;
   readonly scheduler: SchedulerLike;
 }
 
-/** Reads page after page as there is credit for them, with a pause after one that shows that nothing is left to read. */
-function pagesOf(cursor: ShardCursor, { credit, pauses, maxRecordsPerPage, scheduler }: PollingPages): Observable<ShardPage> {
-  let last: ShardPage | undefined;
-  let isSubscribing = false;
+/**
+ * Reads page after page as there is credit for them, with a pause after one that shows that nothing is left to read.
+ *
+ * @remarks
+ * It is `repeat({ delay })` over the reads, and the one observer of all of them: a process may read a thousand shards that are silent.
+ */
+class PollingLoop implements Observer<ShardPage> {
+  readonly #options: PollingOptions;
+  readonly #subscriber: Subscriber<ShardPage>;
+  #last: ShardPage | undefined;
+  #isSubscribing = false;
   /** Whether the last page came within the call that subscribed to it: the next one would come within the same call. */
-  let cameAtOnce = false;
+  #cameAtOnce = false;
+  /** The last pause. */
+  #pausing: Subscription | undefined;
 
-  const nextPage = (records: number): Observable<ShardPage> => {
+  constructor(options: PollingOptions, subscriber: Subscriber<ShardPage>) {
+    this.#options = options;
+    this.#subscriber = subscriber;
+  }
+
+  /** Reads the next page when there is credit for it. */
+  read(): void {
+    // An action that was executed may be scheduled again, so it does not end by itself.
+    this.#pausing?.unsubscribe();
+    this.#isSubscribing = true;
+    this.#subscriber.add(firstThen(this.#options.credit, (records) => this.#nextPage(records)).subscribe(this));
+    this.#isSubscribing = false;
+  }
+
+  #nextPage(records: number): Observable<ShardPage> {
+    const { cursor, pauses, maxRecordsPerPage, scheduler } = this.#options;
     pauses.noteRead(scheduler.now());
     return cursor.read(Math.min(maxRecordsPerPage, records));
-  };
-  const remember = (page: ShardPage): ShardPage[] => {
-    cameAtOnce = isSubscribing;
+  }
+
+  /** Takes the page of a read. */
+  next(page: ShardPage): void {
+    const { pauses, scheduler } = this.#options;
+    this.#last = page;
+    this.#cameAtOnce = this.#isSubscribing;
     if (page.records.length > 0) pauses.noteRecords(scheduler.now());
-    return [(last = page)];
-  };
-  const pause = (): Observable<unknown> => {
-    if (last?.ended) return EMPTY;
+    this.#subscriber.next(page);
+  }
+
+  /** Takes the error of a read, or of the credit. */
+  error(error: unknown): void {
+    this.#subscriber.error(error);
+  }
+
+  /** A read is over. */
+  complete(): void {
+    const { cursor, pauses, scheduler } = this.#options;
+    if (this.#last?.ended) this.#subscriber.complete();
     // A timer takes at least a millisecond, in which the process goes to sleep: that costs as much as the call. It is needed only where
     // pages come synchronously, since each would be read within the one before.
-    if (cursor.isBehind && !cameAtOnce) return of(undefined);
-    return delayOf(cursor.isBehind ? 0 : pauses.next(scheduler.now()), scheduler);
-  };
-  const page$ = new Observable<ShardPage>((subscriber) => {
-    isSubscribing = true;
-    subscriber.add(credit.pipe(take(1), concatMap(nextPage), concatMap(remember)).subscribe(subscriber));
-    isSubscribing = false;
-  });
+    else if (cursor.isBehind && !this.#cameAtOnce) this.read();
+    else this.#pause(cursor.isBehind ? 0 : Math.min(pauses.next(scheduler.now()), MAX_TIMER_MS));
+  }
 
-  return page$.pipe(repeat({ delay: pause }));
+  #pause(ms: number): void {
+    this.#pausing = this.#options.scheduler.schedule(() => this.read(), ms);
+    this.#subscriber.add(this.#pausing);
+  }
 }

@@ -1,4 +1,5 @@
-import { catchError, concatMap, defer, map, of, take, tap, type Observable } from 'rxjs';
+import { catchError, concatMap, defer, map, of, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
+import { firstThen } from '../internal/first-then.js';
 import { checkedIterator, checkedPage } from '../kinesis/checked-answers.js';
 import { classify } from '../kinesis/classify.js';
 import { ShardReadError } from '../kinesis/errors.js';
@@ -23,12 +24,17 @@ export interface CursorPlace {
 export class ShardCursor {
   readonly #context: ReadContext;
   readonly #continuity: PageContinuity;
+  readonly #budgetKey: string;
+  readonly #retrying: MonoTypeOperatorFunction<ShardPage>;
   #iterator: string | undefined;
   #isBehind = true;
 
   constructor(context: ReadContext, start: ReadStart) {
     this.#context = context;
     this.#continuity = new PageContinuity(context, start);
+    this.#budgetKey = budgetKey(context);
+    const { retry, notify } = context;
+    this.#retrying = retryFaults(retry, (notice) => notify({ type: 'readRetry', ...this.#shard(), ...notice }));
   }
 
   /** Where reading stands, and the iterator that reads on from there, if one is open. */
@@ -52,28 +58,28 @@ export class ShardCursor {
 
   /** Reads one page of at most `limit` records, within the budget; retries faults that pass. */
   read(limit: number): Observable<ShardPage> {
-    const { retry, notify } = this.#context;
-    return defer(() => (this.#iterator === undefined ? this.#open() : of(this.#iterator))).pipe(
-      concatMap((iterator) => (iterator === GONE ? of(NOTHING_LEFT) : this.#getRecords(iterator, limit))),
-      retryFaults(retry, (notice) => notify({ type: 'readRetry', ...this.#shard(), ...notice })),
-    );
+    return defer(() => {
+      if (this.#iterator !== undefined) return this.#getRecords(this.#iterator, limit);
+      return firstThen(this.#open(), (iterator) => (iterator === GONE ? of(NOTHING_LEFT) : this.#getRecords(iterator, limit)));
+    }).pipe(this.#retrying);
   }
 
   #getRecords(ShardIterator: string, Limit: number): Observable<ShardPage> {
     const { port, budget, scheduler, stream } = this.#context;
     const { StreamARN } = stream.id;
-    const key = budgetKey(this.#context);
-    return budget.acquire(key, scheduler).pipe(
-      take(1),
-      concatMap(() => port.getRecords({ ShardIterator, Limit, ...(StreamARN && { StreamARN }) })),
-      tap({ error: (error: unknown) => void (classify(error) === 'iterator' && this.#forgetIterator()) }),
-      concatMap((answer) => {
-        const page = checkedPage(answer, this.#shard());
-        budget.spend(key, bytesOf(page.Records), scheduler);
-        // Reading moves on only once it is known whether the shard has ended: after a fault before that, the page is read again.
-        return this.#hasEnded(page).pipe(concatMap((ended) => this.#accept(page, Limit, ended)));
-      }),
-    );
+    const key = this.#budgetKey;
+    const request = { ShardIterator, Limit, ...(StreamARN && { StreamARN }) };
+    const take = (answer: GetRecordsPage): Observable<ShardPage> => {
+      const page = checkedPage(answer, this.#shard());
+      budget.spend(key, bytesOf(page.Records), scheduler);
+      if (page.NextShardIterator !== undefined) return this.#accept(page, Limit, false);
+      // Reading moves on only once it is known whether the shard has ended: after a fault before that, the page is read again.
+      return this.#hasEnded().pipe(concatMap((ended) => this.#accept(page, Limit, ended)));
+    };
+    const failed = (error: unknown): void => {
+      if (classify(error) === 'iterator') this.#forgetIterator();
+    };
+    return firstThen(budget.acquire(key, scheduler), () => firstThen(port.getRecords(request), take, failed));
   }
 
   #accept(page: GetRecordsPage, limit: number, ended: boolean): Observable<ShardPage> {
@@ -104,8 +110,7 @@ export class ShardCursor {
   }
 
   /** A page without a next iterator, with or without children, ends the shard only if the list of shards says so too. */
-  #hasEnded({ NextShardIterator }: GetRecordsPage): Observable<boolean> {
-    if (NextShardIterator !== undefined) return of(false);
+  #hasEnded(): Observable<boolean> {
     const { port, stream, shardId } = this.#context;
     return isClosed(port, stream.id, shardId);
   }

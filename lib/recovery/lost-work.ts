@@ -39,7 +39,7 @@ export class LostWork {
   readonly #seen = new Map<TrackedShard, DeliveryPoint | 'blocks'>();
   readonly #passed = new WeakSet<SequenceNumberRanges>();
   /** The blocks that an error named as lost, until they are recovered. */
-  readonly #named = new Set<SequenceNumberRanges>();
+  #named: Set<SequenceNumberRanges> | undefined;
 
   readonly #assertUsable: (shard: TrackedShard) => void;
 
@@ -60,12 +60,13 @@ export class LostWork {
   /** Notes that an error names a block as lost. */
   noteLost(ranges: SequenceNumberRanges): void {
     const [first] = entriesOf(ranges);
+    this.#named ??= new Set();
     this.#named.add(this.#lose(first?.entry.key ?? ranges));
   }
 
   /** Notes that a lost block has been recovered. */
   noteRecovered(ranges: SequenceNumberRanges): void {
-    this.#named.delete(ranges);
+    this.#named?.delete(ranges);
   }
 
   /** Finds what is lost if the source fails now. */
@@ -78,7 +79,7 @@ export class LostWork {
       records.push(...lostRecordsOf(shard, passed));
     }
     // The named blocks come last: those that still hold a shard's watermark are among the others already, in their shard's order.
-    const blocks = new Set([...inOrder(queues), ...this.#named]);
+    const blocks = new Set([...inOrder(queues), ...(this.#named ?? [])]);
     return { blocks: [...blocks], records, shards: [...this.#seen.keys()] };
   }
 

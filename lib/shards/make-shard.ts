@@ -1,5 +1,7 @@
-import { catchError, concatMap, defer, merge, Observable, takeUntil, tap, throwError } from 'rxjs';
-import { onEnd, type EndKind } from '../internal/on-end.js';
+import { defer, noop, Observable, type Subscriber } from 'rxjs';
+import { firstThen } from '../internal/first-then.js';
+import type { EndKind } from '../internal/on-end.js';
+import { subscribeWithin, type Handlers } from '../internal/subscribe-within.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
 import { readContext } from '../readers/config.js';
@@ -67,36 +69,80 @@ function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
     // Also when `stop` ends this subscription before its first read: the blocks of an earlier subscription must not settle in it.
     tracked.beginReading();
     subscribed('active');
-    return readRecords(options).pipe(onEnd(over));
+    return new Observable<KinesisRecord>((subscriber) => new Reading(options, subscriber, over).begin());
   });
 }
 
-function readRecords(options: MakeShardOptions): Observable<KinesisRecord> {
-  const { tracked, noteRead, rate } = options;
-  const { streamName, shardId } = tracked.identity;
-  let children: readonly PortChildShard[] | undefined;
-  const notePage = (page: ShardPage): void => {
+/** One subscription: reads records until the shard's end is read, it must stop, or its lease is lost. */
+class Reading implements Handlers<ShardPage> {
+  readonly #options: MakeShardOptions;
+  readonly #subscriber: Subscriber<KinesisRecord>;
+  readonly #over: (kind: EndKind) => void;
+  /** The children that the last page has named. */
+  #children: readonly PortChildShard[] | undefined;
+  #isEmitting = false;
+  #isStopped = false;
+  #isOver = false;
+
+  /** @param over - called once, before the end is propagated. */
+  constructor(options: MakeShardOptions, subscriber: Subscriber<KinesisRecord>, over: (kind: EndKind) => void) {
+    this.#options = options;
+    this.#subscriber = subscriber;
+    this.#over = over;
+  }
+
+  begin(): void {
+    const { stopping$, leaseLost$ } = this.#options.tracked;
+    const stop = { next: () => this.#stop(), error: (error: unknown) => this.error(error), complete: noop };
+    subscribeWithin(this.#subscriber, stopping$, stop);
+    subscribeWithin(this.#subscriber, leaseLost$, stop);
+    if (!this.#subscriber.closed) subscribeWithin(this.#subscriber, readPages(this.#options), this);
+    this.#subscriber.add(() => this.#end('unsubscribe'));
+  }
+
+  next(page: ShardPage): void {
+    const { tracked, noteRead, rate } = this.#options;
     noteRead?.(page.bytes);
     rate?.spend(page.records.length);
-    if (page.ended) children = page.childShards;
-  };
-  // All records read have been emitted: this is the shard's end, unless `stop` or a lost lease came first.
-  const complete = (): void => void (children && endShard(options, children));
-  return readPages(options).pipe(
-    tap(notePage),
-    concatMap((page) => deliverPage(page, tracked)),
-    tap({ complete }),
-    catchError((error: unknown) => throwError(() => shardReadError(error, { streamName, shardId, position: tracked.ledger.delivered }))),
-  );
+    if (page.ended) this.#children = page.childShards;
+    this.#isEmitting = true;
+    for (const record of deliverPage(page, tracked)) this.#subscriber.next(record);
+    this.#isEmitting = false;
+    if (this.#isStopped) this.complete();
+  }
+
+  /** A page that was delivered is emitted as a whole: nobody would settle the rest of it. */
+  #stop(): void {
+    this.#isStopped = true;
+    if (!this.#isEmitting) this.complete();
+  }
+
+  /** All records read have been emitted: this is the shard's end, unless `stop` or a lost lease came first. */
+  complete(): void {
+    if (this.#children) endShard(this.#options, this.#children);
+    this.#end('complete');
+    this.#subscriber.complete();
+  }
+
+  error(error: unknown): void {
+    const { ledger, identity } = this.#options.tracked;
+    const { streamName, shardId } = identity;
+    const failure = shardReadError(error, { streamName, shardId, position: ledger.delivered });
+    this.#end('error');
+    this.#subscriber.error(failure);
+  }
+
+  #end(kind: EndKind): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#over(kind);
+  }
 }
 
 function readPages({ tracked, config, open, rate }: MakeShardOptions): Observable<ShardPage> {
   const context = { ...readContext(config, config.stream, tracked.identity.shardId), isLean: isTakenAsItIs(config.reader) };
   const credit$ = creditOf(tracked, config.limits, config.scheduler);
-  return open().pipe(
-    concatMap((start) => config.reader(context, startAfterDelivered(tracked, start), rate?.limited(credit$) ?? credit$)),
-    takeUntil(merge(tracked.stopping$, tracked.leaseLost$)),
-  );
+  return firstThen(open(), (start) => config.reader(context, startAfterDelivered(tracked, start), rate?.limited(credit$) ?? credit$));
 }
 
 /** Where this subscription begins: after the last delivered record under `recoverFrom`, else at the watermark. */

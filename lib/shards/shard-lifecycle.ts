@@ -1,30 +1,11 @@
-import {
-  auditTime,
-  catchError,
-  concat,
-  concatMap,
-  defer,
-  EMPTY,
-  filter,
-  finalize,
-  ignoreElements,
-  map,
-  merge,
-  NEVER,
-  of,
-  startWith,
-  switchMap,
-  take,
-  takeUntil,
-  tap,
-  type Observable,
-} from 'rxjs';
+import { catchError, concat, concatMap, defer, EMPTY, finalize, ignoreElements, merge, of, takeUntil, tap, type Observable } from 'rxjs';
 import { requestFault } from '../internal/aws-errors.js';
 import { delayOf } from '../internal/delay.js';
+import { firstThen } from '../internal/first-then.js';
+import { followedBy } from '../internal/followed-by.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import { budgetKey, type ReadStart } from '../readers/reader.js';
 import { rereadWith } from '../readers/reread.js';
-import { UNCLAIMED_WAIT_MS } from '../tracking/creditOf.js';
 import { TrackedShard } from '../tracking/tracked-shard.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
@@ -33,6 +14,7 @@ import { LatestMoment } from './latest-moment.js';
 import { makeShard } from './make-shard.js';
 import { openShard, readStored, startToString, type Opened, type OpenShardOptions } from './open-shard.js';
 import type { Shard } from './shard.js';
+import { releaseReason } from './release-reason.js';
 import type { Outcome } from './shard-graph.js';
 import type { ShardLease } from './shard-lease.js';
 import {
@@ -40,7 +22,6 @@ import {
   outcomeOf,
   phaseOf,
   releasedAs,
-  waitsForUnclaimed,
   type ReleaseReason,
   type ShardFacts,
   type SubscriptionState,
@@ -139,12 +120,14 @@ export class ShardLifecycle {
       takeUntil(stopping$),
     );
     const shard$ = defer(() => (isReleaseReason(phaseOf(this.#facts)) ? EMPTY : of(this.shard)));
-    return concat(opened$, shard$, this.untilReleased()).pipe(finalize(() => this.#abandon()));
+    return followedBy(concat(opened$, shard$), this.untilReleased()).pipe(finalize(() => this.#abandon()));
   }
 
   /** Completes when the shard is released; emits nothing. */
   untilReleased(): Observable<never> {
-    return this.#releaseReason().pipe(concatMap((reason) => this.#release(reason)));
+    const { stop$, config } = this.#options;
+    const reason$ = releaseReason({ tracked: this.#tracked, stop$, scheduler: config.scheduler, facts: () => this.#facts });
+    return firstThen(reason$, (reason) => this.#release(reason));
   }
 
   get identity(): ShardIdentity {
@@ -233,26 +216,6 @@ export class ShardLifecycle {
   /** Emits where reading begins; opens the shard first if it is not open. */
   #openToRead(): Observable<ReadStart> {
     return this.#open().pipe(concatMap(({ start }) => (typeof start === 'object' && !this.#isReleased ? of(start) : EMPTY)));
-  }
-
-  /** Emits the reason for the release, once, when the shard must be released. */
-  #releaseReason(): Observable<ReleaseReason> {
-    const { config, stop$ } = this.#options;
-    const stopping$ = stop$.pipe(tap(() => this.#tracked.stop()));
-    return merge(this.#tracked.changes$, stopping$).pipe(
-      startWith(undefined),
-      map(() => phaseOf(this.#facts)),
-      filter((phase) => phase === 'draining' || isReleaseReason(phase)),
-      // After the changes have had their effects: a completion may still flush blocks, and many changes come at once.
-      auditTime(0, config.scheduler),
-      switchMap((): Observable<ReleaseReason> => {
-        const phase = phaseOf(this.#facts);
-        if (isReleaseReason(phase)) return of(phase);
-        if (!waitsForUnclaimed(this.#facts)) return NEVER;
-        return delayOf(UNCLAIMED_WAIT_MS, config.scheduler).pipe(map(() => 'stopped' as const));
-      }),
-      take(1),
-    );
   }
 
   /** Writes the last checkpoints, releases the lease, and reports the release. */

@@ -1,18 +1,4 @@
-import {
-  audit,
-  catchError,
-  concat,
-  defer,
-  EMPTY,
-  finalize,
-  from,
-  ignoreElements,
-  mergeMap,
-  Subject,
-  throwError,
-  type Observable,
-  type Subscription,
-} from 'rxjs';
+import { catchError, concat, defer, EMPTY, from, ignoreElements, mergeMap, noop, Subscription, throwError, type Observable } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { delayOf } from '../internal/delay.js';
 import type { EventSink } from '../monitoring/events.js';
@@ -54,9 +40,10 @@ export class CheckpointSchedule {
   /** The shards of the settled blocks, until there is nothing more to write for them. */
   readonly #shards = new Map<CheckpointedShard, ScheduledShard>();
   /** The shards of blocks made by hand, by their keys. */
-  readonly #byHand = new Map<string, HandMadeShard>();
-  /** Emits when there is something to write, or to look at again, at the next tick. */
-  readonly #due$ = new Subject<void>();
+  #byHand: Map<string, HandMadeShard> | undefined;
+  /** The next tick, if there is something to write or to look at again, the writes of earlier ones, and what makes a tick due. */
+  readonly #ticks = new Subscription();
+  #isTickDue = false;
 
   constructor(options: CheckpointScheduleOptions) {
     this.#options = options;
@@ -80,19 +67,12 @@ export class CheckpointSchedule {
       shard.settle(entry, this.#options.retry.scheduler.now());
       this.#remember(shard);
     }
-    this.#due$.next();
+    this.#noteDue();
   }
 
-  /** At each tick, writes the checkpoints that moved. Emits nothing; failed writes are reported as events and retried. */
-  writeAtTicks(): Observable<never> {
-    return this.#due$.pipe(
-      // Not exhaustMap, which ignores values during its own tick: what becomes due then must be written at the next tick.
-      audit(() => this.#nextTick()),
-      mergeMap(() => [...this.#shards]),
-      mergeMap(([shard, state]) => this.#writeAtTick(shard, state)),
-      ignoreElements(),
-      finalize(() => this.#shards.forEach(({ releases }) => releases.unsubscribe())),
-    );
+  /** Ends the ticks, and the retries of the writes that they began. */
+  stop(): void {
+    this.#ticks.unsubscribe();
   }
 
   /** Reports, after the source has completed, the blocks that are still open: they were dropped. */
@@ -132,6 +112,7 @@ export class CheckpointSchedule {
       );
     }
     const key = shardKey(range);
+    this.#byHand ??= new Map();
     const shard = this.#byHand.get(key) ?? new HandMadeShard(range, { store, notify, scheduler: retry.scheduler });
     this.#byHand.set(key, shard);
     shard.settleThrough(endOf(range));
@@ -140,13 +121,26 @@ export class CheckpointSchedule {
 
   #remember(shard: CheckpointedShard): void {
     if (this.#shards.has(shard)) return;
-    const releases = shard.releases$.subscribe({ next: () => this.#due$.next(), error: (error: unknown) => this.#due$.error(error) });
+    const releases = shard.releases$.subscribe({ next: () => this.#noteDue(), error: noop });
+    this.#ticks.add(releases);
     this.#shards.set(shard, { isWriting: false, lookAtHeld: shard.watchHeld(), releases });
   }
 
   #forget(shard: CheckpointedShard, { releases }: ScheduledShard): void {
     releases.unsubscribe();
     this.#shards.delete(shard);
+  }
+
+  /** At the next tick, writes the checkpoints that moved. Failed writes are reported as events and retried. */
+  #noteDue(): void {
+    if (this.#isTickDue) return;
+    this.#isTickDue = true;
+    const writeAll = (): void => {
+      // What becomes due during this tick is written at the next one.
+      this.#isTickDue = false;
+      for (const [shard, state] of [...this.#shards]) this.#ticks.add(this.#writeAtTick(shard, state).subscribe({ error: noop }));
+    };
+    this.#ticks.add(this.#nextTick().subscribe({ next: writeAll, error: noop }));
   }
 
   #nextTick(): Observable<unknown> {
@@ -159,7 +153,7 @@ export class CheckpointSchedule {
   }
 
   #writeAtTick(shard: CheckpointedShard, state: ScheduledShard): Observable<unknown> {
-    if (state.lookAtHeld(this.#options.retry.scheduler.now())) this.#due$.next();
+    if (state.lookAtHeld(this.#options.retry.scheduler.now())) this.#noteDue();
     // A write of this shard, or the delay before its retry, takes longer than the interval.
     if (state.isWriting) {
       shard.tell({ type: 'checkpointSkipped', reason: 'writing' });
@@ -176,7 +170,7 @@ export class CheckpointSchedule {
 
   #written(shard: CheckpointedShard, state: ScheduledShard): Observable<never> {
     state.isWriting = false;
-    if (shard.checkpointer.isDue(this.#storeOf(shard))) this.#due$.next();
+    if (shard.checkpointer.isDue(this.#storeOf(shard))) this.#noteDue();
     else if (shard.isOver) this.#forget(shard, state);
     return EMPTY;
   }

@@ -34,7 +34,6 @@ export function creditOf(tracked: TrackedShard, limits: CreditLimits, scheduler:
   const worthARead = Math.max(1, Math.floor(limits.maxInFlightRecords / 2));
   const rest = Math.max(1, Math.floor(limits.maxInFlightRecords / 10));
   const credit = (): number => creditIn(tracked.ledger, limits);
-  const waitFor = waitsOf(tracked, worthARead, scheduler);
   let isUsedUp = false;
   return defer(() => {
     isUsedUp ||= credit() < rest;
@@ -42,6 +41,7 @@ export function creditOf(tracked: TrackedShard, limits: CreditLimits, scheduler:
       isUsedUp = false;
       return of(credit());
     }
+    const waitFor = waitsOf(tracked, worthARead, scheduler);
     const credit$ = tracked.changes$.pipe(
       startWith(undefined),
       map(() => waitFor(credit())),

@@ -317,6 +317,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
 
   /** Stops the reading of the shard. */
   stop(): void {
+    if (this.#isStopping) return;
     this.#isStopping = true;
     this.#stopping.next();
   }

@@ -1,5 +1,20 @@
 import { expect } from 'chai';
-import { bufferTime, concat, EMPTY, map, NEVER, of, repeat, ReplaySubject, retry, take, throwError, timer, type Observable } from 'rxjs';
+import {
+  bufferTime,
+  concat,
+  EMPTY,
+  map,
+  NEVER,
+  of,
+  repeat,
+  ReplaySubject,
+  retry,
+  Subject,
+  take,
+  throwError,
+  timer,
+  type Observable,
+} from 'rxjs';
 import { TrackedShard, trackedShardOf } from '../../lib/tracking/tracked-shard.js';
 import { isShardReadError } from '../../lib/kinesis/errors.js';
 import type { PortChildShard } from '../../lib/kinesis/port.js';
@@ -68,6 +83,27 @@ describe('makeShard', () => {
     expect(shard).not.to.have.any.keys('hashKeyRange', 'fencingToken');
     expect(trackedShardOf(shard)).to.equal(tracked);
   });
+
+  for (const [cause, end] of [
+    ['stop', (tracked: TrackedShard) => tracked.stop()],
+    ['a lost lease', (tracked: TrackedShard) => tracked.lose()],
+  ] as const)
+    it(`emits the rest of a page that it has delivered when ${cause} comes with one of its records, and reads no further`, () => {
+      const pages$ = new Subject<ShardPage>();
+      const { shard, tracked, ends } = shardWith(() => pages$);
+      const seen: string[] = [];
+      shard.pipe(numbers).subscribe({
+        next: (number) => {
+          seen.push(number);
+          if (number === '2') end(tracked);
+        },
+        complete: () => seen.push('complete'),
+      });
+      pages$.next(page([1, 2, 3]));
+      expect(seen).to.deep.equal(['1', '2', '3', 'complete']);
+      expect(ends).to.deep.equal(['active', 'complete']);
+      expect(pages$.observed).to.equal(false);
+    });
 
   it('has the fencing token of its lease', () => {
     const { shard } = shardWith(() => EMPTY, { fencingToken: '7' });

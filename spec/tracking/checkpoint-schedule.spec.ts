@@ -119,13 +119,12 @@ describe('CheckpointSchedule', () => {
 
   it(
     'writes at the next multiple of the interval since it was made, whatever settled before, once',
-    marbles(({ scheduler, expectObservable, flush }) => {
-      const { store, schedule, settle, shard } = scheduled({ scheduler });
+    marbles(({ scheduler, flush }) => {
+      const { store, settle, shard } = scheduled({ scheduler });
       for (const [i, ms] of [3, 5, 11, 29].entries()) {
         const block = shard.block(i + 1);
         scheduler.schedule(() => settle(block), ms);
       }
-      expectObservable(schedule.writeAtTicks(), '^ 60ms !').toBe('-');
       flush();
 
       expect(store.kept).to.deep.equal(['10 2', '20 3', '30 4']);
@@ -142,8 +141,7 @@ describe('CheckpointSchedule', () => {
         let writtenMs: number | undefined;
         shard.account.checkpointer.writes$.subscribe(() => (writtenMs = real.now()));
         real.schedule(() => settle(block), 12);
-        const subscription = schedule.writeAtTicks().subscribe();
-        real.schedule(() => subscription.unsubscribe(), 60);
+        real.schedule(() => schedule.stop(), 60);
         flush();
         expect(writtenMs).to.be.within(12, 22);
       }),
@@ -155,7 +153,6 @@ describe('CheckpointSchedule', () => {
     marbles(({ scheduler, flush }) => {
       const { schedule, settle, shard } = scheduled({ scheduler });
       const blocks = [shard.block(1), shard.block(2)];
-      const subscription = schedule.writeAtTicks().subscribe();
       expect(scheduler.actions).to.have.length(0);
       settle(blocks[0]!);
       settle(blocks[1]!);
@@ -164,7 +161,7 @@ describe('CheckpointSchedule', () => {
 
       expect(scheduler.actions).to.have.length(0);
       expect(scheduler.frame).to.equal(10);
-      subscription.unsubscribe();
+      schedule.stop();
     }),
   );
 
@@ -173,9 +170,8 @@ describe('CheckpointSchedule', () => {
       `tries a failed write again at the next tick, with nothing new (${latencyMs === undefined ? 'synchronous store' : `${latencyMs} ms`})`,
       marbles(({ scheduler, flush }) => {
         const store = recordingStore({ latencyMs, scheduler });
-        const { schedule, settle, shard } = scheduled({ scheduler, store });
+        const { settle, shard } = scheduled({ scheduler, store });
         store.refuse(new Error('refused'));
-        schedule.writeAtTicks().subscribe();
         settle(shard.block(1));
         flush();
 
@@ -191,9 +187,8 @@ describe('CheckpointSchedule', () => {
     'retries a failed write with full jitter, up to maxRetries, and not at the ticks in between',
     marbles(({ scheduler, flush }) => {
       const store = recordingStore({ scheduler });
-      const { schedule, settle, shard } = scheduled({ scheduler, store, maxRetries: 3 });
+      const { settle, shard } = scheduled({ scheduler, store, maxRetries: 3 });
       store.refuse(new Error('refused'), 4);
-      schedule.writeAtTicks().subscribe();
       settle(shard.block(1));
       flush();
 
@@ -206,9 +201,8 @@ describe('CheckpointSchedule', () => {
     'makes one write of a shard at a time, and others of other shards meanwhile',
     marbles(({ scheduler, flush }) => {
       const store = recordingStore({ latencyMs: 25, scheduler });
-      const { schedule, settle, shard } = scheduled({ scheduler, store });
+      const { settle, shard } = scheduled({ scheduler, store });
       const other = handFedShard({ store }, 'shardId-000000000001');
-      schedule.writeAtTicks().subscribe();
       for (const [ms, tracked, number] of [
         [1, shard, 1],
         [12, shard, 2],
@@ -228,7 +222,6 @@ describe('CheckpointSchedule', () => {
     'never writes by itself with the interval Infinity',
     marbles(({ scheduler, flush }) => {
       const { store, schedule, settle, shard } = scheduled({ scheduler, intervalMs: Infinity });
-      schedule.writeAtTicks().subscribe();
       settle(shard.block(1));
       flush();
       expect(store.asked).to.deep.equal([]);
@@ -244,7 +237,6 @@ describe('CheckpointSchedule', () => {
       const { store, schedule, settle, shard } = scheduled({ scheduler });
       const lost = handFedShard({ store }, 'shardId-000000000001');
       const going = handFedShard({ store }, 'shardId-000000000002');
-      schedule.writeAtTicks().subscribe();
       for (const tracked of [shard, lost, going]) settle(tracked.block(1));
       shard.account.ledger.end();
       lost.account.lose();
@@ -270,13 +262,12 @@ describe('CheckpointSchedule', () => {
         return subscribers;
       });
       const counts = (): number[] => subscribed.map(({ size }) => size);
-      const ticks = schedule.writeAtTicks().subscribe();
       for (const tracked of [shard, going]) settle(tracked.block(1));
       expect(counts()).to.deep.equal([1, 1]);
       shard.account.ledger.end();
       flush();
       expect(counts()).to.deep.equal([0, 1]);
-      ticks.unsubscribe();
+      schedule.stop();
       expect(counts()).to.deep.equal([0, 0]);
     }),
   );
@@ -287,7 +278,6 @@ describe('CheckpointSchedule', () => {
       marbles(({ scheduler, flush }) => {
         const { schedule, settle, shard } = scheduled({ scheduler });
         const dropped = shard.block(1, 2);
-        schedule.writeAtTicks().subscribe();
         for (const [i, ms] of [1, 35, 45].entries()) scheduler.schedule(() => settle(shard.block(3 + i)), ms);
         flush();
 
@@ -309,9 +299,8 @@ describe('CheckpointSchedule', () => {
     it(
       'but not one that is settled in between, nor while nothing after it is settled',
       marbles(({ scheduler, flush }) => {
-        const { schedule, settle, shard } = scheduled({ scheduler });
+        const { settle, shard } = scheduled({ scheduler });
         const [slow, next] = [shard.block(1), shard.block(2)];
-        schedule.writeAtTicks().subscribe();
         settle(next);
         scheduler.schedule(() => settle(slow), 15);
         scheduler.schedule(() => settle(shard.block(3)), 25);
@@ -324,9 +313,8 @@ describe('CheckpointSchedule', () => {
     it(
       'and begins anew with another block',
       marbles(({ scheduler, flush }) => {
-        const { schedule, settle, shard } = scheduled({ scheduler });
+        const { settle, shard } = scheduled({ scheduler });
         const [slow] = [shard.block(1), shard.block(2)];
-        schedule.writeAtTicks().subscribe();
         settle(shard.block(3));
         scheduler.schedule(() => settle(slow), 15);
         flush();
@@ -337,9 +325,8 @@ describe('CheckpointSchedule', () => {
     it(
       'of each shard by itself',
       marbles(({ scheduler, flush }) => {
-        const { schedule, settle, shard, store } = scheduled({ scheduler });
+        const { settle, shard, store } = scheduled({ scheduler });
         const other = handFedShard({ store }, OTHER.shardId);
-        schedule.writeAtTicks().subscribe();
         for (const tracked of [shard, other]) void tracked.block(1);
         settle(shard.block(2));
         scheduler.schedule(() => settle(other.block(2)), 15);
@@ -375,6 +362,7 @@ describe('CheckpointSchedule', () => {
         settle(handFedShard({ store: slow }, 'shardId-000000000001').block(1));
         settle(handFedShard({ store: failing }, 'shardId-000000000002').block(1));
         settle(handFedShard({ store: failing }, 'shardId-000000000003').block(1));
+        schedule.stop();
 
         const errors: unknown[] = [];
         schedule.writeLast().subscribe({ error: (error: unknown) => errors.push(scheduler.now(), error) });
@@ -430,6 +418,7 @@ describe('CheckpointSchedule', () => {
         const store = recordingStore({ latencyMs: 5, scheduler });
         const { schedule, settle, shard } = scheduled({ scheduler, store });
         settle(shard.block(1));
+        schedule.stop();
         schedule.startLast();
         flush();
         expect(store.kept).to.deep.equal(['5 1']);

@@ -1,0 +1,64 @@
+import { auditTime, filter, map, merge, NEVER, noop, Observable, of, startWith, switchMap, take, tap, type SchedulerLike } from 'rxjs';
+import { delayOf } from '../internal/delay.js';
+import { firstThen } from '../internal/first-then.js';
+import { subscribeWithin } from '../internal/subscribe-within.js';
+import { UNCLAIMED_WAIT_MS } from '../tracking/creditOf.js';
+import type { TrackedShard } from '../tracking/tracked-shard.js';
+import { isReleaseReason, phaseOf, waitsForUnclaimed, type ReleaseReason, type ShardFacts } from './shard-phase.js';
+
+/** What {@link releaseReason} watches. */
+export interface ReleaseWatch {
+  readonly tracked: TrackedShard;
+  /** Emits, once, when the shard must complete; replays to late subscribers. */
+  readonly stop$: Observable<unknown>;
+  readonly scheduler: SchedulerLike;
+  /** The facts as they are now. */
+  readonly facts: () => ShardFacts;
+}
+
+/** Emits the reason for the release of a shard, once, when it must be released. Stops the shard when `stop$` emits. */
+export function releaseReason(watch: ReleaseWatch): Observable<ReleaseReason> {
+  // A shard may be read for years: until that ends, two subscribers are all that watch it.
+  return firstThen(readingEnds(watch), () => workEnds(watch));
+}
+
+/** Emits when the shard must be drained or released. */
+function readingEnds(watch: ReleaseWatch): Observable<void> {
+  const { tracked, stop$ } = watch;
+  return new Observable<void>((subscriber) => {
+    const look = (): void => {
+      if (isEnding(watch)) subscriber.next();
+    };
+    const stop = (): void => {
+      tracked.stop();
+      look();
+    };
+    look();
+    subscribeWithin(subscriber, tracked.changes$, { next: look });
+    subscribeWithin(subscriber, stop$, { next: stop, complete: noop });
+  });
+}
+
+/** Emits the reason when the work is done, or is waited for no longer. */
+function workEnds(watch: ReleaseWatch): Observable<ReleaseReason> {
+  const { tracked, stop$, scheduler, facts } = watch;
+  const stopping$ = stop$.pipe(tap(() => tracked.stop()));
+  return merge(tracked.changes$, stopping$).pipe(
+    startWith(undefined),
+    filter(() => isEnding(watch)),
+    // After the changes have had their effects: a completion may still flush blocks, and many changes come at once.
+    auditTime(0, scheduler),
+    switchMap((): Observable<ReleaseReason> => {
+      const phase = phaseOf(facts());
+      if (isReleaseReason(phase)) return of(phase);
+      if (!waitsForUnclaimed(facts())) return NEVER;
+      return delayOf(UNCLAIMED_WAIT_MS, scheduler).pipe(map(() => 'stopped' as const));
+    }),
+    take(1),
+  );
+}
+
+function isEnding({ facts }: ReleaseWatch): boolean {
+  const phase = phaseOf(facts());
+  return phase === 'draining' || isReleaseReason(phase);
+}
