@@ -39,7 +39,17 @@ const accountsWith = (accounts: readonly ShardAccount[], blocks: readonly Worked
 };
 const ordered = (...blocks: WorkedBlock[]): string[] => orderWithin(blocks, accountsWith([account('a', 6)], blocks));
 const write = (fields: Partial<RowWrite>): RowWrite => ({
-  ...{ at: 100, processId: '1.0', shardId: 'a', type: 'change', leaseCounter: 1, isPulse: false, takes: false, frees: false, handsOver: false },
+  ...{
+    at: 100,
+    processId: '1.0',
+    shardId: 'a',
+    type: 'change',
+    leaseCounter: 1,
+    isPulse: false,
+    takes: false,
+    frees: false,
+    handsOver: false,
+  },
   ...fields,
 });
 
