@@ -15,8 +15,8 @@ export interface RateEstimator {
   /** The least time between two estimates of a shard, in ms. */
   readonly intervalMs: number;
   /**
-   * Called once for each shard. The function that it returns is called with each batch, and returns the new rate in records a second, or
-   * `undefined` to keep the rate that holds. Pure: it takes the time from the batch.
+   * Called once for each shard. The function that it returns is called with each batch, and returns the new rate in records a second, above 0, or
+   * `undefined` to keep the rate that holds; for anything else the shard errors with an `InvalidConfigError`. Pure: it takes the time from the batch.
    */
   start(): (batch: SettledBatch) => number | undefined;
 }

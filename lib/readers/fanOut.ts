@@ -2,6 +2,7 @@ import { catchError, concatMap, defer, EMPTY, finalize, ignoreElements, merge, r
 import { delayOf } from '../internal/delay.js';
 import { assertFunction, assertKnownFields, assertNumber } from '../internal/validate.js';
 import type { FanOutPort } from '../kinesis/fan-out-port.js';
+import type { ResolvedStream } from '../kinesis/stream-id.js';
 import { fanOutPortOf } from '../kinesis/sdk-fan-out-port.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { shown } from '../values/shown.js';
@@ -16,11 +17,14 @@ export interface FanOutConfig {
    * has no such consumer, and never deregistered.
    */
   readonly consumerName?: string;
-  /** The ARN of a consumer that somebody else has registered. */
+  /** The ARN of a consumer of the stream that somebody else has registered. */
   readonly consumerArn?: string;
   /** Reads a shard when there is no consumer to subscribe with, for example `polling()`. @defaultValue the shard errors */
   readonly fallback?: Reader;
-  /** How long to wait for the consumer to become active, in ms. From 1 up. @defaultValue 60_000 */
+  /**
+   * How long to wait for the consumer to become active, in ms; then the `fallback` reads. Without one, the wait is repeated as `retry` of the source
+   * says. From 1 up. @defaultValue 60_000
+   */
   readonly consumerTimeoutMs?: number;
   /**
    * How long an open subscription may be silent before another one replaces it, in ms. From 1 up. Kinesis sends an event every few seconds, also
@@ -44,7 +48,8 @@ export interface FanOutConfig {
  * The consumer is looked up once for all shards. Workers of one application give the same name.
  *
  * Errors with a `ShardReadError` when the consumer can be neither found nor registered, is not active in time, or may not subscribe, unless there is a
- * `fallback`, which then reads the shard from there on and emits a `readerFellBack` event.
+ * `fallback`, which then reads the shard from there on and emits a `readerFellBack` event; with an `InvalidConfigError` when `consumerArn` is of
+ * another stream.
  *
  * @throws InvalidConfigError when called with a config that cannot work.
  *
@@ -61,13 +66,15 @@ export function fanOut(config: FanOutConfig): Reader {
     const ofClient = consumers.get(context.client) ?? new Map<string, StreamConsumer>();
     consumers.set(context.client, ofClient);
     const key = context.stream.id.StreamARN ?? context.stream.streamName;
-    const known = ofClient.get(key) ?? new StreamConsumer({ consumer, consumerTimeoutMs, port, context });
+    const known =
+      ofClient.get(key) ?? new StreamConsumer({ consumer, consumerTimeoutMs, hasFallback: fallback !== undefined, port, context });
     ofClient.set(key, known);
     return known;
   };
 
   return (context, start, credit) =>
     defer(() => {
+      assertOwn(consumer, context.stream);
       const port = fanOutPortOf(context.client);
       const cursor = new SubscriptionCursor({ context, start, port, consumer: consumerOf(context, port), idleTimeoutMs });
       const fallBack = (error: unknown): Observable<ShardPage> => {
@@ -80,6 +87,14 @@ export function fanOut(config: FanOutConfig): Reader {
         finalize(() => cursor.dispose()),
       );
     });
+}
+
+/** Refuses the consumer of another stream: a subscription names no stream, and the other's shards have the same ids. @throws InvalidConfigError */
+function assertOwn(consumer: ConsumerId, { streamName, id }: ResolvedStream): void {
+  if (!('consumerArn' in consumer)) return;
+  const [stream] = consumer.consumerArn.split('/consumer/');
+  if (id.StreamARN === undefined ? stream?.endsWith(`:stream/${streamName}`) : stream === id.StreamARN) return;
+  throw new InvalidConfigError(`consumerArn: expected a consumer of ${id.StreamARN ?? streamName}, got ${consumer.consumerArn}`);
 }
 
 /** Reads page after page as there is credit for them. A subscription does not stay open for long without credit. */

@@ -41,6 +41,11 @@ export class PageContinuity {
     return this.#looksAtOldest ? { type: 'TRIM_HORIZON' } : this.#start;
   }
 
+  /** Where reading stands, also while it looks at the oldest record: for whoever reads on in its place. */
+  get standing(): ReadStart {
+    return this.#start;
+  }
+
   /** The record at or after which reading starts, if it starts at a record. */
   get position(): Position | undefined {
     return 'position' in this.#start ? this.#start.position : undefined;

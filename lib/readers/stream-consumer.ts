@@ -38,6 +38,8 @@ export interface StreamConsumerOptions {
   readonly consumer: ConsumerId;
   /** How long to wait for it to become active, in ms. */
   readonly consumerTimeoutMs: number;
+  /** Whether another reader takes over when it is not active in time, so that nobody waits for it again. */
+  readonly hasFallback: boolean;
   readonly port: FanOutPort;
   /** Of whichever shard is read first: its stream, scheduler and events. */
   readonly context: ReadContext;
@@ -150,7 +152,7 @@ export class StreamConsumer {
   }
 
   #untilActive(look$: Observable<PortConsumer>): Observable<string> {
-    const { consumerTimeoutMs, context } = this.#options;
+    const { consumerTimeoutMs, hasFallback, context } = this.#options;
     const { scheduler, stream } = context;
     const startMs = scheduler.now();
     const tellPending = ({ ConsumerStatus: status }: PortConsumer): void => {
@@ -167,7 +169,7 @@ export class StreamConsumer {
       timeout({
         first: Math.min(consumerTimeoutMs, MAX_TIMER_MS),
         scheduler,
-        with: () => throwError(() => new ConsumerUnavailableError(message, { streamName, retriable: true })),
+        with: () => throwError(() => new ConsumerUnavailableError(message, { streamName, retriable: !hasFallback })),
       }),
     );
   }

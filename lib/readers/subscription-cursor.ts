@@ -29,7 +29,7 @@ export interface SubscriptionCursorOptions {
  * Reads a shard with SubscribeToShard: keeps the subscription and, when it has ended, opens another one where reading stands.
  *
  * @remarks
- * {@link PageContinuity} knows where reading stands, and what was trimmed. A subscription that follows the last one within five minutes begins after its
+ * {@link PageContinuity} knows where reading stands, and what was trimmed. A subscription that follows the last event within five minutes begins after its
  * continuation number, which takes the part of an iterator; any other one begins at the last record, so that a gap shows.
  */
 export class SubscriptionCursor {
@@ -41,7 +41,8 @@ export class SubscriptionCursor {
   #isProductive = false;
   /** Where the last event ended, unless a later subscription must begin at the last record. */
   #continuation: string | undefined;
-  #closedAtMs = 0;
+  /** When the last event was taken: not when its subscription was closed, since one that has ended may go unnoticed while nobody takes events. */
+  #takenAtMs = 0;
   /** Forgets the continuation number of a subscription that ended long ago. */
   #aging = Subscription.EMPTY;
   #reason: ShardSubscribedEvent['reason'] = 'started';
@@ -53,7 +54,7 @@ export class SubscriptionCursor {
 
   /** Where reading stands. */
   get start(): ReadStart {
-    return this.#continuity.start;
+    return this.#continuity.standing;
   }
 
   /** Emits the next page, once: takes an event from the subscription, which it opens where there is none. Retries faults that pass. */
@@ -112,6 +113,7 @@ export class SubscriptionCursor {
     if (accepted === FOREIGN) return foreignStart(this.#continuity, this.#options.context);
     const bytes = bytesOf(event.Records);
     this.#isProductive = true;
+    this.#takenAtMs = this.#clock.now(this.#options.context.scheduler);
     if (accepted === REOPEN) {
       this.#close('checked');
       this.#continuation = undefined;
@@ -152,7 +154,6 @@ export class SubscriptionCursor {
     this.#subscription.close();
     this.#subscription = undefined;
     this.#reason = reason;
-    this.#closedAtMs = this.#clock.now(scheduler);
     this.#aging = scheduler.schedule(() => this.#forgetContinuation(), FRESH_MS);
   }
 
@@ -170,7 +171,7 @@ export class SubscriptionCursor {
     const { consumer, context, port } = this.#options;
     const { shardId, scheduler, watched, notify } = context;
     // Timers do not run while the machine sleeps, and a clock may be set back: whichever says that the number is old is believed.
-    if (this.#continuation !== undefined && this.#clock.now(scheduler) - this.#closedAtMs > FRESH_MS) this.#forgetContinuation();
+    if (this.#continuation !== undefined && this.#clock.now(scheduler) - this.#takenAtMs > FRESH_MS) this.#forgetContinuation();
     const { start } = this.#continuity;
     const continuation = this.#continuation;
     const StartingPosition = continuation === undefined ? positionOf(start) : after(continuation);

@@ -5,7 +5,9 @@ import type { EventSink } from '../monitoring/events.js';
 import type { RateEstimator } from '../rates/rate-estimator.js';
 import { RateLimit } from '../rates/rate-limit.js';
 import { WorkMeter } from '../rates/work-meter.js';
+import { InvalidConfigError } from '../values/errors.js';
 import type { ShardName } from '../values/shard-id.js';
+import { shown } from '../values/shown.js';
 
 /** The rates of a source, checked. */
 export interface RateConfig {
@@ -83,6 +85,9 @@ export class ShardRate {
     const batch = this.#meter?.settle(settled, this.#now());
     const estimate = batch && this.#estimate?.(batch);
     if (batch === undefined || estimate === undefined) return;
+    // With another one reading would wait for ever, without a fault that anybody hears of.
+    if (typeof estimate !== 'number' || !(estimate > 0))
+      throw new InvalidConfigError(`rateEstimator: expected a rate above 0 or undefined, got ${shown(estimate)}`);
     // A rate below 1 is kept as it is: rounded down it would be none.
     const rate = Math.min(this.#maxRate, estimate < 1 ? estimate : Math.floor(estimate));
     if (rate === this.#limit.rate) return;

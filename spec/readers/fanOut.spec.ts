@@ -268,6 +268,26 @@ describe('fanOut', () => {
       );
 
     it(
+      'also when the machine slept, or nobody took events, while the subscription was open',
+      marbles(({ flush }) => {
+        const kinesis = quick({ 0: '(abc)^' }, { maxRecordsPerPage: 1 });
+        const scheduler: SchedulerLike = {
+          now: () => asyncScheduler.now() + (asyncScheduler.now() < 50_000 ? 0 : 172_800_000),
+          schedule: (work, delay, state) => asyncScheduler.schedule(work as never, delay, state),
+        };
+        const credit = new Subject<number>();
+        const context = readContext(kinesis, { scheduler });
+        const result = textOf(kinesis, { credit, context, config: { maxPauseMs: Infinity } });
+        credit.next(1);
+        timer(60_000).subscribe(() => kinesis.endSubscriptions());
+        timer(61_000).subscribe(() => credit.next(1));
+        timer(70_000).subscribe(() => result.stop());
+        flush();
+        expect(starts(kinesis)).to.deep.equal(['TRIM_HORIZON', 'AT 1']);
+      }),
+    );
+
+    it(
       'but after its continuation number before that',
       marbles(({ flush }) => {
         const kinesis = quick({ 0: '(abc)^' }, { maxRecordsPerPage: 1 });
@@ -433,6 +453,67 @@ describe('fanOut', () => {
         );
       }),
     );
+
+    it(
+      'has the fallback read from the record on, also while the oldest record is looked at',
+      marbles(({ flush }) => {
+        // The subscription at the record gives nothing, so that the next one looks at the oldest record: it is refused.
+        const kinesis = quick({ 0: 'ab^c|' });
+        let subscriptions = 0;
+        const silentAtFirst: FakeKinesis = {
+          ...kinesis,
+          subscribeToShard: (request) =>
+            defer(() =>
+              ++subscriptions === 1
+                ? of({
+                    next: () => of({ Records: [], ContinuationSequenceNumber: '2', MillisBehindLatest: 0 }),
+                    close: () => undefined,
+                  })
+                : throwError(() => Object.assign(new Error(request.StartingPosition.Type), { name: 'AccessDeniedException' })),
+            ),
+        };
+        const result = textOf(silentAtFirst, { start: after(2), config: { fallback: polling() } });
+        flush();
+        expect(subscriptions).to.equal(2);
+        expect(result).to.include({ text: 'c|', error: undefined });
+      }),
+    );
+
+    it(
+      'has the fallback read as soon as it is not active in time, and not after all retries',
+      marbles(({ flush }) => {
+        const kinesis = quick({ 0: 'a|^' }, { consumers: [], consumerDelayMs: Infinity });
+        const context = readContext(kinesis);
+        textOf(kinesis, { context, config: { consumerTimeoutMs: 5_000, fallback: polling() } });
+        flush();
+        expect(kinesis.callsOf('getRecords')[0]?.atMs).to.be.within(5_000, 5_010);
+        expect(eventsOf(context, 'readRetry')).to.deep.equal([]);
+      }),
+    );
+
+    for (const [what, stream, consumerStream] of [
+      ['another stream', { streamName: 'stream', id: { StreamName: 'stream' } }, 'us-east-1:123456789012:stream/other'],
+      [
+        'a stream of this name in another account',
+        { streamName: 'stream', id: { StreamARN: 'arn:aws:kinesis:us-east-1:210987654321:stream/stream' } },
+        'us-east-1:123456789012:stream/stream',
+      ],
+    ] as const)
+      it(
+        `is refused when it belongs to ${what}, whose shards have the same ids`,
+        marbles(({ flush }) => {
+          const kinesis = quick({ 0: 'a|^' });
+          const consumerArn = `arn:aws:kinesis:${consumerStream}/consumer/app:1`;
+          const config = { consumerName: undefined, consumerArn, fallback: polling() };
+          const result = textOf(kinesis, { context: readContext(kinesis, { stream }), config });
+          flush();
+          expect(isInvalidConfig(result.error)).to.equal(true);
+          expect((result.error as Error).message).to.equal(
+            `consumerArn: expected a consumer of ${stream.id.StreamARN ?? 'stream'}, got ${consumerArn}`,
+          );
+          expect(kinesis.calls).to.deep.equal([]);
+        }),
+      );
 
     it(
       'is not replaced by the fallback for a fault that passes, nor for one of the shard',

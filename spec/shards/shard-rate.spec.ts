@@ -63,6 +63,7 @@ describe('the rate of a shard', () => {
     function work(workMs: number, config: Partial<KinesisShardConfig> = {}) {
       const kinesis = instantKinesis({ shards: { 0: { records: backlog(20_000) } } });
       const changes: Array<Extract<KinesisEvent, { type: 'rateChanged' }>> = [];
+      const errors: unknown[] = [];
       const next = (event: KinesisEvent): void => void (event.type === 'rateChanged' && changes.push(event));
       const shard = kinesisShard({
         ...quickReading(),
@@ -78,9 +79,9 @@ describe('the rate of a shard', () => {
           concatMap((block) => of(block).pipe(delay(block.records.length * workMs))),
           checkpointEvery(30_000),
         )
-        .subscribe();
+        .subscribe({ error: (error: unknown) => errors.push(error) });
       timer(60_000).subscribe(() => reading.unsubscribe());
-      return { kinesis, changes };
+      return { kinesis, changes, errors };
     }
 
     it(
@@ -136,6 +137,33 @@ describe('the rate of a shard', () => {
         expect(calls).to.be.above(1);
         expect(longest).to.be.below(60_000);
         expect(times.filter((atMs) => atMs > 10_000)).to.not.be.empty;
+      }),
+    );
+
+    for (const [estimate, name] of [
+      [NaN, 'NaN'],
+      [0, '0'],
+      [-5, '-5'],
+      ['7', '"7"'],
+    ] as const)
+      it(
+        `that says ${name} errors, where reading would stop for ever or go on at a wrong rate`,
+        marbles(({ flush }) => {
+          const { changes, errors } = work(10, { rateEstimator: { intervalMs: 1_000, start: () => () => estimate as number } });
+          flush();
+          expect(errors.map(isInvalidConfig)).to.deep.equal([true]);
+          expect((errors[0] as Error).message).to.equal(`rateEstimator: expected a rate above 0 or undefined, got ${name}`);
+          expect(changes).to.deep.equal([]);
+        }),
+      );
+
+    it(
+      'may say that there is no limit',
+      marbles(({ flush }) => {
+        const { kinesis, errors } = work(1, { rateEstimator: { intervalMs: 1_000, start: () => () => Infinity } });
+        flush();
+        expect(errors).to.deep.equal([]);
+        expect(readsOf(kinesis).length).to.be.above(100);
       }),
     );
   });

@@ -78,15 +78,17 @@ export function wireRecord(
   if (SequenceNumber === undefined || PartitionKey === undefined || Data === undefined) {
     throw new WireError('a record without sequence number, partition key or payload');
   }
-  return new WireRecord(SequenceNumber, PartitionKey, Data, time === undefined ? undefined : dateOf(time), EncryptionType);
+  return new WireRecord(SequenceNumber, PartitionKey, Data, dateOf(time), EncryptionType);
 }
 
 /** As seconds this number is the year 5138, as milliseconds it is in 1973: no answer has a time near either. */
 const SECONDS_END = 1e11;
 
-/** Reads a time: the service sends ms in CBOR and seconds in JSON; emulators send either of them in CBOR. */
-function dateOf(time: number): Date {
-  return new Date(time < SECONDS_END ? Math.round(time * 1000) : time);
+/** Reads a time: the service sends ms in CBOR and seconds in JSON; emulators send either of them in CBOR. One that is no time counts as absent. */
+function dateOf(time: number | undefined): Date | undefined {
+  if (time === undefined) return undefined;
+  const date = new Date(time < SECONDS_END ? Math.round(time * 1000) : time);
+  return Number.isNaN(date.getTime()) ? undefined : date;
 }
 
 /** The children that a page names, with the fields that the API knows. */
@@ -95,11 +97,15 @@ export function childShardsOf(value: unknown): PortChildShard[] | undefined {
   if (!Array.isArray(value)) throw new WireError('child shards that are no array');
   return value.map((child: unknown) => {
     const { ShardId, ParentShards, HashKeyRange } = fieldsOf(child);
-    if (typeof ShardId !== 'string' || !Array.isArray(ParentShards)) throw new WireError('a child shard without id or parents');
+    if (typeof ShardId !== 'string' || !areTexts(ParentShards)) throw new WireError('a child shard without id or parents');
     const { StartingHashKey, EndingHashKey } = fieldsOf(HashKeyRange);
     if (typeof StartingHashKey !== 'string' || typeof EndingHashKey !== 'string') throw new WireError('a child shard without hash keys');
-    return { ShardId, ParentShards: ParentShards.map(String), HashKeyRange: { StartingHashKey, EndingHashKey } };
+    return { ShardId, ParentShards, HashKeyRange: { StartingHashKey, EndingHashKey } };
   });
+}
+
+function areTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
 
 /** The fields of an object in an answer. */

@@ -66,6 +66,15 @@ describe('decodeCborPage', () => {
     expect(at(0)).to.deep.equal(new Date(0));
   });
 
+  it('leaves out a time that is none', () => {
+    const { ApproximateArrivalTimestamp, ...untimed } = record;
+    expect(ApproximateArrivalTimestamp).to.be.instanceOf(Date);
+    for (const time of [NaN, Infinity, -Infinity, 2 ** 63])
+      expect(decode(cborOf({ Records: [{ ...record, ApproximateArrivalTimestamp: time }] })).Records, String(time)).to.deep.equal([
+        untimed,
+      ]);
+  });
+
   const broken: Readonly<Record<string, object>> = {
     'a record without a sequence number': { Records: [{ ...record, SequenceNumber: undefined }] },
     'a record without a partition key': { Records: [{ ...record, PartitionKey: null }] },
@@ -78,6 +87,9 @@ describe('decodeCborPage', () => {
     'a record that is a text': { Records: ['record'] },
     'an iterator that is a number': { NextShardIterator: 7 },
     'a child without an id': { ChildShards: [{ ParentShards: [], HashKeyRange: { StartingHashKey: '0', EndingHashKey: '1' } }] },
+    'a child with a parent that is no text': {
+      ChildShards: [{ ShardId: 'a', ParentShards: [null], HashKeyRange: { StartingHashKey: '0', EndingHashKey: '1' } }],
+    },
     'a child without hash keys': { ChildShards: [{ ShardId: 'a', ParentShards: [] }] },
     'children that are a text': { ChildShards: 'a' },
     'no map': [],
