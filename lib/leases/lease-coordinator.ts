@@ -24,7 +24,7 @@ import { delayOf } from '../internal/delay.js';
 import { isRxKinesisError } from '../values/errors.js';
 import { Bell } from './bell.js';
 import { Kcl3Member } from './kcl3-member.js';
-import { isForeign, type LeaseRow } from './lease.js';
+import { isEnded, isForeign, type LeaseRow } from './lease.js';
 import type { LeaseContext } from './lease-context.js';
 import type { TableView } from './lease-port.js';
 import { LeaseRenewals } from './lease-renewals.js';
@@ -229,9 +229,11 @@ export class LeaseCoordinator {
   #note(view: TableView, confirmedAtMs: number | undefined): void {
     const { observer, clock, held, config, shards } = this.#context;
     const nowMs = clock.nowMs();
-    observer.observe(view.leases, nowMs);
-    // Workers of KCL take leases from workers that are alive, so the pulse may be in a row that had changed hands unseen.
-    const isAlone = view.clientVersion === undefined && !view.leases.some((row) => isForeign(row) && this.#isInView(row));
+    observer.observe(view.leases, nowMs, (row) => this.#isInView(row));
+    // Workers of KCL take leases from workers that are alive, so the pulse may be in a row that had changed hands unseen. The row of an ended
+    // shard says nothing: it keeps the worker to which the shard was being handed over when it ended, and the one of KCL that ended it.
+    const isTheirs = (row: LeaseRow): boolean => !isEnded(row) && isForeign(row) && this.#isInView(row);
+    const isAlone = view.clientVersion === undefined && !view.leases.some(isTheirs);
     observer.pulses.confirm(isAlone ? confirmedAtMs : undefined, config.failoverTimeMs);
     held.forget((shardId) => shards()?.has(shardId) ?? true);
     this.#member.look(view);
