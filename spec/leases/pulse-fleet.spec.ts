@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { NEVER, of, throwError, type Observable } from 'rxjs';
+import { defer, NEVER, of, throwError, type Observable } from 'rxjs';
 import type { LeaseRow } from '../../lib/leases/lease.js';
 import type { LeaseUpdate } from '../../lib/leases/lease-updates.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
@@ -174,6 +174,31 @@ describe('the pulses of a small fleet', () => {
       expect([...lost]).to.deep.equal([String(Number(bad!.slice(-12)))]);
     }),
   );
+
+  for (const until of [11_100, 12_000, 12_900])
+    it(
+      `do not hide that a worker holds one of its leases no more: it takes it again soon after its row can be written (${until} ms)`,
+      marbles(({ scheduler, flush }) => {
+        const fleet = new PulseFleet(scheduler, 36);
+        const bad = { key: '' };
+        const faults: Faults = (port) => ({
+          update: (key, update) => defer(() => (key === bad.key && scheduler.now() < until ? throttled() : port.update(key, update))),
+        });
+        const last = ({ held }: PulseWorker): number => Math.max(...held.keys());
+        fleet.run(flush, 16_000, {
+          0: () => keys(6).forEach((i) => fleet.start(`w${i}`, faults)),
+          5_000: () => (bad.key = leasable(last(fleet.workers.find(({ held }) => !held.has(0))!)).shardId),
+          8_000: () => expect(allHeld(fleet)).to.have.length(35),
+        });
+        const shard = Number(bad.key.slice(-12));
+        const again = fleet.workers.flatMap(({ told }) => timesOf(linesOf(told, `granted ${shard}`, 6_000)));
+        expect(Math.min(...again)).to.be.within(until, until + FAILOVER_MS * 0.6);
+        // The wait between the tries grows, and the other workers go on as usual.
+        const looks = fleet.workers.map(({ sent }) => linesOf(sent, 'scan', 8_000, 11_000).length);
+        expect(Math.max(...looks)).to.be.below(12);
+        expect(fleet.doubles).to.deep.equal([]);
+      }),
+    );
 
   it(
     'that cannot be written any more end all leases of the worker before others take them, also one that was written lately',
