@@ -24,7 +24,7 @@ import { delayOf } from '../internal/delay.js';
 import { isRxKinesisError } from '../values/errors.js';
 import { Bell } from './bell.js';
 import { Kcl3Member } from './kcl3-member.js';
-import { isForeign, type LeaseRow } from './lease.js';
+import { isEnded, isForeign, type LeaseRow } from './lease.js';
 import type { LeaseContext } from './lease-context.js';
 import type { TableView } from './lease-port.js';
 import { LeaseRenewals } from './lease-renewals.js';
@@ -37,6 +37,9 @@ import { countWorkers, watcherOf, type Watcher } from './watcher.js';
 
 /** A missing table is no lasting fault: the next request makes it again. */
 const PASSING: FaultKinds = { ResourceNotFoundException: 'transient' };
+
+/** The longest wait before a step that failed again and again is tried again, in failover times. */
+const RETRY_FAILOVERS = 1 / 2;
 
 /** The connections of a coordinator to the store. */
 export interface CoordinatorHooks {
@@ -71,6 +74,11 @@ export class LeaseCoordinator {
   #isLookDue = false;
   #failures = 0;
   #hasLooked = false;
+  /**
+   * In how many rounds in a row a step has failed: it may have been made all the same, and then only this worker knows at once that it does not
+   * hold the lease that it owns.
+   */
+  #failedRounds = 0;
   /** Whether there is a KCL 3 in the table: its workers do not ring. */
   #isBesideKcl3 = false;
 
@@ -141,9 +149,11 @@ export class LeaseCoordinator {
     const { config, observer, clock } = this.#context;
     if (this.#isLookDue) return delayOf(0, config.scheduler);
     const leases = observer.leases(clock.nowMs());
-    const watcher = this.#failures === 0 ? this.#watcher() : 'each';
+    const watcher = this.#failures === 0 && this.#failedRounds === 0 ? this.#watcher() : 'each';
     const readsPulses = this.#readsPulses(watcher);
-    const intervalMs = readsPulses ? pulsesIntervalMs(config) : lookIntervalMs(config, leases, watcher);
+    const usualMs = readsPulses ? pulsesIntervalMs(config) : lookIntervalMs(config, leases, watcher);
+    const retryMs = Math.min(usualMs * 2 ** (this.#failedRounds - 1), config.failoverTimeMs * RETRY_FAILOVERS);
+    const intervalMs = this.#failedRounds > 0 ? Math.max(usualMs, retryMs) : usualMs;
     const backOffMs = Math.max(intervalMs, Math.min(intervalMs * 2 ** this.#failures, config.failoverTimeMs)) * (0.5 + config.random() / 2);
     if (this.#failures > 0) return merge(this.#look$, delayOf(backOffMs, config.scheduler)).pipe(take(1));
     const isPeeking = readsPulses && peekIntervalMs(config) < intervalMs;
@@ -221,17 +231,27 @@ export class LeaseCoordinator {
         ignoreElements(),
         catchError((error: unknown) => this.#failed('keep', error)),
       ),
-      defer(() => this.#taker.acquire({ rule: this.#member.rule, frees: this.#watcher() === 'self' }, () => this.lookNow())),
+      defer(() => this.#acquire()),
     );
+  }
+
+  #acquire(): Observable<LeaseNews> {
+    const options = { rule: this.#member.rule, frees: this.#watcher() === 'self' };
+    let hasFailed = false;
+    return this.#taker
+      .acquire(options, { contended: () => this.lookNow(), failed: () => (hasFailed = true) })
+      .pipe(tap({ complete: () => (this.#failedRounds = hasFailed ? this.#failedRounds + 1 : 0) }));
   }
 
   /** @param confirmedAtMs - when the look was asked for, if it was consistent. */
   #note(view: TableView, confirmedAtMs: number | undefined): void {
     const { observer, clock, held, config, shards } = this.#context;
     const nowMs = clock.nowMs();
-    observer.observe(view.leases, nowMs);
-    // Workers of KCL take leases from workers that are alive, so the pulse may be in a row that had changed hands unseen.
-    const isAlone = view.clientVersion === undefined && !view.leases.some((row) => isForeign(row) && this.#isInView(row));
+    observer.observe(view.leases, nowMs, (row) => this.#isInView(row));
+    // Workers of KCL take leases from workers that are alive, so the pulse may be in a row that had changed hands unseen. The row of an ended
+    // shard says nothing: it keeps the worker to which the shard was being handed over when it ended, and the one of KCL that ended it.
+    const isTheirs = (row: LeaseRow): boolean => !isEnded(row) && isForeign(row) && this.#isInView(row);
+    const isAlone = view.clientVersion === undefined && !view.leases.some(isTheirs);
     observer.pulses.confirm(isAlone ? confirmedAtMs : undefined, config.failoverTimeMs);
     held.forget((shardId) => shards()?.has(shardId) ?? true);
     this.#member.look(view);

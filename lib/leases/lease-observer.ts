@@ -1,4 +1,4 @@
-import { gracefulHolderOf, type LeaseRow } from './lease.js';
+import { gracefulHolderOf, isEnded, type LeaseRow } from './lease.js';
 import { PulseObserver } from './pulse-observer.js';
 
 /** A lease, and how long it has been seen without renewal. */
@@ -33,12 +33,18 @@ export class LeaseObserver {
   readonly pulses = new PulseObserver();
   readonly #observations = new Map<string, Observation>();
 
-  /** Enters the whole table as it is at `nowMs`. */
-  observe(rows: readonly LeaseRow[], nowMs: number): void {
+  /**
+   * Enters the whole table as it is at `nowMs`.
+   *
+   * @param isInView - whether the stream has the shard of a row. Nobody ever takes the lease of one that it has not, or that has ended, so
+   * its row may have the last pulse of a worker that has long been gone: such a worker counts only while it holds another row.
+   */
+  observe(rows: readonly LeaseRow[], nowMs: number, isInView: (row: LeaseRow) => boolean = () => true): void {
     const keys = new Set(rows.map(({ leaseKey }) => leaseKey));
     for (const key of this.#observations.keys()) if (!keys.has(key)) this.forget(key, nowMs);
     for (const row of rows) this.note(row, nowMs);
-    this.pulses.keep(new Set(rows.flatMap((row) => gracefulHolderOf(row) ?? [])));
+    const takeable = rows.filter((row) => !isEnded(row) && isInView(row));
+    this.pulses.keep(new Set(takeable.flatMap((row) => gracefulHolderOf(row) ?? [])));
   }
 
   /** Enters one row as it is at `nowMs`. */

@@ -31,9 +31,13 @@ export class LeaseTaker {
    * Makes the steps that follow from the last look at the table; emits the granted leases.
    *
    * @param options - the rule of assignment; `frees`: whether this worker frees the leases of workers that are gone.
-   * @param contended - called when another worker was first: it takes leases at this moment, so the plan may be out of date.
+   * @param hooks - `contended` is called when another worker was first: it takes leases at this moment, so the plan may be out of date; `failed`
+   *   when a request failed: it may have been made all the same.
    */
-  acquire({ rule, frees }: { readonly rule: AssignmentRule; readonly frees: boolean }, contended: () => void): Observable<LeaseNews> {
+  acquire(
+    { rule, frees }: { readonly rule: AssignmentRule; readonly frees: boolean },
+    { contended, failed }: { readonly contended: () => void; readonly failed: () => void },
+  ): Observable<LeaseNews> {
     return defer(() => {
       const { observer, clock, shards, config } = this.#context;
       const nowMs = clock.nowMs();
@@ -50,7 +54,10 @@ export class LeaseTaker {
       const step = (next: LeaseStep): Observable<LeaseNews> =>
         defer(() => (isContended || this.#isDraining() ? EMPTY : this.#do(next))).pipe(
           concatMap(conclude),
-          catchError((error: unknown) => this.#failed(next, error)),
+          catchError((error: unknown) => {
+            failed();
+            return this.#failed(next, error);
+          }),
         );
       return inLanes(steps, TAKE_LANES, step);
     });

@@ -36,7 +36,7 @@ export class PulseObserver {
     pulse.silentMs = 0;
   }
 
-  /** Forgets the workers that hold no row. */
+  /** Forgets all workers but these. */
   keep(holders: ReadonlySet<string>): void {
     for (const worker of this.#pulses.keys()) if (!holders.has(worker)) this.#pulses.delete(worker);
   }
@@ -62,12 +62,22 @@ export class PulseObserver {
 
   /** How long the pulse of any worker but this one has stood still at most. */
   longestStillMs(workerId: string, nowMs: number): number {
-    return Math.max(0, ...[...this.#pulses].map(([worker, { changedAtMs }]) => (worker === workerId ? 0 : nowMs - changedAtMs)));
+    return Math.max(0, ...this.#stillMs(workerId, nowMs));
+  }
+
+  /** Until the next pulse of another worker has stood still for longer than the failover time; `Infinity`: all have already. */
+  leftMs(workerId: string, nowMs: number, failoverTimeMs: number): number {
+    const leftMs = this.#stillMs(workerId, nowMs).map((stillMs) => failoverTimeMs + 1 - stillMs);
+    return Math.min(Infinity, ...leftMs.filter((ms) => ms > 0));
   }
 
   /** The keys of the rows that have the pulses of all workers but this one. */
   keys(workerId: string): string[] {
     return [...this.#pulses].flatMap(([worker, { keys }]) => (worker === workerId ? [] : [...keys]));
+  }
+
+  #stillMs(workerId: string, nowMs: number): number[] {
+    return [...this.#pulses].flatMap(([worker, { changedAtMs }]) => (worker === workerId ? [] : [nowMs - changedAtMs]));
   }
 
   #lose(worker: string, key: string, isByOneWrite: boolean, nowMs: number): void {

@@ -35,7 +35,7 @@ export class PulseWatch {
   /** Until the next read, which comes at the latest when the first of the pulses has stood still for too long. */
   #waitMs(): number {
     const { observer, clock, config } = this.#context;
-    const leftMs = config.failoverTimeMs + 1 - observer.pulses.longestStillMs(config.workerId, clock.nowMs());
+    const leftMs = observer.pulses.leftMs(config.workerId, clock.nowMs(), config.failoverTimeMs);
     return Math.max(1, Math.min(peekIntervalMs(config), leftMs));
   }
 

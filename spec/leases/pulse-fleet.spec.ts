@@ -1,9 +1,10 @@
 import { expect } from 'chai';
-import { NEVER, of, throwError, type Observable } from 'rxjs';
+import { defer, NEVER, of, throwError, type Observable } from 'rxjs';
 import type { LeaseRow } from '../../lib/leases/lease.js';
 import type { LeaseUpdate } from '../../lib/leases/lease-updates.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { leasable } from '../support/lease-fleet.js';
+import { leaseRow } from '../support/lease-rows.js';
 import { FAILOVER_MS, linesOf, PulseFleet, type Faults, type PulseWorker } from '../support/pulse-fleet.js';
 
 const fresh = { leaseCounter: 0, checkpoint: { sequenceNumber: 'TRIM_HORIZON', subSequenceNumber: 0 } };
@@ -173,6 +174,31 @@ describe('the pulses of a small fleet', () => {
       expect([...lost]).to.deep.equal([String(Number(bad!.slice(-12)))]);
     }),
   );
+
+  for (const until of [11_100, 12_000, 12_900])
+    it(
+      `do not hide that a worker holds one of its leases no more: it takes it again soon after its row can be written (${until} ms)`,
+      marbles(({ scheduler, flush }) => {
+        const fleet = new PulseFleet(scheduler, 36);
+        const bad = { key: '' };
+        const faults: Faults = (port) => ({
+          update: (key, update) => defer(() => (key === bad.key && scheduler.now() < until ? throttled() : port.update(key, update))),
+        });
+        const last = ({ held }: PulseWorker): number => Math.max(...held.keys());
+        fleet.run(flush, 16_000, {
+          0: () => keys(6).forEach((i) => fleet.start(`w${i}`, faults)),
+          5_000: () => (bad.key = leasable(last(fleet.workers.find(({ held }) => !held.has(0))!)).shardId),
+          8_000: () => expect(allHeld(fleet)).to.have.length(35),
+        });
+        const shard = Number(bad.key.slice(-12));
+        const again = fleet.workers.flatMap(({ told }) => timesOf(linesOf(told, `granted ${shard}`, 6_000)));
+        expect(Math.min(...again)).to.be.within(until, until + FAILOVER_MS * 0.6);
+        // The wait between the tries grows, and the other workers go on as usual.
+        const looks = fleet.workers.map(({ sent }) => linesOf(sent, 'scan', 8_000, 11_000).length);
+        expect(Math.max(...looks)).to.be.below(12);
+        expect(fleet.doubles).to.deep.equal([]);
+      }),
+    );
 
   it(
     'that cannot be written any more end all leases of the worker before others take them, also one that was written lately',
@@ -355,6 +381,53 @@ describe('the pulses of a small fleet', () => {
       });
       expect(fleet.doubles).to.deep.equal([]);
       expect(losses(fleet.workers)).to.deep.equal([]);
+    }),
+  );
+
+  for (const [what, shard, at] of [
+    ['has ended', 8, 'SHARD_END'],
+    ['the stream has no more', 20, 'TRIM_HORIZON'],
+  ] as const)
+    it(
+      `are not waited for in the row of a shard that ${what}, which a worker left behind that is gone`,
+      marbles(({ scheduler, flush }) => {
+        const fleet = new PulseFleet(scheduler, 9);
+        const owners = { leaseOwner: 'gone', gracefulOwner: 'gone', leaseCounter: 5, pulse: 5 };
+        fleet.table.rows.put(leaseRow(leasable(shard).shardId, { at, ...owners }));
+        fleet.run(flush, 13_000, {
+          0: () => keys(3).forEach((i) => fleet.start(`w${i}`)),
+          10_000: () => fleet.workers[2]!.kill(),
+        });
+        for (const { sent } of fleet.workers) {
+          // The bell's row 20 times in a failover time, and two pulses 7 times each.
+          expect(linesOf(sent, 'peek', 5_000, 10_000).length).to.be.below(5 * 35);
+          expect(linesOf(sent, 'consistent scan', 0, 10_000)).to.deep.equal([]);
+        }
+        expect(Math.max(...grants(fleet.workers, 10_000)) - 10_000).to.be.below(FAILOVER_MS * (1 + 1 / 7) + 60);
+        expect(fleet.doubles).to.deep.equal([]);
+      }),
+    );
+
+  it(
+    'decide for all rows of a worker also beside the row of a shard that ended while it was being handed over',
+    marbles(({ scheduler, flush }) => {
+      const fleet = new PulseFleet(scheduler, 9);
+      const owners = { leaseOwner: 'next', gracefulOwner: 'former', leaseCounter: 5 };
+      fleet.table.rows.put(leaseRow(leasable(8).shardId, { at: 'SHARD_END', ...owners }));
+      let written = 0;
+      const write = () => {
+        const { held, checkpoint } = fleet.workers[2]!;
+        held.forEach((_, shard) => shard !== Math.min(...held.keys()) && checkpoint(shard, String(++written)));
+      };
+      fleet.run(flush, 13_000, {
+        0: () => keys(3).forEach((i) => fleet.start(`w${i}`)),
+        ...Object.fromEntries(keys(40).map((i) => [5_000 + i * 100, write])),
+        // The other rows were written just now, so only the pulse shows that it is gone as soon as that.
+        9_001: () => fleet.workers[2]!.kill(),
+      });
+      const taken = fleet.workers.slice(0, 2).flatMap(({ told }) => linesOf(told, 'granted', 9_001));
+      expect(Math.max(...timesOf(taken)) - 9_001).to.be.below(FAILOVER_MS * (1 + 1 / 7) + 60);
+      expect(fleet.doubles).to.deep.equal([]);
     }),
   );
 

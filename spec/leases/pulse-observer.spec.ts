@@ -105,6 +105,25 @@ describe('PulseObserver', () => {
     expect(observer.pulses.keys('a')).to.deep.equal([]);
   });
 
+  it('tells when the next pulse will have stood still for too long, whatever stands still already', () => {
+    const observer = seen(beat('a', '1', 5), beat('b', '2', 5), beat('c', '3', 5));
+    observer.note(beat('b', '2', 6), 9_000);
+    observer.note(beat('c', '3', 6), 9_500);
+    expect(observer.pulses.leftMs('me', 9_600, F)).to.equal(401);
+    expect(observer.pulses.leftMs('me', 11_000, F)).to.equal(8_001);
+    expect(observer.pulses.leftMs('b', 11_000, F)).to.equal(8_501);
+    expect(observer.pulses.leftMs('me', 30_000, F)).to.equal(Infinity);
+  });
+
+  it('does not count a worker whose rows nobody can take', () => {
+    const observer = new LeaseObserver();
+    const ended = beat('a', '1', 5);
+    const rows = [{ ...ended, checkpoint: { sequenceNumber: 'SHARD_END', subSequenceNumber: 0 } }, beat('b', '2', 5), beat('c', '3', 5)];
+    observer.observe(rows, 0, ({ leaseKey }) => leaseKey !== '2');
+    expect(observer.pulses.keys('me')).to.deep.equal(['3']);
+    expect(observer.pulses.longestStillMs('c', 9_000)).to.equal(0);
+  });
+
   it('forgets a worker that holds nothing', () => {
     const observer = seen(beat('a', '1', 5));
     expect(observer.pulses.longestStillMs('me', 4_000)).to.equal(4_000);
