@@ -1,4 +1,5 @@
-import { asapScheduler, auditTime, buffer, connect, filter, type OperatorFunction, type SchedulerLike } from 'rxjs';
+import { asapScheduler, Observable, type OperatorFunction, type SchedulerLike, type Subscription } from 'rxjs';
+import { subscribeWithin } from '../internal/subscribe-within.js';
 import { assertKnownFields, assertScheduler } from '../internal/validate.js';
 
 /** How {@link blockPerPage} waits. */
@@ -33,11 +34,25 @@ export function blockPerPage<T>(config: BlockPerPageConfig = {}): OperatorFuncti
   assertKnownFields(config, { scheduler: true });
   const { scheduler = asapScheduler } = config;
   assertScheduler(scheduler);
-  // `buffer` subscribes to the records before the notifier does, so that a record is in the array whose end it schedules.
-  return connect((records$) =>
-    records$.pipe(
-      buffer(records$.pipe(auditTime(0, scheduler))),
-      filter((records) => records.length > 0),
-    ),
-  );
+  // One subscriber in place of `connect`, `buffer` and `auditTime`: a Subject makes garbage for each record.
+  return (source) =>
+    new Observable<T[]>((subscriber) => {
+      let page: T[] = [];
+      let end: Subscription | undefined;
+      const emit = (): void => {
+        const ended = page;
+        page = [];
+        subscriber.next(ended);
+      };
+      subscriber.add(() => end?.unsubscribe());
+      subscribeWithin(subscriber, source, {
+        next: (record) => {
+          if (page.push(record) === 1) end = scheduler.schedule(emit);
+        },
+        complete: () => {
+          if (page.length > 0) emit();
+          subscriber.complete();
+        },
+      });
+    });
 }
