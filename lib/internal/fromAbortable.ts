@@ -10,10 +10,11 @@ import { reducedFault } from './aws-fault.js';
  * log, see {@link AwsFault}.
  *
  * @param call - made on subscription.
+ * @param given - is aborted in place of a controller of its own; then the Observable is for one subscription.
  */
-export function fromAbortable<T>(call: (signal: AbortSignal) => Promise<T>): Observable<T> {
+export function fromAbortable<T>(call: (signal: AbortSignal) => Promise<T>, given?: AbortController): Observable<T> {
   return new Observable<T>((subscriber) => {
-    const controller = new AbortController();
+    const controller = given ?? new AbortController();
     let settled = false;
     subscriber.add(() => {
       // After the call has ended, an abort would tell its listeners that it was cut off.

@@ -46,7 +46,8 @@ function isPort(client: KinesisClientLike | KinesisPort): client is KinesisPort 
 
 /** Makes a port of a client, with the commands of its version of the SDK. */
 export function sdkPort(client: KinesisClientLike, config: SdkPortConfig, sdk: SdkCommands): KinesisPort {
-  const send = <R>(command: object): Observable<R> => fromAbortable((abortSignal) => client.send(command, { abortSignal }) as Promise<R>);
+  const send = <R>(command: object, controller?: AbortController): Observable<R> =>
+    fromAbortable((abortSignal) => client.send(command, { abortSignal }) as Promise<R>, controller);
   // The answers are not checked here: readers check them.
   return {
     listShards: (request) => send<ListShardsPage>(new sdk.ListShardsCommand(request)),
@@ -63,7 +64,7 @@ function getRecordsOf(
   client: KinesisClientLike,
   { wire, payloads, notify }: SdkPortConfig,
   { GetRecordsCommand: Command }: SdkCommands,
-  send: (command: object) => Observable<GetRecordsPage>,
+  send: (command: object, controller?: AbortController) => Observable<GetRecordsPage>,
 ): (request: GetRecordsRequest) => Observable<GetRecordsPage> {
   const config = configOf(client);
   if (!config) return (request) => send(new Command(request));

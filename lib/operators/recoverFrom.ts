@@ -174,7 +174,11 @@ function rereadGiven(read: NonNullable<RecoverFromConfig['read']>, scheduler: Sc
 function fieldsOf(record: KinesisRecord): RecordFields {
   const { sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp, explicitHashKey } = record;
   return {
-    ...{ sequenceNumber, subSequenceNumber, partitionKey, data, approximateArrivalTimestamp },
+    sequenceNumber,
+    subSequenceNumber,
+    partitionKey,
+    data,
+    approximateArrivalTimestamp,
     ...(explicitHashKey !== undefined && { explicitHashKey }),
   };
 }

@@ -113,7 +113,7 @@ export const KINESIS_FIELDS: FieldsOf<KinesisConfig> = {
 };
 
 /** Makes the context for reading one shard of `stream`. */
-export function readContext(config: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string): ReadContext {
+export function readContext(config: ResolvedKinesisConfig, stream: ResolvedStream, shardId: string, isLean = false): ReadContext {
   const { client, port, watched, budget, retry, scheduler, random, onGap, deaggregate, payloads, notify } = config;
-  return { stream, shardId, client, port, watched, budget, retry, scheduler, random, onGap, deaggregate, payloads, notify };
+  return { stream, shardId, client, port, watched, budget, retry, scheduler, random, onGap, deaggregate, payloads, notify, isLean };
 }

@@ -76,13 +76,23 @@ export class IdlePauses {
     // Shards that begin together would be read in step for ever. Longer and not shorter, since the budget would make short ones equal.
     const jitterMs = this.#isFirst && isJittered ? Math.floor(pauseMs * this.#random()) : 0;
     this.#isFirst = false;
-    const passedMs = isPaced ? Math.max(0, nowMs - this.#readAtMs) : 0;
-    return Math.max(0, pauseMs - passedMs) + jitterMs;
+    if (isPaced) return Math.max(0, pauseMs - Math.max(0, nowMs - this.#readAtMs)) + jitterMs;
+    return Math.max(minMs, onGrid(nowMs, pauseMs + jitterMs));
   }
 }
 
 /** A pause is a fifth of the time since the last record: that record's successor is met late by at most as much. */
 const QUIET_PARTS = 5;
+
+/** Shortens a long pause so that it ends at a time at which other shards are read too: a process that wakes up for one read does so for a read's cost. */
+function onGrid(nowMs: number, pauseMs: number): number {
+  return pauseMs < LONG_PAUSE_MS ? pauseMs : pauseMs - ((nowMs + pauseMs) % GRID_MS);
+}
+
+/** Shards that are silent for seconds are read at multiples of this time: of a thousand, forty at once. */
+const GRID_MS = 40;
+/** A shorter pause is not changed. */
+const LONG_PAUSE_MS = 500;
 
 /** As often as Kinesis allows a shard to be read, by all its polling consumers together. */
 const READ_SPACING_MS = 1_000 / READS_PER_SECOND;

@@ -140,7 +140,7 @@ class Reading implements Handlers<ShardPage> {
 }
 
 function readPages({ tracked, config, open, rate }: MakeShardOptions): Observable<ShardPage> {
-  const context = { ...readContext(config, config.stream, tracked.identity.shardId), isLean: isTakenAsItIs(config.reader) };
+  const context = readContext(config, config.stream, tracked.identity.shardId, isTakenAsItIs(config.reader));
   const credit$ = creditOf(tracked, config.limits, config.scheduler);
   return firstThen(open(), (start) => config.reader(context, startAfterDelivered(tracked, start), rate?.limited(credit$) ?? credit$));
 }

@@ -91,13 +91,20 @@ export class ShardLifecycle {
     this.#options = options;
     this.#latest = latest;
     this.#tracked = new TrackedShard({
-      ...{ identity, store, requestTimeoutMs, scheduler, reasonOf: requestFault, notify: rate?.hearing(notify) ?? notify },
+      identity,
+      store,
+      requestTimeoutMs,
+      scheduler,
+      reasonOf: requestFault,
+      notify: rate?.hearing(notify) ?? notify,
       tenure: lease?.tenure,
       reread: rereadWith(config, stream, identity.shardId),
       readStored: (from = store) => readStored(identity, { ...config, store: from }),
     });
     this.shard = makeShard({
-      ...{ config, tracked: this.#tracked, rate },
+      config,
+      tracked: this.#tracked,
+      rate,
       open: () => this.#openToRead(),
       fencingToken: lease?.fencingToken,
       noteRead: (bytes) => lease?.noteRead(bytes),
@@ -170,7 +177,16 @@ export class ShardLifecycle {
     const { hasWorkBehind, isStopping } = this.#tracked;
     const { hasEnded, isTracked } = ledger;
     return {
-      ...{ isLost, resumes, isSupervised, isDrained, isCutShort, isStopping, hasEnded, isSettled, isTracked, hasWorkBehind },
+      isLost,
+      resumes,
+      isSupervised,
+      isDrained,
+      isCutShort,
+      isStopping,
+      hasEnded,
+      isSettled,
+      isTracked,
+      hasWorkBehind,
       hasOpenEntries: hasOpenBlocks,
       isOpening: this.#isOpening,
       start: this.#opened?.start,

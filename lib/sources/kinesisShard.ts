@@ -58,7 +58,8 @@ export function kinesisShard(config: KinesisShardConfig): Shard {
   });
   const follow = (): Observable<never> =>
     stopInTime(lifecycle.untilReleased(), {
-      ...{ config: resolved, stop$ },
+      config: resolved,
+      stop$,
       live: () => [lifecycle],
       hasDeadline: () => lifecycle.isAccounted,
     });

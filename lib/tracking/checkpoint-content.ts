@@ -50,7 +50,10 @@ export class CheckpointContent {
       .without(this.#settledBefore.beyond(position, this.#facts.settledBeyond), position)
       .slice(0, MAX_SETTLED_RANGES);
     return {
-      ...{ streamName, shardId, sequenceNumber, subSequenceNumber },
+      streamName,
+      shardId,
+      sequenceNumber,
+      subSequenceNumber,
       ...(settled.length > 0 && { settledBeyond: settled }),
       ...(blocks.length > 0 && { unreleased: blocks }),
       ...(shardStart !== undefined && { shardStart }),

@@ -172,7 +172,9 @@ function retrying({
   random,
 }: WriteRetry): MonoTypeOperatorFunction<Checkpoint> {
   return retryWithBackOff({
-    ...{ maxRetries, scheduler, random },
+    maxRetries,
+    scheduler,
+    random,
     initialDelayMs: retryDelayMs,
     maxDelayMs: MAX_RETRY_DELAY_MS,
     shouldRetry: (error) => retriesEverything || !isFinal(error),

@@ -31,7 +31,10 @@ export class HandMadeShard implements CheckpointedShard {
     this.#notify = notify;
     const identity = { ...this.#name, parentShardIds: [] };
     this.checkpointer = new Checkpointer({
-      ...{ store, notify, scheduler, requestTimeoutMs: REQUEST_TIMEOUT_MS },
+      store,
+      notify,
+      scheduler,
+      requestTimeoutMs: REQUEST_TIMEOUT_MS,
       identity: () => identity,
       currentFor: () => this.#current,
       lose: () => (this.#isLost = true),

@@ -89,26 +89,23 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   #pipelines = 0;
 
   constructor(options: TrackedShardOptions) {
-    const {
-      identity,
-      store,
-      notify = () => undefined,
-      reasonOf,
-      reread,
-      tenure = new Tenure(),
-      requestTimeoutMs = 30_000,
-      scheduler = asyncScheduler,
-    } = options;
+    const { identity, store, notify = () => undefined, reasonOf, tenure = new Tenure() } = options;
+    const { requestTimeoutMs = 30_000, scheduler = asyncScheduler } = options;
     this.#identity = identity;
     this.notify = notify;
-    this.reread = reread;
+    this.reread = options.reread;
     this.#tenure = tenure;
     this.leaseLost$ = tenure.lost$;
     this.readStored = options.readStored ?? (() => of(undefined));
     this.ledger = new Ledger(() => this.noteChange());
     this.content = new CheckpointContent(this);
     this.checkpointer = new Checkpointer({
-      ...{ store, notify, reasonOf, requestTimeoutMs, scheduler, saysOther },
+      store,
+      notify,
+      reasonOf,
+      requestTimeoutMs,
+      scheduler,
+      saysOther,
       identity: () => this.#identity,
       currentFor: (to) => this.content.currentFor(to),
       storedInstead: (checkpoint, refusal, from) => storedInstead(checkpoint, refusal, this.readStored(from)),
@@ -134,9 +131,12 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
 
   /** Adds where the shard begins, which its checkpoints include from now on, or its children. Keeps what is known already. */
   identify({ startingSequenceNumber, childShards }: Pick<ShardIdentity, 'childShards' | 'startingSequenceNumber'>): void {
-    const known = this.#identity;
+    const { streamName, shardId, parentShardIds, hashKeyRange, ...known } = this.#identity;
     this.#identity = {
-      ...known,
+      streamName,
+      shardId,
+      parentShardIds,
+      hashKeyRange,
       startingSequenceNumber: known.startingSequenceNumber ?? startingSequenceNumber,
       childShards: known.childShards ?? childShards,
     };

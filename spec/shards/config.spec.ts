@@ -49,7 +49,20 @@ describe('the config of a source', () => {
     const reading = resolveShardConfig(config);
     const context = readContext(reading, reading.stream, 'shardId-000000000007');
     expect(context).to.include({ shardId: 'shardId-000000000007', port: reading.port, budget: reading.budget, scheduler: asyncScheduler });
-    const own = ['client', 'port', 'watched', 'budget', 'retry', 'scheduler', 'random', 'onGap', 'deaggregate', 'payloads', 'notify'];
+    const own = [
+      'client',
+      'port',
+      'watched',
+      'budget',
+      'retry',
+      'scheduler',
+      'random',
+      'onGap',
+      'deaggregate',
+      'payloads',
+      'notify',
+      'isLean',
+    ];
     expect(context).to.have.all.keys('stream', 'shardId', ...own);
   });
 

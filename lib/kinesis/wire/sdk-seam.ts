@@ -23,16 +23,25 @@ export interface SdkResult {
 
 export type SdkHandler = (args: SdkArguments) => Promise<SdkResult>;
 
-/** A step of a call. It is made for each call, so it may keep that call's state. */
+/** A step of a call. */
 export type SdkMiddleware = (next: SdkHandler) => SdkHandler;
 
 export interface SdkMiddlewareStack {
+  /** The names of its middlewares. */
+  identify(): readonly string[];
   add(middleware: SdkMiddleware, options: { readonly step: string; readonly priority: string; readonly name: string }): void;
 }
 
-/** A command; its own stack is used for one call only. */
+/** What `client.send` is given besides the command. */
+export interface SdkOptions {
+  readonly abortSignal?: AbortSignal;
+}
+
+/** A command: the input of one call. */
 export interface SdkCommand {
   readonly middlewareStack: SdkMiddlewareStack;
+  /** Makes one function of the client's middlewares and the command's own; `client.send` calls both once for each call. */
+  resolveMiddleware(clientStack: unknown, config: unknown, options?: SdkOptions): SdkHandler;
 }
 
 /** The config of a real client; a client made by hand for a test usually has none. */

@@ -14,18 +14,24 @@ export interface WireSource {
   readonly config: SdkClientConfig;
   /** Makes a new command for each call. */
   readonly command: (request: GetRecordsRequest) => SdkCommand;
-  readonly send: (command: SdkCommand) => Observable<GetRecordsPage>;
+  /** Sends it; the controller is aborted when the result is not wanted any more. */
+  readonly send: (command: SdkCommand, controller: AbortController) => Observable<GetRecordsPage>;
   /** The preferred format: CBOR is used only where the service accepts it. */
   readonly format: WireFormat;
   readonly payloads: PayloadPlacement;
   readonly notify: EventSink;
 }
 
+/** How many calls that have ended are kept for the next ones: more are under way at once only when many shards read in step. */
+const MAX_KEPT = 16;
+
 /** Calls GetRecords through the user's client, and decodes the pages itself. */
 export class WireReader {
   readonly #source: WireSource;
   readonly #notes: ClientNotes;
   readonly #context: WireContext;
+  /** Calls that have ended, to be made again. */
+  readonly #kept: Readonly<Record<WireFormat, WireCall[]>> = { cbor: [], json: [] };
 
   constructor(source: WireSource) {
     this.#source = source;
@@ -37,9 +43,12 @@ export class WireReader {
   getRecords(request: GetRecordsRequest): Observable<GetRecordsPage> {
     const { choice } = this.#notes;
     return defer(() => {
-      const call = new WireCall(this.#source.format === 'json' ? 'json' : choice.next(), this.#context);
+      const call = this.#callIn(this.#source.format === 'json' ? 'json' : choice.next());
       return this.#make(call, request).pipe(
-        tap(() => this.#tellFallback(choice.accept(call))),
+        tap(() => {
+          this.#tellFallback(choice.accept(call));
+          this.#keep(call);
+        }),
         catchError((error: unknown) => {
           const reason = choice.doubt(call, error);
           return reason ? this.#inJson(request, reason, error) : throwError(() => error);
@@ -49,7 +58,7 @@ export class WireReader {
   }
 
   #inJson(request: GetRecordsRequest, reason: FallbackReason, error: unknown): Observable<GetRecordsPage> {
-    return this.#make(new WireCall('json', this.#context), request).pipe(
+    return this.#make(this.#callIn('json'), request).pipe(
       tap(() => {
         this.#notes.choice.fallBack(reason);
         this.#tellFallback(reason, error);
@@ -57,10 +66,19 @@ export class WireReader {
     );
   }
 
+  #callIn(format: WireFormat): WireCall {
+    return this.#kept[format].pop() ?? new WireCall(format, this.#context);
+  }
+
+  #keep(call: WireCall): void {
+    const kept = this.#kept[call.format];
+    if (kept.length < MAX_KEPT && !call.isWornOut) kept.push(call);
+  }
+
   #make(call: WireCall, request: GetRecordsRequest): Observable<GetRecordsPage> {
     const command = this.#source.command(request);
     call.attachTo(command);
-    return this.#source.send(command);
+    return this.#source.send(command, call.controller);
   }
 
   #tellFallback(reason: FallbackReason | undefined, error?: unknown): void {
