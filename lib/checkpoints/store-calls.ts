@@ -1,4 +1,4 @@
-import { catchError, concat, defaultIfEmpty, defer, from, ignoreElements, map, of, take, throwError } from 'rxjs';
+import { catchError, concat, defaultIfEmpty, defer, from, ignoreElements, map, of, take } from 'rxjs';
 import type { MonoTypeOperatorFunction, Observable, SchedulerLike } from 'rxjs';
 import { reduced } from '../internal/aws-fault.js';
 import { faultKind } from '../internal/aws-errors.js';
@@ -75,8 +75,8 @@ function ownErrors<T>(
   mayPass: (cause: unknown) => boolean = () => true,
 ): MonoTypeOperatorFunction<T> {
   return catchError((cause: unknown) => {
-    if (isRxKinesisError(cause)) return throwError(() => cause);
+    if (isRxKinesisError(cause)) throw cause;
     const { message } = cause as Error;
-    return throwError(() => new CheckpointError(`${what}: ${message}`, { streamName, shardId, retriable: mayPass(cause), cause }));
+    throw new CheckpointError(`${what}: ${message}`, { streamName, shardId, retriable: mayPass(cause), cause });
   });
 }
