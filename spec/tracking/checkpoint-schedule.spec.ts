@@ -353,7 +353,7 @@ describe('CheckpointSchedule', () => {
   describe('the last writes', () => {
     it(
       'are all awaited, then the first error goes on, naming its shard',
-      marbles(({ scheduler, expectObservable, flush }) => {
+      marbles(({ scheduler, flush }) => {
         const slow = recordingStore({ latencyMs: 9, scheduler });
         const failing = recordingStore({ latencyMs: 3, scheduler });
         const cause = new Error('refused');
@@ -373,7 +373,9 @@ describe('CheckpointSchedule', () => {
         expect(errors[1]).to.satisfy(isCheckpointError);
         expect(errors[1]).to.include({ shardId: 'shardId-000000000002', streamName: 'stream', retriable: true });
         expect(rawErrorOf(errors[1])).to.equal(cause);
-        expectObservable(schedule.writeLast()).toBe('12ms |');
+        schedule.startLast();
+        flush();
+        expect(failing.asked, 'nothing is left to write').to.have.length(2);
       }),
     );
 
@@ -392,12 +394,29 @@ describe('CheckpointSchedule', () => {
         expect(seen[0]).to.satisfy(isCheckpointError);
         expect(seen[0]).to.include({ retriable: false });
 
+        settle(shard.block(2));
         store.refuse(new LeaseLostError(place));
         schedule.writeLast().subscribe(observer);
         expect(seen[1]).to.equal('complete');
         expect(shard.account.isLost).to.equal(true);
       }),
     );
+
+    for (const end of ['writeLast', 'startLast'] as const) {
+      it(
+        `end the ticks (${end})`,
+        marbles(({ scheduler, flush }) => {
+          const store = recordingStore({ scheduler });
+          const { schedule, settle, shard } = scheduled({ scheduler, store, intervalMs: 2, maxRetries: 1 });
+          store.refuse(new Error('refused'), 5);
+          settle(shard.block(1));
+          if (end === 'writeLast') schedule.writeLast().subscribe({ error: () => undefined });
+          else schedule.startLast();
+          flush();
+          expect(store.asked).to.deep.equal(end === 'writeLast' ? ['0 1', '4 1'] : ['0 1']);
+        }),
+      );
+    }
 
     it(
       'say that the shard is drained',
