@@ -3,6 +3,7 @@ import { assertMethod } from '../internal/validate.js';
 import type { Shard } from '../shards/shard.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
 import { InvalidConfigError } from '../values/errors.js';
+import { isObject } from '../values/isObject.js';
 
 /** The longest delay of a timer, in ms. */
 export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -14,7 +15,7 @@ export function assertBlockStore(blocks: BlockStore): void {
 
 /** The state of the shard. @throws InvalidConfigError for a shard that no source of this package has made. */
 export function ownShardOf(shard: Shard): TrackedShard {
-  const tracked = typeof shard === 'object' && shard !== null ? trackedShardOf(shard) : undefined;
+  const tracked = isObject(shard) ? trackedShardOf(shard) : undefined;
   if (!tracked) throw new InvalidConfigError('shard: expected one of kinesisStream or kinesisShard, and not a copy or a pipe of it');
   return tracked;
 }
