@@ -17,8 +17,8 @@ export interface CheckpointScheduleOptions {
   /** The time between two writes of a shard, in ms. */
   readonly intervalMs: number;
   readonly retry: WriteRetry;
-  /** Told of the shards of blocks made by hand: no source tells of those. @defaultValue nobody */
-  readonly notify?: EventSink;
+  /** Told of the shards of blocks made by hand: no source tells of those. */
+  readonly notify: EventSink;
 }
 
 /** What the schedule knows of one shard. */

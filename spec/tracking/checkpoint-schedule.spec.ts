@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { asyncScheduler, Observable, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, noop, Observable, type SchedulerLike } from 'rxjs';
 import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { rawErrorOf } from '../../lib/internal/aws-fault.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
@@ -25,7 +25,7 @@ interface Setup {
 /** A schedule over one store, and how to settle. */
 function scheduled({ scheduler, store = recordingStore({ scheduler }), intervalMs = 10, maxRetries = 0, random = () => 0.5 }: Setup) {
   const retry = { maxRetries, retryDelayMs: 8, scheduler, random };
-  const schedule = new CheckpointSchedule({ store: undefined, intervalMs, retry });
+  const schedule = new CheckpointSchedule({ store: undefined, intervalMs, retry, notify: noop });
   const settle = ({ ranges }: Block): void => schedule.settle(ranges);
   return { store, schedule, settle, shard: handFedShard({ store }) };
 }
@@ -36,6 +36,7 @@ const scheduleTo = (store: CheckpointStore | undefined): CheckpointSchedule =>
     store,
     intervalMs: 1_000,
     retry: { maxRetries: 0, retryDelayMs: 0, scheduler: asyncScheduler, random: () => 0 },
+    notify: noop,
   });
 
 const OTHER = { shardId: 'shardId-000000000001' };
