@@ -1,4 +1,4 @@
-import { catchError, concat, defer, EMPTY, from, ignoreElements, mergeMap, noop, Subscription, type Observable } from 'rxjs';
+import { catchError, concat, defer, EMPTY, ignoreElements, merge, noop, Subscription, type Observable } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { delayOf } from '../internal/delay.js';
 import type { EventSink } from '../monitoring/events.js';
@@ -101,14 +101,14 @@ export class CheckpointSchedule {
         if (errors.length > 0) throw errors[0];
         return EMPTY;
       });
-      return concat(from(shards).pipe(mergeMap((shard) => this.#write(shard).pipe(catchError(keepError)))), conclude$);
+      return concat(merge(...shards.map((shard) => this.#write(shard).pipe(catchError(keepError)))), conclude$);
     }).pipe(ignoreElements());
   }
 
   /** Ends the ticks, and starts a last write for each shard, without waiting for it. */
   startLast(): void {
     this.stop();
-    for (const shard of this.shards) shard.checkpointer.write(this.#storeOf(shard)).subscribe({ error: () => undefined });
+    for (const shard of this.shards) shard.checkpointer.write(this.#storeOf(shard)).subscribe({ error: noop });
   }
 
   /** Settles a range of a block without an entry: such blocks settle in order of arrival. */
@@ -135,11 +135,6 @@ export class CheckpointSchedule {
     this.#shards.set(shard, { isWriting: false, lookAtHeld: shard.watchHeld(), releases });
   }
 
-  #forget(shard: CheckpointedShard, { releases }: ScheduledShard): void {
-    releases.unsubscribe();
-    this.#shards.delete(shard);
-  }
-
   /** At the next tick, writes the checkpoints that moved. Failed writes are reported as events and retried. */
   #noteDue(): void {
     if (this.#isTickDue) return;
@@ -154,11 +149,11 @@ export class CheckpointSchedule {
 
   #nextTick(): Observable<unknown> {
     const { intervalMs, retry } = this.#options;
-    if (intervalMs === Infinity) return delayOf(Infinity, retry.scheduler);
     const elapsedMs = retry.scheduler.now() - this.#startMs;
-    // A clock that was set back, before the start, makes no tick later.
-    const sinceTickMs = ((elapsedMs % intervalMs) + intervalMs) % intervalMs;
-    return delayOf(intervalMs - sinceTickMs, retry.scheduler);
+    // The second remainder is for a clock that was set back before the start: no tick comes later for it.
+    const untilTickMs = (intervalMs - (elapsedMs % intervalMs)) % intervalMs;
+    // 0 is the present tick, and `Infinity` has no remainder.
+    return delayOf(untilTickMs || intervalMs, retry.scheduler);
   }
 
   #writeAtTick(shard: CheckpointedShard, state: ScheduledShard): void {
@@ -174,7 +169,10 @@ export class CheckpointSchedule {
     const written = (): void => {
       state.isWriting = false;
       if (shard.checkpointer.isDue(store)) this.#noteDue();
-      else if (shard.isOver) this.#forget(shard, state);
+      else if (shard.isOver) {
+        state.releases.unsubscribe();
+        this.#shards.delete(shard);
+      }
     };
     this.#ticks.add(this.#write(shard).subscribe({ error: written, complete: written }));
   }
