@@ -205,14 +205,13 @@ function lookUp(handle: StoredBlock, { store, tracked }: Loading): Observable<Fo
 function restoreLost(lost: readonly Found[], loading: Loading, credit: LoadedBlocks): Observable<Block> {
   return defer(() => {
     const { store, tracked } = loading;
-    const { notify, identity } = tracked;
-    const { streamName, shardId } = identity;
     const [{ handle, error: cause }] = lost as [Found];
     const blocks = lost.map(({ handle: { ranges } }) => ranges);
+    const ranges = blocks.flatMap((block) => block.ranges);
     const error = new BlockUnavailableError(handle.ranges, cause);
     let records = 0;
     for (const { handle } of lost) reportBlock('blockLost', handle, tracked);
-    notify({ type: 'recoveryStarted', streamName, shardId, ranges: blocks.flatMap(({ ranges }) => ranges), error });
+    tracked.tell({ type: 'recoveryStarted', ranges, error });
     return restoreInRoom(blocks, loading, credit).pipe(
       inTurn((block) => concat(putBack(block, store, tracked), of(block))),
       tap({
@@ -220,7 +219,7 @@ function restoreLost(lost: readonly Found[], loading: Loading, credit: LoadedBlo
           records += block.records.length;
           reportBlock('blockRecovered', block, tracked);
         },
-        complete: () => notify({ type: 'recovered', streamName, shardId, ranges: blocks.flatMap(({ ranges }) => ranges).length, records }),
+        complete: () => tracked.tell({ type: 'recovered', ranges: ranges.length, records }),
       }),
     );
   });
@@ -244,9 +243,8 @@ function restoreInRoom(
   });
 }
 
-function reportBlock(type: 'blockLost' | 'blockRecovered', { id, ranges }: StoredBlock, { notify, identity }: TrackedShard): void {
-  const { streamName, shardId } = identity;
-  notify({ type, streamName, shardId, blockId: id, records: ranges.recordCount });
+function reportBlock(type: 'blockLost' | 'blockRecovered', { id, ranges }: StoredBlock, tracked: TrackedShard): void {
+  tracked.tell({ type, blockId: id, records: ranges.recordCount });
 }
 
 /** Puts a re-read block back, so that a restart need not read Kinesis again. A failure does no harm: the block is emitted anyway. */

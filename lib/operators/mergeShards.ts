@@ -134,15 +134,6 @@ function asShard(shard: Shard): Shard {
   throw misplaced('mergeShards: expected a shard', shard, 'put it behind kinesisStream');
 }
 
-function noteCutShort({ notify, identity: { streamName, shardId }, ledger }: TrackedShard): void {
-  notify({ type: 'pipelineCompleted', streamName, shardId, records: ledger.outstandingRecords });
-}
-
-function noteFailed(shard: Shard, error: unknown): void {
-  const { streamName, shardId } = shard;
-  trackedShardOf(shard)?.notify({ type: 'shardFailed', streamName, shardId, error });
-}
-
 /**
  * Whether an error of this package must not be retried. A malformed stored checkpoint may be repaired, so until then it does not end the
  * other shards.
@@ -154,14 +145,13 @@ function isFinalFor(error: unknown, tracked: TrackedShard | undefined): boolean 
 
 /** Restarts a failed pipeline after a delay, as often as the policy allows. */
 function restarting<T>(shard: Shard, policy: BackOff): MonoTypeOperatorFunction<T> {
-  const { streamName, shardId } = shard;
   const tracked = trackedShardOf(shard);
   return retryWithBackOff({
     ...policy,
     // After records out of order the watermark may be past a record that was not worked on: restarting from there would lose it.
     // Errors that cannot pass are not retried, nor is any error while the shard is stopping.
     shouldRetry: (error) => !isOutOfOrder(error) && !isFinalFor(error, tracked) && !tracked?.isStopping,
-    notify: ({ attempt, delayMs, error }) => tracked?.notify({ type: 'shardRestarted', streamName, shardId, attempt, delayMs, error }),
+    notify: (retry) => tracked?.tell({ type: 'shardRestarted', ...retry }),
     // When the shard stops, a delay is cut short: the restarted shard completes at once.
     hurry$: tracked?.stopping$ ?? NEVER,
   });
@@ -192,7 +182,7 @@ function supervised<T>(shard: Shard, fail: (error: unknown, subscriber: Subscrib
           subscriber.next(value);
         },
         error: (error) => {
-          noteFailed(shard, error);
+          tracked?.tell({ type: 'shardFailed', error });
           pipeline?.end(false);
           fail(error, subscriber);
         },
@@ -237,6 +227,7 @@ class SupervisedPipeline {
     this.#hasEnded = true;
     const [leavesWork, leavesRecords] = [this.#leavesWork, this.#leavesRecords];
     this.#tracked.endPipeline({ completed, leavesWork, leavesRecords, isBehind: (ranges) => this.#emitted?.has(ranges) ?? false });
-    if (completed && this.#tracked.isCutShort) noteCutShort(this.#tracked);
+    if (!completed || !this.#tracked.isCutShort) return;
+    this.#tracked.tell({ type: 'pipelineCompleted', records: this.#tracked.ledger.outstandingRecords });
   }
 }

@@ -138,8 +138,7 @@ function storing(block: Block, store: BoundedStore, tracked: TrackedShard, polic
   );
   const stored$ = defer(() => {
     tracked.unreleased.add(ranges);
-    const { streamName, shardId } = tracked.identity;
-    tracked.notify({ type: 'blockStored', streamName, shardId, blockId: id, records: ranges.recordCount });
+    tracked.tell({ type: 'blockStored', blockId: id, records: ranges.recordCount });
     return of({ id, ranges, recovered });
   });
   return concat(put$, stored$);

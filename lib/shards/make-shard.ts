@@ -150,11 +150,10 @@ function startAfterDelivered({ ledger }: TrackedShard, start: ReadStart): ReadSt
   return ledger.delivered ? { type: 'AFTER', position: ledger.delivered } : start;
 }
 
-function endShard({ tracked, config, ended }: MakeShardOptions, children: readonly PortChildShard[]): void {
-  const { streamName, shardId } = tracked.identity;
+function endShard({ tracked, ended }: MakeShardOptions, children: readonly PortChildShard[]): void {
   // Before SHARD_END can be written: a lease table first makes the rows of the children.
   if (children.length > 0) tracked.identify({ childShards: children.map(identityOfChild) });
   tracked.ledger.end();
-  config.notify({ type: 'shardEndReached', streamName, shardId });
+  tracked.tell({ type: 'shardEndReached' });
   ended(children);
 }
