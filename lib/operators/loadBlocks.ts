@@ -24,7 +24,7 @@ import type { BlockStore } from '../blocks/block-store.js';
 import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
 import { BlockUnavailableError } from '../blocks/errors.js';
 import type { StoredBlock } from '../blocks/stored-block.js';
-import { delayOf } from '../internal/delay.js';
+import { delayOf, MAX_TIMER_MS } from '../internal/delay.js';
 import { assertInteger, assertKnownFields, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import { restoreBlocks } from '../recovery/restore-blocks.js';
 import type { Shard } from '../shards/shard.js';
@@ -33,7 +33,7 @@ import { makeBlock, type Block } from '../values/block.js';
 import { comparePositions } from '../values/position.js';
 import { endOf, startOf, type SequenceNumberRanges } from '../values/sequence-range.js';
 import { LoadedBlocks } from './loaded-blocks.js';
-import { assertBlockStore, MAX_TIMEOUT_MS, ownShardOf } from './stored-blocks.js';
+import { assertBlockStore, ownShardOf } from './stored-blocks.js';
 import { withQueue } from './with-queue.js';
 
 /** How {@link loadBlocks} loads. */
@@ -264,7 +264,7 @@ function resolve(blocks: BlockStore, config: LoadBlocksConfig): Loading {
   assertBlockStore(blocks);
   assertInteger('maxLoadedBytes', maxLoadedBytes, 1);
   assertInteger('retryTimeoutMs', retryTimeoutMs, 1);
-  assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
+  assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMER_MS);
   assertScheduler(scheduler);
   const store = boundedStore(blocks, { requestTimeoutMs, scheduler });
   return { store, tracked: ownShardOf(shard), maxLoadedBytes, retryTimeoutMs, scheduler };

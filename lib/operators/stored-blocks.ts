@@ -5,9 +5,6 @@ import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js'
 import { InvalidConfigError } from '../values/errors.js';
 import { isObject } from '../values/isObject.js';
 
-/** The longest delay of a timer, in ms. */
-export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
 /** @throws InvalidConfigError unless `blocks` has the calls of a block store. */
 export function assertBlockStore(blocks: BlockStore): void {
   for (const call of BLOCK_STORE_CALLS) assertMethod('blocks', blocks, call);
