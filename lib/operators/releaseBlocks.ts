@@ -29,7 +29,7 @@ import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId } from '../values/block.js';
 import { comparePositions } from '../values/position.js';
 import { endOf, type SequenceNumberRanges } from '../values/sequence-range.js';
-import { assertBlockStore } from './stored-blocks.js';
+import { assertBlockStore, reportsFailure } from './stored-blocks.js';
 import { withQueue } from './with-queue.js';
 
 /** How {@link releaseBlocks} releases. */
@@ -139,10 +139,8 @@ function isDone(ranges: SequenceNumberRanges, owners: readonly TrackedShard[]): 
 function deleting(ranges: SequenceNumberRanges, store: BoundedStore, owners: readonly TrackedShard[]): Observable<never> {
   const id = blockId(ranges);
   return store.delete(id).pipe(
-    catchError((error: unknown) => {
-      owners[0]?.notify({ type: 'blockStoreFailed', action: 'delete', blockId: id, error });
-      return EMPTY;
-    }),
+    reportsFailure(owners[0], 'delete', id),
+    catchError(() => EMPTY),
   );
 }
 

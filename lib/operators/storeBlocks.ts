@@ -28,7 +28,7 @@ import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId, type Block } from '../values/block.js';
 import { InvalidValueError, isFinal } from '../values/errors.js';
 import { ForgottenBlocks } from './forgotten-blocks.js';
-import { assertBlockStore, ownShardOf } from './stored-blocks.js';
+import { assertBlockStore, ownShardOf, reportsFailure } from './stored-blocks.js';
 import { withQueue } from './with-queue.js';
 
 /** How {@link storeBlocks} stores. */
@@ -134,7 +134,7 @@ function storing(block: Block, store: BoundedStore, tracked: TrackedShard, polic
     assertOwn(block, tracked);
     return store.put(block);
   }).pipe(
-    tap({ error: (error: unknown) => tracked.notify({ type: 'blockStoreFailed', action: 'put', blockId: id, error }) }),
+    reportsFailure(tracked, 'put', id),
     retryWithBackOff({ ...policy, maxDelayMs: MAX_RETRY_DELAY_MS, shouldRetry: (error) => !isFinal(error) }),
   );
   const stored$ = defer(() => {

@@ -1,5 +1,7 @@
+import { tap, type MonoTypeOperatorFunction } from 'rxjs';
 import { BLOCK_STORE_CALLS, type BlockStore } from '../blocks/block-store.js';
 import { assertMethod } from '../internal/validate.js';
+import type { BlockStoreFailedEvent } from '../monitoring/events.js';
 import type { Shard } from '../shards/shard.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
 import { InvalidConfigError } from '../values/errors.js';
@@ -8,6 +10,17 @@ import { isObject } from '../values/isObject.js';
 /** @throws InvalidConfigError unless `blocks` has the calls of a block store. */
 export function assertBlockStore(blocks: BlockStore): void {
   for (const call of BLOCK_STORE_CALLS) assertMethod('blocks', blocks, call);
+}
+
+/** Reports an error of a call to a block store as an event of the shard, if there is one, before it is propagated. */
+export function reportsFailure<T>(
+  tracked: TrackedShard | undefined,
+  action: BlockStoreFailedEvent['action'],
+  blockId?: string,
+): MonoTypeOperatorFunction<T> {
+  return tap({
+    error: (error: unknown) => tracked?.notify({ type: 'blockStoreFailed', action, ...(blockId !== undefined && { blockId }), error }),
+  });
 }
 
 /** The state of the shard. @throws InvalidConfigError for a shard that no source of this package has made. */
