@@ -32,6 +32,7 @@ import type { Shard } from '../../lib/shards/shard.js';
 import { recordingStore } from '../support/recording-store.js';
 import sinon from 'sinon';
 import { fastReading, identityOf, textOf, textsOf } from '../support/fast-reading.js';
+import { spiedScheduler } from '../support/spied-scheduler.js';
 import { timelineOf } from '../support/timeline.js';
 
 const shardOf = (kinesis: FakeKinesis, config: Partial<KinesisShardConfig> = {}) =>
@@ -286,21 +287,13 @@ describe('kinesisShard', () => {
   it(
     'keeps its time by the scheduler it is given',
     marbles(({ scheduler, flush }) => {
-      const work: number[] = [];
-      const spied = Object.create(scheduler, {
-        schedule: {
-          value: (...args: Parameters<typeof scheduler.schedule>) => {
-            work.push(args[1] ?? 0);
-            return scheduler.schedule(...args);
-          },
-        },
-      }) as typeof scheduler;
+      const { spied, delaysMs } = spiedScheduler(scheduler);
       const kinesis = fakeKinesis({ shards: { 0: 'a^' }, faults: [{ method: 'getRecords', error: 'InternalFailureException' }] });
       timelineOf(texts(kinesis, { scheduler: spied, reader: undefined, budget: undefined, random: () => 0.5 }), 1_500);
       flush();
       // The back-off, what is left of the 200 ms between reads, the pause of an idle reader.
-      expect(work).to.include.members([50, 375]);
-      expect(work.some((ms) => ms > 50 && ms <= 200)).to.be.true;
+      expect(delaysMs).to.include.members([50, 375]);
+      expect(delaysMs.some((ms) => ms > 50 && ms <= 200)).to.be.true;
     }),
   );
 
