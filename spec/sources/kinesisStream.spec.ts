@@ -10,16 +10,8 @@ import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kines
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
-import { fastReading, numberOf, textOf } from '../support/fast-reading.js';
+import { fastReading, numberOf, texts } from '../support/fast-reading.js';
 import { spiedScheduler } from '../support/spied-scheduler.js';
-
-/** The payloads of all shards, as they come. */
-function texts(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {}): Observable<string> {
-  return kinesisStream(fastReading(kinesis, config)).pipe(
-    mergeMap((shard) => shard),
-    map(textOf),
-  );
-}
 
 /** The numbers of the shards, as they come. */
 function numbers(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {}): Observable<number> {
