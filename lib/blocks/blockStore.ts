@@ -1,4 +1,5 @@
 import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
+import { MAX_TIMER_MS } from '../internal/delay.js';
 import { assertInteger, assertKnownFields, assertMethod, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import type { KinesisEvent } from '../monitoring/events.js';
 import { eventSink } from '../monitoring/eventSink.js';
@@ -77,7 +78,7 @@ interface Tiers {
 /** Checks the tiers against the level: it refuses a missing tier, and one that the level would not use. */
 function resolveTiers(level: StorageLevel, traits: StorageLevelTraits, config: BlockStoreConfig): Tiers {
   const { disk, replicas = [], requestTimeoutMs = 30_000 } = config;
-  assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
+  assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMER_MS);
   if (!traits.memory && config.memory) throw new InvalidConfigError(`memory: ${level} keeps nothing in memory`);
   if (!traits.disk && disk) throw new InvalidConfigError(`disk: ${level} keeps nothing on disk`);
   if (traits.disk && !disk) throw new InvalidConfigError(`disk: ${level} needs a store for it, such as levelBlocks(db)`);
@@ -101,6 +102,3 @@ const BLOCK_STORE_FIELDS: FieldsOf<BlockStoreConfig> = {
   events: true,
   scheduler: true,
 };
-
-/** The longest delay of a timer. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;

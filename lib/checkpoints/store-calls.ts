@@ -1,5 +1,5 @@
-import { catchError, concat, defaultIfEmpty, defer, from, ignoreElements, map, of, take, throwError } from 'rxjs';
-import type { MonoTypeOperatorFunction, Observable, SchedulerLike } from 'rxjs';
+import { catchError, defaultIfEmpty, defer, endWith, ignoreElements, map, take } from 'rxjs';
+import type { MonoTypeOperatorFunction, Observable, ObservableInput, SchedulerLike } from 'rxjs';
 import { reduced } from '../internal/aws-fault.js';
 import { faultKind } from '../internal/aws-errors.js';
 import { answeredWithin } from '../internal/request-timeout.js';
@@ -23,7 +23,7 @@ export function readCheckpoint(
   shard: ShardIdentity,
   { requestTimeoutMs, scheduler }: StoreCallLimits,
 ): Observable<Checkpoint | undefined> {
-  return defer(() => from(store.read(shard))).pipe(
+  return defer(() => store.read(shard)).pipe(
     reduced(),
     take(1),
     defaultIfEmpty(undefined),
@@ -44,27 +44,31 @@ export function writeCheckpoint(
   store: CheckpointStore,
   checkpoint: Checkpoint,
   shard: ShardIdentity,
-  { requestTimeoutMs, scheduler }: StoreCallLimits,
+  limits: StoreCallLimits,
 ): Observable<never> {
-  const write$ = defer(() => from(store.write(checkpoint, shard))).pipe(reduced(), ignoreElements());
-  return concat(write$, of(0)).pipe(
-    answeredWithin(requestTimeoutMs, 'the store', scheduler),
-    ignoreElements(),
-    ownErrors('the checkpoint could not be written', shard),
-  );
+  return completed(() => store.write(checkpoint, shard), 'the checkpoint could not be written', shard, limits);
 }
 
 /** Releases a shard's lease; completes when it is released. All its errors are of this package. */
-export function releaseLease(
-  store: LeasingStore,
-  shard: ShardIdentity,
+export function releaseLease(store: LeasingStore, shard: ShardIdentity, limits: StoreCallLimits): Observable<never> {
+  return completed(() => store.release(shard), 'the lease could not be released', shard, limits);
+}
+
+/** Makes a call that answers by completing. */
+function completed(
+  call: () => ObservableInput<unknown>,
+  fault: string,
+  shard: ShardName,
   { requestTimeoutMs, scheduler }: StoreCallLimits,
 ): Observable<never> {
-  const release$ = defer(() => from(store.release(shard))).pipe(reduced(), ignoreElements());
-  return concat(release$, of(0)).pipe(
+  return defer(call).pipe(
+    reduced(),
+    ignoreElements(),
+    // The time limit looks at the first value.
+    endWith(0),
     answeredWithin(requestTimeoutMs, 'the store', scheduler),
     ignoreElements(),
-    ownErrors('the lease could not be released', shard),
+    ownErrors(fault, shard),
   );
 }
 
@@ -75,8 +79,8 @@ function ownErrors<T>(
   mayPass: (cause: unknown) => boolean = () => true,
 ): MonoTypeOperatorFunction<T> {
   return catchError((cause: unknown) => {
-    if (isRxKinesisError(cause)) return throwError(() => cause);
+    if (isRxKinesisError(cause)) throw cause;
     const { message } = cause as Error;
-    return throwError(() => new CheckpointError(`${what}: ${message}`, { streamName, shardId, retriable: mayPass(cause), cause }));
+    throw new CheckpointError(`${what}: ${message}`, { streamName, shardId, retriable: mayPass(cause), cause });
   });
 }

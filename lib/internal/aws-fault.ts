@@ -1,4 +1,4 @@
-import { catchError, throwError, type MonoTypeOperatorFunction } from 'rxjs';
+import { catchError, type MonoTypeOperatorFunction } from 'rxjs';
 import { isRxKinesisError, wordOf } from '../values/errors.js';
 
 /**
@@ -42,7 +42,9 @@ export function reducedFault(error: unknown): unknown {
 
 /** Reduces what the source errors with: a service, a store of the user's own, or the driver behind it may quote anything. */
 export function reduced<T>(): MonoTypeOperatorFunction<T> {
-  return catchError((error: unknown) => throwError(() => reducedFault(error)));
+  return catchError((error: unknown) => {
+    throw reducedFault(error);
+  });
 }
 
 /**

@@ -5,7 +5,6 @@ import {
   NEVER,
   observeOn,
   retry,
-  throwError,
   type MonoTypeOperatorFunction,
   type Observable,
   type SchedulerLike,
@@ -67,7 +66,7 @@ export function retryWithBackOff<T>(config: RetryWithBackOffConfig): MonoTypeOpe
         const backOff = (error: unknown): Observable<unknown> => {
           const attempt = countErrors();
           const decision = attempt <= maxRetries && shouldRetry(error, attempt);
-          if (!decision) return throwError(() => error);
+          if (!decision) throw error;
           const delayMs = decision === 'at once' ? 0 : fullJitter(attempt, initialDelayMs, maxDelayMs, random);
           notify?.({ attempt, delayMs, error });
           return merge(delayOf(delayMs, scheduler), hurry$.pipe(observeOn(scheduler)));

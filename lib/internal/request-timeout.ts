@@ -1,4 +1,4 @@
-import { identity, throwError, timeout, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
+import { identity, timeout, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
 import { MAX_TIMER_MS } from './delay.js';
 
 /**
@@ -9,7 +9,13 @@ import { MAX_TIMER_MS } from './delay.js';
  */
 export function answeredWithin<T>(limitMs: number, call: string, scheduler: SchedulerLike): MonoTypeOperatorFunction<T> {
   if (limitMs > MAX_TIMER_MS) return identity;
-  return timeout({ first: limitMs, scheduler, with: () => throwError(() => new TimeoutError(call, limitMs)) });
+  return timeout({
+    first: limitMs,
+    scheduler,
+    with: () => {
+      throw new TimeoutError(call, limitMs);
+    },
+  });
 }
 
 /** A call was not answered in time, which counts as a fault that may pass. */

@@ -1,4 +1,5 @@
 import { InvalidConfigError } from '../values/errors.js';
+import { isObject } from '../values/isObject.js';
 import { shown } from '../values/shown.js';
 
 /** Throws unless `value` is a number from `minimum` up. `Infinity` passes only where `unlimited` says so. */
@@ -52,8 +53,4 @@ export function assertKnownFields<Config extends object>(config: Config, fields:
   const unknown = Object.keys(config).filter((field) => !Object.hasOwn(fields, field));
   if (unknown.length > 0)
     throw new InvalidConfigError(`${name}: unknown option ${unknown.join(', ')}; known are ${Object.keys(fields).join(', ')}`);
-}
-
-function isObject(value: unknown): boolean {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }

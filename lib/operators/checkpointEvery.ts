@@ -1,15 +1,4 @@
-import {
-  asyncScheduler,
-  catchError,
-  concat,
-  EMPTY,
-  Observable,
-  tap,
-  throwError,
-  type MonoTypeOperatorFunction,
-  type Observer,
-  type SchedulerLike,
-} from 'rxjs';
+import { asyncScheduler, Observable, type MonoTypeOperatorFunction, type Observer, type SchedulerLike } from 'rxjs';
 import { CheckpointSchedule } from '../tracking/checkpoint-schedule.js';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { subscribeWithin } from '../internal/subscribe-within.js';
@@ -84,13 +73,6 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
   return (source) =>
     new Observable((subscriber) => {
       const schedule = new CheckpointSchedule({ store, intervalMs, retry, notify });
-      let isOver = false;
-      const over = (): void => void (isOver = true);
-      const endWith = (end$: Observable<never>): void => {
-        schedule.stop();
-        end$.pipe(tap({ error: over, complete: over })).subscribe(subscriber);
-      };
-
       subscribeWithin(subscriber, source, {
         // Each block that passes is settled in the ledgers of its shards, which moves their watermarks: they are written at the ticks.
         next: (block) => {
@@ -98,23 +80,14 @@ export function checkpointEvery<T extends { readonly ranges: SequenceNumberRange
           subscriber.next(block);
         },
         // When the source ends, a last write is awaited.
-        error: (error) =>
-          endWith(
-            concat(
-              schedule.writeLast().pipe(catchError(() => EMPTY)),
-              throwError(() => error),
-            ),
-          ),
+        error: (error) => schedule.writeLast([error]).subscribe(subscriber),
         complete: () => {
           schedule.reportDropped();
-          endWith(schedule.writeLast());
+          schedule.writeLast().subscribe(subscriber);
         },
       });
       // An unsubscription only starts it.
-      subscriber.add(() => {
-        schedule.stop();
-        if (!isOver) schedule.startLast();
-      });
+      subscriber.add(() => schedule.startLast());
     });
 }
 

@@ -2,6 +2,7 @@ import { catchError, concat, defer, EMPTY, filter, mergeMap, type Observable } f
 import type { BoundedStore } from '../blocks/bounded-store.js';
 import type { KeyedQueue } from '../internal/keyed-queue.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
+import { reportsFailure } from './stored-blocks.js';
 
 /**
  * Deletes the blocks of a shard that its store has and no checkpoint names: their records are read again from Kinesis, and may form other
@@ -60,10 +61,8 @@ export class ForgottenBlocks {
 
   #reported<T>(call: Observable<T>, action: 'delete' | 'list', id?: string): Observable<T> {
     return call.pipe(
-      catchError((error: unknown) => {
-        this.#tracked.notify({ type: 'blockStoreFailed', action, ...(id !== undefined && { blockId: id }), error });
-        return EMPTY;
-      }),
+      reportsFailure(this.#tracked, action, id),
+      catchError(() => EMPTY),
     );
   }
 }

@@ -9,9 +9,7 @@ import {
   filter,
   from,
   map,
-  mergeMap,
   of,
-  repeat,
   startWith,
   takeWhile,
   tap,
@@ -21,20 +19,18 @@ import {
   type SchedulerLike,
 } from 'rxjs';
 import type { BlockStore } from '../blocks/block-store.js';
-import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
-import { BlockUnavailableError } from '../blocks/errors.js';
+import { boundedStore } from '../blocks/bounded-store.js';
 import type { StoredBlock } from '../blocks/stored-block.js';
-import { delayOf } from '../internal/delay.js';
+import { delayOf, MAX_TIMER_MS } from '../internal/delay.js';
 import { assertInteger, assertKnownFields, assertScheduler, type FieldsOf } from '../internal/validate.js';
-import { restoreBlocks } from '../recovery/restore-blocks.js';
 import type { Shard } from '../shards/shard.js';
-import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { makeBlock, type Block } from '../values/block.js';
 import { comparePositions } from '../values/position.js';
-import { endOf, startOf, type SequenceNumberRanges } from '../values/sequence-range.js';
+import { endOf, startOf } from '../values/sequence-range.js';
+import { inTurn } from './in-turn.js';
 import { LoadedBlocks } from './loaded-blocks.js';
-import { assertBlockStore, MAX_TIMEOUT_MS, ownShardOf } from './stored-blocks.js';
-import { withQueue } from './with-queue.js';
+import { restoreLost, type RestoreOptions } from './restore-lost.js';
+import { assertBlockStore, ownShardOf, reportsFailure } from './stored-blocks.js';
 
 /** How {@link loadBlocks} loads. */
 export interface LoadBlocksConfig {
@@ -85,33 +81,21 @@ export function loadBlocks(blocks: BlockStore, config: LoadBlocksConfig): Operat
   const loading = resolve(blocks, config);
 
   return (source) =>
-    withQueue((turns) => {
+    defer(() => {
       const credit = new LoadedBlocks(loading);
       /** The handles whose blocks have not been looked up, in order. */
       const waiting = new Set<StoredBlock>();
-      const next = (handle: StoredBlock): Observable<Block> => {
-        // An earlier handle's turn has already loaded this block: it was lost and read together with others, or came after lost ones.
-        if (!waiting.has(handle)) return EMPTY;
-        return concat(credit.available(), loadFirst(waiting, loading, credit));
-      };
       return source.pipe(
-        mergeMap((handle) => {
-          waiting.add(handle);
-          return turns.run(
-            '',
-            defer(() => next(handle)),
-          );
-        }),
+        tap((handle) => waiting.add(handle)),
+        // An earlier turn may have loaded this block: it was lost and read together with others, or came after lost ones.
+        inTurn((handle) => (waiting.has(handle) ? concat(credit.available(), load(handle, waiting, loading, credit)) : EMPTY)),
       );
     });
 }
 
 /** The resolved options of loading. */
-interface Loading {
-  readonly store: BoundedStore;
-  readonly tracked: TrackedShard;
+interface Loading extends RestoreOptions {
   readonly maxLoadedBytes: number;
-  readonly retryTimeoutMs: number;
   readonly scheduler: SchedulerLike;
 }
 
@@ -120,13 +104,13 @@ interface Found {
   readonly handle: StoredBlock;
   /** Absent when it is lost. */
   readonly block?: Block;
+  /** What the store failed with. */
   readonly error?: unknown;
 }
 
-/** Loads the first block that waits. If it is lost, the lost ones right after it are read with it. */
-function loadFirst(waiting: Set<StoredBlock>, loading: Loading, credit: LoadedBlocks): Observable<Block> {
+/** Loads the block of the handle whose turn it is. If it is lost, the lost ones right after it are read with it. */
+function load(first: StoredBlock, waiting: Set<StoredBlock>, loading: Loading, credit: LoadedBlocks): Observable<Block> {
   return defer(() => {
-    const [first] = waiting as Iterable<StoredBlock> as [StoredBlock];
     waiting.delete(first);
     return lookUp(first, loading).pipe(
       concatMap((found) => (found.block ? credit.noted(found.block) : loadLost(found, waiting, loading, credit))),
@@ -175,87 +159,13 @@ function lookUpAll(handles: readonly StoredBlock[], loading: Loading): Observabl
   return from(handles).pipe(inTurn((handle) => lookUp(handle, loading)));
 }
 
-/** Like `concatMap`, but any number of results in a row may be synchronous. */
-function inTurn<T, R>(project: (value: T) => Observable<R>): OperatorFunction<T, R> {
-  return (source) =>
-    withQueue((turns) =>
-      source.pipe(
-        mergeMap((value) =>
-          turns.run(
-            '',
-            defer(() => project(value)),
-          ),
-        ),
-      ),
-    );
-}
-
 function lookUp(handle: StoredBlock, { store, tracked }: Loading): Observable<Found> {
   return store.get(handle.id).pipe(
     filter((block) => block.ranges.toString() === handle.ranges.toString()),
     map((block): Found => ({ handle, block: makeBlock(block.records, handle.ranges, handle.recovered || block.recovered) })),
     defaultIfEmpty<Found, Found>({ handle }),
-    catchError((error: unknown) => {
-      tracked.notify({ type: 'blockStoreFailed', action: 'get', blockId: handle.id, error });
-      return of<Found>({ handle, error });
-    }),
-  );
-}
-
-function restoreLost(lost: readonly Found[], loading: Loading, credit: LoadedBlocks): Observable<Block> {
-  return defer(() => {
-    const { store, tracked } = loading;
-    const { notify, identity } = tracked;
-    const { streamName, shardId } = identity;
-    const [{ handle, error: cause }] = lost as [Found];
-    const blocks = lost.map(({ handle: { ranges } }) => ranges);
-    const error = new BlockUnavailableError(handle.ranges, cause);
-    let records = 0;
-    for (const { handle } of lost) reportBlock('blockLost', handle, tracked);
-    notify({ type: 'recoveryStarted', streamName, shardId, ranges: blocks.flatMap(({ ranges }) => ranges), error });
-    return restoreInRoom(blocks, loading, credit).pipe(
-      inTurn((block) => concat(putBack(block, store, tracked), of(block))),
-      tap({
-        next: (block) => {
-          records += block.records.length;
-          reportBlock('blockRecovered', block, tracked);
-        },
-        complete: () => notify({ type: 'recovered', streamName, shardId, ranges: blocks.flatMap(({ ranges }) => ranges).length, records }),
-      }),
-    );
-  });
-}
-
-/**
- * Restores blocks in as many passes as it takes: a pass ends with the page that leaves no room, and the next begins when there is room
- * again. The bytes of a block are known only when it is read.
- */
-function restoreInRoom(
-  blocks: readonly SequenceNumberRanges[],
-  { tracked, retryTimeoutMs }: Loading,
-  credit: LoadedBlocks,
-): Observable<Block> {
-  return defer(() => {
-    let next = 0;
-    const pass$ = defer(() => restoreBlocks(blocks.slice(next), tracked, { retryTimeoutMs }, () => credit.hasRoom)).pipe(
-      concatMap((block) => (next++, credit.noted(block))),
-    );
-    return pass$.pipe(repeat({ delay: () => (next < blocks.length ? concat(credit.available(), of(next)) : EMPTY) }));
-  });
-}
-
-function reportBlock(type: 'blockLost' | 'blockRecovered', { id, ranges }: StoredBlock, { notify, identity }: TrackedShard): void {
-  const { streamName, shardId } = identity;
-  notify({ type, streamName, shardId, blockId: id, records: ranges.recordCount });
-}
-
-/** Puts a re-read block back, so that a restart need not read Kinesis again. A failure does no harm: the block is emitted anyway. */
-function putBack(block: Block, store: BoundedStore, { notify }: TrackedShard): Observable<never> {
-  return store.put(block).pipe(
-    catchError((error: unknown) => {
-      notify({ type: 'blockStoreFailed', action: 'put', blockId: block.id, error });
-      return EMPTY;
-    }),
+    reportsFailure(tracked, 'get', handle.id),
+    catchError((error: unknown) => of<Found>({ handle, error })),
   );
 }
 
@@ -266,7 +176,7 @@ function resolve(blocks: BlockStore, config: LoadBlocksConfig): Loading {
   assertBlockStore(blocks);
   assertInteger('maxLoadedBytes', maxLoadedBytes, 1);
   assertInteger('retryTimeoutMs', retryTimeoutMs, 1);
-  assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
+  assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMER_MS);
   assertScheduler(scheduler);
   const store = boundedStore(blocks, { requestTimeoutMs, scheduler });
   return { store, tracked: ownShardOf(shard), maxLoadedBytes, retryTimeoutMs, scheduler };

@@ -26,17 +26,17 @@ interface LoadedBlocksOptions {
 
 /** The blocks that are loaded and not released, by their payload bytes: the credit of `loadBlocks`. */
 export class LoadedBlocks {
-  readonly #loading: LoadedBlocksOptions;
+  readonly #options: LoadedBlocksOptions;
   readonly #bytes = new Map<SequenceNumberRanges, number>();
   #total = 0;
 
-  constructor(loading: LoadedBlocksOptions) {
-    this.#loading = loading;
+  constructor(options: LoadedBlocksOptions) {
+    this.#options = options;
   }
 
   /** Completes when there is room for another block. */
   available(): Observable<never> {
-    const { tracked, scheduler } = this.#loading;
+    const { tracked, scheduler } = this.#options;
     return defer(() => {
       if (this.hasRoom) return EMPTY;
       const room$ = tracked.releases$.pipe(
@@ -61,7 +61,7 @@ export class LoadedBlocks {
   noted(block: Block): Observable<Block> {
     return defer(() => {
       const { ranges, records } = block;
-      if (this.#loading.tracked.unreleased.has(ranges)) {
+      if (this.#options.tracked.unreleased.has(ranges)) {
         const bytes = records.reduce((sum, { data }) => sum + data.byteLength, 0);
         this.#bytes.set(ranges, bytes);
         this.#total += bytes;
@@ -73,18 +73,16 @@ export class LoadedBlocks {
   /** Whether another block may be loaded. */
   get hasRoom(): boolean {
     for (const [ranges, bytes] of this.#bytes) {
-      if (this.#loading.tracked.unreleased.has(ranges)) continue;
+      if (this.#options.tracked.unreleased.has(ranges)) continue;
       this.#bytes.delete(ranges);
       this.#total -= bytes;
     }
-    return this.#bytes.size === 0 || this.#total < this.#loading.maxLoadedBytes;
+    return this.#bytes.size === 0 || this.#total < this.#options.maxLoadedBytes;
   }
 
   #reportStall(): void {
-    const { tracked } = this.#loading;
-    const { streamName, shardId } = tracked.identity;
     const [oldest] = this.#bytes.keys();
-    tracked.notify({ type: 'watermarkHeld', streamName, shardId, ranges: oldest!.ranges, heldMs: STALL_TO_REPORT_MS });
+    this.#options.tracked.tell({ type: 'watermarkHeld', ranges: oldest!.ranges, heldMs: STALL_TO_REPORT_MS });
   }
 }
 

@@ -6,30 +6,24 @@ import {
   from,
   mergeMap,
   NEVER,
-  noop,
-  Observable,
   queueScheduler,
   subscribeOn,
-  throwError,
   type MonoTypeOperatorFunction,
+  type Observable,
   type ObservableInput,
   type ObservedValueOf,
   type OperatorFunction,
   type SchedulerLike,
-  type Subscriber,
-  type Subscription,
 } from 'rxjs';
 import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
-import { subscribeWithin } from '../internal/subscribe-within.js';
 import { isObservableInput } from '../internal/notifierOf.js';
 import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler } from '../internal/validate.js';
 import { isOutOfOrder } from '../ledger/errors.js';
-import { misplaced } from '../tracking/misplaced.js';
-import { InvalidConfigError, isFinal, isInvalidValue } from '../values/errors.js';
 import type { Shard } from '../shards/shard.js';
-import { isDelivered, isUnsettled, rangesIn } from '../tracking/isUnsettled.js';
+import { misplaced } from '../tracking/misplaced.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
-import type { SequenceNumberRanges } from '../values/sequence-range.js';
+import { InvalidConfigError, isFinal, isInvalidValue } from '../values/errors.js';
+import { supervised } from './supervised-pipeline.js';
 
 /** How a shard's failed pipeline restarts: exponential back-off with full jitter. */
 export interface RestartConfig {
@@ -117,7 +111,10 @@ export function mergeShards<O extends ObservableInput<unknown>>(
       const merged$ = shards$.pipe(mergeMap((shard) => run(asShard(shard)), concurrency));
       return concat(
         merged$,
-        defer(() => (failure ? throwError(() => failure?.error) : EMPTY)),
+        defer(() => {
+          if (failure) throw failure.error;
+          return EMPTY;
+        }),
       );
     });
 }
@@ -134,15 +131,6 @@ function asShard(shard: Shard): Shard {
   throw misplaced('mergeShards: expected a shard', shard, 'put it behind kinesisStream');
 }
 
-function noteCutShort({ notify, identity: { streamName, shardId }, ledger }: TrackedShard): void {
-  notify({ type: 'pipelineCompleted', streamName, shardId, records: ledger.outstandingRecords });
-}
-
-function noteFailed(shard: Shard, error: unknown): void {
-  const { streamName, shardId } = shard;
-  trackedShardOf(shard)?.notify({ type: 'shardFailed', streamName, shardId, error });
-}
-
 /**
  * Whether an error of this package must not be retried. A malformed stored checkpoint may be repaired, so until then it does not end the
  * other shards.
@@ -154,89 +142,14 @@ function isFinalFor(error: unknown, tracked: TrackedShard | undefined): boolean 
 
 /** Restarts a failed pipeline after a delay, as often as the policy allows. */
 function restarting<T>(shard: Shard, policy: BackOff): MonoTypeOperatorFunction<T> {
-  const { streamName, shardId } = shard;
   const tracked = trackedShardOf(shard);
   return retryWithBackOff({
     ...policy,
     // After records out of order the watermark may be past a record that was not worked on: restarting from there would lose it.
     // Errors that cannot pass are not retried, nor is any error while the shard is stopping.
     shouldRetry: (error) => !isOutOfOrder(error) && !isFinalFor(error, tracked) && !tracked?.isStopping,
-    notify: ({ attempt, delayMs, error }) => tracked?.notify({ type: 'shardRestarted', streamName, shardId, attempt, delayMs, error }),
+    notify: (retry) => tracked?.tell({ type: 'shardRestarted', ...retry }),
     // When the shard stops, a delay is cut short: the restarted shard completes at once.
     hurry$: tracked?.stopping$ ?? NEVER,
   });
-}
-
-/**
- * Mirrors a pipeline until the lease of its shard is lost, and tells the shard when the pipeline begins, and how it ended.
- *
- * @param fail - called with the error of the pipeline.
- */
-function supervised<T>(shard: Shard, fail: (error: unknown, subscriber: Subscriber<T>) => void): MonoTypeOperatorFunction<T> {
-  const tracked = trackedShardOf(shard);
-  return (pipeline$) =>
-    new Observable<T>((subscriber) => {
-      const pipeline = tracked && new SupervisedPipeline(tracked);
-      let work: Subscription | undefined = undefined;
-      // Only then does the shard learn of the end: its pipeline may have completed before it.
-      const complete = (): void => {
-        work?.unsubscribe();
-        pipeline?.end(true);
-        subscriber.complete();
-      };
-      subscribeWithin(subscriber, from(shard.leaseLost$), { next: complete, complete: noop });
-      if (subscriber.closed) return;
-      work = subscribeWithin(subscriber, pipeline$, {
-        next: (value) => {
-          pipeline?.note(value);
-          subscriber.next(value);
-        },
-        error: (error) => {
-          noteFailed(shard, error);
-          pipeline?.end(false);
-          fail(error, subscriber);
-        },
-        complete: (source) => {
-          source.unsubscribe();
-          complete();
-        },
-      });
-      subscriber.add(() => pipeline?.end(false));
-    });
-}
-
-/**
- * One run of a shard's pipeline. If it emits unsettled work, operators downstream still work on it, and the end of the pipeline is not the end of the
- * work. If it emits no records, the records in no block at its end were dropped.
- */
-class SupervisedPipeline {
-  readonly #tracked: TrackedShard;
-  /** The ranges of the blocks that the pipeline has emitted. */
-  #emitted: WeakSet<SequenceNumberRanges> | undefined;
-  #leavesWork = false;
-  #leavesRecords = false;
-  #hasEnded = false;
-
-  constructor(tracked: TrackedShard) {
-    this.#tracked = tracked;
-    tracked.beginPipeline();
-  }
-
-  /** Notes a value that the pipeline emits. */
-  note(value: unknown): void {
-    this.#leavesWork ||= isUnsettled(value);
-    this.#leavesRecords ||= isDelivered(value);
-    if (this.#leavesRecords) return;
-    this.#emitted ??= new WeakSet();
-    for (const ranges of rangesIn(value)) this.#emitted.add(ranges);
-  }
-
-  /** Tells the shard how the pipeline ended; the first call counts. */
-  end(completed: boolean): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    const [leavesWork, leavesRecords] = [this.#leavesWork, this.#leavesRecords];
-    this.#tracked.endPipeline({ completed, leavesWork, leavesRecords, isBehind: (ranges) => this.#emitted?.has(ranges) ?? false });
-    if (completed && this.#tracked.isCutShort) noteCutShort(this.#tracked);
-  }
 }

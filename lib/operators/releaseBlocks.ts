@@ -22,14 +22,14 @@ import {
 import type { BlockStore } from '../blocks/block-store.js';
 import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
 import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
-import { delayOf } from '../internal/delay.js';
+import { delayOf, MAX_TIMER_MS } from '../internal/delay.js';
 import { assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import { entriesOf } from '../tracking/tracked-block.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId } from '../values/block.js';
 import { comparePositions } from '../values/position.js';
 import { endOf, type SequenceNumberRanges } from '../values/sequence-range.js';
-import { assertBlockStore, MAX_TIMEOUT_MS } from './stored-blocks.js';
+import { assertBlockStore, reportsFailure } from './stored-blocks.js';
 import { withQueue } from './with-queue.js';
 
 /** How {@link releaseBlocks} releases. */
@@ -139,10 +139,8 @@ function isDone(ranges: SequenceNumberRanges, owners: readonly TrackedShard[]): 
 function deleting(ranges: SequenceNumberRanges, store: BoundedStore, owners: readonly TrackedShard[]): Observable<never> {
   const id = blockId(ranges);
   return store.delete(id).pipe(
-    catchError((error: unknown) => {
-      owners[0]?.notify({ type: 'blockStoreFailed', action: 'delete', blockId: id, error });
-      return EMPTY;
-    }),
+    reportsFailure(owners[0], 'delete', id),
+    catchError(() => EMPTY),
   );
 }
 
@@ -163,7 +161,7 @@ function resolve(blocks: BlockStore, config: ReleaseBlocksConfig) {
   const { retainMs = 0, requestTimeoutMs = 30_000, scheduler = asyncScheduler } = config;
   assertBlockStore(blocks);
   assertNumber('retainMs', retainMs, 0, true);
-  assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
+  assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMER_MS);
   assertScheduler(scheduler);
   return { store: boundedStore(blocks, { requestTimeoutMs, scheduler }), retainMs, scheduler };
 }

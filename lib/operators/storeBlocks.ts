@@ -20,14 +20,15 @@ import type { BlockStore } from '../blocks/block-store.js';
 import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
 import type { StoredBlock } from '../blocks/stored-block.js';
 import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
+import { MAX_TIMER_MS } from '../internal/delay.js';
 import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import type { Shard } from '../shards/shard.js';
 import { bindSettledBlock, entriesOf } from '../tracking/tracked-block.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId, type Block } from '../values/block.js';
 import { InvalidValueError, isFinal } from '../values/errors.js';
-import { assertBlockStore, MAX_TIMEOUT_MS, ownShardOf } from './stored-blocks.js';
 import { ForgottenBlocks } from './forgotten-blocks.js';
+import { assertBlockStore, ownShardOf, reportsFailure } from './stored-blocks.js';
 import { withQueue } from './with-queue.js';
 
 /** How {@link storeBlocks} stores. */
@@ -133,13 +134,12 @@ function storing(block: Block, store: BoundedStore, tracked: TrackedShard, polic
     assertOwn(block, tracked);
     return store.put(block);
   }).pipe(
-    tap({ error: (error: unknown) => tracked.notify({ type: 'blockStoreFailed', action: 'put', blockId: id, error }) }),
+    reportsFailure(tracked, 'put', id),
     retryWithBackOff({ ...policy, maxDelayMs: MAX_RETRY_DELAY_MS, shouldRetry: (error) => !isFinal(error) }),
   );
   const stored$ = defer(() => {
     tracked.unreleased.add(ranges);
-    const { streamName, shardId } = tracked.identity;
-    tracked.notify({ type: 'blockStored', streamName, shardId, blockId: id, records: ranges.recordCount });
+    tracked.tell({ type: 'blockStored', blockId: id, records: ranges.recordCount });
     return of({ id, ranges, recovered });
   });
   return concat(put$, stored$);
@@ -159,7 +159,7 @@ function resolve(blocks: BlockStore, config: StoreBlocksConfig) {
   assertBlockStore(blocks);
   assertInteger('maxRetries', maxRetries, 0);
   assertNumber('retryDelayMs', retryDelayMs, 0);
-  assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
+  assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMER_MS);
   assertScheduler(scheduler);
   assertFunction('random', random);
   const store = boundedStore(blocks, { requestTimeoutMs, scheduler });

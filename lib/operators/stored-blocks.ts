@@ -1,20 +1,31 @@
+import { tap, type MonoTypeOperatorFunction } from 'rxjs';
 import { BLOCK_STORE_CALLS, type BlockStore } from '../blocks/block-store.js';
 import { assertMethod } from '../internal/validate.js';
+import type { BlockStoreFailedEvent } from '../monitoring/events.js';
 import type { Shard } from '../shards/shard.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
 import { InvalidConfigError } from '../values/errors.js';
-
-/** The longest delay of a timer, in ms. */
-export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+import { isObject } from '../values/isObject.js';
 
 /** @throws InvalidConfigError unless `blocks` has the calls of a block store. */
 export function assertBlockStore(blocks: BlockStore): void {
   for (const call of BLOCK_STORE_CALLS) assertMethod('blocks', blocks, call);
 }
 
+/** Reports an error of a call to a block store as an event of the shard, if there is one, before it is propagated. */
+export function reportsFailure<T>(
+  tracked: TrackedShard | undefined,
+  action: BlockStoreFailedEvent['action'],
+  blockId?: string,
+): MonoTypeOperatorFunction<T> {
+  return tap({
+    error: (error: unknown) => tracked?.notify({ type: 'blockStoreFailed', action, ...(blockId !== undefined && { blockId }), error }),
+  });
+}
+
 /** The state of the shard. @throws InvalidConfigError for a shard that no source of this package has made. */
 export function ownShardOf(shard: Shard): TrackedShard {
-  const tracked = typeof shard === 'object' && shard !== null ? trackedShardOf(shard) : undefined;
+  const tracked = isObject(shard) ? trackedShardOf(shard) : undefined;
   if (!tracked) throw new InvalidConfigError('shard: expected one of kinesisStream or kinesisShard, and not a copy or a pipe of it');
   return tracked;
 }

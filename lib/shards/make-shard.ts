@@ -1,4 +1,4 @@
-import { defer, noop, Observable, type Subscriber } from 'rxjs';
+import { noop, Observable, type Subscriber } from 'rxjs';
 import { firstThen } from '../internal/first-then.js';
 import type { EndKind } from '../internal/on-end.js';
 import { subscribeWithin, type Handlers } from '../internal/subscribe-within.js';
@@ -39,8 +39,7 @@ export interface MakeShardOptions {
 export function makeShard(options: MakeShardOptions): Shard {
   const { tracked, fencingToken } = options;
   const { streamName, shardId, parentShardIds, hashKeyRange } = tracked.identity;
-  const records$ = oneAtATime(options);
-  const shard = Object.assign(new Observable<KinesisRecord>((subscriber) => records$.subscribe(subscriber)), {
+  const shard = Object.assign(oneAtATime(options), {
     streamName,
     shardId,
     parentShardIds,
@@ -61,7 +60,7 @@ function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
     tracked.endReading(state === 'complete');
     subscribed(state);
   };
-  return defer(() => {
+  return new Observable<KinesisRecord>((subscriber) => {
     const { streamName, shardId } = tracked.identity;
     if (isSubscribed) throw new InvalidConfigError(`${streamName}/${shardId}: the shard has a subscriber; share() it to have more`);
     isSubscribed = true;
@@ -69,7 +68,7 @@ function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
     // Also when `stop` ends this subscription before its first read: the blocks of an earlier subscription must not settle in it.
     tracked.beginReading();
     subscribed('active');
-    return new Observable<KinesisRecord>((subscriber) => new Reading(options, subscriber, over).begin());
+    new Reading(options, subscriber, over).begin();
   });
 }
 
@@ -150,11 +149,10 @@ function startAfterDelivered({ ledger }: TrackedShard, start: ReadStart): ReadSt
   return ledger.delivered ? { type: 'AFTER', position: ledger.delivered } : start;
 }
 
-function endShard({ tracked, config, ended }: MakeShardOptions, children: readonly PortChildShard[]): void {
-  const { streamName, shardId } = tracked.identity;
+function endShard({ tracked, ended }: MakeShardOptions, children: readonly PortChildShard[]): void {
   // Before SHARD_END can be written: a lease table first makes the rows of the children.
   if (children.length > 0) tracked.identify({ childShards: children.map(identityOfChild) });
   tracked.ledger.end();
-  config.notify({ type: 'shardEndReached', streamName, shardId });
+  tracked.tell({ type: 'shardEndReached' });
   ended(children);
 }

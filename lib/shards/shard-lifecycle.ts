@@ -220,13 +220,11 @@ export class ShardLifecycle {
   #noteOpened(opened: Opened): void {
     const { checkpoint, start, shardStart } = opened;
     this.#tracked.identify({ startingSequenceNumber: shardStart });
-    const { identity, notify } = this.#tracked;
-    const { streamName, shardId, parentShardIds } = identity;
     if (checkpoint) this.#tracked.restore(checkpoint);
     this.#opened = opened;
     this.#tracked.noteOpened();
-    if (typeof start === 'object')
-      notify({ type: 'shardStarted', streamName, shardId, parentShardIds, start: checkpoint ?? startToString(start) });
+    const { parentShardIds } = this.#tracked.identity;
+    if (typeof start === 'object') this.#tracked.tell({ type: 'shardStarted', parentShardIds, start: checkpoint ?? startToString(start) });
   }
 
   /** Emits where reading begins; opens the shard first if it is not open. */
@@ -311,8 +309,7 @@ export class ShardLifecycle {
   }
 
   #reportReleased(reason: ReleaseReason): void {
-    const { streamName, shardId } = this.#tracked.identity;
-    if (this.#isBegun) this.#options.config.notify({ type: 'shardReleased', streamName, shardId, reason });
+    if (this.#isBegun) this.#tracked.tell({ type: 'shardReleased', reason });
   }
 }
 

@@ -1,4 +1,4 @@
-import { catchError, concat, defer, EMPTY, from, ignoreElements, mergeMap, noop, Subscription, throwError, type Observable } from 'rxjs';
+import { catchError, concat, defer, EMPTY, ignoreElements, merge, noop, Subscription, type Observable } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { delayOf } from '../internal/delay.js';
 import type { EventSink } from '../monitoring/events.js';
@@ -17,8 +17,8 @@ export interface CheckpointScheduleOptions {
   /** The time between two writes of a shard, in ms. */
   readonly intervalMs: number;
   readonly retry: WriteRetry;
-  /** Told of the shards of blocks made by hand: no source tells of those. @defaultValue nobody */
-  readonly notify?: EventSink;
+  /** Told of the shards of blocks made by hand: no source tells of those. */
+  readonly notify: EventSink;
 }
 
 /** What the schedule knows of one shard. */
@@ -80,26 +80,35 @@ export class CheckpointSchedule {
     for (const shard of this.shards) shard.reportDropped();
   }
 
-  /** Makes the last writes and waits for all of them; then errors with the first error, if there was one. */
-  writeLast(): Observable<never> {
+  /**
+   * Ends the ticks, makes the last writes and waits for all of them; then errors with the first error, if there was one. From then on
+   * there is nothing more to write.
+   *
+   * @param sourceErrors - what ends the source: it comes before the errors of the writes.
+   */
+  writeLast(sourceErrors: readonly unknown[] = []): Observable<never> {
     return defer(() => {
       const { shards } = this;
-      const errors: unknown[] = [];
+      const errors = [...sourceErrors];
+      this.stop();
       const keepError = (error: unknown): Observable<never> => {
         errors.push(error);
         return EMPTY;
       };
       const conclude$ = defer(() => {
         shards.forEach((shard) => shard.drain());
-        return errors.length > 0 ? throwError(() => errors[0]) : EMPTY;
+        this.#shards.clear();
+        if (errors.length > 0) throw errors[0];
+        return EMPTY;
       });
-      return concat(from(shards).pipe(mergeMap((shard) => this.#write(shard).pipe(catchError(keepError)))), conclude$);
+      return concat(merge(...shards.map((shard) => this.#write(shard).pipe(catchError(keepError)))), conclude$);
     }).pipe(ignoreElements());
   }
 
-  /** Starts a last write for each shard, without waiting for it. */
+  /** Ends the ticks, and starts a last write for each shard, without waiting for it. */
   startLast(): void {
-    for (const shard of this.shards) shard.checkpointer.write(this.#storeOf(shard)).subscribe({ error: () => undefined });
+    this.stop();
+    for (const shard of this.shards) shard.checkpointer.write(this.#storeOf(shard)).subscribe({ error: noop });
   }
 
   /** Settles a range of a block without an entry: such blocks settle in order of arrival. */
@@ -126,11 +135,6 @@ export class CheckpointSchedule {
     this.#shards.set(shard, { isWriting: false, lookAtHeld: shard.watchHeld(), releases });
   }
 
-  #forget(shard: CheckpointedShard, { releases }: ScheduledShard): void {
-    releases.unsubscribe();
-    this.#shards.delete(shard);
-  }
-
   /** At the next tick, writes the checkpoints that moved. Failed writes are reported as events and retried. */
   #noteDue(): void {
     if (this.#isTickDue) return;
@@ -138,41 +142,39 @@ export class CheckpointSchedule {
     const writeAll = (): void => {
       // What becomes due during this tick is written at the next one.
       this.#isTickDue = false;
-      for (const [shard, state] of [...this.#shards]) this.#ticks.add(this.#writeAtTick(shard, state).subscribe({ error: noop }));
+      for (const [shard, state] of [...this.#shards]) this.#writeAtTick(shard, state);
     };
     this.#ticks.add(this.#nextTick().subscribe({ next: writeAll, error: noop }));
   }
 
   #nextTick(): Observable<unknown> {
     const { intervalMs, retry } = this.#options;
-    if (intervalMs === Infinity) return delayOf(Infinity, retry.scheduler);
     const elapsedMs = retry.scheduler.now() - this.#startMs;
-    // A clock that was set back, before the start, makes no tick later.
-    const sinceTickMs = ((elapsedMs % intervalMs) + intervalMs) % intervalMs;
-    return delayOf(intervalMs - sinceTickMs, retry.scheduler);
+    // The second remainder is for a clock that was set back before the start: no tick comes later for it.
+    const untilTickMs = (intervalMs - (elapsedMs % intervalMs)) % intervalMs;
+    // 0 is the present tick, and `Infinity` has no remainder.
+    return delayOf(untilTickMs || intervalMs, retry.scheduler);
   }
 
-  #writeAtTick(shard: CheckpointedShard, state: ScheduledShard): Observable<unknown> {
+  #writeAtTick(shard: CheckpointedShard, state: ScheduledShard): void {
     if (state.lookAtHeld(this.#options.retry.scheduler.now())) this.#noteDue();
     // A write of this shard, or the delay before its retry, takes longer than the interval.
     if (state.isWriting) {
       shard.tell({ type: 'checkpointSkipped', reason: 'writing' });
-      return EMPTY;
+      return;
     }
     const store = this.#storeOf(shard);
     if (store && !shard.checkpointer.isDue(store) && shard.isHeld) shard.tell({ type: 'checkpointSkipped', reason: 'held' });
     state.isWriting = true;
-    return concat(
-      this.#write(shard).pipe(catchError(() => EMPTY)),
-      defer(() => this.#written(shard, state)),
-    );
-  }
-
-  #written(shard: CheckpointedShard, state: ScheduledShard): Observable<never> {
-    state.isWriting = false;
-    if (shard.checkpointer.isDue(this.#storeOf(shard))) this.#noteDue();
-    else if (shard.isOver) this.#forget(shard, state);
-    return EMPTY;
+    const written = (): void => {
+      state.isWriting = false;
+      if (shard.checkpointer.isDue(store)) this.#noteDue();
+      else if (shard.isOver) {
+        state.releases.unsubscribe();
+        this.#shards.delete(shard);
+      }
+    };
+    this.#ticks.add(this.#write(shard).subscribe({ error: written, complete: written }));
   }
 
   #write(shard: CheckpointedShard): Observable<unknown> {

@@ -1,4 +1,4 @@
-import { catchError, concat, defer, EMPTY, of, ReplaySubject, Subject, throwError } from 'rxjs';
+import { catchError, concat, defer, EMPTY, of, ReplaySubject, Subject } from 'rxjs';
 import type { MonoTypeOperatorFunction, Observable, SchedulerLike } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { isLeaseLost } from '../checkpoints/errors.js';
@@ -103,7 +103,7 @@ export class Checkpointer {
     if (!store) return EMPTY;
     const write$ = this.#flush(store).pipe(
       catchError((error: unknown) => {
-        if (!isLeaseLost(error)) return throwError(() => error);
+        if (!isLeaseLost(error)) throw error;
         this.#options.lose();
         return EMPTY;
       }),
@@ -122,7 +122,7 @@ export class Checkpointer {
   }
 
   #begin(checkpoint: Checkpoint, store: CheckpointStore, state: StoreState): Observable<Checkpoint> {
-    const { identity, notify, reasonOf = () => 'transient', storedInstead = (_, refusal) => throwError(() => refusal) } = this.#options;
+    const { identity, notify, reasonOf = () => 'transient', storedInstead } = this.#options;
     const { streamName, shardId } = checkpoint;
     const event = { streamName, shardId, ...barePosition(checkpoint) };
     const result = new ReplaySubject<Checkpoint>(1);
@@ -136,7 +136,7 @@ export class Checkpointer {
       this.#writes.next();
     };
     const write$ = concat(writeCheckpoint(store, checkpoint, identity(), this.#options), of(checkpoint));
-    write$.pipe(catchError((error: unknown) => storedInstead(checkpoint, error, store))).subscribe({
+    (storedInstead ? write$.pipe(catchError((error: unknown) => storedInstead(checkpoint, error, store))) : write$).subscribe({
       next: conclude,
       error: (error: unknown) => {
         state.inFlight = undefined;

@@ -73,21 +73,16 @@ function waitsOf({ ledger }: TrackedShard, worthARead: number, scheduler: Schedu
  * Reports, once, that the reader waits, since it would wait for ever for work that needs more blocks before it settles any; then, that it no longer
  * does.
  */
-function reportingPause(
-  credit$: Observable<number>,
-  { ledger, identity, notify }: TrackedShard,
-  scheduler: SchedulerLike,
-): Observable<number> {
-  const { streamName, shardId } = identity;
+function reportingPause(credit$: Observable<number>, tracked: TrackedShard, scheduler: SchedulerLike): Observable<number> {
   const sinceMs = scheduler.now();
   let isReported = false;
   const paused = (): void => {
     isReported = true;
-    const { outstandingRecords: records, outstandingBytes: bytes } = ledger;
-    notify({ type: 'readerPaused', streamName, shardId, records, bytes, pausedMs: PAUSE_TO_REPORT_MS });
+    const { outstandingRecords: records, outstandingBytes: bytes } = tracked.ledger;
+    tracked.tell({ type: 'readerPaused', records, bytes, pausedMs: PAUSE_TO_REPORT_MS });
   };
   const resumed = (): void => {
-    if (isReported) notify({ type: 'readerResumed', streamName, shardId, pausedMs: scheduler.now() - sinceMs });
+    if (isReported) tracked.tell({ type: 'readerResumed', pausedMs: scheduler.now() - sinceMs });
   };
   const pause$ = delayOf(PAUSE_TO_REPORT_MS, scheduler).pipe(tap(paused), ignoreElements());
   return merge(credit$, pause$).pipe(take(1), tap(resumed));

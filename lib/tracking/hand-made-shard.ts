@@ -9,7 +9,7 @@ import { Checkpointer } from './checkpointer.js';
 /** The parts of a {@link HandMadeShard}. */
 export interface HandMadeShardOptions {
   readonly store: CheckpointStore;
-  readonly notify?: EventSink | undefined;
+  readonly notify: EventSink;
   readonly scheduler: SchedulerLike;
 }
 
@@ -20,13 +20,14 @@ export class HandMadeShard implements CheckpointedShard {
   readonly checkpointer: Checkpointer;
   readonly releases$ = NEVER;
   readonly isHeld = false;
+  /** Whether another worker has it. */
+  isOver = false;
   readonly #name: ShardName;
   readonly #notify: EventSink;
   /** The end of the blocks that are settled. */
   #watermark: Position | undefined;
-  #isLost = false;
 
-  constructor({ streamName, shardId }: ShardName, { store, notify = () => undefined, scheduler }: HandMadeShardOptions) {
+  constructor({ streamName, shardId }: ShardName, { store, notify, scheduler }: HandMadeShardOptions) {
     this.#name = { streamName, shardId };
     this.#notify = notify;
     const identity = { ...this.#name, parentShardIds: [] };
@@ -36,13 +37,9 @@ export class HandMadeShard implements CheckpointedShard {
       scheduler,
       requestTimeoutMs: REQUEST_TIMEOUT_MS,
       identity: () => identity,
-      currentFor: () => this.#current,
-      lose: () => (this.#isLost = true),
+      currentFor: (): Checkpoint | undefined => (this.isOver || !this.#watermark ? undefined : { ...this.#name, ...this.#watermark }),
+      lose: () => (this.isOver = true),
     });
-  }
-
-  get isOver(): boolean {
-    return this.#isLost;
   }
 
   /** Settles a block that ends at `end`; does nothing if a later one was settled before it. */
@@ -64,10 +61,6 @@ export class HandMadeShard implements CheckpointedShard {
 
   tell(event: OfShard): void {
     this.#notify({ ...event, ...this.#name });
-  }
-
-  get #current(): Checkpoint | undefined {
-    return this.#isLost || !this.#watermark ? undefined : { ...this.#name, ...this.#watermark };
   }
 }
 

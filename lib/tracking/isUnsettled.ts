@@ -1,3 +1,4 @@
+import { isObject } from '../values/isObject.js';
 import type { KinesisRecord } from '../values/record.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 import { hasRanges } from './misplaced.js';
@@ -21,5 +22,5 @@ export function rangesIn(value: unknown): readonly SequenceNumberRanges[] {
 /** Whether a value is a delivered record, or an array with one: a block may be made of it later. */
 export function isDelivered(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(isDelivered);
-  return typeof value === 'object' && value !== null && deliveryOf(value as KinesisRecord) !== undefined;
+  return isObject(value) && deliveryOf(value as unknown as KinesisRecord) !== undefined;
 }

@@ -1,4 +1,5 @@
 import { InvalidValueError } from './errors.js';
+import { isObject } from './isObject.js';
 import { assertPosition, comparePositions, isSentinel } from './position.js';
 import { endOf, startOf, type RangeToRead, type SequenceNumberRange } from './sequence-range.js';
 import { shown } from './shown.js';
@@ -41,8 +42,4 @@ const NAME = /^[\w.-]{1,128}$/;
 function assertName(name: unknown, expected: string): void {
   if (typeof name === 'string' && NAME.test(name)) return;
   throw new InvalidValueError(`${expected} to be 1 to 128 letters, digits or ._-, got ${shown(name)}`);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,3 +1,5 @@
+import { isObject } from './isObject.js';
+
 const BRAND: unique symbol = Symbol.for('rx-kinesis/error') as never;
 
 /**
@@ -89,7 +91,7 @@ export type RxKinesisErrorCode =
 
 /** Whether `error` comes from this package, whichever copy of it. */
 export function isRxKinesisError(error: unknown): error is RxKinesisError {
-  return typeof error === 'object' && error !== null && BRAND in error;
+  return isObject(error) && BRAND in error;
 }
 
 /** Whether an error says itself that the same would fail again: one of this package, or of anybody who gives it `retriable: false`. */

@@ -103,8 +103,7 @@ function compareDigits(a: string, b: string): number {
   if (a.length === b.length) return a < b ? -1 : 1;
   const shortA = withoutLeadingZeros(a);
   const shortB = withoutLeadingZeros(b);
-  if (shortA.length !== shortB.length) return shortA.length - shortB.length;
-  return shortA === shortB ? 0 : shortA < shortB ? -1 : 1;
+  return shortA.length - shortB.length || compareSequenceNumbers(shortA, shortB);
 }
 
 function withoutLeadingZeros(digits: string): string {

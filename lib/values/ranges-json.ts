@@ -1,5 +1,6 @@
 import { assertRange, assertRangeToRead } from './assert-range.js';
 import { InvalidValueError } from './errors.js';
+import { isObject } from './isObject.js';
 import { RANGES_VERSION, SequenceNumberRanges as Ranges, type RangeToRead, type SequenceNumberRange } from './sequence-range.js';
 import { shown } from './shown.js';
 
@@ -61,7 +62,3 @@ const FIELDS = [
   ...(['streamName', 'shardId', 'fromSeqNumber', 'toSeqNumber'] as const),
   ...(['fromSubSeqNumber', 'toSubSeqNumber', 'recordCount'] as const),
 ];
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
-}

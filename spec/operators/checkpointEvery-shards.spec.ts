@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bufferCount, bufferTime, delay, filter, map, merge, mergeMap, of, tap, timer, type Observable } from 'rxjs';
+import { bufferCount, bufferTime, delay, filter, map, merge, tap, timer, type Observable } from 'rxjs';
 import { LeaseLostError } from '../../lib/checkpoints/errors.js';
 import { polling } from '../../lib/readers/polling.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
@@ -9,15 +9,11 @@ import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
 import type { FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/index.js';
-import type { Block } from '../../lib/values/block.js';
 import { inLetters, instantKinesis, quickReading, quickShard } from '../support/quick-shard.js';
 import { recordingStore } from '../support/recording-store.js';
+import { working } from '../support/recovering.js';
 
 const single = <T>(source: Observable<T>): Observable<T[]> => source.pipe(map((value) => [value]));
-
-/** Work that takes as long as `timesMs` says for the first record. */
-const working = (timesMs: Readonly<Record<string, number>>) => (source: Observable<Block>) =>
-  source.pipe(mergeMap((block) => of(block).pipe(delay(timesMs[inLetters(block)[0]!] ?? 0))));
 
 /** A stream read as fast as virtual time allows. */
 const quickStream = (client: FakeKinesis, fields: Partial<KinesisStreamConfig>) =>

@@ -7,7 +7,6 @@ import {
   delay,
   EMPTY,
   finalize,
-  from,
   map,
   NEVER,
   Observable,
@@ -31,16 +30,10 @@ import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKin
 import { toShardId } from '../../lib/testing/shard-name.js';
 import type { Block } from '../../lib/values/block.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
-import { fastReading, identityOf, manyLetters, textsOf } from '../support/fast-reading.js';
+import { fastReading, manyLetters, textsOf } from '../support/fast-reading.js';
+import { checkpointOf } from '../support/kept-checkpoints.js';
 import { rejectionOf, turn } from '../support/promises.js';
 import { until } from '../support/until.js';
-
-/** The checkpoint that a store holds. */
-function checkpointOf(store: CheckpointStore, shard = 0): string | undefined {
-  let sequenceNumber: string | undefined;
-  from(store.read(identityOf(shard))).subscribe((checkpoint) => (sequenceNumber = checkpoint?.sequenceNumber));
-  return sequenceNumber;
-}
 
 /** Blocks of one record of the shards of a fake stream, in real time. */
 function blocksOf(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {}): Observable<Block> {

@@ -24,7 +24,7 @@ import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { block, marbles } from '../../lib/testing/index.js';
 import { idsIn } from '../support/block-store-contract.js';
 import { instantKinesis, quickShard } from '../support/quick-shard.js';
-import { holding } from '../support/stored-blocks.js';
+import { holding, idsHeldBy } from '../support/stored-blocks.js';
 
 const idOf = (from: number, to: number): string => `stream/shardId-000000000000/${from}-${to}/2`;
 const shown = ({ id }: StoredBlock): string => id.split('/')[2]!;
@@ -79,7 +79,7 @@ describe('storeBlocks deletes the blocks that no checkpoint names beside its put
     // The list begins with what was there, and takes its time.
     const blocks = left(
       (inner) => ({
-        list: () => defer(() => from([...idsOf(inner)])).pipe(concatMap((id) => timer(3).pipe(map(() => id)))),
+        list: () => defer(() => from([...idsHeldBy(inner)])).pipe(concatMap((id) => timer(3).pipe(map(() => id)))),
         delete: (id) => defer(() => (log.push(id), inner.delete(id))),
       }),
       [1, 2],
@@ -142,9 +142,3 @@ describe('storeBlocks deletes the blocks that no checkpoint names beside its put
     expect(deletes).to.equal(50_000);
   });
 });
-
-function idsOf(store: BlockStore): string[] {
-  const ids: string[] = [];
-  (store.list() as Observable<string>).subscribe((id) => ids.push(id));
-  return ids;
-}

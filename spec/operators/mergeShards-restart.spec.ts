@@ -7,7 +7,6 @@ import { marbles } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
 import { inLetters, instantKinesis, quickReading } from '../support/quick-shard.js';
 import { recordingStore } from '../support/recording-store.js';
-
 import { noting, single } from '../support/recovering.js';
 
 describe('mergeShards, with a pipeline that fails', () => {

@@ -31,6 +31,7 @@ import { isInvalidConfig } from '../../lib/values/errors.js';
 import { fastReading, numberOf, textOf, textsOf } from '../support/fast-reading.js';
 import { handMadeShard, recordsOf } from '../support/hand-made-shard.js';
 import { recordingStore } from '../support/recording-store.js';
+import { spiedScheduler } from '../support/spied-scheduler.js';
 import { timelineOf } from '../support/timeline.js';
 
 const stream = (kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {}) => kinesisStream(fastReading(kinesis, config));
@@ -368,22 +369,14 @@ describe('mergeShards', () => {
   it(
     'keeps its time by the scheduler it is given',
     marbles(({ cold, scheduler, flush }) => {
-      const work: number[] = [];
-      const spied = Object.create(scheduler, {
-        schedule: {
-          value: (...args: Parameters<typeof scheduler.schedule>) => {
-            work.push(args[1] ?? 0);
-            return scheduler.schedule(...args);
-          },
-        },
-      }) as typeof scheduler;
+      const { spied, delaysMs } = spiedScheduler(scheduler);
       timelineOf(
         cold('a', { a: handMadeShard(throwError(() => new Error('handler'))) }).pipe(
           mergeShards(recordsOf, { restart: { maxRestarts: 2, initialDelayMs: 33 }, ...fixed, scheduler: spied }),
         ),
       );
       flush();
-      expect(work).to.deep.equal([33, 66]);
+      expect(delaysMs).to.deep.equal([33, 66]);
     }),
   );
 

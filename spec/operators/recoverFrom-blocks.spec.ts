@@ -27,7 +27,6 @@ import { isInvalidConfig } from '../../lib/values/errors.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
 import type { SequenceNumberRange } from '../../lib/values/sequence-range.js';
 import { inLetters, instantKinesis, quickReading } from '../support/quick-shard.js';
-
 import { failAt, recovering, single, working } from '../support/recovering.js';
 
 describe('recoverFrom behind a shard, when blocks are lost', () => {

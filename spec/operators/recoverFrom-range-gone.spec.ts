@@ -7,7 +7,6 @@ import type { KinesisShardConfig } from '../../lib/sources/kinesisShard.js';
 import { marbles } from '../../lib/testing/index.js';
 import type { MarbleHelpers } from '../../lib/testing/marbles/marbles.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
-
 import { failAt, recovering } from '../support/recovering.js';
 
 describe('recoverFrom behind a shard, when Kinesis no longer holds all of what is lost', () => {

@@ -12,7 +12,6 @@ import { marbles } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
 import { inLetters, instantKinesis, PASSING, quickShard } from '../support/quick-shard.js';
 import { recordingStore } from '../support/recording-store.js';
-
 import { failAt, noting, recovering, single } from '../support/recovering.js';
 
 /** What `toBe` is to see: small letters as they are, capitals as recovered blocks. */

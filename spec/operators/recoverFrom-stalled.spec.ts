@@ -12,7 +12,6 @@ import type { MarbleHelpers } from '../../lib/testing/marbles/marbles.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
 import { instantKinesis, quickShard } from '../support/quick-shard.js';
 import { recordingStore } from '../support/recording-store.js';
-
 import { failAt, recovering } from '../support/recovering.js';
 
 describe('recoverFrom behind a shard, when the service does not answer', () => {

@@ -24,16 +24,13 @@ import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { recoverFrom } from '../../lib/operators/recoverFrom.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { block } from '../../lib/testing/block.js';
-import type { FakeFault } from '../../lib/testing/kinesis/fake-faults.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import type { Block } from '../../lib/values/block.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
-import { inLetters, instantKinesis, PASSING, quickShard } from '../support/quick-shard.js';
+import { inLetters, instantKinesis, quickShard } from '../support/quick-shard.js';
 import { recordingStore } from '../support/recording-store.js';
-
-const failAt = (...timesMs: readonly number[]): FakeFault[] =>
-  timesMs.map((fromMs) => ({ method: 'getRecords', error: PASSING, shard: 0, fromMs }));
+import { failAt } from '../support/recovering.js';
 
 /** `c` is in the buffer when the read at 8 ms fails. */
 const losingC = (times = 1) =>

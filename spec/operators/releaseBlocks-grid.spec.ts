@@ -1,21 +1,13 @@
 import { expect } from 'chai';
 import { count, from, map, mergeMap, of, range, repeat, take, tap } from 'rxjs';
-import type { BlockStore } from '../../lib/blocks/block-store.js';
 import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
 import { releaseBlocks } from '../../lib/operators/releaseBlocks.js';
 import { block, marbles } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
-import { holding } from '../support/stored-blocks.js';
+import { holding, idsHeldBy } from '../support/stored-blocks.js';
 
 const values: Record<string, Block> = { a: block(1), b: block(2, 3), c: block(4) };
 const failure = new TypeError('of the user');
-
-/** The ids of the blocks that a store holds. */
-function idsIn(blocks: BlockStore): string[] {
-  const ids: string[] = [];
-  from(blocks.list()).subscribe((id) => ids.push(id));
-  return ids;
-}
 
 describe('releaseBlocks', () => {
   it(
@@ -29,7 +21,7 @@ describe('releaseBlocks', () => {
       expectObservable(source.pipe(releaseBlocks(blocks))).toBe(expected, values);
       expectSubscriptions(source.subscriptions).toBe(subs);
       flush();
-      expect(idsIn(blocks)).to.deep.equal([values.c!.id]);
+      expect(idsHeldBy(blocks)).to.deep.equal([values.c!.id]);
     }),
   );
 
@@ -86,7 +78,7 @@ describe('releaseBlocks', () => {
       expectObservable(result, unsub).toBe(expected, values);
       expectSubscriptions(source.subscriptions).toBe(subs);
       flush();
-      expect(idsIn(blocks)).to.deep.equal([values.c!.id]);
+      expect(idsHeldBy(blocks)).to.deep.equal([values.c!.id]);
     }),
   );
 

@@ -29,22 +29,17 @@ import { isInvalidConfig } from '../../lib/values/errors.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import type { Shard } from '../../lib/shards/shard.js';
+import { storeWith } from '../support/kept-checkpoints.js';
 import { recordingStore } from '../support/recording-store.js';
 import sinon from 'sinon';
 import { fastReading, identityOf, textOf, textsOf } from '../support/fast-reading.js';
+import { spiedScheduler } from '../support/spied-scheduler.js';
 import { timelineOf } from '../support/timeline.js';
 
 const shardOf = (kinesis: FakeKinesis, config: Partial<KinesisShardConfig> = {}) =>
   kinesisShard({ ...fastReading(kinesis), shardId: toShardId(0), ...config });
 const texts = (kinesis: FakeKinesis, config: Partial<KinesisShardConfig> = {}): Observable<string> =>
   shardOf(kinesis, config).pipe(map(textOf));
-
-/** A store in which shard 0 has a checkpoint. */
-function storeAt(sequenceNumber: string): CheckpointStore {
-  const store = memoryCheckpoints();
-  (store.write({ ...identityOf(0), sequenceNumber, subSequenceNumber: 0 }, identityOf(0)) as Observable<unknown>).subscribe();
-  return store;
-}
 
 describe('kinesisShard', () => {
   it(
@@ -81,7 +76,7 @@ describe('kinesisShard', () => {
     marbles(({ flush }) => {
       const kinesis = fakeKinesis({ shards: { 0: 'abcdef^' }, trims: [{ shard: 0, through: 'd' }] });
       let error: unknown;
-      texts(kinesis, { store: storeAt('2') }).subscribe({ error: (thrown: unknown) => (error = thrown) });
+      texts(kinesis, { store: storeWith({ 0: '2' }) }).subscribe({ error: (thrown: unknown) => (error = thrown) });
       flush();
       if (!isRangeExpired(error)) throw new Error(`expected a RangeExpiredError, got ${String(error)}`);
       expect(error.gap).to.deep.include({
@@ -101,7 +96,7 @@ describe('kinesisShard', () => {
         throw failure;
       };
       const config = {
-        ...{ store: storeAt('2'), onGap, retry: { maxRetries: 1 } },
+        ...{ store: storeWith({ 0: '2' }), onGap, retry: { maxRetries: 1 } },
         events: { next: ({ type }: KinesisEvent) => void events.push(type) },
       };
       const causes$ = texts(kinesis, config).pipe(catchError((error: unknown) => throwError(() => (error as Error).cause)));
@@ -141,7 +136,7 @@ describe('kinesisShard', () => {
       'begins after its checkpoint',
       marbles(({ expectObservable }) => {
         expectObservable(
-          texts(fakeKinesis({ shards: { 0: 'abcd|^' } }), { store: storeAt('2'), startFrom: 'LATEST' }).pipe(toArray()),
+          texts(fakeKinesis({ shards: { 0: 'abcd|^' } }), { store: storeWith({ 0: '2' }), startFrom: 'LATEST' }).pipe(toArray()),
         ).toBe('----(a|)', { a: ['c', 'd'] });
       }),
     );
@@ -150,7 +145,7 @@ describe('kinesisShard', () => {
       'completes at once when it is done',
       marbles(({ expectObservable, flush }) => {
         const kinesis = fakeKinesis({ shards: { 0: 'ab|^' } });
-        expectObservable(texts(kinesis, { store: storeAt('SHARD_END') })).toBe('-|');
+        expectObservable(texts(kinesis, { store: storeWith({ 0: 'SHARD_END' }) })).toBe('-|');
         flush();
         // The listing says that the checkpoint is of this shard.
         expect(kinesis.calls.map(({ method }) => method)).to.deep.equal(['listShards']);
@@ -192,7 +187,7 @@ describe('kinesisShard', () => {
         const kinesis = fakeKinesis({ shards: { 0: 'ab|^' } });
         const events: KinesisEvent[] = [];
         const shard = shardOf(kinesis, {
-          store: storeAt('1'),
+          store: storeWith({ 0: '1' }),
           parentShardIds: [toShardId(9)],
           events: { next: (event) => void events.push(event) },
         });
@@ -286,21 +281,13 @@ describe('kinesisShard', () => {
   it(
     'keeps its time by the scheduler it is given',
     marbles(({ scheduler, flush }) => {
-      const work: number[] = [];
-      const spied = Object.create(scheduler, {
-        schedule: {
-          value: (...args: Parameters<typeof scheduler.schedule>) => {
-            work.push(args[1] ?? 0);
-            return scheduler.schedule(...args);
-          },
-        },
-      }) as typeof scheduler;
+      const { spied, delaysMs } = spiedScheduler(scheduler);
       const kinesis = fakeKinesis({ shards: { 0: 'a^' }, faults: [{ method: 'getRecords', error: 'InternalFailureException' }] });
       timelineOf(texts(kinesis, { scheduler: spied, reader: undefined, budget: undefined, random: () => 0.5 }), 1_500);
       flush();
       // The back-off, what is left of the 200 ms between reads, the pause of an idle reader.
-      expect(work).to.include.members([50, 375]);
-      expect(work.some((ms) => ms > 50 && ms <= 200)).to.be.true;
+      expect(delaysMs).to.include.members([50, 375]);
+      expect(delaysMs.some((ms) => ms > 50 && ms <= 200)).to.be.true;
     }),
   );
 

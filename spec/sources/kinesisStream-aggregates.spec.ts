@@ -19,7 +19,8 @@ import type { Block } from '../../lib/values/block.js';
 import type { Position } from '../../lib/values/position.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
 import { AGGREGATED_STREAM, aggregated, EMPTY_AGGREGATE, NAMES, namesFrom, plain, positionOf } from '../support/aggregated-stream.js';
-import { fastReading, identityOf, textOf } from '../support/fast-reading.js';
+import { fastReading, textOf } from '../support/fast-reading.js';
+import { storeWith } from '../support/kept-checkpoints.js';
 import { recordingStore } from '../support/recording-store.js';
 
 /** A closed shard with these records. */
@@ -34,13 +35,6 @@ function recordsOf(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = 
     .pipe(mergeMap((shard) => shard))
     .subscribe((record) => records.push(record));
   return records;
-}
-
-/** A store that holds a checkpoint. */
-function storeAt(position: Position): CheckpointStore {
-  const store = memoryCheckpoints();
-  (store.write({ ...identityOf(0), ...position }, identityOf(0)) as Observable<unknown>).subscribe();
-  return store;
 }
 
 /** A row as KCL leaves it. */
@@ -97,7 +91,7 @@ describe('kinesisStream and KPL aggregates', () => {
       it(
         `goes on behind one ${what}: nothing is lost`,
         marbles(({ flush }) => {
-          const records = recordsOf(stream(), { store: storeAt(checkpointOfRow(positionOf('A.0').sequenceNumber, sub)) });
+          const records = recordsOf(stream(), { store: storeWith({ 0: checkpointOfRow(positionOf('A.0').sequenceNumber, sub) }) });
           flush();
           expect(records.map(textOf)).to.deep.equal(namesFrom(next));
         }),
@@ -258,7 +252,7 @@ describe('kinesisStream and KPL aggregates', () => {
       'emits one whole again of which a checkpoint covers a part, once',
       marbles(({ flush }) => {
         const kinesis = stream({ maxRecordsPerPage: 1, expireIteratorsAtMs: [3] });
-        const store = storeAt(positionOf('A.4'));
+        const store = storeWith({ 0: positionOf('A.4') });
         const records = recordsOf(kinesis, { deaggregate: false, store });
         flush();
         expect(records.map(({ sequenceNumber }) => sequenceNumber)).to.deep.equal(['6', '7', '8', '9']);
@@ -270,7 +264,7 @@ describe('kinesisStream and KPL aggregates', () => {
     it(
       'writes no checkpoint back before the one that it began at',
       marbles(({ flush }) => {
-        const inner = storeAt(positionOf('A.4'));
+        const inner = storeWith({ 0: positionOf('A.4') });
         const store = recordingStore({ inner });
         const pipeline = (shard: Shard) => shard.pipe(bufferCount(1), withSequenceRanges(), checkpointEvery(1));
         kinesisStream(fastReading(stream({ maxRecordsPerPage: 1 }), { store, deaggregate: false, discoveryIntervalMs: Infinity }))

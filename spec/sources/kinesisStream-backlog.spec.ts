@@ -4,7 +4,6 @@ import {
   bufferTime,
   concatMap,
   delay,
-  from,
   lastValueFrom,
   map,
   mergeMap,
@@ -26,7 +25,7 @@ import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import type { Block } from '../../lib/values/block.js';
-import { identityOf } from '../support/fast-reading.js';
+import { checkpointOf } from '../support/kept-checkpoints.js';
 
 const COUNT = 50_000;
 
@@ -57,12 +56,6 @@ function config(store: ReturnType<typeof memoryCheckpoints>, stop: Observable<un
     reader: polling({ idleDelayMs: 1 }),
     budget: readBudget({ readsPerSecond: Infinity, bytesPerSecond: Infinity }),
   };
-}
-
-function checkpointOf(store: ReturnType<typeof memoryCheckpoints>): string | undefined {
-  let sequenceNumber: string | undefined;
-  from(store.read(identityOf(0))).subscribe((checkpoint) => (sequenceNumber = checkpoint?.sequenceNumber));
-  return sequenceNumber;
 }
 
 describe('kinesisStream with 50 000 records in one page', () => {

@@ -1,19 +1,11 @@
 import { expect } from 'chai';
-import { map, mergeMap, repeat, take, tap, type Observable } from 'rxjs';
-import type { KinesisPort } from '../../lib/kinesis/port.js';
+import { map, mergeMap, repeat, take, tap } from 'rxjs';
 import { shardReadError } from '../../lib/kinesis/shardReadError.js';
 import { kinesisStream } from '../../lib/sources/kinesisStream.js';
 import { awsError } from '../../lib/testing/kinesis/fake-errors.js';
 import { fakeKinesis, marbles } from '../../lib/testing/index.js';
-import { fastReading, textOf } from '../support/fast-reading.js';
+import { fastReading, textOf, texts } from '../support/fast-reading.js';
 import { synchronousPort } from '../support/synchronous-port.js';
-
-/** The payloads of all shards, as they come. */
-const texts = (client: KinesisPort): Observable<string> =>
-  kinesisStream(fastReading(client)).pipe(
-    mergeMap((shard) => shard),
-    map(textOf),
-  );
 
 describe('kinesisStream', () => {
   it(

@@ -10,17 +10,9 @@ import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kines
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import type { FakeShardScript } from '../../lib/testing/kinesis/fake-script.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
-import { fastReading, identityOf, numberOf, textOf, textsOf } from '../support/fast-reading.js';
+import { fastReading, identityOf, numberOf, textOf, texts, textsOf } from '../support/fast-reading.js';
 import { recordingStore } from '../support/recording-store.js';
 import { timelineOf } from '../support/timeline.js';
-
-/** The payloads of all shards, as they come. */
-function texts(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {}): Observable<string> {
-  return kinesisStream(fastReading(kinesis, config)).pipe(
-    mergeMap((shard) => shard),
-    map(textOf),
-  );
-}
 
 /** The numbers of the shards as they come; they are read, but their records left out. */
 function numbers(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {}): Observable<number> {

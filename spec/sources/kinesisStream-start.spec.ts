@@ -12,6 +12,7 @@ import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKin
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { isInvalidValue } from '../../lib/values/errors.js';
 import { fastReading, identityOf, numberOf, textOf } from '../support/fast-reading.js';
+import { storeWith } from '../support/kept-checkpoints.js';
 import { timelineOf } from '../support/timeline.js';
 
 /** The payloads of all shards, as they come; a failing shard is subscribed again after 10 ms. */
@@ -20,16 +21,6 @@ function texts(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {}):
     mergeMap((shard) => shard.pipe(retry({ delay: () => timer(10) }))),
     map(textOf),
   );
-}
-
-/** A store in which some shards have a checkpoint. */
-function storeWith(checkpoints: Readonly<Record<number, string>>): CheckpointStore {
-  const store = memoryCheckpoints();
-  for (const [shard, sequenceNumber] of Object.entries(checkpoints)) {
-    const identity = identityOf(Number(shard));
-    (store.write({ ...identity, sequenceNumber, subSequenceNumber: 0 }, identity) as Observable<unknown>).subscribe();
-  }
-  return store;
 }
 
 const letters = (timeline: readonly string[]): string => timeline.map((line) => line.split(' ')[1]).join('');

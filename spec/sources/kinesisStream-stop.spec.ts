@@ -6,7 +6,6 @@ import {
   delay,
   EMPTY,
   filter,
-  from,
   ignoreElements,
   map,
   merge,
@@ -19,7 +18,6 @@ import {
   type OperatorFunction,
 } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
-import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import type { Shard } from '../../lib/shards/shard.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
@@ -30,21 +28,15 @@ import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kines
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import type { Block } from '../../lib/values/block.js';
-import { fastReading, identityOf, manyLetters, numberOf, textOf, textsOf } from '../support/fast-reading.js';
+import { fastReading, manyLetters, numberOf, textOf, textsOf } from '../support/fast-reading.js';
 import { deafLeases, fakeLeases } from '../support/fake-leases.js';
+import { checkpointOf } from '../support/kept-checkpoints.js';
 import { recordingStore } from '../support/recording-store.js';
 import { timelineOf } from '../support/timeline.js';
 
 const toTexts = map((block: Block) => textsOf(block.records));
 const work = (ms: number): OperatorFunction<Block, Block> => concatMap((block) => of(block).pipe(delay(ms)));
 const letters = (timeline: readonly string[]): string => timeline.map((line) => line.split(' ')[1]).join(' ');
-
-/** Where the store says that a shard stands. */
-function checkpointOf(store: CheckpointStore, shard = 0): string | undefined {
-  let found: string | undefined;
-  from(store.read(identityOf(shard))).subscribe((checkpoint) => (found = checkpoint?.sequenceNumber));
-  return found;
-}
 
 function stream(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig>): Observable<Shard> {
   return kinesisStream(fastReading(kinesis, config));

@@ -10,15 +10,8 @@ import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kines
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
-import { fastReading, numberOf, textOf } from '../support/fast-reading.js';
-
-/** The payloads of all shards, as they come. */
-function texts(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {}): Observable<string> {
-  return kinesisStream(fastReading(kinesis, config)).pipe(
-    mergeMap((shard) => shard),
-    map(textOf),
-  );
-}
+import { fastReading, numberOf, texts } from '../support/fast-reading.js';
+import { spiedScheduler } from '../support/spied-scheduler.js';
 
 /** The numbers of the shards, as they come. */
 function numbers(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {}): Observable<number> {
@@ -273,15 +266,7 @@ describe('kinesisStream', () => {
     marbles(({ scheduler, flush }) => {
       // In virtual time the default scheduler would serve as well: so the work that this one is given is looked for.
       const kinesis = fakeKinesis({ shards: { 0: 'a|', 1: { parents: [0], records: '--b' } }, scheduler });
-      const work: string[] = [];
-      const spied = Object.create(scheduler, {
-        schedule: {
-          value: (...args: Parameters<typeof scheduler.schedule>) => {
-            work.push(`${scheduler.now()}+${args[1] ?? 0}`);
-            return scheduler.schedule(...args);
-          },
-        },
-      }) as typeof scheduler;
+      const { spied, work } = spiedScheduler(scheduler);
       const subscription = texts(kinesis, { scheduler: spied, reader: undefined, discoveryIntervalMs: 500, random: () => 0 }).subscribe();
       scheduler.schedule(() => subscription.unsubscribe(), 1_200);
       flush();

@@ -1,6 +1,7 @@
+import { map, mergeMap, type Observable } from 'rxjs';
 import { polling } from '../../lib/readers/polling.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
-import type { KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
+import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
 import type { KinesisPort } from '../../lib/kinesis/port.js';
 import { toShardId, type ShardName } from '../../lib/testing/shard-name.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
@@ -29,6 +30,14 @@ export function textOf({ data }: Pick<KinesisRecord, 'data'>): string {
 /** The payloads of records, one after the other. */
 export function textsOf(records: readonly KinesisRecord[]): string {
   return records.map(textOf).join('');
+}
+
+/** The payloads of all shards of a stream, as they come. */
+export function texts(kinesis: KinesisPort, config: Partial<KinesisStreamConfig> = {}): Observable<string> {
+  return kinesisStream(fastReading(kinesis, config)).pipe(
+    mergeMap((shard) => shard),
+    map(textOf),
+  );
 }
 
 /** The number of a shard, from its id. */

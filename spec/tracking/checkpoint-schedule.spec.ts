@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { asyncScheduler, Observable, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, noop, Observable, type SchedulerLike } from 'rxjs';
 import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { rawErrorOf } from '../../lib/internal/aws-fault.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
@@ -25,7 +25,7 @@ interface Setup {
 /** A schedule over one store, and how to settle. */
 function scheduled({ scheduler, store = recordingStore({ scheduler }), intervalMs = 10, maxRetries = 0, random = () => 0.5 }: Setup) {
   const retry = { maxRetries, retryDelayMs: 8, scheduler, random };
-  const schedule = new CheckpointSchedule({ store: undefined, intervalMs, retry });
+  const schedule = new CheckpointSchedule({ store: undefined, intervalMs, retry, notify: noop });
   const settle = ({ ranges }: Block): void => schedule.settle(ranges);
   return { store, schedule, settle, shard: handFedShard({ store }) };
 }
@@ -36,6 +36,7 @@ const scheduleTo = (store: CheckpointStore | undefined): CheckpointSchedule =>
     store,
     intervalMs: 1_000,
     retry: { maxRetries: 0, retryDelayMs: 0, scheduler: asyncScheduler, random: () => 0 },
+    notify: noop,
   });
 
 const OTHER = { shardId: 'shardId-000000000001' };
@@ -353,7 +354,7 @@ describe('CheckpointSchedule', () => {
   describe('the last writes', () => {
     it(
       'are all awaited, then the first error goes on, naming its shard',
-      marbles(({ scheduler, expectObservable, flush }) => {
+      marbles(({ scheduler, flush }) => {
         const slow = recordingStore({ latencyMs: 9, scheduler });
         const failing = recordingStore({ latencyMs: 3, scheduler });
         const cause = new Error('refused');
@@ -373,7 +374,9 @@ describe('CheckpointSchedule', () => {
         expect(errors[1]).to.satisfy(isCheckpointError);
         expect(errors[1]).to.include({ shardId: 'shardId-000000000002', streamName: 'stream', retriable: true });
         expect(rawErrorOf(errors[1])).to.equal(cause);
-        expectObservable(schedule.writeLast()).toBe('12ms |');
+        schedule.startLast();
+        flush();
+        expect(failing.asked, 'nothing is left to write').to.have.length(2);
       }),
     );
 
@@ -392,12 +395,29 @@ describe('CheckpointSchedule', () => {
         expect(seen[0]).to.satisfy(isCheckpointError);
         expect(seen[0]).to.include({ retriable: false });
 
+        settle(shard.block(2));
         store.refuse(new LeaseLostError(place));
         schedule.writeLast().subscribe(observer);
         expect(seen[1]).to.equal('complete');
         expect(shard.account.isLost).to.equal(true);
       }),
     );
+
+    for (const end of ['writeLast', 'startLast'] as const) {
+      it(
+        `end the ticks (${end})`,
+        marbles(({ scheduler, flush }) => {
+          const store = recordingStore({ scheduler });
+          const { schedule, settle, shard } = scheduled({ scheduler, store, intervalMs: 2, maxRetries: 1 });
+          store.refuse(new Error('refused'), 5);
+          settle(shard.block(1));
+          if (end === 'writeLast') schedule.writeLast().subscribe({ error: () => undefined });
+          else schedule.startLast();
+          flush();
+          expect(store.asked).to.deep.equal(end === 'writeLast' ? ['0 1', '4 1'] : ['0 1']);
+        }),
+      );
+    }
 
     it(
       'say that the shard is drained',
