@@ -59,6 +59,8 @@ export class StreamConsumer {
   /** When a shard may be subscribed again. The oldest first; only those that lie ahead. */
   readonly #dueMs = new Map<string, number>();
   #arn$: Observable<string> | undefined;
+  /** What the last look-up found. */
+  #found: string | undefined;
 
   constructor(options: StreamConsumerOptions) {
     this.#options = options;
@@ -67,14 +69,17 @@ export class StreamConsumer {
   /** Emits the ARN once, when the consumer is active. */
   arn(): Observable<string> {
     return defer(() => {
-      this.#arn$ ??= this.#lookUp().pipe(share({ connector: () => new ReplaySubject(1), resetOnComplete: false }));
+      this.#arn$ ??= this.#lookUp().pipe(
+        tap((found) => (this.#found = found)),
+        share({ connector: () => new ReplaySubject(1), resetOnComplete: false }),
+      );
       return this.#arn$;
     });
   }
 
-  /** Has the next {@link arn} look the consumer up again. */
-  forget(): void {
-    this.#arn$ = undefined;
+  /** Has the next {@link arn} look the consumer up again, since the one with this ARN is gone; unless a later look-up has found another. */
+  forget(gone: string): void {
+    if (gone === this.#found) this.#arn$ = undefined;
   }
 
   /** Emits whether the consumer is there and active; without the permission to look, it counts as there. */

@@ -208,14 +208,14 @@ export class SubscriptionCursor {
       case 'ResourceNotFoundException':
         return consumer
           .isActive(ConsumerARN)
-          .pipe(concatMap((isActive) => (isActive ? this.#startRefused(error, askedAt) : this.#consumerGone(error))));
+          .pipe(concatMap((isActive) => (isActive ? this.#startRefused(error, askedAt) : this.#consumerGone(error, ConsumerARN))));
       default:
         throw error;
     }
   }
 
-  #consumerGone(error: unknown): Observable<never> {
-    this.#options.consumer.forget();
+  #consumerGone(error: unknown, ConsumerARN: string): Observable<never> {
+    this.#options.consumer.forget(ConsumerARN);
     throw new ShardReadError("the stream's consumer is gone", { ...this.#shard(), retriable: true, cause: error });
   }
 
@@ -251,7 +251,7 @@ export class SubscriptionCursor {
   }
 }
 
-/** A record lives for a day at least, so none can be trimmed between two subscriptions that follow each other this soon. */
+/** A record lives for a day at least, so none that had not yet been read is trimmed between two subscriptions that follow each other this soon, unless reading is that far behind. */
 const FRESH_MS = 300_000;
 
 function after(SequenceNumber: string): StartingPosition {
