@@ -105,11 +105,14 @@ export function isTakenAsItIs(reader: Reader): boolean {
 }
 
 /** Turns the service's records into user records with this package's field names: a reader does it once, for each page. */
-export function userRecords(records: readonly PortRecord[], context: RecordContext): RecordFields[] {
+export function userRecords(records: readonly PortRecord[], context: RecordContext): readonly RecordFields[] {
   const { deaggregate, isLean } = context;
+  const isOpened = ({ Data }: PortRecord): boolean => deaggregate && beginsLikeAggregate(Data);
+  // Nearly all pages: they need no array of their own.
+  if (isLean && records.every((record): record is WireRecord => record instanceof WireRecord && !isOpened(record))) return records;
   const fields: RecordFields[] = [];
   for (const record of records) {
-    if (deaggregate && beginsLikeAggregate(record.Data)) for (const user of openedRecords(record, context)) fields.push(user);
+    if (isOpened(record)) for (const user of openedRecords(record, context)) fields.push(user);
     else fields.push(isLean && record instanceof WireRecord ? record : fieldsOf(record));
   }
   return fields;
