@@ -16,9 +16,10 @@ import {
 } from 'rxjs';
 import { requestFault } from '../internal/aws-errors.js';
 import { onEnd } from '../internal/on-end.js';
+import type { FleetFacts } from './fleet.js';
 import { isEnded, type LeaseRow } from './lease.js';
 import type { LeaseContext } from './lease-context.js';
-import { bellRow, isWatchedBy, type Watcher } from './watcher.js';
+import { isWatchedBy, type Watcher } from './watcher.js';
 
 /** The first row may have ended or gone since it was seen: then the next one is the bell. */
 const MAX_TRIES = 3;
@@ -68,12 +69,11 @@ export class Bell {
   }
 
   /** Takes what a look has shown. Where this worker watches, it rings for a change for which nobody has rung. */
-  look(rows: readonly LeaseRow[], watcher: Watcher): void {
+  look({ bell, open, takeable: newTakeable }: FleetFacts, watcher: Watcher): void {
     const [row, takeable] = [this.#row, this.#takeable];
-    this.#row = bellRow(rows);
-    const open = rows.filter((each) => !isEnded(each)).map(({ leaseKey }) => leaseKey);
-    this.#keys = open.sort().slice(0, MAX_TRIES);
-    this.#takeable = new Set(rows.filter((each) => isEnded(each) || each.leaseOwner === undefined).map(({ leaseKey }) => leaseKey));
+    this.#row = bell;
+    this.#keys = lowestKeys(open);
+    this.#takeable = newTakeable;
     if (watcher !== 'self' || !takeable) return;
     const isRung = row?.leaseKey === this.#row?.leaseKey && row?.rings !== this.#row?.rings;
     if (!isRung && [...this.#takeable].some((key) => !takeable.has(key))) this.ring();
@@ -128,4 +128,14 @@ export class Bell {
     const { notify, workerId } = this.#context.config;
     notify({ type: 'leaseRequestFailed', workerId, action, attempt: ++this.#failures, reason: requestFault(error), error });
   }
+}
+
+function lowestKeys(rows: readonly LeaseRow[]): string[] {
+  const keys: string[] = [];
+  for (const { leaseKey } of rows) {
+    if (keys.length === MAX_TRIES && leaseKey > keys.at(-1)!) continue;
+    keys.push(leaseKey);
+    keys.sort().splice(MAX_TRIES);
+  }
+  return keys;
 }
