@@ -1,15 +1,17 @@
-import { defer, from, NEVER, of, Subject, timer, type Subscription } from 'rxjs';
+import { catchError, concat, defer, EMPTY, from, NEVER, of, retry, Subject, timer, type Observable, type Subscription } from 'rxjs';
 import type { LeasableShard, Lease } from '../../../lib/checkpoints/checkpoint-store.js';
 import { boundedPort } from '../../../lib/leases/boundedPort.js';
 import { kclAssignment } from '../../../lib/leases/kclAssignment.js';
 import { resolveLeaseConfig, type LeaseConfig } from '../../../lib/leases/lease-config.js';
 import type { LeasePort } from '../../../lib/leases/lease-port.js';
+import { isEnded } from '../../../lib/leases/lease.js';
 import type { LeaseUpdate } from '../../../lib/leases/lease-updates.js';
 import { leaseStore, type LeaseStore } from '../../../lib/leases/leaseStore.js';
 import { FleetTable } from '../../support/fleet/fleet-table.js';
 import { Machine } from '../../support/fleet/machine.js';
-import { leasables } from '../../support/lease-fleet.js';
+import { leasable, leasables } from '../../support/lease-fleet.js';
 import { seededRandom } from '../../support/seeded-random.js';
+import { Records, type Wrongs } from './records.js';
 import { VirtualClock } from './virtual-clock.js';
 
 /** By whose rules the leases are shared: this package's, or KCL 2.x's, whose workers cannot be asked and give nothing up. */
@@ -20,6 +22,21 @@ export interface SimulationOptions {
   readonly shards: number;
   readonly rules: Rules;
   readonly seed: number;
+  /** Called each ten seconds of virtual time. */
+  readonly tell?: (progress: SimulationProgress) => void;
+}
+
+/** How far a simulation is. */
+export interface SimulationProgress {
+  readonly nowMs: number;
+  readonly endMs: number;
+  /** What came due and was done: timers, requests and replies. */
+  readonly steps: number;
+  /** The requests that have arrived. */
+  readonly requests: number;
+  readonly scans: number;
+  /** The leases that are worked on. */
+  readonly held: number;
 }
 
 /** What a simulation has come to. Times in ms. */
@@ -32,8 +49,13 @@ export interface SimulationResult {
   readonly gapsMs: Readonly<Record<'crash' | 'stop' | 'pause' | 'rebalance', readonly number[]>>;
   /** How often two workers believed to hold one shard. */
   readonly doubles: number;
+  /** What must not happen, by any rules. */
+  readonly wrongs: Readonly<Wrongs>;
   /** The requests of the calm time at the end, counted for an hour. */
   readonly hourly: Hourly;
+  /** The leases and workers of that time. */
+  readonly leases: number;
+  readonly workers: number;
 }
 
 /** Requests in an hour, of the whole fleet. */
@@ -54,11 +76,32 @@ export const FAILOVER_MS = 10_000;
 /** KCL's own interval: (failover + 25 ms) x 2. */
 const KCL_LOOK_MS = 2 * (FAILOVER_MS + 25);
 /** When things happen, in ms. */
-const SCRIPT = { join: 120_000, crash: 240_000, stop: 360_000, pause: 480_000, calm: 600_000, end: 960_000 };
+const SCRIPT = {
+  join: 120_000,
+  crash: 240_000,
+  stop: 360_000,
+  pause: 480_000,
+  faults: 600_000,
+  healed: 660_000,
+  calm: 720_000,
+  end: 1_080_000,
+};
+/** In the time of faults one reply in so many is lost. */
+const LOSES_REPLY_IN = 50;
+/** One shard in so many is split, all at that time. */
+const SPLITS_IN = 100;
+const CLOCK_JUMP_MS = 3_600_000;
+const CHECKPOINT_MS = 10_000;
+/** When a request that failed is made again. */
+const RETRY_MS = 500;
+const PROGRESS_MS = 10_000;
 /** The share of the workers to which each of them happens. */
 const SHARE = 0.1;
 
-/** Runs the script: all start; a tenth joins, crashes, stops, stands still for 30 s; calm. In virtual time. */
+/**
+ * Runs the script: all start; a tenth joins, crashes, stops, stands still for 30 s; a minute in which replies are lost, a tenth of the clocks
+ * is set, and shards are split; calm. In virtual time.
+ */
 export function simulate(options: SimulationOptions): SimulationResult {
   return new Simulation(options).run();
 }
@@ -85,15 +128,22 @@ interface Member {
   readonly store: LeaseStore;
   readonly shards$: Subject<readonly LeasableShard[]>;
   readonly held: Map<string, Lease>;
-  subscription: Subscription | undefined;
+  /** The shards that it reads: a child only once its parent has ended. */
+  readonly reading: Set<string>;
+  /** The shards of which it knows that they have ended. */
+  readonly ended: Set<string>;
+  readonly subscriptions: Subscription[];
 }
 
 class Simulation {
   readonly #options: SimulationOptions;
   readonly #world = new VirtualClock();
   readonly #table: FleetTable;
-  readonly #shards: readonly LeasableShard[];
-  readonly #byId: ReadonlyMap<string, LeasableShard>;
+  readonly #records = new Records();
+  #shards: readonly LeasableShard[];
+  #byId: ReadonlyMap<string, LeasableShard>;
+  #children: ReadonlyMap<string, readonly LeasableShard[]> = new Map();
+  #losesReplies = false;
   readonly #random: () => number;
   readonly #members = new Set<Member>();
   readonly #paused = new Set<Machine>();
@@ -123,18 +173,46 @@ class Simulation {
     this.#at(SCRIPT.crash, () => this.#each('crash', few, (member) => this.#end(member)));
     this.#at(SCRIPT.stop, () => this.#each('stop', few, (member) => this.#stop(member)));
     this.#at(SCRIPT.pause, () => this.#each('pause', few, (member) => this.#pause(member, 3 * FAILOVER_MS)));
+    this.#at(SCRIPT.faults, () => this.#disturb(few));
+    this.#at(SCRIPT.healed, () => (this.#losesReplies = false));
     let calm = this.#counted();
     this.#at(SCRIPT.calm, () => (calm = this.#counted()));
     let hourly = calm;
+    let workersLeft = 0;
     this.#at(SCRIPT.end, () => {
       const perHour = 3_600_000 / (SCRIPT.end - SCRIPT.calm);
       const now = this.#counted();
       const over = (of: keyof Hourly): number => (now[of] - calm[of]) * perHour;
       hourly = { scans: over('scans'), peeks: over('peeks'), writes: over('writes'), readUnits: over('readUnits') };
+      workersLeft = this.#members.size;
+      this.#check();
+      this.#records.conclude(this.#open(), SCRIPT.end, 3 * CHECKPOINT_MS);
       this.#members.forEach((member) => this.#end(member));
     });
-    this.#world.runUntil(SCRIPT.end + FAILOVER_MS);
-    return { balancedMs: this.#balancedMs, rebalancedMs: this.#rebalancedMs, gapsMs: this.#gaps, doubles: this.#doubles, hourly };
+    this.#follow(SCRIPT.end + FAILOVER_MS);
+    return {
+      ...{ balancedMs: this.#balancedMs, rebalancedMs: this.#rebalancedMs, gapsMs: this.#gaps, doubles: this.#doubles },
+      ...{ wrongs: this.#records.wrongs, hourly, leases: this.#open().length, workers: workersLeft },
+    };
+  }
+
+  #follow(endMs: number): void {
+    for (let nowMs = 0; nowMs < endMs;) {
+      nowMs = Math.min(nowMs + PROGRESS_MS, endMs);
+      this.#world.runUntil(nowMs);
+      this.#check();
+      const requests = Object.values(this.#table.counts).reduce((sum, count) => sum + count, 0);
+      const held = [...this.#members].reduce((sum, member) => sum + member.held.size, 0);
+      this.#options.tell?.({ nowMs, endMs, steps: this.#world.steps, requests, scans: this.#table.counts.scan, held });
+    }
+  }
+
+  #check(): void {
+    this.#table.checkpoints.splice(0).forEach((checkpoint) => this.#records.note(checkpoint));
+  }
+
+  #open(): string[] {
+    return this.#shards.flatMap(({ shardId, closed }) => (closed ? [] : shardId));
   }
 
   #counted(): Hourly {
@@ -158,7 +236,7 @@ class Simulation {
   #join(): void {
     const id = `w${++this.#count}`;
     const machine = new Machine(this.#world);
-    const link = { isCut: false, losesReply: () => false };
+    const link = { isCut: false, losesReply: () => this.#losesReplies && this.#random() < 1 / LOSES_REPLY_IN };
     const isKcl = this.#options.rules === 'kcl';
     const config: LeaseConfig = {
       ...{ workerId: id, failoverTimeMs: FAILOVER_MS, scheduler: machine.scheduler, random: this.#random, events: 'silent' },
@@ -167,11 +245,19 @@ class Simulation {
     const resolved = resolveLeaseConfig(config);
     const port = this.#table.portOf(id, machine, link);
     const store = leaseStore(boundedPort(isKcl ? asKcl(port) : port, resolved), resolved);
-    const member: Member = { id, machine, link, store, shards$: new Subject(), held: new Map(), subscription: undefined };
+    const member: Member = {
+      ...{ id, machine, link, store, shards$: new Subject<readonly LeasableShard[]>(), held: new Map<string, Lease>() },
+      ...{ reading: new Set<string>(), ended: new Set<string>(), subscriptions: [] },
+    };
     this.#members.add(member);
-    member.subscription = store.leases(member.shards$).subscribe((news) => {
-      if (news.type === 'granted') this.#begin(member, news.shardId, news.lease);
+    const news = store.leases(member.shards$).subscribe((item) => {
+      if (item.type === 'granted') this.#begin(member, item.shardId, item.lease);
+      else this.#noteEnd(member, item.shardId);
     });
+    const checkpoints = timer(this.#random() * CHECKPOINT_MS, CHECKPOINT_MS, machine.scheduler).subscribe(() =>
+      member.reading.forEach((shardId) => this.#write(member, shardId).subscribe({ error: () => undefined })),
+    );
+    member.subscriptions.push(news, checkpoints);
     member.shards$.next(this.#shards);
   }
 
@@ -187,21 +273,114 @@ class Simulation {
     this.#noteBalance();
     from(lease.lost$).subscribe(() => this.#leave(member, shardId, lease));
     from(lease.asked$ ?? NEVER).subscribe(() => this.#giveUp(member, shardId, lease));
+    this.#read(member, shardId, lease);
+  }
+
+  /** Begins to read a shard, once its parents have ended; a shard that was split has nothing more to read. */
+  #read(member: Member, shardId: string, lease: Lease): void {
+    const shard = this.#byId.get(shardId)!;
+    const isHeld = (): boolean => member.held.get(shardId) === lease;
+    if (!shard.parentShardIds.every((id) => member.ended.has(id))) return;
+    for (const id of shard.parentShardIds) {
+      const parent = this.#table.rows.get(id);
+      if (parent && !isEnded(parent)) this.#records.wrongs.early++;
+    }
+    const begin$ = defer(() => (isHeld() ? from(member.store.read(shard)) : EMPTY));
+    begin$.pipe(retry({ delay: () => timer(RETRY_MS, member.machine.scheduler) })).subscribe((checkpoint) => {
+      if (!isHeld()) return;
+      this.#records.begin(shardId, checkpoint, this.#world.now());
+      member.reading.add(shardId);
+      if (shard.closed) this.#finish(member, shardId, lease);
+    });
+  }
+
+  /** Writes how far a shard was read. */
+  #write(member: Member, shardId: string): Observable<unknown> {
+    return defer(() => {
+      const sequenceNumber = String(this.#records.read(shardId, this.#world.now()));
+      return from(member.store.write({ streamName: 'flights', shardId, sequenceNumber, subSequenceNumber: 0 }, this.#byId.get(shardId)!));
+    });
+  }
+
+  /** Writes the end of a shard that was split, and releases it. */
+  #finish(member: Member, shardId: string, lease: Lease): void {
+    const shard = { ...this.#byId.get(shardId)!, childShards: this.#children.get(shardId)! };
+    this.#records.end(shardId);
+    member.reading.delete(shardId);
+    const isHeld = (): boolean => member.held.get(shardId) === lease;
+    const end = { streamName: 'flights', shardId, sequenceNumber: 'SHARD_END', subSequenceNumber: 0 };
+    const again = retry<unknown>({ delay: () => timer(RETRY_MS, member.machine.scheduler) });
+    const end$ = defer(() => (isHeld() ? from(member.store.write(end, shard)) : EMPTY)).pipe(again);
+    end$.subscribe({
+      next: () => {
+        this.#leave(member, shardId, lease);
+        this.#idle.delete(shardId);
+        defer(() => from(member.store.release(shard)))
+          .pipe(retry({ count: 3, delay: () => timer(RETRY_MS, member.machine.scheduler) }))
+          .subscribe({ error: () => undefined });
+        this.#noteEnd(member, shardId);
+      },
+    });
+  }
+
+  #noteEnd(member: Member, shardId: string): void {
+    member.ended.add(shardId);
+    for (const child of this.#children.get(shardId) ?? []) {
+      const lease = member.held.get(child.shardId);
+      if (lease && !member.reading.has(child.shardId)) this.#read(member, child.shardId, lease);
+    }
+  }
+
+  /** Loses replies, sets clocks, splits shards. */
+  #disturb(few: number): void {
+    this.#losesReplies = true;
+    [...this.#members].slice(0, few).forEach(({ machine }, i) => (machine.aheadMs += i % 2 === 0 ? CLOCK_JUMP_MS : -CLOCK_JUMP_MS));
+    const children = new Map<string, readonly LeasableShard[]>();
+    let count = this.#shards.length;
+    const closed = this.#shards.map((shard, i) => (i % SPLITS_IN === 0 ? { ...shard, closed: true } : shard));
+    for (const { shardId, hashKeyRange, closed: isSplit } of closed) {
+      if (!isSplit) continue;
+      const [first, last] = [BigInt(hashKeyRange!.startingHashKey), BigInt(hashKeyRange!.endingHashKey)];
+      const middle = (first + last) / 2n;
+      const child = (from: bigint, to: bigint): LeasableShard =>
+        leasable(count++, { parentShardIds: [shardId], hashKeyRange: { startingHashKey: String(from), endingHashKey: String(to) } });
+      children.set(shardId, [child(first, middle), child(middle + 1n, last)]);
+    }
+    this.#children = children;
+    this.#shards = [...closed, ...[...children.values()].flat()];
+    this.#byId = new Map(this.#shards.map((shard) => [shard.shardId, shard]));
+    for (const member of this.#members) {
+      member.shards$.next(this.#shards);
+      for (const shardId of children.keys()) {
+        const lease = member.held.get(shardId);
+        if (lease && member.reading.has(shardId)) this.#finish(member, shardId, lease);
+      }
+    }
   }
 
   #isAwake({ machine }: Member): boolean {
     return !machine.isDead && !this.#paused.has(machine);
   }
 
-  /** The work on a shard ends at once, and the lease goes to whoever is next. */
+  /** The work on a shard ends at once, its last checkpoint is written, and the lease goes to whoever is next. */
   #giveUp(member: Member, shardId: string, lease: Lease): void {
+    const again = retry<unknown>({ count: 3, delay: () => timer(RETRY_MS, member.machine.scheduler) });
+    const write$ = member.reading.has(shardId) ? this.#write(member, shardId) : EMPTY;
     this.#leave(member, shardId, lease);
-    defer(() => from(member.store.release(this.#byId.get(shardId)!))).subscribe({ error: () => undefined });
+    const release$ = defer(() => from(member.store.release(this.#byId.get(shardId)!)));
+    concat(
+      write$.pipe(
+        again,
+        catchError(() => EMPTY),
+      ),
+      release$.pipe(again),
+    ).subscribe({ error: () => undefined });
   }
 
   #leave(member: Member, shardId: string, lease: Lease): void {
     if (member.held.get(shardId) !== lease) return;
     member.held.delete(shardId);
+    member.reading.delete(shardId);
     const working = this.#atWork.get(shardId)!;
     working.delete(member);
     if ([...working].some((other) => this.#isAwake(other)) || this.#idle.has(shardId)) return;
@@ -220,7 +399,7 @@ class Simulation {
     this.#members.delete(member);
     for (const [shardId, lease] of [...member.held]) this.#leave(member, shardId, lease);
     member.machine.isDead = true;
-    member.subscription?.unsubscribe();
+    member.subscriptions.forEach((subscription) => subscription.unsubscribe());
   }
 
   #pause(member: Member, ms: number): void {
