@@ -8,13 +8,16 @@ import {
   from,
   ignoreElements,
   map,
+  merge,
   of,
   repeat,
   Subject,
   take,
+  tap,
   type Observable,
 } from 'rxjs';
 import { requestFault } from '../internal/aws-errors.js';
+import { delayOf } from '../internal/delay.js';
 import { onEnd } from '../internal/on-end.js';
 import type { FleetFacts } from './fleet.js';
 import { isEnded, type LeaseRow } from './lease.js';
@@ -23,13 +26,17 @@ import { isWatchedBy, type Watcher } from './watcher.js';
 
 /** The first row may have ended or gone since it was seen: then the next one is the bell. */
 const MAX_TRIES = 3;
+/** A ring that failed is made again after about this time, in failover times, and later each time, up to the longest. */
+const RETRY_FAILOVERS = 1 / 50;
+const LONGEST_RETRY_FAILOVERS = 1 / 2;
 
 /**
  * A number in one row of the table, which a worker increases when others should look at the table.
  *
  * @remarks
  * Reading one row costs half a read unit, or one if it is large, whatever the size of the table. The bell is a hint and decides nothing:
- * who hears it looks at the table. A ring that is not heard, or not made since its worker died, is made up for by a worker that watches, at its next look.
+ * who hears it looks at the table. A ring that fails is made again until one succeeds. One that is not made since its worker died is made up for by
+ * a worker that watches, at its next look.
  */
 export class Bell {
   readonly #context: LeaseContext;
@@ -46,12 +53,13 @@ export class Bell {
   /** The shards that the last look showed to be ended or without owner. */
   #takeable: ReadonlySet<string> | undefined;
   #failures = 0;
+  #failedRings = 0;
 
   constructor(context: LeaseContext) {
     this.#context = context;
   }
 
-  /** Whether no ring is under way. */
+  /** Whether no ring is under way, but for the repetition of one that failed: a worker that stops does not wait for that. */
   get isQuiet(): boolean {
     return !this.#isWanted && !this.#isRinging;
   }
@@ -64,7 +72,7 @@ export class Bell {
 
   /** Rings when that is wanted. Never emits or errors. */
   run(): Observable<never> {
-    const ring$ = defer(() => this.#ring()).pipe(repeat({ delay: () => (this.#isWanted ? of(0) : EMPTY) }));
+    const ring$ = defer(() => this.#ring()).pipe(repeat({ delay: () => this.#untilNextRing() }));
     return this.#wanted$.pipe(exhaustMap(() => ring$));
   }
 
@@ -105,6 +113,15 @@ export class Bell {
     return watcher === 'other' && !(lease && isWatchedBy(lease, config.failoverTimeMs));
   }
 
+  #untilNextRing(): Observable<unknown> {
+    const { failoverTimeMs, random, scheduler } = this.#context.config;
+    if (this.#isWanted) return of(0);
+    if (this.#failedRings === 0) return EMPTY;
+    const backOffMs = RETRY_FAILOVERS * failoverTimeMs * 2 ** Math.min(this.#failedRings - 1, 10);
+    const retryMs = Math.min(backOffMs, LONGEST_RETRY_FAILOVERS * failoverTimeMs) * (0.5 + random() / 2);
+    return merge(this.#wanted$, delayOf(retryMs, scheduler)).pipe(take(1));
+  }
+
   #ring(): Observable<never> {
     this.#isWanted = false;
     this.#isRinging = true;
@@ -112,7 +129,9 @@ export class Bell {
       concatMap((key) => this.#context.port.ring(key)),
       filter((done) => done),
       take(1),
+      tap({ complete: () => (this.#failedRings = 0) }),
       catchError((error: unknown) => {
+        this.#failedRings += 1;
         this.#tell('ring', error);
         return EMPTY;
       }),

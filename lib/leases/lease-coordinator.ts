@@ -92,7 +92,7 @@ export class LeaseCoordinator {
   news(shards$: Observable<readonly LeasableShard[]>): Observable<LeaseNews> {
     const drained$ = merge(this.#hooks.changed$, this.#look$).pipe(
       startWith(undefined),
-      filter(() => this.#isDraining && this.#context.held.open().length === 0),
+      filter(() => this.#isDraining && this.#context.held.open.size === 0),
     );
     const followed$ = shards$.pipe(
       tap((shards) => {
@@ -109,7 +109,7 @@ export class LeaseCoordinator {
       return this.#taker.withdraw();
     });
     const rung$ = merge(drained$, this.#bell.rung$).pipe(
-      filter(() => this.#isDraining && this.#context.held.open().length === 0 && this.#bell.isQuiet),
+      filter(() => this.#isDraining && this.#context.held.open.size === 0 && this.#bell.isQuiet),
     );
     return merge(
       this.#bell.run().pipe(takeUntil(rung$)),
@@ -247,7 +247,7 @@ export class LeaseCoordinator {
     this.#bell.look(this.#fleet.facts, this.#watcher());
     held.reportsLoad = view.clientVersion !== undefined;
     this.#hasLooked = true;
-    for (const lease of held.open()) {
+    for (const lease of held.open) {
       const row = observer.get(lease.shardId);
       if (row) lease.see(row);
     }
@@ -256,7 +256,7 @@ export class LeaseCoordinator {
       this.#unreadable.add(leaseKey);
       config.notify({ type: 'leaseUnreadable', shardId: leaseKey, error });
     }
-    config.notify({ type: 'leasesSeen', workerId: config.workerId, leases: view.leases.length, held: held.open().length });
+    config.notify({ type: 'leasesSeen', workerId: config.workerId, leases: view.leases.length, held: held.open.size });
     this.#hooks.looked();
   }
 

@@ -13,7 +13,7 @@ import { planLeases, type AssignmentRule, type LeaseStep } from './planLeases.js
 const TAKE_LANES = 4;
 /** A worker of KCL looks every two failover times, and then steals one lease. */
 const FAILOVERS_PER_STEAL = 2;
-/** The most tries to withdraw a request whose row changes between the read and the write. */
+/** The most tries to withdraw a request, whose row may change between the read and the write. */
 const MAX_WITHDRAWALS = 3;
 
 /** Takes leases, asks for them, and remembers the leases granted in one subscription. */
@@ -141,11 +141,11 @@ export class LeaseTaker {
         }),
       );
     return inTurn(leaseKey, withdraw).pipe(
-      concatMap((done) => (done || attempt >= MAX_WITHDRAWALS ? EMPTY : this.#withdraw(leaseKey, attempt + 1))),
       catchError((error: unknown) => {
         notify({ type: 'leaseRequestFailed', workerId, action: 'release', shardId: leaseKey, attempt, reason: requestFault(error), error });
-        return EMPTY;
+        return of(false);
       }),
+      concatMap((done) => (done || attempt >= MAX_WITHDRAWALS ? EMPTY : this.#withdraw(leaseKey, attempt + 1))),
     );
   }
 

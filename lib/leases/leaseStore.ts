@@ -10,7 +10,7 @@ import type { ShardIdentity } from '../values/shard-id.js';
 import type { HeldLease, LossReason } from './held-lease.js';
 import { HeldLeases } from './held-leases.js';
 import type { ResolvedLeaseConfig } from './lease-config.js';
-import { tickMs, type LeaseContext } from './lease-context.js';
+import type { LeaseContext } from './lease-context.js';
 import { LeaseCoordinator } from './lease-coordinator.js';
 import { LeaseObserver } from './lease-observer.js';
 import type { LeasePort } from './lease-port.js';
@@ -18,6 +18,7 @@ import type { LeaseRow } from './lease.js';
 import { leaseStatus, type LeaseStatus } from './lease-status.js';
 import { readProgress } from './row-progress.js';
 import { makeChildren } from './shard-end.js';
+import { tickMs } from './ticks.js';
 import { unownedCheckpoint } from './unownedCheckpoint.js';
 
 /** A table of checkpoints and leases. */
@@ -176,7 +177,7 @@ class SharedLeases {
     const { held, config } = this.#context;
     const { notify, workerId, scheduler } = config;
     notify({ type: 'leaseLost', workerId, shardId, reason, heldMs: scheduler.now() - sinceMs });
-    if (held.open().length === 0) notify({ type: 'allLeasesLost', workerId });
+    if (held.open.size === 0) notify({ type: 'allLeasesLost', workerId });
     this.#changed$.next();
     this.#coordinator?.lookNow();
   }
