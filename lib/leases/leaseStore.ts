@@ -35,6 +35,11 @@ export interface LeaseStore extends LeasingStore {
 
 /** When a lease is given up after its last renewal, in failover times: before another worker can take it. */
 const FENCE_FAILOVERS = 0.9;
+/**
+ * The most that a clock which is set forward may seem to advance, in ticks of the renewals. It must be less than the tenth of the failover time
+ * by which a holder gives its leases up before others may take them.
+ */
+const LONGEST_STEP_TICKS = 1.1;
 
 /**
  * Makes a store of a table. The writes for one shard run one after another; nothing is requested before a subscription.
@@ -72,7 +77,7 @@ class SharedLeases {
     const tenancy = { workerId, fenceMs: failoverTimeMs * FENCE_FAILOVERS, scheduler };
     const onLost = (lease: HeldLease, reason: LossReason): void => this.#noteLoss(lease, reason);
     // The clock is read at each tick of the renewals, so a longer step means that the process stood still or the clock was set.
-    const clock = new SteadyClock(2 * tickMs(config));
+    const clock = new SteadyClock(LONGEST_STEP_TICKS * tickMs(config));
     clock.now(scheduler);
     // Made when somebody asks: a second object for each row of the table would be kept for nobody.
     this.statuses$ = defer(() => (this.#hasLooked ? this.#looked$.pipe(startWith(undefined)) : this.#looked$)).pipe(

@@ -245,3 +245,22 @@ describe('the row that has the pulse', () => {
     }),
   );
 });
+
+describe('a clock that is set forward', () => {
+  for (const lateMs of keys(9).map((i) => i * 10))
+    it(
+      `shows nobody a lease as expired before its holder, which cannot reach the table, has given it up (${lateMs} ms after a tick)`,
+      marbles(({ scheduler, flush }) => {
+        const fleet = new PulseFleet(scheduler, 8);
+        fleet.run(flush, 9_000, {
+          // They look often, so they see each renewal at once.
+          0: () => keys(3).forEach((i) => fleet.start(`w${i}`, undefined, { lookIntervalMs: 10 })),
+          4_000: () => (fleet.workers[0]!.link.isCut = true),
+          [4_100 + lateMs]: () => fleet.workers.slice(1).forEach(({ machine }) => (machine.aheadMs += 3_600_000)),
+          7_000: () => expect(allHeld(fleet)).to.deep.equal(keys(8)),
+        });
+        expect(linesOf(fleet.workers[0]!.told, 'lost')).not.to.deep.equal([]);
+        expect(fleet.doubles).to.deep.equal([]);
+      }),
+    );
+});

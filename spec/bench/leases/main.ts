@@ -6,8 +6,8 @@ const HELP = `Usage: npm run bench:leases -- [options]
 
 Simulates a fleet that shares shards through a lease table, in virtual time: all workers start; a tenth more joins, a tenth is killed, a
 tenth stops, a tenth stands still for 30 s, each time the worker that watches the table among them; in one minute a fiftieth of all replies is
-lost, a tenth of the clocks is set by an hour, and one shard in a hundred is split; then nothing happens for six minutes. Each shard has a
-record a second, and a checkpoint each ten seconds.
+lost, a tenth cannot reach the table for 30 s, a tenth of the clocks is set by an hour, and one shard in a hundred is split; then nothing happens for six minutes. Each shard has a
+record a second, and a checkpoint each nine seconds.
 Once by this package's rules and once by those of KCL 2.x (no hand-over, nothing released at a stop, a look each 20 s), on the same
 script. The failover time is 10 s. How far it is goes to stderr, every half minute.
 
@@ -86,6 +86,7 @@ function tableOf(results: readonly (readonly [Rules, SimulationResult])[]): stri
   row('… of a worker that was killed', ({ gapsMs }) => spread(gapsMs.crash));
   row('… of one that stopped', ({ gapsMs }) => spread(gapsMs.stop));
   row('… of one that stands still for 30 s', ({ gapsMs }) => spread(gapsMs.pause));
+  row('… of one that cannot reach the table for 30 s', ({ gapsMs }) => spread(gapsMs.faults));
   row('two that run hold one shard', ({ doubles }) => `${doubles} times`);
   row('checkpoints that were lower than the one before', ({ wrongs }) => String(wrongs.lowered));
   row('… of a worker without the lease', ({ wrongs }) => String(wrongs.foreign));

@@ -45,8 +45,8 @@ export interface SimulationResult {
   readonly balancedMs: number | undefined;
   /** From the coming of a tenth more workers until each has its share. */
   readonly rebalancedMs: number | undefined;
-  /** How long each shard of a crashed, stopped or paused worker was held by nobody at work. */
-  readonly gapsMs: Readonly<Record<'crash' | 'stop' | 'pause' | 'rebalance', readonly number[]>>;
+  /** How long each shard of a crashed, stopped or paused worker was held by nobody at work; `faults`: of one that could not reach the table. */
+  readonly gapsMs: Readonly<Record<'crash' | 'faults' | 'pause' | 'rebalance' | 'stop', readonly number[]>>;
   /** How often two workers believed to hold one shard. */
   readonly doubles: number;
   /** What must not happen, by any rules. */
@@ -91,7 +91,8 @@ const LOSES_REPLY_IN = 50;
 /** One shard in so many is split, all at that time. */
 const SPLITS_IN = 100;
 const CLOCK_JUMP_MS = 3_600_000;
-const CHECKPOINT_MS = 10_000;
+/** Two renewals come between two checkpoints, wherever in a tick of the renewals those are: so the writes of two courses can be compared. */
+const CHECKPOINT_MS = 9_000;
 /** When a request that failed is made again. */
 const RETRY_MS = 500;
 const PROGRESS_MS = 10_000;
@@ -100,7 +101,7 @@ const SHARE = 0.1;
 
 /**
  * Runs the script: all start; a tenth joins, crashes, stops, stands still for 30 s; a minute in which replies are lost, a tenth of the clocks
- * is set, and shards are split; calm. In virtual time.
+ * is set, a tenth cannot reach the table for 30 s, and shards are split; calm. In virtual time.
  */
 export function simulate(options: SimulationOptions): SimulationResult {
   return new Simulation(options).run();
@@ -150,7 +151,13 @@ class Simulation {
   /** Who works on each shard. */
   readonly #atWork = new Map<string, Set<Member>>();
   readonly #idle = new Map<string, { readonly sinceMs: number; readonly why: keyof SimulationResult['gapsMs'] }>();
-  readonly #gaps = { crash: [] as number[], stop: [] as number[], pause: [] as number[], rebalance: [] as number[] };
+  readonly #gaps = {
+    crash: [] as number[],
+    faults: [] as number[],
+    pause: [] as number[],
+    rebalance: [] as number[],
+    stop: [] as number[],
+  };
   #why: keyof SimulationResult['gapsMs'] = 'rebalance';
   #balancedMs: number | undefined;
   #rebalancedMs: number | undefined;
@@ -331,10 +338,14 @@ class Simulation {
     }
   }
 
-  /** Loses replies, sets clocks, splits shards. */
+  /** Loses replies, cuts links, sets clocks, splits shards. */
   #disturb(few: number): void {
     this.#losesReplies = true;
-    [...this.#members].slice(0, few).forEach(({ machine }, i) => (machine.aheadMs += i % 2 === 0 ? CLOCK_JUMP_MS : -CLOCK_JUMP_MS));
+    this.#each('faults', few, ({ link }) => {
+      link.isCut = true;
+      this.#at(3 * FAILOVER_MS, () => (link.isCut = false));
+    });
+    [...this.#members].slice(-few).forEach(({ machine }, i) => (machine.aheadMs += i % 2 === 0 ? CLOCK_JUMP_MS : -CLOCK_JUMP_MS));
     const children = new Map<string, readonly LeasableShard[]>();
     let count = this.#shards.length;
     const closed = this.#shards.map((shard, i) => (i % SPLITS_IN === 0 ? { ...shard, closed: true } : shard));
@@ -383,6 +394,8 @@ class Simulation {
     member.reading.delete(shardId);
     const working = this.#atWork.get(shardId)!;
     working.delete(member);
+    // Whoever was stolen from notices later.
+    this.#noteBalance();
     if ([...working].some((other) => this.#isAwake(other)) || this.#idle.has(shardId)) return;
     this.#idle.set(shardId, { sinceMs: this.#world.now(), why: this.#why });
   }
