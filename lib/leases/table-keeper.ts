@@ -60,11 +60,12 @@ export class TableKeeper {
 
   get #isLeader(): boolean {
     const { observer, config } = this.#context;
-    const rows = observer.rows();
-    const owners = rows.flatMap(({ leaseOwner }) => leaseOwner ?? []);
-    const graceful = rows.flatMap(({ leaseOwner, gracefulOwner }) =>
-      leaseOwner !== undefined && leaseOwner === gracefulOwner ? leaseOwner : [],
-    );
+    const [owners, graceful] = [new Set<string>(), new Set<string>()];
+    for (const { leaseOwner, gracefulOwner } of observer.rows()) {
+      if (leaseOwner === undefined) continue;
+      owners.add(leaseOwner);
+      if (leaseOwner === gracefulOwner) graceful.add(leaseOwner);
+    }
     // If a KCL worker is elected, it only cleans up after its own shards, so a worker of this package is elected too.
     return isAuditLeader(owners, config.workerId) || isAuditLeader(graceful, config.workerId);
   }

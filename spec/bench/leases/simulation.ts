@@ -1,9 +1,26 @@
-import { catchError, concat, defer, EMPTY, from, NEVER, of, retry, Subject, timer, type Observable, type Subscription } from 'rxjs';
+import {
+  catchError,
+  concat,
+  defer,
+  EMPTY,
+  from,
+  map,
+  NEVER,
+  of,
+  retry,
+  Subject,
+  switchMap,
+  tap,
+  timer,
+  type Observable,
+  type SchedulerLike,
+  type Subscription,
+} from 'rxjs';
 import type { LeasableShard, Lease } from '../../../lib/checkpoints/checkpoint-store.js';
 import { boundedPort } from '../../../lib/leases/boundedPort.js';
 import { kclAssignment } from '../../../lib/leases/kclAssignment.js';
 import { resolveLeaseConfig, type LeaseConfig } from '../../../lib/leases/lease-config.js';
-import type { LeasePort } from '../../../lib/leases/lease-port.js';
+import type { LeasePort, TableView } from '../../../lib/leases/lease-port.js';
 import { isEnded } from '../../../lib/leases/lease.js';
 import type { LeaseUpdate } from '../../../lib/leases/lease-updates.js';
 import { leaseStore, type LeaseStore } from '../../../lib/leases/leaseStore.js';
@@ -22,7 +39,7 @@ export interface SimulationOptions {
   readonly shards: number;
   readonly rules: Rules;
   readonly seed: number;
-  /** Called each ten seconds of virtual time. */
+  /** Called each second of virtual time. */
   readonly tell?: (progress: SimulationProgress) => void;
 }
 
@@ -95,7 +112,7 @@ const CLOCK_JUMP_MS = 3_600_000;
 const CHECKPOINT_MS = 9_000;
 /** When a request that failed is made again. */
 const RETRY_MS = 500;
-const PROGRESS_MS = 10_000;
+const PROGRESS_MS = 1_000;
 /** The share of the workers to which each of them happens. */
 const SHARE = 0.1;
 
@@ -118,8 +135,27 @@ function asKcl(port: LeasePort): LeasePort {
     };
     return port.update(key, { ...change, set: shown });
   };
+  /** If another worker was first, one of KCL goes on with the next lease: here a step does that after an error, and not after a refusal. */
+  const take = (key: string, change: LeaseUpdate) =>
+    update(key, change).pipe(map((done) => (done || change.set.leaseOwner === undefined ? done : refuse())));
   // Nor does it listen for the bell or ring it.
-  return { ...port, update, peek: () => NEVER, ring: () => of(true) };
+  return { ...port, update: take, peek: () => NEVER, ring: () => of(true) };
+}
+
+function refuse(): never {
+  throw new Error('another worker was first');
+}
+
+/** Whatever calls for a look, a worker of KCL looks once in so long a time, from when it has first seen leases. */
+function atKclPace(port: LeasePort, scheduler: SchedulerLike): LeasePort {
+  let nextMs = 0;
+  const look = (isConsistent: boolean): Observable<TableView> => {
+    const nowMs = scheduler.now();
+    const waitMs = Math.max(0, nextMs - nowMs);
+    const view$ = waitMs > 0 ? timer(waitMs, scheduler).pipe(switchMap(() => port.scan(isConsistent))) : port.scan(isConsistent);
+    return view$.pipe(tap(({ leases }) => (leases.length > 0 ? (nextMs = nowMs + waitMs + KCL_LOOK_MS) : undefined)));
+  };
+  return { ...port, scan: (isConsistent) => defer(() => look(isConsistent)) };
 }
 
 interface Member {
@@ -251,7 +287,8 @@ class Simulation {
     };
     const resolved = resolveLeaseConfig(config);
     const port = this.#table.portOf(id, machine, link);
-    const store = leaseStore(boundedPort(isKcl ? asKcl(port) : port, resolved), resolved);
+    const bounded = boundedPort(isKcl ? asKcl(port) : port, resolved);
+    const store = leaseStore(isKcl ? atKclPace(bounded, machine.scheduler) : bounded, resolved);
     const member: Member = {
       ...{ id, machine, link, store, shards$: new Subject<readonly LeasableShard[]>(), held: new Map<string, Lease>() },
       ...{ reading: new Set<string>(), ended: new Set<string>(), subscriptions: [] },
