@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
-import { simulate, type Rules, type SimulationProgress, type SimulationResult } from './simulation.js';
+import type { SimulationProgress, SimulationResult } from './simulation-result.js';
+import { simulate, type Rules } from './simulation.js';
 
 const HELP = `Usage: npm run bench:leases -- [options]
 
