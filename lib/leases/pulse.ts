@@ -1,7 +1,7 @@
 import { Attempt, type AttemptTimes } from './attempt.js';
 import { TICKS_TO_RENEWAL } from './ticks.js';
 
-/** After so many ticks since it was sent a pulse is late: its renewal was due, and half of the time is left for another row. */
+/** After so many ticks since it was sent a pulse is late: its renewal was due, and a good part of the time is left for another row. */
 const LATE_TICKS = TICKS_TO_RENEWAL + 2;
 
 /** The part of a held lease that the pulse needs. */
