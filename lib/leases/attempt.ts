@@ -1,11 +1,19 @@
 import type { SchedulerLike, Subscription } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
 
+/** How long a write counts, and by which timer. */
+export interface AttemptTimes {
+  readonly fenceMs: number;
+  readonly scheduler: SchedulerLike;
+}
+
 /** The time for which a write renews a lease, and for which a pulse keeps all leases of a worker, from the moment when the write is sent. */
 export class Attempt {
   isOver = false;
   /** Whether the write is a pulse. */
   readonly isPulse: boolean;
+  /** The number of the renewals' tick at which it was sent. */
+  readonly tick: number;
   /** Called when the time of the lease is over. */
   onOver: () => void = () => undefined;
   /** Called when the time of the pulse is over. */
@@ -13,8 +21,9 @@ export class Attempt {
   #isEnded = false;
   readonly #timer: Subscription;
 
-  constructor({ fenceMs, scheduler }: { readonly fenceMs: number; readonly scheduler: SchedulerLike }, isPulse: boolean) {
+  constructor({ fenceMs, scheduler }: AttemptTimes, isPulse: boolean, tick: number) {
     this.isPulse = isPulse;
+    this.tick = tick;
     const end = (): void => {
       this.isOver = true;
       if (!this.#isEnded) this.onOver();

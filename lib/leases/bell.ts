@@ -8,27 +8,35 @@ import {
   from,
   ignoreElements,
   map,
+  merge,
   of,
   repeat,
   Subject,
   take,
+  tap,
   type Observable,
 } from 'rxjs';
 import { requestFault } from '../internal/aws-errors.js';
+import { delayOf } from '../internal/delay.js';
 import { onEnd } from '../internal/on-end.js';
+import type { FleetFacts } from './fleet.js';
 import { isEnded, type LeaseRow } from './lease.js';
 import type { LeaseContext } from './lease-context.js';
-import { bellRow, isWatchedBy, type Watcher } from './watcher.js';
+import { isWatchedBy, type Watcher } from './watcher.js';
 
 /** The first row may have ended or gone since it was seen: then the next one is the bell. */
 const MAX_TRIES = 3;
+/** A ring that failed is made again after about this time, in failover times, and later each time, up to the longest. */
+const RETRY_FAILOVERS = 1 / 50;
+const LONGEST_RETRY_FAILOVERS = 1 / 2;
 
 /**
  * A number in one row of the table, which a worker increases when others should look at the table.
  *
  * @remarks
  * Reading one row costs half a read unit, or one if it is large, whatever the size of the table. The bell is a hint and decides nothing:
- * who hears it looks at the table. A ring that is not heard, or not made since its worker died, is made up for by a worker that watches, at its next look.
+ * who hears it looks at the table. A ring that fails is made again until one succeeds. One that is not made since its worker died is made up for by
+ * a worker that watches, at its next look.
  */
 export class Bell {
   readonly #context: LeaseContext;
@@ -45,12 +53,13 @@ export class Bell {
   /** The shards that the last look showed to be ended or without owner. */
   #takeable: ReadonlySet<string> | undefined;
   #failures = 0;
+  #failedRings = 0;
 
   constructor(context: LeaseContext) {
     this.#context = context;
   }
 
-  /** Whether no ring is under way. */
+  /** Whether no ring is under way, but for the repetition of one that failed: a worker that stops does not wait for that. */
   get isQuiet(): boolean {
     return !this.#isWanted && !this.#isRinging;
   }
@@ -63,17 +72,16 @@ export class Bell {
 
   /** Rings when that is wanted. Never emits or errors. */
   run(): Observable<never> {
-    const ring$ = defer(() => this.#ring()).pipe(repeat({ delay: () => (this.#isWanted ? of(0) : EMPTY) }));
+    const ring$ = defer(() => this.#ring()).pipe(repeat({ delay: () => this.#untilNextRing() }));
     return this.#wanted$.pipe(exhaustMap(() => ring$));
   }
 
   /** Takes what a look has shown. Where this worker watches, it rings for a change for which nobody has rung. */
-  look(rows: readonly LeaseRow[], watcher: Watcher): void {
+  look({ bell, open, takeable: newTakeable }: FleetFacts, watcher: Watcher): void {
     const [row, takeable] = [this.#row, this.#takeable];
-    this.#row = bellRow(rows);
-    const open = rows.filter((each) => !isEnded(each)).map(({ leaseKey }) => leaseKey);
-    this.#keys = open.sort().slice(0, MAX_TRIES);
-    this.#takeable = new Set(rows.filter((each) => isEnded(each) || each.leaseOwner === undefined).map(({ leaseKey }) => leaseKey));
+    this.#row = bell;
+    this.#keys = lowestKeys(open);
+    this.#takeable = newTakeable;
     if (watcher !== 'self' || !takeable) return;
     const isRung = row?.leaseKey === this.#row?.leaseKey && row?.rings !== this.#row?.rings;
     if (!isRung && [...this.#takeable].some((key) => !takeable.has(key))) this.ring();
@@ -105,6 +113,15 @@ export class Bell {
     return watcher === 'other' && !(lease && isWatchedBy(lease, config.failoverTimeMs));
   }
 
+  #untilNextRing(): Observable<unknown> {
+    const { failoverTimeMs, random, scheduler } = this.#context.config;
+    if (this.#isWanted) return of(0);
+    if (this.#failedRings === 0) return EMPTY;
+    const backOffMs = RETRY_FAILOVERS * failoverTimeMs * 2 ** Math.min(this.#failedRings - 1, 10);
+    const retryMs = Math.min(backOffMs, LONGEST_RETRY_FAILOVERS * failoverTimeMs) * (0.5 + random() / 2);
+    return merge(this.#wanted$, delayOf(retryMs, scheduler)).pipe(take(1));
+  }
+
   #ring(): Observable<never> {
     this.#isWanted = false;
     this.#isRinging = true;
@@ -112,7 +129,9 @@ export class Bell {
       concatMap((key) => this.#context.port.ring(key)),
       filter((done) => done),
       take(1),
+      tap({ complete: () => (this.#failedRings = 0) }),
       catchError((error: unknown) => {
+        this.#failedRings += 1;
         this.#tell('ring', error);
         return EMPTY;
       }),
@@ -128,4 +147,14 @@ export class Bell {
     const { notify, workerId } = this.#context.config;
     notify({ type: 'leaseRequestFailed', workerId, action, attempt: ++this.#failures, reason: requestFault(error), error });
   }
+}
+
+function lowestKeys(rows: readonly LeaseRow[]): string[] {
+  const keys: string[] = [];
+  for (const { leaseKey } of rows) {
+    if (keys.length === MAX_TRIES && leaseKey > keys.at(-1)!) continue;
+    keys.push(leaseKey);
+    keys.sort().splice(MAX_TRIES);
+  }
+  return keys;
 }

@@ -23,7 +23,7 @@ export function fairAssignment(view: AssignmentView): readonly string[] {
     random,
     ({ isReady }) => isReady,
   );
-  if (free.length === 0) return asked(view, { need, target });
+  if (free.length === 0) return need === 0 ? [] : asked(view, { need, target });
 
   const isOverdue = ({ idleMs }: { idleMs: number }): boolean => idleMs !== Infinity && idleMs > OVERDUE_FAILOVERS * failoverTimeMs;
   const taken = [...free.slice(0, need), ...free.slice(need).filter(isOverdue)];

@@ -1,7 +1,7 @@
 import { AsyncSubject, type Observable, type SchedulerLike } from 'rxjs';
 import { comparePositions, type Position } from '../values/position.js';
 import type { ShardName } from '../values/shard-id.js';
-import { Attempt } from './attempt.js';
+import type { Attempt } from './attempt.js';
 import { holderOf, type LeaseRow } from './lease.js';
 import type { StoredCheckpoint } from './lease-updates.js';
 import type { Pulse } from './pulse.js';
@@ -60,13 +60,13 @@ export class HeldLease {
   #isHandingOver = false;
   #current: Attempt;
   readonly #tenancy: Tenancy;
-  readonly #pulse: Pulse;
+  readonly #pulse: Pulse<HeldLease>;
   readonly #throughput: Throughput;
   readonly #loss = new AsyncSubject<void>();
   readonly #asked = new AsyncSubject<void>();
 
   /** @param row - as this worker left it when it took the lease. @param attempt - the write that took it. */
-  constructor(row: LeaseRow, streamName: string, tenancy: Tenancy, pulse: Pulse, attempt: Attempt) {
+  constructor(row: LeaseRow, streamName: string, tenancy: Tenancy, pulse: Pulse<HeldLease>, attempt: Attempt) {
     this.name = { streamName, shardId: row.leaseKey };
     this.origin = { parentShardIds: row.parentShardIds, hashKeyRange: row.hashKeyRange };
     this.fencingToken = String(row.leaseCounter);
@@ -79,6 +79,7 @@ export class HeldLease {
     this.lost$ = this.#loss.asObservable();
     this.asked$ = this.#asked.asObservable();
     this.#current = attempt;
+    pulse.join(this);
     this.#hold(attempt);
   }
 
@@ -129,7 +130,7 @@ export class HeldLease {
   /** Notes a write before it is sent: if its reply is lost, the row will show whether it was made. */
   sending(checkpoint: StoredCheckpoint = this.#stored): Attempt {
     if (!this.#unsure.some((sent) => comparePositions(sent, checkpoint) === 0)) this.#unsure.push(checkpoint);
-    const attempt = new Attempt(this.#tenancy, this.#pulse.isCarriedBy(this));
+    const attempt = this.#pulse.attempt(this);
     this.#firstUnsure ??= attempt;
     return attempt;
   }
@@ -146,7 +147,8 @@ export class HeldLease {
     this.#unsure = [];
     if (this.#firstUnsure !== attempt) this.#firstUnsure?.end();
     this.#firstUnsure = undefined;
-    this.idleTicks = 0;
+    // A write that was sent before the pulse came to this lease does not bring it.
+    this.idleTicks = this.idleTicks === Infinity && !isPulse && !this.#pulse.isPlaced ? Infinity : 0;
     this.failures = 0;
     this.waitTicks = 0;
     if (!this.#isOpen) return attempt.end();

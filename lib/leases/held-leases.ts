@@ -4,7 +4,7 @@ import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import { CheckpointError, LeaseLostError } from '../checkpoints/errors.js';
 import { comparePositions } from '../values/position.js';
 import type { ShardName } from '../values/shard-id.js';
-import { Attempt } from './attempt.js';
+import type { Attempt } from './attempt.js';
 import { HeldLease, type Tenancy } from './held-lease.js';
 import { isEnded, type LeaseRow } from './lease.js';
 import type { LeasePort } from './lease-port.js';
@@ -23,6 +23,8 @@ import { Pulse } from './pulse.js';
 
 /** The most tries of a write whose row others keep changing. */
 const MAX_ATTEMPTS = 5;
+/** The most tries of a release that fails: if only the reply of the first was lost, the second one shows it. */
+const MAX_RELEASES = 2;
 
 /**
  * The leases of one worker, and every write of their rows.
@@ -36,13 +38,14 @@ export class HeldLeases {
   readonly #port: LeasePort;
   readonly #tenancy: Tenancy;
   readonly #leases = new Map<string, HeldLease>();
-  readonly #pulse = new Pulse(() => this.open());
+  readonly #pulse: Pulse<HeldLease>;
   /** Whether the rows say how much is read of each shard: a leader of KCL 3 balances its workers by that. */
   reportsLoad = false;
 
   constructor(port: LeasePort, tenancy: Tenancy) {
     this.#port = port;
     this.#tenancy = tenancy;
+    this.#pulse = new Pulse(tenancy);
   }
 
   /** The lease of a shard, also when it is lost or released. */
@@ -51,8 +54,13 @@ export class HeldLeases {
   }
 
   /** The leases that are held now. */
-  open(): HeldLease[] {
-    return [...this.#leases.values()].filter(({ isOpen }) => isOpen);
+  get open(): ReadonlySet<HeldLease> {
+    return this.#pulse.leases;
+  }
+
+  /** Notes that so many ticks of the renewals have passed. */
+  tick(ticks: number): void {
+    this.#pulse.tick(ticks);
   }
 
   /** Forgets the lost and released leases of shards that are not in view any more. */
@@ -66,13 +74,12 @@ export class HeldLeases {
     return defer(() => {
       const pulse = this.#pulse;
       const { era } = pulse;
-      // The first lease brings the pulse with it: nobody may find a lease of a worker whose pulse has stood still since an earlier life.
-      const attempt = new Attempt(this.#tenancy, !pulse.isPlaced);
+      const attempt = pulse.attempt();
       const taken = { ...row, leaseOwner: workerId, leaseCounter: row.leaseCounter + 1 };
       const isOurs = (now: LeaseRow | undefined): boolean => now?.leaseOwner === workerId && now.leaseCounter === taken.leaseCounter;
       let lease: HeldLease | undefined;
       const isUnderPulse = (): boolean => attempt.isPulse || pulse.era === era;
-      return this.#port.update(row.leaseKey, attempt.isPulse ? withPulse(takeUpdate(row, workerId)) : takeUpdate(row, workerId)).pipe(
+      return this.#send(row.leaseKey, takeUpdate(row, workerId), attempt).pipe(
         // A refused write may have succeeded before: its reply was lost, and the client sent it again.
         switchMap((done) => (done ? of(true) : this.#port.get(row.leaseKey).pipe(map(isOurs)))),
         map((done) => (lease = done && isUnderPulse() ? this.#begin(taken, streamName, attempt) : undefined)),
@@ -141,12 +148,16 @@ export class HeldLeases {
     return this.reportsLoad ? { ...update, set: { ...update.set, ...lease.measureLoad() } } : update;
   }
 
+  #send(leaseKey: string, update: LeaseUpdate, { isPulse }: Attempt): Observable<boolean> {
+    return this.#port.update(leaseKey, isPulse ? withPulse(update) : update);
+  }
+
   /** @param checkpoint - absent when the row keeps its checkpoint. */
   #write(lease: HeldLease, update: () => LeaseUpdate, checkpoint?: StoredCheckpoint, attempts = 1): Observable<undefined> {
     return defer(() => {
       const change = update();
       const attempt = lease.sending(checkpoint);
-      return this.#port.update(lease.shardId, attempt.isPulse ? withPulse(change) : change).pipe(
+      return this.#send(lease.shardId, change, attempt).pipe(
         switchMap((done) => {
           if (!done) return this.#resume(lease, update, checkpoint, attempts);
           lease.wrote(attempt, checkpoint);
@@ -176,6 +187,7 @@ export class HeldLeases {
   #giveUp(lease: HeldLease, update: () => LeaseUpdate, attempts = 1): Observable<undefined> {
     return this.#port.update(lease.shardId, update()).pipe(
       switchMap((done) => (done ? of(false) : this.#readAgain(lease))),
+      catchError((error: unknown) => (attempts < MAX_RELEASES ? of(true) : throwError(() => error))),
       switchMap((isStillHeld) => {
         if (isStillHeld && attempts < MAX_ATTEMPTS) return this.#giveUp(lease, update, attempts + 1);
         lease.end();

@@ -27,7 +27,8 @@ export interface LeaseConfig {
    * they read one row of each other worker every seventh of the failover time, and the table after 2.5 failover times. Of more than 25 workers
    * one watches, and reads the table every seventh. The others look after 8 failover times, or when the bell calls them: a number in one row, which
    * they read every twentieth of the failover time. Beside workers of KCL each waits a sixtieth of the failover time for each worker, but at
-   * least a twentieth and at most twice the failover time. Half a ms for each row is the least. @defaultValue by who watches
+   * least a twentieth and at most twice the failover time. Half a ms for each row is the least. A
+   * worker that waits for a lease that it asked for, or whose request has failed, looks as by default. @defaultValue by who watches
    */
   readonly lookIntervalMs?: number;
   /** How long a worker may take to hand over a lease when asked, in ms from 0 up; then its work is cut off. @defaultValue 30_000 */

@@ -23,11 +23,3 @@ export interface LeaseContext {
   /** Runs work on a lease after the earlier work on it. */
   readonly inTurn: <T>(shardId: string, work: () => Observable<T>) => Observable<T>;
 }
-
-/** The ticks between two renewals, a third of the failover time apart. A checkpoint renews the lease too and restarts the count. */
-export const TICKS_TO_RENEWAL = 4;
-
-/** How often the renewal looks at the held leases, in ms. */
-export function tickMs({ failoverTimeMs }: ResolvedLeaseConfig): number {
-  return failoverTimeMs / 3 / TICKS_TO_RENEWAL;
-}

@@ -24,22 +24,20 @@ import { delayOf } from '../internal/delay.js';
 import { isRxKinesisError } from '../values/errors.js';
 import { Bell } from './bell.js';
 import { Kcl3Member } from './kcl3-member.js';
-import { isEnded, isForeign, type LeaseRow } from './lease.js';
+import { Fleet } from './fleet.js';
 import type { LeaseContext } from './lease-context.js';
 import type { TableView } from './lease-port.js';
 import { LeaseRenewals } from './lease-renewals.js';
 import { LeaseTaker } from './lease-taker.js';
 import { doneShards } from './listed-shards.js';
+import { LookPace } from './look-pace.js';
 import { listenIntervalMs, lookIntervalMs, peekIntervalMs, pulsesIntervalMs, spreadMs, watchesPulses } from './lookIntervalMs.js';
 import { PulseWatch } from './pulse-watch.js';
 import { TableKeeper } from './table-keeper.js';
-import { countWorkers, watcherOf, type Watcher } from './watcher.js';
+import { watcherOf, type Watcher } from './watcher.js';
 
 /** A missing table is no lasting fault: the next request makes it again. */
 const PASSING: FaultKinds = { ResourceNotFoundException: 'transient' };
-
-/** The longest wait before a step that failed again and again is tried again, in failover times. */
-const RETRY_FAILOVERS = 1 / 2;
 
 /** The connections of a coordinator to the store. */
 export interface CoordinatorHooks {
@@ -66,19 +64,15 @@ export class LeaseCoordinator {
   readonly #taker: LeaseTaker;
   readonly #bell: Bell;
   readonly #pulseWatch: PulseWatch;
+  readonly #fleet: Fleet;
+  readonly #pace: LookPace;
   readonly #look$ = new Subject<void>();
   /** The ended shards that were emitted. */
   readonly #told = new Set<string>();
   readonly #unreadable = new Set<string>();
   #isDraining = false;
   #isLookDue = false;
-  #failures = 0;
   #hasLooked = false;
-  /**
-   * In how many rounds in a row a step has failed: it may have been made all the same, and then only this worker knows at once that it does not
-   * hold the lease that it owns.
-   */
-  #failedRounds = 0;
   /** Whether there is a KCL 3 in the table: its workers do not ring. */
   #isBesideKcl3 = false;
 
@@ -90,13 +84,15 @@ export class LeaseCoordinator {
     this.#taker = new LeaseTaker(context, () => this.#isDraining);
     this.#bell = new Bell(context);
     this.#pulseWatch = new PulseWatch(context);
+    this.#fleet = new Fleet(context);
+    this.#pace = new LookPace(context.config);
   }
 
   /** Emits the news of the leases; completes after `shards$` has completed and no lease is held any more. */
   news(shards$: Observable<readonly LeasableShard[]>): Observable<LeaseNews> {
     const drained$ = merge(this.#hooks.changed$, this.#look$).pipe(
       startWith(undefined),
-      filter(() => this.#isDraining && this.#context.held.open().length === 0),
+      filter(() => this.#isDraining && this.#context.held.open.size === 0),
     );
     const followed$ = shards$.pipe(
       tap((shards) => {
@@ -113,7 +109,7 @@ export class LeaseCoordinator {
       return this.#taker.withdraw();
     });
     const rung$ = merge(drained$, this.#bell.rung$).pipe(
-      filter(() => this.#isDraining && this.#context.held.open().length === 0 && this.#bell.isQuiet),
+      filter(() => this.#isDraining && this.#context.held.open.size === 0 && this.#bell.isQuiet),
     );
     return merge(
       this.#bell.run().pipe(takeUntil(rung$)),
@@ -146,33 +142,37 @@ export class LeaseCoordinator {
   }
 
   #untilNextLook(): Observable<unknown> {
-    const { config, observer, clock } = this.#context;
+    const { config } = this.#context;
     if (this.#isLookDue) return delayOf(0, config.scheduler);
-    const leases = observer.leases(clock.nowMs());
-    const watcher = this.#failures === 0 && this.#failedRounds === 0 ? this.#watcher() : 'each';
+    const watcher = this.#pace.isTroubled ? 'each' : this.#watcher();
     const readsPulses = this.#readsPulses(watcher);
-    const usualMs = readsPulses ? pulsesIntervalMs(config) : lookIntervalMs(config, leases, watcher);
-    const retryMs = Math.min(usualMs * 2 ** (this.#failedRounds - 1), config.failoverTimeMs * RETRY_FAILOVERS);
-    const intervalMs = this.#failedRounds > 0 ? Math.max(usualMs, retryMs) : usualMs;
-    const backOffMs = Math.max(intervalMs, Math.min(intervalMs * 2 ** this.#failures, config.failoverTimeMs)) * (0.5 + config.random() / 2);
-    if (this.#failures > 0) return merge(this.#look$, delayOf(backOffMs, config.scheduler)).pipe(take(1));
+    const intervalMs = this.#pace.intervalMs(readsPulses ? pulsesIntervalMs(config) : this.#lookIntervalMs(watcher));
+    const due$ = merge(this.#look$, delayOf(intervalMs, config.scheduler));
+    if (this.#pace.isBackingOff) return due$.pipe(take(1));
     const isPeeking = readsPulses && peekIntervalMs(config) < intervalMs;
     const pulses$ = isPeeking ? this.#pulseWatch.called(() => this.#readsPulses(watcher)) : EMPTY;
-    return merge(this.#look$, delayOf(intervalMs, config.scheduler), this.#called(watcher, intervalMs), pulses$).pipe(take(1));
+    return merge(due$, this.#called(watcher, intervalMs), pulses$).pipe(take(1));
+  }
+
+  #lookIntervalMs(watcher: Watcher): number {
+    const { config, observer, clock } = this.#context;
+    const { workers, isAsking } = this.#fleet.facts;
+    const isWaiting = isAsking || this.#pace.isTroubled;
+    return lookIntervalMs(config, { watcher, workers, isWaiting, seenLeases: () => observer.leases(clock.nowMs()) });
   }
 
   /** Whether this worker relies on the pulses of all others, as they were seen last. */
   #readsPulses(watcher: Watcher): boolean {
     const { observer, clock, config, held } = this.#context;
-    const leases = observer.leases(clock.nowMs()).filter(({ row }) => this.#isInView(row));
-    return watchesPulses(config, leases, watcher, (key) => held.get(key)?.isOpen === true);
+    const nowMs = clock.nowMs();
+    const isHeld = (key: string): boolean => held.get(key)?.isOpen === true;
+    return watchesPulses(config, this.#fleet.facts, watcher, isHeld, (row) => observer.stillMs(row, nowMs));
   }
 
   /** Emits when the bell calls for a look; listens only if that would be sooner than the look that is due anyway. */
   #called(watcher: Watcher, intervalMs: number): Observable<unknown> {
     const { config, observer } = this.#context;
-    const rows = observer.rows();
-    const workers = countWorkers(rows, config.workerId);
+    const { workers } = this.#fleet.facts;
     const listenMs = listenIntervalMs(config, workers);
     if (listenMs >= intervalMs) return EMPTY;
     return delayOf(listenMs, config.scheduler).pipe(
@@ -180,22 +180,14 @@ export class LeaseCoordinator {
       repeat(),
       filter((isCalled) => isCalled),
       take(1),
-      concatMap(() => delayOf(spreadMs(config, workers, rows.length, config.random), config.scheduler)),
+      concatMap(() => delayOf(spreadMs(config, workers, observer.size, config.random), config.scheduler)),
     );
   }
 
   #watcher(): Watcher {
     const { observer, clock, config } = this.#context;
     if (this.#isBesideKcl3 || !this.#keeper.isComplete) return 'each';
-    return watcherOf(
-      observer.leases(clock.nowMs()).filter(({ row }) => this.#isInView(row)),
-      config,
-    );
-  }
-
-  /** Whether the stream has the shard of a row still: nobody takes the lease of one that it has not. */
-  #isInView({ leaseKey }: Pick<LeaseRow, 'leaseKey'>): boolean {
-    return this.#context.shards()?.has(leaseKey) ?? false;
+    return watcherOf(this.#fleet.facts, ({ leaseKey }) => observer.leaseOf(leaseKey, clock.nowMs())!.idleMs, config);
   }
 
   #round(): Observable<LeaseNews> {
@@ -208,7 +200,7 @@ export class LeaseCoordinator {
     return defer(() => port.scan(isConsistent)).pipe(
       tap((view) => this.#note(view, isConsistent ? askedAtMs : undefined)),
       switchMap(() => this.#act()),
-      tap({ complete: () => (this.#failures = 0) }),
+      tap({ complete: () => this.#pace.noteLook() }),
       catchError((error: unknown) => this.#failed('look', error)),
     );
   }
@@ -218,7 +210,7 @@ export class LeaseCoordinator {
     const { notify, workerId } = this.#context.config;
     const isLasting = isRxKinesisError(error) ? 'retriable' in error && error.retriable === false : faultKind(error, PASSING) === 'fatal';
     if (action === 'look' && !this.#hasLooked && isLasting) return throwError(() => error);
-    notify({ type: 'leaseRequestFailed', workerId, action, attempt: ++this.#failures, reason: requestFault(error), error });
+    notify({ type: 'leaseRequestFailed', workerId, action, attempt: this.#pace.noteFailure(), reason: requestFault(error), error });
     return EMPTY;
   }
 
@@ -237,33 +229,26 @@ export class LeaseCoordinator {
 
   #acquire(): Observable<LeaseNews> {
     const options = { rule: this.#member.rule, frees: this.#watcher() === 'self' };
-    let hasFailed = false;
-    return this.#taker
-      .acquire(options, { contended: () => this.lookNow(), failed: () => (hasFailed = true) })
-      .pipe(tap({ complete: () => (this.#failedRounds = hasFailed ? this.#failedRounds + 1 : 0) }));
+    return this.#taker.acquire(options, (outcome) => this.#pace.noteSteps(outcome));
   }
 
   /** @param confirmedAtMs - when the look was asked for, if it was consistent. */
   #note(view: TableView, confirmedAtMs: number | undefined): void {
     const { observer, clock, held, config, shards } = this.#context;
     const nowMs = clock.nowMs();
-    observer.observe(view.leases, nowMs, (row) => this.#isInView(row));
+    observer.observe(view.leases, nowMs, (row) => this.#fleet.isInView(row));
     // Workers of KCL take leases from workers that are alive, so the pulse may be in a row that had changed hands unseen. The row of an ended
     // shard says nothing: it keeps the worker to which the shard was being handed over when it ended, and the one of KCL that ended it.
-    const isTheirs = (row: LeaseRow): boolean => !isEnded(row) && isForeign(row) && this.#isInView(row);
-    const isAlone = view.clientVersion === undefined && !view.leases.some(isTheirs);
+    const isAlone = view.clientVersion === undefined && !this.#fleet.facts.hasForeign;
     observer.pulses.confirm(isAlone ? confirmedAtMs : undefined, config.failoverTimeMs);
     held.forget((shardId) => shards()?.has(shardId) ?? true);
     this.#member.look(view);
     this.#isBesideKcl3 = view.clientVersion !== undefined;
-    this.#bell.look(
-      observer.rows().filter((row) => this.#isInView(row)),
-      this.#watcher(),
-    );
+    this.#bell.look(this.#fleet.facts, this.#watcher());
     held.reportsLoad = view.clientVersion !== undefined;
     this.#hasLooked = true;
-    for (const lease of held.open()) {
-      const row = observer.rowOf(lease.shardId);
+    for (const lease of held.open) {
+      const row = observer.get(lease.shardId);
       if (row) lease.see(row);
     }
     for (const { leaseKey, error } of view.unreadable) {
@@ -271,15 +256,14 @@ export class LeaseCoordinator {
       this.#unreadable.add(leaseKey);
       config.notify({ type: 'leaseUnreadable', shardId: leaseKey, error });
     }
-    config.notify({ type: 'leasesSeen', workerId: config.workerId, leases: view.leases.length, held: held.open().length });
+    config.notify({ type: 'leasesSeen', workerId: config.workerId, leases: view.leases.length, held: held.open.size });
     this.#hooks.looked();
   }
 
   #ended(): Observable<LeaseNews> {
     return defer(() => {
       const { observer, shards, held } = this.#context;
-      const rows = new Map(observer.rows().map((row) => [row.leaseKey, row]));
-      const done = [...doneShards([...(shards()?.values() ?? [])], rows)];
+      const done = [...doneShards([...(shards()?.values() ?? [])], observer)];
       const untold = done.filter((shardId) => !this.#told.has(shardId) && !held.get(shardId)?.isOpen);
       untold.forEach((shardId) => this.#told.add(shardId));
       return from(untold.map((shardId): LeaseNews => ({ type: 'ended', shardId })));

@@ -7,7 +7,7 @@ export interface ObservedLease {
   /** How long this process has seen the counter unchanged, or no pulse of its holder if that is gone, in ms. */
   readonly idleMs: number;
   /** How long this process has seen the pulse of its holder unchanged, in ms; absent if the holder has none. */
-  readonly stillMs?: number;
+  readonly stillMs?: number | undefined;
   /** Whether this process has seen the counter change, or an owner when it first saw the row. */
   readonly wasHeld: boolean;
   /** How long the same hand-over has been seen, in ms; 0 when there is none. */
@@ -32,6 +32,12 @@ interface Observation {
 export class LeaseObserver {
   readonly pulses = new PulseObserver();
   readonly #observations = new Map<string, Observation>();
+  #changes = 0;
+
+  /** Grows whenever a row has been entered or forgotten. */
+  get changes(): number {
+    return this.#changes;
+  }
 
   /**
    * Enters the whole table as it is at `nowMs`.
@@ -40,16 +46,20 @@ export class LeaseObserver {
    * its row may have the last pulse of a worker that has long been gone: such a worker counts only while it holds another row.
    */
   observe(rows: readonly LeaseRow[], nowMs: number, isInView: (row: LeaseRow) => boolean = () => true): void {
-    const keys = new Set(rows.map(({ leaseKey }) => leaseKey));
-    for (const key of this.#observations.keys()) if (!keys.has(key)) this.forget(key, nowMs);
-    for (const row of rows) this.note(row, nowMs);
-    const takeable = rows.filter((row) => !isEnded(row) && isInView(row));
-    this.pulses.keep(new Set(takeable.flatMap((row) => gracefulHolderOf(row) ?? [])));
+    this.#forgetAllBut(rows, nowMs);
+    const holders = new Set<string>();
+    for (const row of rows) {
+      this.note(row, nowMs);
+      const holder = isEnded(row) || !isInView(row) ? undefined : gracefulHolderOf(row);
+      if (holder !== undefined) holders.add(holder);
+    }
+    this.pulses.keep(holders);
   }
 
   /** Enters one row as it is at `nowMs`. */
   note(row: LeaseRow, nowMs: number): void {
     const known = this.#observations.get(row.leaseKey);
+    this.#changes += 1;
     this.pulses.note(known?.row, row, nowMs);
     if (!known) {
       this.#observations.set(row.leaseKey, { row, changedAtMs: nowMs, wasHeld: row.leaseOwner !== undefined, handOverAtMs: nowMs });
@@ -65,13 +75,29 @@ export class LeaseObserver {
 
   /** Forgets a row that was deleted. */
   forget(leaseKey: string, nowMs: number): void {
-    this.pulses.note(this.rowOf(leaseKey), undefined, nowMs);
+    this.pulses.note(this.get(leaseKey), undefined, nowMs);
     this.#observations.delete(leaseKey);
+    this.#changes += 1;
+  }
+
+  /** How many rows there are. */
+  get size(): number {
+    return this.#observations.size;
+  }
+
+  has(leaseKey: string): boolean {
+    return this.#observations.has(leaseKey);
   }
 
   /** The row as it was last seen. */
-  rowOf(leaseKey: string): LeaseRow | undefined {
+  get(leaseKey: string): LeaseRow | undefined {
     return this.#observations.get(leaseKey)?.row;
+  }
+
+  /** How long the pulse of a row's holder has been seen unchanged, in ms; `undefined` if it has none. */
+  stillMs(row: LeaseRow, nowMs: number): number | undefined {
+    const holder = gracefulHolderOf(row);
+    return holder === undefined ? undefined : this.pulses.stillMs(holder, nowMs);
   }
 
   /** One row, with the time since its last change at `nowMs`. */
@@ -90,13 +116,20 @@ export class LeaseObserver {
     return [...this.#observations.values()].map((observation) => this.#observed(observation, nowMs));
   }
 
+  #forgetAllBut(rows: readonly LeaseRow[], nowMs: number): void {
+    let known = 0;
+    for (const { leaseKey } of rows) if (this.#observations.has(leaseKey)) known++;
+    if (known === this.#observations.size) return;
+    const keys = new Set(rows.map(({ leaseKey }) => leaseKey));
+    for (const key of this.#observations.keys()) if (!keys.has(key)) this.forget(key, nowMs);
+  }
+
   #observed({ row, changedAtMs, wasHeld, handOverAtMs }: Observation, nowMs: number): ObservedLease {
     const holder = gracefulHolderOf(row);
-    const stillMs = holder === undefined ? undefined : this.pulses.stillMs(holder, nowMs);
     return {
       row,
       idleMs: Math.max(nowMs - changedAtMs, holder === undefined ? 0 : this.pulses.silentMs(holder)),
-      ...(stillMs !== undefined && { stillMs }),
+      stillMs: this.stillMs(row, nowMs),
       wasHeld,
       handOverMs: row.checkpointOwner === undefined ? 0 : nowMs - handOverAtMs,
     };

@@ -2,7 +2,8 @@ import { catchError, defer, EMPTY, finalize, from, mergeMap, repeat, tap, type O
 import { requestFault } from '../internal/aws-errors.js';
 import { delayOf } from '../internal/delay.js';
 import type { HeldLease } from './held-lease.js';
-import { TICKS_TO_RENEWAL, tickMs, type LeaseContext } from './lease-context.js';
+import type { LeaseContext } from './lease-context.js';
+import { TICKS_TO_RENEWAL, tickMs } from './ticks.js';
 
 /** A pause of the process counts as this many ticks at most. */
 const MAX_TICKS = 3 * TICKS_TO_RENEWAL;
@@ -41,8 +42,9 @@ export class LeaseRenewals {
     this.#tickedAtMs = nowMs;
     // The clock must be read at least once a tick to follow the scheduler's.
     clock.nowMs();
+    held.tick(ticks);
 
-    const due = held.open().filter((lease) => {
+    const due = [...held.open].filter((lease) => {
       lease.idleTicks += ticks;
       lease.waitTicks -= ticks;
       if (lease.nextOwner !== undefined) lease.askedTicks += ticks;

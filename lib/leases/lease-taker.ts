@@ -5,6 +5,7 @@ import type { HeldLease } from './held-lease.js';
 import { inLanes } from './in-lanes.js';
 import type { LeaseContext } from './lease-context.js';
 import { isEnded, type LeaseRow } from './lease.js';
+import type { RoundOutcome } from './look-pace.js';
 import { askUpdate, freeUpdate, releaseUpdate, withdrawUpdate } from './lease-updates.js';
 import { planLeases, type AssignmentRule, type LeaseStep } from './planLeases.js';
 
@@ -12,7 +13,7 @@ import { planLeases, type AssignmentRule, type LeaseStep } from './planLeases.js
 const TAKE_LANES = 4;
 /** A worker of KCL looks every two failover times, and then steals one lease. */
 const FAILOVERS_PER_STEAL = 2;
-/** The most tries to withdraw a request whose row changes between the read and the write. */
+/** The most tries to withdraw a request, whose row may change between the read and the write. */
 const MAX_WITHDRAWALS = 3;
 
 /** Takes leases, asks for them, and remembers the leases granted in one subscription. */
@@ -31,12 +32,12 @@ export class LeaseTaker {
    * Makes the steps that follow from the last look at the table; emits the granted leases.
    *
    * @param options - the rule of assignment; `frees`: whether this worker frees the leases of workers that are gone.
-   * @param hooks - `contended` is called when another worker was first: it takes leases at this moment, so the plan may be out of date; `failed`
-   *   when a request failed: it may have been made all the same.
+   * @param concluded - is called at the end with what came of them. Once another worker was first, no more steps are made: it takes leases at this
+   *   moment, so the plan may be out of date.
    */
   acquire(
     { rule, frees }: { readonly rule: AssignmentRule; readonly frees: boolean },
-    { contended, failed }: { readonly contended: () => void; readonly failed: () => void },
+    concluded: (outcome: RoundOutcome) => void,
   ): Observable<LeaseNews> {
     return defer(() => {
       const { observer, clock, shards, config } = this.#context;
@@ -44,22 +45,20 @@ export class LeaseTaker {
       const maySteal = nowMs - this.#stoleAtMs > FAILOVERS_PER_STEAL * config.failoverTimeMs;
       const isHeld = (key: string): boolean => this.#isGranted(key);
       const steps = planLeases({ leases: observer.leases(nowMs), shards: shards()!, isHeld, rule, maySteal, frees }, config);
-      let isContended = false;
+      const outcome = { hasFailed: false, isRefused: false, hasGrants: false };
       const conclude = (news: LeaseNews | undefined): Observable<LeaseNews> => {
-        if (news) return of(news);
-        isContended = true;
-        contended();
-        return EMPTY;
+        outcome[news ? 'hasGrants' : 'isRefused'] = true;
+        return news ? of(news) : EMPTY;
       };
       const step = (next: LeaseStep): Observable<LeaseNews> =>
-        defer(() => (isContended || this.#isDraining() ? EMPTY : this.#do(next))).pipe(
+        defer(() => (outcome.isRefused || this.#isDraining() ? EMPTY : this.#do(next))).pipe(
           concatMap(conclude),
           catchError((error: unknown) => {
-            failed();
+            outcome.hasFailed = true;
             return this.#failed(next, error);
           }),
         );
-      return inLanes(steps, TAKE_LANES, step);
+      return inLanes(steps, TAKE_LANES, step).pipe(tap({ complete: () => concluded(outcome) }));
     });
   }
 
@@ -142,11 +141,11 @@ export class LeaseTaker {
         }),
       );
     return inTurn(leaseKey, withdraw).pipe(
-      concatMap((done) => (done || attempt >= MAX_WITHDRAWALS ? EMPTY : this.#withdraw(leaseKey, attempt + 1))),
       catchError((error: unknown) => {
         notify({ type: 'leaseRequestFailed', workerId, action: 'release', shardId: leaseKey, attempt, reason: requestFault(error), error });
-        return EMPTY;
+        return of(false);
       }),
+      concatMap((done) => (done || attempt >= MAX_WITHDRAWALS ? EMPTY : this.#withdraw(leaseKey, attempt + 1))),
     );
   }
 

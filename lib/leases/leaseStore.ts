@@ -10,7 +10,7 @@ import type { ShardIdentity } from '../values/shard-id.js';
 import type { HeldLease, LossReason } from './held-lease.js';
 import { HeldLeases } from './held-leases.js';
 import type { ResolvedLeaseConfig } from './lease-config.js';
-import { tickMs, type LeaseContext } from './lease-context.js';
+import type { LeaseContext } from './lease-context.js';
 import { LeaseCoordinator } from './lease-coordinator.js';
 import { LeaseObserver } from './lease-observer.js';
 import type { LeasePort } from './lease-port.js';
@@ -18,6 +18,7 @@ import type { LeaseRow } from './lease.js';
 import { leaseStatus, type LeaseStatus } from './lease-status.js';
 import { readProgress } from './row-progress.js';
 import { makeChildren } from './shard-end.js';
+import { tickMs } from './ticks.js';
 import { unownedCheckpoint } from './unownedCheckpoint.js';
 
 /** A table of checkpoints and leases. */
@@ -34,6 +35,11 @@ export interface LeaseStore extends LeasingStore {
 
 /** When a lease is given up after its last renewal, in failover times: before another worker can take it. */
 const FENCE_FAILOVERS = 0.9;
+/**
+ * The most that a clock which is set forward may seem to advance, in ticks of the renewals. It must be less than the tenth of the failover time
+ * by which a holder gives its leases up before others may take them.
+ */
+const LONGEST_STEP_TICKS = 1.1;
 
 /**
  * Makes a store of a table. The writes for one shard run one after another; nothing is requested before a subscription.
@@ -71,7 +77,7 @@ class SharedLeases {
     const tenancy = { workerId, fenceMs: failoverTimeMs * FENCE_FAILOVERS, scheduler };
     const onLost = (lease: HeldLease, reason: LossReason): void => this.#noteLoss(lease, reason);
     // The clock is read at each tick of the renewals, so a longer step means that the process stood still or the clock was set.
-    const clock = new SteadyClock(2 * tickMs(config));
+    const clock = new SteadyClock(LONGEST_STEP_TICKS * tickMs(config));
     clock.now(scheduler);
     // Made when somebody asks: a second object for each row of the table would be kept for nobody.
     this.statuses$ = defer(() => (this.#hasLooked ? this.#looked$.pipe(startWith(undefined)) : this.#looked$)).pipe(
@@ -176,7 +182,7 @@ class SharedLeases {
     const { held, config } = this.#context;
     const { notify, workerId, scheduler } = config;
     notify({ type: 'leaseLost', workerId, shardId, reason, heldMs: scheduler.now() - sinceMs });
-    if (held.open().length === 0) notify({ type: 'allLeasesLost', workerId });
+    if (held.open.size === 0) notify({ type: 'allLeasesLost', workerId });
     this.#changed$.next();
     this.#coordinator?.lookNow();
   }

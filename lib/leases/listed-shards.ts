@@ -4,6 +4,9 @@ import type { HashKeyRange } from '../values/shard-id.js';
 import { coverRange } from './hash-keys.js';
 import { isEnded, type LeaseRow } from './lease.js';
 
+/** The rows of a table, by shard. */
+export type LeaseRows = Pick<ReadonlyMap<string, LeaseRow>, 'get' | 'has' | 'size'>;
+
 /** A shard as its stream lists it. */
 export type ListedShard = Pick<LeasableShard, 'shardId' | 'parentShardIds' | 'hashKeyRange' | 'closed' | 'startingSequenceNumber'>;
 
@@ -41,17 +44,21 @@ export function areAllChildren(shard: WithHashKeys, children: readonly WithHashK
  * The listed shards that are done: those whose row has SHARD_END, and closed shards without a row whose children all have rows or are done
  * themselves. KCL deletes the row of an ended shard once all its children have checkpoints.
  */
-export function doneShards(shards: readonly ListedShard[], rows: ReadonlyMap<string, LeaseRow>): Set<string> {
-  const children = childrenByParent(shards);
+export function doneShards(shards: readonly ListedShard[], rows: LeaseRows): Set<string> {
   const done = new Set<string>();
-  const isDone = (shard: ListedShard): boolean => {
+  const rest: ListedShard[] = [];
+  for (const shard of shards) {
     const row = rows.get(shard.shardId);
-    if (row) return isEnded(row);
+    if (row && isEnded(row)) done.add(shard.shardId);
+    if (!row && shard.closed) rest.push(shard);
+  }
+  if (rest.length === 0) return done;
+  const children = childrenByParent(shards);
+  const isDone = (shard: ListedShard): boolean => {
     const own = children.get(shard.shardId) ?? [];
-    return shard.closed && areAllChildren(shard, own) && own.every(({ shardId }) => rows.has(shardId) || done.has(shardId));
+    return areAllChildren(shard, own) && own.every(({ shardId }) => rows.has(shardId) || done.has(shardId));
   };
   // Children come before their parents, since they are younger.
-  const youngestFirst = [...shards].sort((a, b) => byStart(b, a));
-  for (const shard of youngestFirst) if (isDone(shard)) done.add(shard.shardId);
+  for (const shard of rest.sort((a, b) => byStart(b, a))) if (isDone(shard)) done.add(shard.shardId);
   return done;
 }

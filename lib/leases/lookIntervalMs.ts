@@ -1,7 +1,8 @@
+import type { FleetFacts } from './fleet.js';
 import type { ResolvedLeaseConfig } from './lease-config.js';
-import { isEnded } from './lease.js';
+import { isEnded, type LeaseRow } from './lease.js';
 import type { ObservedLease } from './lease-observer.js';
-import { countWorkers, PULSES_WORKERS, type Watcher } from './watcher.js';
+import { PULSES_WORKERS, type Watcher } from './watcher.js';
 
 /** The interval, in failover times for each worker, at which the looks of a fleet in which each watches cost a fifth of its renewals. */
 const FAILOVERS_PER_WORKER = 1 / 60;
@@ -22,6 +23,17 @@ const LISTEN_MS_PER_WORKER = 1;
 /** The looks that follow a ring are spread over this time for each worker and row, in ms. */
 const SPREAD_MS = 0.02;
 
+/** What decides how often a worker looks. */
+export interface SeenFleet {
+  readonly watcher: Watcher;
+  /** How many workers there are. */
+  readonly workers: number;
+  /** Whether this worker waits for a lease that it asked for, or has to repeat a request that failed. */
+  readonly isWaiting: boolean;
+  /** Returns all leases; not called if nothing depends on them. */
+  readonly seenLeases: () => readonly ObservedLease[];
+}
+
 type Config = Pick<ResolvedLeaseConfig, 'failoverTimeMs' | 'lookIntervalMs' | 'workerId'>;
 
 /**
@@ -31,16 +43,19 @@ type Config = Pick<ResolvedLeaseConfig, 'failoverTimeMs' | 'lookIntervalMs' | 'w
  * A look reads 8 KiB, some 20 rows, for one read unit; a renewal costs 5 times as much, and each row needs 3 renewals in a failover time.
  * So with W workers that all look, a look every W/60 failover times costs a fifth of the renewals, however many rows there are from ten up.
  * Where one worker watches for all by looks, it alone looks often, and exactly when a lease that stands still expires.
+ * An interval that the user sets is kept, but not by a worker that waits for what only a look of its own can show.
  */
-export function lookIntervalMs(config: Config, leases: readonly ObservedLease[], watcher: Watcher): number {
-  const { failoverTimeMs, workerId } = config;
-  if (config.lookIntervalMs !== undefined) return config.lookIntervalMs;
+export function lookIntervalMs(config: Config, seen: SeenFleet): number {
+  const isSet = config.lookIntervalMs !== undefined;
+  if (!isSet) return ownIntervalMs(config, seen);
+  return seen.isWaiting ? Math.min(config.lookIntervalMs, ownIntervalMs(config, seen)) : config.lookIntervalMs;
+}
+
+function ownIntervalMs(config: Config, { watcher, workers, seenLeases }: SeenFleet): number {
+  const { failoverTimeMs } = config;
   if (watcher === 'other') return WATCHED_FAILOVERS * failoverTimeMs;
+  const leases = seenLeases();
   const rowsMs = leases.length * MS_PER_ROW;
-  const workers = countWorkers(
-    leases.map(({ row }) => row),
-    workerId,
-  );
   const wantedMs =
     watcher === 'self'
       ? Math.max(WATCH_FAILOVERS * failoverTimeMs, rowsMs)
@@ -63,18 +78,18 @@ export function peekIntervalMs({ failoverTimeMs }: Config): number {
  * Whether to read the pulses rather than to scan the table: this worker watches, the fleet is small, since in a larger one a scan costs less
  * than the row of each worker, and each lease is held by this worker or by one whose pulse beats.
  *
- * @param leases - those of the shards in view. @param isHeld - whether this worker holds the lease.
+ * @param isHeld - whether this worker holds the lease. @param stillMs - for how long the pulse of a lease's holder stands still; `undefined`: it
+ * has none.
  */
 export function watchesPulses(
-  { failoverTimeMs, workerId }: Config,
-  leases: readonly ObservedLease[],
+  { failoverTimeMs }: Config,
+  { open, workers }: Pick<FleetFacts, 'open' | 'workers'>,
   watcher: Watcher,
   isHeld: (leaseKey: string) => boolean,
+  stillMs: (row: LeaseRow) => number | undefined,
 ): boolean {
-  const open = leases.filter(({ row }) => !isEnded(row));
-  const isAlive = ({ row, stillMs = Infinity }: ObservedLease): boolean => isHeld(row.leaseKey) || stillMs <= failoverTimeMs;
-  const rows = open.map(({ row }) => row);
-  return watcher === 'self' && countWorkers(rows, workerId) <= PULSES_WORKERS && open.every(isAlive);
+  const isAlive = (row: LeaseRow): boolean => isHeld(row.leaseKey) || (stillMs(row) ?? Infinity) <= failoverTimeMs;
+  return watcher === 'self' && workers <= PULSES_WORKERS && open.every(isAlive);
 }
 
 /** How often to read the bell's row. */

@@ -93,15 +93,18 @@ function assigned(look: LeaseLook, wanted: readonly ObservedLease[], config: Pla
 
 /** The leases that count for the assignment: those that this worker has or may take, and those that others have. */
 function assignable({ leases, shards, isHeld }: LeaseLook, { workerId, failoverTimeMs }: PlanConfig): AssignableLease[] {
-  return leases.flatMap((lease): AssignableLease[] => {
+  const counted: AssignableLease[] = [];
+  for (const lease of leases) {
     const { row, wasHeld, idleMs } = lease;
     const { leaseKey } = row;
-    if (isEnded(row)) return [];
+    if (isEnded(row)) continue;
     const isMine = isHeld(leaseKey) || row.leaseOwner === workerId;
     const isFree = !isMine && isAvailable(lease, failoverTimeMs);
     const shard = shards.get(leaseKey);
-    if (isFree && !shard) return [];
+    if (isFree && !shard) continue;
     const owner = isMine ? workerId : isFree ? undefined : row.leaseOwner;
-    return [{ leaseKey, idleMs: wasHeld ? idleMs : Infinity, isReady: shard?.isReady ?? false, ...(owner !== undefined && { owner }) }];
-  });
+    const known = { leaseKey, idleMs: wasHeld ? idleMs : Infinity, isReady: shard?.isReady ?? false };
+    counted.push(owner === undefined ? known : Object.assign(known, { owner }));
+  }
+  return counted;
 }

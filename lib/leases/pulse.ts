@@ -1,4 +1,8 @@
-import type { Attempt } from './attempt.js';
+import { Attempt, type AttemptTimes } from './attempt.js';
+import { TICKS_TO_RENEWAL } from './ticks.js';
+
+/** After so many ticks since it was sent a pulse is late: its renewal was due, and a good part of the time is left for another row. */
+const LATE_TICKS = TICKS_TO_RENEWAL + 2;
 
 /** The part of a held lease that the pulse needs. */
 interface PulsedLease {
@@ -19,21 +23,34 @@ interface PulsedLease {
  * time of its last successful pulse is over**, which runs from when the write was sent and is shorter than the failover time. So a pulse that
  * stood still for longer means that the worker holds nothing.
  *
- * The pulse is in the open row with the lowest key. When a write of that row fails, or the row is lost or given up, every write of a lease is a
- * pulse until one succeeds: so one bad row does not cost the other leases. A worker without leases has no pulse.
+ * The pulse is in the open row with the lowest key. When a write of that row fails or is late, or the row is lost or given up, every write of a
+ * lease is a pulse until one succeeds: so one bad row, or one whose shard takes long to end, does not cost the other leases. A worker without
+ * leases has no pulse.
  */
-export class Pulse {
+export class Pulse<L extends PulsedLease> {
   /** Changes whenever all leases have ended: what was asked for before is under no pulse. */
   era = 0;
-  readonly #open: () => readonly PulsedLease[];
+  readonly #times: AttemptTimes;
+  readonly #leases = new Set<L>();
   /** The lease whose row has the pulse. */
-  #lease: PulsedLease | undefined;
+  #lease: L | undefined;
   /** The last pulse. */
   #last: Attempt | undefined;
+  #ticks = 0;
 
-  /** @param open - the leases that the worker holds now. */
-  constructor(open: () => readonly PulsedLease[]) {
-    this.#open = open;
+  constructor(times: AttemptTimes) {
+    this.#times = times;
+  }
+
+  /** The leases that the worker holds now. */
+  get leases(): ReadonlySet<L> {
+    return this.#leases;
+  }
+
+  /** A write that is about to be sent: of a lease that is held, or, without one, of a lease that is to be taken. */
+  attempt(lease?: L): Attempt {
+    // The first lease brings the pulse with it: nobody may find a lease of a worker whose pulse has stood still since an earlier life.
+    return new Attempt(this.#times, lease ? this.#isCarriedBy(lease) : !this.isPlaced, this.#ticks);
   }
 
   /** Whether a row has the pulse now. */
@@ -41,15 +58,21 @@ export class Pulse {
     return this.#lease !== undefined;
   }
 
-  /** Whether the writes that keep this lease are pulses. */
-  isCarriedBy({ shardId }: Pick<PulsedLease, 'shardId'>): boolean {
-    return !this.#lease || shardId <= this.#lease.shardId;
+  /** Notes that a lease is held. */
+  join(lease: L): void {
+    this.#leases.add(lease);
+  }
+
+  /** Notes that time has passed. */
+  tick(ticks: number): void {
+    this.#ticks += ticks;
+    if (this.#lease && this.#last && this.#ticks - this.#last.tick >= LATE_TICKS) this.#move();
   }
 
   /** Notes that a pulse has succeeded. */
-  beat(lease: PulsedLease, attempt: Attempt): void {
+  beat(lease: L, attempt: Attempt): void {
     // The pulse may have gone to another row since this write was sent.
-    if (!lease.isOpen || !this.isCarriedBy(lease)) return;
+    if (!lease.isOpen || !this.#isCarriedBy(lease)) return;
     const before = this.#last;
     this.#lease = lease;
     this.#last = attempt;
@@ -58,27 +81,34 @@ export class Pulse {
   }
 
   /** Notes that a write of this lease has failed, which may have been a pulse. */
-  miss(lease: PulsedLease): void {
+  miss(lease: L): void {
     if (lease === this.#lease) this.#move();
   }
 
   /** Notes that this lease is held no more. */
-  leave(lease: PulsedLease): void {
-    if (this.#open().length === 0) this.#end();
+  leave(lease: L): void {
+    this.#leases.delete(lease);
+    if (this.#leases.size === 0) this.#end();
     else this.miss(lease);
+  }
+
+  /** Whether the writes that keep this lease are pulses. */
+  #isCarriedBy({ shardId }: Pick<PulsedLease, 'shardId'>): boolean {
+    return !this.#lease || shardId <= this.#lease.shardId;
   }
 
   /** Has the pulse written soon in another row, or in whichever is written first. */
   #move(): void {
     const failed = this.#lease;
     this.#lease = undefined;
-    const others = this.#open().filter((lease) => lease !== failed);
-    if (others.length > 0) others.reduce((best, lease) => (isBetter(lease, best) ? lease : best)).idleTicks = Infinity;
+    let best: L | undefined;
+    for (const lease of this.#leases) if (lease !== failed && (!best || isBetter(lease, best))) best = lease;
+    if (best) best.idleTicks = Infinity;
   }
 
   #expire(): void {
     this.#end();
-    for (const lease of this.#open()) lease.lose('expired');
+    for (const lease of [...this.#leases]) lease.lose('expired');
   }
 
   #end(): void {

@@ -1,10 +1,7 @@
 import { AT_TIMESTAMP, LATEST, TRIM_HORIZON, type InitialPosition } from '../values/position.js';
-import { isEnded, type LeaseRow, type NewLease } from './lease.js';
+import { isEnded, type NewLease } from './lease.js';
 import { newLease } from './new-lease.js';
-import { byStart, doneShards, type ListedShard } from './listed-shards.js';
-
-/** The rows of a table, by shard. */
-export type LeaseRows = ReadonlyMap<string, LeaseRow>;
+import { byStart, doneShards, type LeaseRows, type ListedShard } from './listed-shards.js';
 
 /**
  * The missing leases of a stream's shards, parents first. They must be written in this order: if the writing is interrupted, there are
@@ -32,6 +29,7 @@ function firstStarts(shards: readonly ListedShard[], initialPosition: InitialPos
 }
 
 function laterStarts(shards: readonly ListedShard[], rows: LeaseRows, initialPosition: InitialPosition): Starts {
+  if (shards.every(({ shardId }) => rows.has(shardId))) return new Map();
   const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
   const parentsOf = ({ parentShardIds }: ListedShard): string[] => parentShardIds.filter((id) => listed.has(id));
   const starts: Starts = new Map();

@@ -60,29 +60,29 @@ export class TableKeeper {
 
   get #isLeader(): boolean {
     const { observer, config } = this.#context;
-    const rows = observer.rows();
-    const owners = rows.flatMap(({ leaseOwner }) => leaseOwner ?? []);
-    const graceful = rows.flatMap(({ leaseOwner, gracefulOwner }) =>
-      leaseOwner !== undefined && leaseOwner === gracefulOwner ? leaseOwner : [],
-    );
+    const [owners, graceful] = [new Set<string>(), new Set<string>()];
+    for (const { leaseOwner, gracefulOwner } of observer.rows()) {
+      if (leaseOwner === undefined) continue;
+      owners.add(leaseOwner);
+      if (leaseOwner === gracefulOwner) graceful.add(leaseOwner);
+    }
     // If a KCL worker is elected, it only cleans up after its own shards, so a worker of this package is elected too.
     return isAuditLeader(owners, config.workerId) || isAuditLeader(graceful, config.workerId);
   }
 
   #makeMissing(): Observable<LeaseRow> {
     const { observer, shards, config, clock, initialPosition } = this.#context;
-    const rows = observer.rows();
-    const byKey = new Map(rows.map((row) => [row.leaseKey, row]));
     const inView = shards() ?? new Map<string, LeasableShard>();
-    this.#note(rows, inView);
-    const missing = missingLeases([...inView.values()], byKey, initialPosition);
+    this.#note(inView);
+    const missing = missingLeases([...inView.values()], observer, initialPosition);
     const nowMs = clock.nowMs();
     const keys = new Set(missing.map(({ leaseKey }) => leaseKey));
     for (const key of this.#missingSinceMs.keys()) if (!keys.has(key)) this.#missingSinceMs.delete(key);
     for (const key of keys) if (!this.#missingSinceMs.has(key)) this.#missingSinceMs.set(key, nowMs);
     if (missing.length === 0) return EMPTY;
 
-    if (rows.length === 0 && !this.#sawEmpty) {
+    const isEmpty = observer.size === 0;
+    if (isEmpty && !this.#sawEmpty) {
       this.#sawEmpty = true;
       // A random wait, so that workers that start together do not all make the same rows: the later ones find them made.
       return delayOf(Math.floor(config.random() * (config.failoverTimeMs / 20)), config.scheduler).pipe(
@@ -90,7 +90,7 @@ export class TableKeeper {
         ignoreElements(),
       );
     }
-    const waitMs = rows.length === 0 ? 0 : config.failoverTimeMs * (this.#isLeader ? LEADER_WAIT_FAILOVERS : 1);
+    const waitMs = isEmpty ? 0 : config.failoverTimeMs * (this.#isLeader ? LEADER_WAIT_FAILOVERS : 1);
     return this.#make(missing.filter(({ leaseKey }) => this.#isDue(leaseKey, waitMs, nowMs)));
   }
 
@@ -101,8 +101,8 @@ export class TableKeeper {
     return this.#seen.has(leaseKey) ? missingMs > config.failoverTimeMs : missingMs >= waitMs;
   }
 
-  #note(rows: readonly LeaseRow[], inView: ReadonlyMap<string, LeasableShard>): void {
-    for (const { leaseKey } of rows) this.#seen.add(leaseKey);
+  #note(inView: ReadonlyMap<string, LeasableShard>): void {
+    for (const key of inView.keys()) if (this.#context.observer.has(key)) this.#seen.add(key);
     for (const key of this.#seen) if (!inView.has(key)) this.#seen.delete(key);
   }
 
@@ -119,7 +119,7 @@ export class TableKeeper {
     const make = (lease: NewLease): Observable<LeaseRow> =>
       port.create(lease).pipe(
         map(() => ({ ...lease, childShardIds: [] })),
-        tap((row) => (observer.rowOf(row.leaseKey) ? undefined : observer.note(row, clock.nowMs()))),
+        tap((row) => (observer.get(row.leaseKey) ? undefined : observer.note(row, clock.nowMs()))),
       );
     return concat(...generations.map((leases) => inLanes(leases, LANES, make)));
   }

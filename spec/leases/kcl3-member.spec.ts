@@ -20,6 +20,7 @@ const java = (table: FakeLeases, shards: number) => {
   };
 };
 const checkpointOf = (shard: number, sequenceNumber: string) => ({ ...leasable(shard), sequenceNumber, subSequenceNumber: 0 });
+const newsOf = ({ news }: FleetWorker) => news.map((text) => text.split(' ')[1]);
 const every = (ms: number, untilMs: number, step: () => void) =>
   Object.fromEntries(Array.from({ length: Math.floor(untilMs / ms) }, (_, index) => [index * ms + 3, step]));
 
@@ -74,7 +75,7 @@ describe('a member of a KCL 3 fleet', () => {
         5_500: () => expect(table.row(0)).to.include({ leaseOwner: 'java' }),
       });
       expect(table.row(0)).not.to.have.property('checkpointOwner');
-      expect(workers[0]!.news.map((text) => text.split(' ')[1])).to.deep.equal(['granted']);
+      expect(newsOf(workers[0]!)).to.deep.equal(['granted']);
     }),
   );
 
@@ -91,7 +92,7 @@ describe('a member of a KCL 3 fleet', () => {
         2_000: () => table.put(0, { leaseOwner: 'java', checkpointOwner: 'w1' }),
         4_000: () => expect(table.row(0)).not.to.have.property('checkpointOwner'),
       });
-      expect(workers[0]!.news.map((text) => text.split(' ')[1])).to.deep.equal(['granted', 'lost']);
+      expect(newsOf(workers[0]!)).to.deep.equal(['granted', 'lost']);
     }),
   );
 
@@ -105,6 +106,74 @@ describe('a member of a KCL 3 fleet', () => {
       expect(saidBy(table, 'w1', 'withdraw')).to.deep.equal([2]);
     }),
   );
+
+  for (const stopMs of [2_000, 2_500])
+    it(
+      `hands over what the leader has assigned to another also while it stops (${stopMs} ms)`,
+      marbles((helpers) => {
+        const { table, start, run, workers } = fleetOf(helpers, leasables(2));
+        const beat = java(table, 2);
+        for (const shard of [0, 1]) table.put(shard, { leaseOwner: 'w1' });
+        beat();
+        run(8_000, {
+          ...every(200, 8_000, beat),
+          1: () => start('w1', { drainMs: 1_500 }),
+          2_200: () => table.put(0, { leaseOwner: 'java', checkpointOwner: 'w1' }),
+          [stopMs]: () => workers[0]!.stop(),
+          3_000: () => expect(table.row(0), 'its work has not ended yet').to.include({ leaseOwner: 'java', checkpointOwner: 'w1' }),
+        });
+        expect(table.row(0)).to.include({ leaseOwner: 'java' }).and.not.to.have.property('checkpointOwner');
+        expect(table.row(1)).not.to.have.property('leaseOwner');
+        expect(newsOf(workers[0]!)).to.deep.equal(['granted', 'granted', 'complete']);
+        expect(saidBy(table, 'w1', 'withdraw')).to.deep.equal([Math.floor(stopMs / 1_000)]);
+      }),
+    );
+
+  it(
+    'gives back what the leader is having handed over to it when it stops, and what was handed over at that moment',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, leasables(3));
+      const beat = java(table, 3);
+      beat();
+      const give = (shard: number): void => table.put(shard, { leaseOwner: 'w1', checkpointOwner: 'java' });
+      run(6_000, {
+        ...every(200, 6_000, beat),
+        1: () => start('w1', { lookIntervalMs: 400 }),
+        2_000: () => [0, 1].forEach(give),
+        2_500: () => {
+          workers[0]!.stop();
+          // The former owner has finished, and nobody has seen that yet.
+          table.put(1, { checkpointOwner: undefined, leaseCounter: table.row(1)!.leaseCounter + 1 });
+        },
+      });
+      expect(table.row(0)).to.include({ leaseOwner: 'java' }).and.not.to.have.property('checkpointOwner');
+      expect(table.row(1)).not.to.have.property('leaseOwner');
+      expect(table.row(2)).to.include({ leaseOwner: 'java' });
+      expect(newsOf(workers[0]!)).to.deep.equal(['complete']);
+    }),
+  );
+
+  for (const what of ['requests', 'replies'] as const)
+    it(
+      `gives it back also where the first ${what} are lost`,
+      marbles((helpers) => {
+        const { table, start, run, workers } = fleetOf(helpers, leasables(2));
+        const beat = java(table, 2);
+        beat();
+        run(6_000, {
+          ...every(200, 6_000, beat),
+          1: () => start('w1', { lookIntervalMs: 400 }),
+          2_000: () => table.put(0, { leaseOwner: 'w1', checkpointOwner: 'java' }),
+          2_500: () => {
+            table.cut('w1', what);
+            workers[0]!.stop();
+          },
+          2_510: () => table.heal('w1'),
+          3_000: () => expect(table.row(0)).to.include({ leaseOwner: 'java' }).and.not.to.have.property('checkpointOwner'),
+        });
+        expect(newsOf(workers[0]!)).to.deep.equal(['complete']);
+      }),
+    );
 
   it(
     'says in the rows how much is read of each shard, with renewals as with checkpoints: the leader balances by that',

@@ -1,19 +1,27 @@
 import { expect } from 'chai';
 import type { LeaseRow } from '../../lib/leases/lease.js';
-import { pulsesIntervalMs, watchesPulses } from '../../lib/leases/lookIntervalMs.js';
+import { factsOf } from '../../lib/leases/fleet.js';
+import { pulsesIntervalMs, watchesPulses as watchesPulsesOf } from '../../lib/leases/lookIntervalMs.js';
+import type { Watcher } from '../../lib/leases/watcher.js';
 import { leaseRow } from '../support/lease-rows.js';
 
 const F = 10_000;
 const config = { workerId: 'me', failoverTimeMs: F, lookIntervalMs: undefined };
-const seen = (row: LeaseRow, stillMs?: number) => ({
-  row,
-  idleMs: 0,
-  wasHeld: true,
-  handOverMs: 0,
-  ...(stillMs !== undefined && { stillMs }),
-});
+const seen = (row: LeaseRow, stillMs?: number) => ({ row, stillMs });
 const of = (owner: string, key: string): LeaseRow => leaseRow(key, { leaseOwner: owner, gracefulOwner: owner, leaseCounter: 1 });
 const isHeld = (key: string): boolean => key === '0';
+const watchesPulses = (
+  of: typeof config,
+  leases: readonly ReturnType<typeof seen>[],
+  watcher: Watcher,
+  isHeldHere: (key: string) => boolean,
+): boolean => {
+  const facts = factsOf(
+    leases.map(({ row }) => row),
+    of.workerId,
+  );
+  return watchesPulsesOf(of, facts, watcher, isHeldHere, (row) => leases.find((one) => one.row === row)?.stillMs);
+};
 const mine = seen(of('me', '0'));
 
 describe('watchesPulses', () => {

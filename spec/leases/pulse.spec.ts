@@ -1,8 +1,9 @@
 import { expect } from 'chai';
-import { concatMap, defer, map, NEVER, timer, type Observable, type SchedulerLike } from 'rxjs';
+import { asapScheduler, concatMap, defer, map, NEVER, timer, type Observable, type SchedulerLike } from 'rxjs';
 import type { HeldLease } from '../../lib/leases/held-lease.js';
 import { HeldLeases } from '../../lib/leases/held-leases.js';
 import type { LeasePort } from '../../lib/leases/lease-port.js';
+import { Pulse } from '../../lib/leases/pulse.js';
 import { FakeLeaseRows } from '../../lib/testing/leases/fake-lease-rows.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { leaseRow } from '../support/lease-rows.js';
@@ -52,7 +53,7 @@ describe('Pulse', () => {
   const renew = ({ held }: Bench, key: string) => held.renew(held.get(key)!).subscribe({ error: () => undefined });
   const beats = ({ rows }: Bench): string[] =>
     rows.all().flatMap(({ leaseKey, pulse, leaseCounter }) => (pulse !== undefined && pulse === leaseCounter ? [leaseKey] : []));
-  const endAll = ({ held }: Bench) => held.open().forEach((lease) => lease.end());
+  const endAll = ({ held }: Bench) => held.open.forEach((lease) => lease.end());
 
   it(
     'comes with the first lease, and goes to the row with the lowest key at its next renewal',
@@ -166,4 +167,52 @@ describe('Pulse', () => {
       ({ lost }) => expect(lost).to.deep.equal(['900 1 expired', '900 2 expired']),
     ),
   );
+
+  it(
+    'that is late goes to another row, whose own write under way does not count for it',
+    course(
+      (bench) => ({
+        0: () => ['1', '2'].forEach((key) => take(bench, key)),
+        // The renewals of both take long, and that of the first row is refused, since somebody asks for its lease.
+        300: () => {
+          bench.rows.put({ ...bench.rows.get('1')!, leaseOwner: 'w2', checkpointOwner: 'w1' });
+          bench.reply = 250;
+          ['1', '2'].forEach((key) => renew(bench, key));
+          bench.held.tick(6);
+        },
+        301: () => expect(bench.held.get('2')!.idleTicks).to.equal(Infinity),
+        560: () => expect(bench.held.get('2')!.idleTicks, 'it is still to be written').to.equal(Infinity),
+        561: () => {
+          bench.reply = 2;
+          renew(bench, '2');
+        },
+        600: () => {
+          expect(beats(bench)).to.include('2');
+          expect(bench.held.get('2')!.idleTicks).to.equal(0);
+          endAll(bench);
+        },
+      }),
+      ({ lost }) => expect(lost).to.deep.equal([]),
+    ),
+  );
+
+  it('costs a worker that loses many leases no look at all of them for each', () => {
+    const pulse = new Pulse({ fenceMs: FENCE_MS, scheduler: asapScheduler });
+    let reads = 0;
+    const many = Array.from({ length: 2_000 }, (_, i) => ({
+      isOpen: true,
+      idleTicks: 0,
+      failures: 0,
+      lose: () => undefined,
+      get shardId() {
+        reads += 1;
+        return String(i);
+      },
+    }));
+    many.forEach((lease) => pulse.join(lease));
+    pulse.beat(many[0]!, pulse.attempt(many[0]));
+    many.forEach((lease) => pulse.leave(lease));
+    expect(pulse.leases.size).to.equal(0);
+    expect(reads).to.be.below(many.length * 5);
+  });
 });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { bellRow, isWatchedBy, watcherOf } from '../../lib/leases/watcher.js';
+import { factsOf } from '../../lib/leases/fleet.js';
+import { isWatchedBy, watcherOf as watcherOfFacts } from '../../lib/leases/watcher.js';
 import type { LeaseRow } from '../../lib/leases/lease.js';
 import { leaseRow } from '../support/lease-rows.js';
 
@@ -8,6 +9,15 @@ const of = (owner: string, key: string, fields: Partial<LeaseRow> = {}): LeaseRo
   leaseRow(key, { leaseOwner: owner, gracefulOwner: owner, leaseCounter: 1, ...fields });
 const seen = (row: LeaseRow, idleMs = 0) => ({ row, idleMs, wasHeld: true, handOverMs: 0 });
 const fleet = (...rows: LeaseRow[]) => rows.map((row) => seen(row));
+type Seen = ReturnType<typeof seen>;
+const bellRow = (rows: readonly LeaseRow[]) => factsOf(rows, 'd').bell;
+const watcherOf = (leases: readonly Seen[], who: typeof config) => {
+  const facts = factsOf(
+    leases.map(({ row }) => row),
+    who.workerId,
+  );
+  return watcherOfFacts(facts, (row) => leases.find((one) => one.row === row)!.idleMs, who);
+};
 const four = [of('b', '2'), of('a', '1'), of('c', '3'), of('d', '4')];
 const config = { workerId: 'd', failoverTimeMs: 10_000 };
 

@@ -1,10 +1,11 @@
-import { defer, from, NEVER, Subject, timer, type Observable, type SchedulerLike, type Subscription } from 'rxjs';
-import type { LeasableShard, Lease } from '../../lib/checkpoints/checkpoint-store.js';
+import { concat, defer, from, NEVER, Subject, timer, type Observable, type SchedulerLike, type Subscription } from 'rxjs';
+import type { LeasableShard, Lease, LeaseNews } from '../../lib/checkpoints/checkpoint-store.js';
 import { boundedPort } from '../../lib/leases/boundedPort.js';
 import { resolveLeaseConfig, type LeaseConfig } from '../../lib/leases/lease-config.js';
 import type { LeaseRow } from '../../lib/leases/lease.js';
 import type { LeasePort } from '../../lib/leases/lease-port.js';
 import { leaseStore, type LeaseStore } from '../../lib/leases/leaseStore.js';
+import type { ShardIdentity } from '../../lib/values/shard-id.js';
 import { FleetTable } from './fleet/fleet-table.js';
 import { Machine } from './fleet/machine.js';
 import { leasable, leasables } from './lease-fleet.js';
@@ -27,6 +28,10 @@ export interface PulseWorker {
   checkpoint(shard: number, sequenceNumber: string): void;
   /** Releases a lease. */
   release(shard: number): void;
+  /** Writes the end of a shard, and releases its lease. */
+  end(shard: LeasableShard & Pick<ShardIdentity, 'childShards'>): void;
+  /** No more shards; all leases are released. */
+  stop(): void;
   /** The process is gone. */
   kill(): void;
 }
@@ -95,7 +100,7 @@ export class PulseFleet {
       if (!held.delete(shard)) return;
       defer(() => from(store.release(leasable(shard)))).subscribe({ error: () => undefined });
     };
-    const subscription: Subscription = store.leases(shards$).subscribe((news) => {
+    const granted = (news: LeaseNews): void => {
       if (news.type !== 'granted') return;
       const [shard, { lease }] = [Number(news.shardId.slice(-12)), news];
       tell(`granted ${shard}`);
@@ -105,12 +110,28 @@ export class PulseFleet {
       held.set(shard, lease);
       from(lease.lost$).subscribe(() => lose(shard, lease));
       from(lease.asked$ ?? NEVER).subscribe(() => release(shard));
-    });
+    };
+    const subscription: Subscription = store.leases(shards$).subscribe({ next: granted, complete: () => tell('complete') });
     const worker: PulseWorker = {
       ...{ id, machine, link, store, held, told, sent, release },
       checkpoint: (shard, sequenceNumber) => {
         const checkpoint = { streamName: 'flights', shardId: leasable(shard).shardId, sequenceNumber, subSequenceNumber: 0 };
         defer(() => from(store.write(checkpoint, leasable(shard)))).subscribe({ error: () => undefined });
+      },
+      end: (shard) => {
+        const end = { streamName: 'flights', shardId: shard.shardId, sequenceNumber: 'SHARD_END', subSequenceNumber: 0 };
+        const release$ = defer(() => {
+          held.delete(Number(shard.shardId.slice(-12)));
+          return from(store.release(shard));
+        });
+        concat(
+          defer(() => from(store.write(end, shard))),
+          release$,
+        ).subscribe({ error: () => undefined });
+      },
+      stop: () => {
+        shards$.complete();
+        [...held.keys()].forEach(release);
       },
       kill: () => {
         machine.isDead = true;

@@ -41,8 +41,7 @@ export class FakeLeaseRows {
     const row = this.#rows.get(leaseKey);
     const conditions = Object.entries(when) as [keyof typeof when, string | number | null][];
     if (!row || conditions.some(([attribute, value]) => row[attribute] !== (value ?? undefined))) return false;
-    const kept = Object.entries(row).filter(([attribute]) => !(remove as readonly string[]).includes(attribute));
-    this.put({ ...(Object.fromEntries(kept) as unknown as LeaseRow), ...set });
+    this.put({ ...without(row, remove), ...set });
     if (set.checkpoint) this.#switches.set(leaseKey, 0);
     if (switchesOwner) this.#switches.set(leaseKey, this.switchesOf(leaseKey) + 1);
     return true;
@@ -60,4 +59,9 @@ export class FakeLeaseRows {
     this.delete(leaseKey);
     return true;
   }
+}
+
+function without(row: LeaseRow, attributes: readonly string[]): LeaseRow {
+  if (!attributes.some((attribute) => attribute in row)) return row;
+  return Object.fromEntries(Object.entries(row).filter(([attribute]) => !attributes.includes(attribute))) as unknown as LeaseRow;
 }

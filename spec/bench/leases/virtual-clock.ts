@@ -4,8 +4,8 @@ interface Due {
   readonly atMs: number;
   /** What is due at one time is done in the order in which it was scheduled. */
   readonly order: number;
-  readonly work: () => void;
-  isCancelled: boolean;
+  /** Absent once it is cancelled, so that nothing is kept for it. */
+  work: (() => void) | undefined;
 }
 
 /**
@@ -15,6 +15,8 @@ interface Due {
  */
 export class VirtualClock implements SchedulerLike {
   readonly #heap: Due[] = [];
+  /** How much was done that was due. */
+  steps = 0;
   #nowMs = 0;
   #order = 0;
 
@@ -33,12 +35,14 @@ export class VirtualClock implements SchedulerLike {
     for (let next = this.#heap[0]; next && next.atMs <= ms; next = this.#heap[0]) {
       this.#take();
       this.#nowMs = next.atMs;
-      if (!next.isCancelled) next.work();
+      if (!next.work) continue;
+      this.steps++;
+      next.work();
     }
   }
 
   add(delayMs: number, work: () => void): Due {
-    const due: Due = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, work, isCancelled: false };
+    const due: Due = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, work };
     const heap = this.#heap;
     let at = heap.push(due) - 1;
     for (let parent = (at - 1) >> 1; at > 0 && isBefore(due, heap[parent]!); parent = (at - 1) >> 1) {
@@ -76,7 +80,7 @@ class VirtualAction<T> extends Subscription implements SchedulerAction<T> {
 
   constructor(clock: VirtualClock, work: (this: SchedulerAction<T>, state?: T) => void) {
     super(() => {
-      if (this.#due) this.#due.isCancelled = true;
+      if (this.#due) this.#due.work = undefined;
     });
     this.#clock = clock;
     this.#work = work;

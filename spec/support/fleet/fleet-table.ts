@@ -1,4 +1,4 @@
-import { defer, delay, map, mergeMap, NEVER, of, timer, type Observable, type SchedulerLike } from 'rxjs';
+import { Observable, of, type SchedulerLike } from 'rxjs';
 import { holderOf } from '../../../lib/leases/lease.js';
 import type { LeasePort } from '../../../lib/leases/lease-port.js';
 import { FakeLeaseRows } from '../../../lib/testing/leases/fake-lease-rows.js';
@@ -41,19 +41,24 @@ export class FleetTable {
   }
 
   portOf(workerId: string, machine: Machine, link: Link): LeasePort {
+    const halfMs = this.#latencyMs / 2;
+    // Without operators: a large fleet makes millions of requests.
     const ask = <T>(what: keyof FleetTable['counts'], work: () => T): Observable<T> =>
       machine.gate(
-        defer(() =>
-          timer(this.#latencyMs / 2, this.#world).pipe(
-            mergeMap(() => (link.isCut ? NEVER : of(0))),
-            map(() => {
-              this.counts[what]++;
-              return work();
-            }),
-            delay(this.#latencyMs / 2, this.#world),
-            mergeMap((reply) => (link.isCut || link.losesReply() ? NEVER : of(reply))),
-          ),
-        ),
+        new Observable<T>((subscriber) => {
+          const reply = (result: T | undefined): void => {
+            if (link.isCut || link.losesReply()) return;
+            subscriber.next(result as T);
+            subscriber.complete();
+          };
+          const arrive = (): void => {
+            if (link.isCut) return;
+            this.counts[what]++;
+            const result = work();
+            subscriber.add(this.#world.schedule<T>(reply, halfMs, result));
+          };
+          subscriber.add(this.#world.schedule(arrive, halfMs));
+        }),
       );
     const { rows } = this;
     return {

@@ -1,0 +1,80 @@
+import type { ResolvedLeaseConfig } from './lease-config.js';
+
+/** The longest wait before a step that failed or was refused again and again is tried again, in failover times. */
+const RETRY_FAILOVERS = 1 / 2;
+/** The first wait after a second refusal in a row, in failover times. */
+const REFUSED_FAILOVERS = 1 / 100;
+
+/** What came of the steps of one round. */
+export interface RoundOutcome {
+  /** Whether a step has failed: it may have been made all the same, and then only this worker knows at once that it does not hold the lease that it owns. */
+  readonly hasFailed: boolean;
+  /** Whether another worker was first. */
+  readonly isRefused: boolean;
+  /** Whether a lease was granted. */
+  readonly hasGrants: boolean;
+}
+
+/**
+ * Remembers what went wrong in the last rounds, and how long to wait therefore.
+ *
+ * @remarks
+ * A look that fails is tried again later each time, and so are steps that fail. After a refused step the table is looked at again at once,
+ * since others take leases at this moment; if that has brought nothing but another refusal, a little later, and later each time: where looks
+ * show the table as it was some time ago, each of them would come too late in the same way. Pure.
+ */
+export class LookPace {
+  readonly #config: Pick<ResolvedLeaseConfig, 'failoverTimeMs' | 'random'>;
+  /** How many looks, or makings of rows, have failed in a row. */
+  #failures = 0;
+  /** In how many rounds in a row a step has failed. */
+  #failedRounds = 0;
+  /** How many rounds in a row brought a refusal, and no lease. */
+  #refusals = 0;
+
+  constructor(config: Pick<ResolvedLeaseConfig, 'failoverTimeMs' | 'random'>) {
+    this.#config = config;
+  }
+
+  /** Whether something has failed, so that this worker may know more of the table than the one that watches. */
+  get isTroubled(): boolean {
+    return this.#failures > 0 || this.#failedRounds > 0;
+  }
+
+  /** Whether the wait is not to be cut short by what others do. */
+  get isBackingOff(): boolean {
+    return this.#failures > 0 || this.#refusals > 0;
+  }
+
+  /** Notes that a look, or the making of rows, has failed; returns how often in a row. */
+  noteFailure(): number {
+    return ++this.#failures;
+  }
+
+  /** Notes that a look has succeeded, and all that follows from it was tried. */
+  noteLook(): void {
+    this.#failures = 0;
+  }
+
+  noteSteps({ hasFailed, isRefused, hasGrants }: RoundOutcome): void {
+    this.#failedRounds = hasFailed ? this.#failedRounds + 1 : 0;
+    this.#refusals = isRefused ? (hasGrants ? 1 : this.#refusals + 1) : 0;
+  }
+
+  /** How long to wait before the next look, in ms. @param usualMs - the wait when nothing is wrong. */
+  intervalMs(usualMs: number): number {
+    const { failoverTimeMs, random } = this.#config;
+    const longestMs = failoverTimeMs * RETRY_FAILOVERS;
+    if (this.#failures > 0) {
+      const backOffMs = Math.min(usualMs * 2 ** this.#failures, failoverTimeMs);
+      return Math.max(usualMs, backOffMs) * (0.5 + random() / 2);
+    }
+    if (this.#refusals === 1) return 0;
+    if (this.#refusals > 1) {
+      const backOffMs = failoverTimeMs * REFUSED_FAILOVERS * 2 ** (this.#refusals - 2);
+      return Math.min(backOffMs, longestMs) * (0.5 + random() / 2);
+    }
+    const retryMs = this.#failedRounds > 0 ? Math.min(usualMs * 2 ** (this.#failedRounds - 1), longestMs) : 0;
+    return Math.max(usualMs, retryMs);
+  }
+}

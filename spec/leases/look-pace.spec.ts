@@ -1,0 +1,98 @@
+import { expect } from 'chai';
+import { defer, delay, of } from 'rxjs';
+import { LookPace } from '../../lib/leases/look-pace.js';
+import { lookIntervalMs } from '../../lib/leases/lookIntervalMs.js';
+import type { TableView } from '../../lib/leases/lease-port.js';
+import { marbles } from '../../lib/testing/marbles/marbles.js';
+import { linesOf, PulseFleet, type Faults } from '../support/pulse-fleet.js';
+
+const F = 10_000;
+const pace = (random = 1): LookPace => new LookPace({ failoverTimeMs: F, random: () => random });
+const refused = { hasFailed: false, isRefused: true, hasGrants: false };
+const failed = { hasFailed: true, isRefused: false, hasGrants: false };
+const fine = { hasFailed: false, isRefused: false, hasGrants: false };
+
+describe('LookPace', () => {
+  it('waits as usual while nothing is wrong', () => {
+    const steady = pace();
+    steady.noteSteps(fine);
+    expect([steady.intervalMs(700), steady.isTroubled, steady.isBackingOff]).to.deep.equal([700, false, false]);
+  });
+
+  it('looks at once after a refusal, and later after each further one in a row, up to half a failover time', () => {
+    const busy = pace();
+    const waits = Array.from({ length: 9 }, () => (busy.noteSteps(refused), busy.intervalMs(700)));
+    expect(waits).to.deep.equal([0, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+    busy.noteSteps({ ...refused, hasGrants: true });
+    expect(busy.intervalMs(700), 'it got some').to.equal(0);
+    busy.noteSteps(fine);
+    expect([busy.intervalMs(700), busy.isBackingOff]).to.deep.equal([700, false]);
+  });
+
+  it('spreads those waits', () => {
+    const busy = pace(0);
+    busy.noteSteps(refused);
+    busy.noteSteps(refused);
+    expect(busy.intervalMs(700)).to.equal(50);
+  });
+
+  it('repeats a failed step at the usual pace, then later each time, and watches by itself meanwhile', () => {
+    const troubled = pace();
+    const waits = [1, 2, 3, 4, 5].map(() => (troubled.noteSteps(failed), troubled.intervalMs(700)));
+    expect(waits).to.deep.equal([700, 1_400, 2_800, 5_000, 5_000]);
+    expect(troubled.isTroubled).to.equal(true);
+    troubled.noteSteps(fine);
+    expect(troubled.isTroubled).to.equal(false);
+  });
+
+  it('backs off from looks that fail, up to a failover time', () => {
+    const blind = pace();
+    const waits = [1, 2, 3, 4, 5].map(() => (blind.noteFailure(), blind.intervalMs(700)));
+    expect(waits).to.deep.equal([1_400, 2_800, 5_600, F, F]);
+    expect([blind.isTroubled, blind.isBackingOff]).to.deep.equal([true, true]);
+    blind.noteLook();
+    expect(blind.intervalMs(700)).to.equal(700);
+  });
+});
+
+describe('an interval that the user sets', () => {
+  const seen = { watcher: 'each', workers: 4, seenLeases: () => [] } as const;
+  const config = { workerId: 'me', failoverTimeMs: F, lookIntervalMs: 60_000 };
+
+  it('is kept, but not by a worker that waits for what only a look of its own can show', () => {
+    expect(lookIntervalMs(config, { ...seen, isWaiting: false })).to.equal(60_000);
+    const waitingMs = lookIntervalMs(config, { ...seen, isWaiting: true });
+    expect(waitingMs).to.equal(lookIntervalMs({ ...config, lookIntervalMs: undefined }, { ...seen, isWaiting: true }));
+    expect(lookIntervalMs({ ...config, lookIntervalMs: 10 }, { ...seen, isWaiting: true })).to.equal(10);
+  });
+});
+
+describe('looks that show the table as it was some time ago', () => {
+  it(
+    'are not repeated at once again and again, however many workers come too late',
+    marbles(({ scheduler, flush }) => {
+      const fleet = new PulseFleet(scheduler, 40);
+      const past: { readonly atMs: number; readonly view: TableView }[] = [];
+      const lagMs = 3_000;
+      const scans: number[] = [];
+      const viewAt = (ms: number): TableView => [...past].reverse().find(({ atMs }) => atMs <= ms)?.view ?? { leases: [], unreadable: [] };
+      const faults: Faults = (port) => ({
+        scan: (isConsistent) =>
+          defer(() => {
+            scans.push(scheduler.now());
+            return isConsistent ? port.scan(true) : of(viewAt(scheduler.now() - lagMs)).pipe(delay(2));
+          }),
+      });
+      const note = (): void => void past.push({ atMs: scheduler.now(), view: { leases: fleet.table.rows.all(), unreadable: [] } });
+      const steps: Record<number, () => void> = {
+        100: () => Array.from({ length: 20 }, (_, i) => fleet.start(`w${i}`, faults, { failoverTimeMs: F })),
+      };
+      for (let ms = 101; ms < 15_000; ms += 50) steps[ms] = note;
+      fleet.run(flush, 15_000, steps);
+      expect(scans.filter((ms) => ms < 5_100).length, 'of 20 workers, in 5 s').to.be.below(20 * 20);
+      expect(fleet.table.rows.all().filter(({ leaseOwner }) => leaseOwner === undefined)).to.deep.equal([]);
+      expect(fleet.workers.flatMap(({ told }) => linesOf(told, 'lost'))).to.deep.equal([]);
+      expect(fleet.doubles).to.deep.equal([]);
+    }),
+  );
+});
