@@ -25,6 +25,11 @@ class Gates {
     return [...this.#open.keys()];
   }
 
+  /** Waits until so many requests are here: the SDK may read its files before the first one. */
+  async untilWaiting(count: number): Promise<void> {
+    while (this.#open.size < count) await new Promise((resolve) => setImmediate(resolve));
+  }
+
   open(iterator: string): void {
     this.#open.get(iterator)?.();
     this.#open.delete(iterator);
@@ -94,8 +99,7 @@ for (const { version, sdk } of installedSdks) {
       for (let round = 0; round < 3; round++) {
         const names = Array.from({ length: 40 }, (_, i) => `${round}-${i}`);
         const reads = names.map((name) => read(port, name));
-        await turns();
-        expect(gates.waiting).to.have.length(40);
+        await gates.untilWaiting(40);
         for (const name of [...gates.waiting].reverse()) gates.open(name);
         expect(await Promise.all(reads)).to.deep.equal(names);
       }
@@ -106,16 +110,16 @@ for (const { version, sdk } of installedSdks) {
       const answered = answeringClient(sdk, gates.answer);
       const port = portOf(answered);
       const first = read(port, 'first');
-      await turns();
+      await gates.untilWaiting(1);
       gates.open('first');
       expect(await first).to.equal('first');
 
       const got: unknown[] = [];
       const cut = port.getRecords({ ShardIterator: 'cut', Limit: 1 }).subscribe((page) => got.push(page));
-      await turns();
+      await gates.untilWaiting(1);
       cut.unsubscribe();
       const next = read(port, 'next');
-      await turns();
+      await gates.untilWaiting(2);
       expect(gates.waiting).to.deep.equal(['cut', 'next']);
       gates.open('cut');
       await turns();
@@ -162,12 +166,12 @@ for (const { version, sdk } of installedSdks) {
       });
       const port = portOf(answered);
       const first = read(port, 'a');
-      await turns();
+      await gates.untilWaiting(2);
       gates.open('a1');
       expect(await first).to.equal('a');
 
       const second = read(port, 'b');
-      await turns();
+      await gates.untilWaiting(3);
       expect(gates.waiting).to.deep.equal(['a0', 'b2', 'b3']);
       for (const name of ['b2', 'a0']) gates.open(name);
       expect(await second).to.equal('b');
