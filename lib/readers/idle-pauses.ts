@@ -86,7 +86,10 @@ const QUIET_PARTS = 5;
 
 /** Shortens a long pause so that it ends at a time at which other shards are read too: a process that wakes up for one read does so for a read's cost. */
 function onGrid(nowMs: number, pauseMs: number): number {
-  return pauseMs < LONG_PAUSE_MS ? pauseMs : pauseMs - ((nowMs + pauseMs) % GRID_MS);
+  if (pauseMs < LONG_PAUSE_MS) return pauseMs;
+  const pastMs = (nowMs + pauseMs) % GRID_MS;
+  // Of a time before 0 the remainder is negative: the pause would be longer.
+  return pauseMs - (pastMs < 0 ? pastMs + GRID_MS : pastMs);
 }
 
 /** Shards that are silent for seconds are read at multiples of this time: of a thousand, forty at once. */

@@ -34,6 +34,14 @@ describe('IdlePauses', () => {
     for (const exact of [600, 1_000]) expect(pauseAt(9_999, pausePolicy(exact, undefined))).to.equal(exact);
   });
 
+  it('keeps to them with a clock that has fractions of a ms, is below 0 or was set back', () => {
+    const policy = pausePolicy({ min: 530, max: 540 }, undefined);
+    for (const beginMs of [-1_700_000_000_000, -3_000, 0.37, 1_234.56]) {
+      const pauses = new IdlePauses(policy, beginMs, () => 0);
+      for (let i = 0; i < 500; i++) expect(pauses.next(beginMs + ((i * 617.3) % 9_000) - 2_000), `${beginMs}, ${i}`).to.be.within(530, 540);
+    }
+  });
+
   it('spreads shards that begin together over all multiples', () => {
     const ends = Array.from({ length: 1_000 }, (_, i) => {
       const pauses = new IdlePauses(pausePolicy({ min: 1_000, max: 2_000 }, undefined), BEGIN, () => i / 1_000);

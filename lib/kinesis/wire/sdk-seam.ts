@@ -23,8 +23,11 @@ export interface SdkResult {
 
 export type SdkHandler = (args: SdkArguments) => Promise<SdkResult>;
 
+/** What the middlewares of a call tell each other. */
+export type SdkContext = Record<string, unknown>;
+
 /** A step of a call. */
-export type SdkMiddleware = (next: SdkHandler) => SdkHandler;
+export type SdkMiddleware = (next: SdkHandler, context: SdkContext) => SdkHandler;
 
 export interface SdkMiddlewareStack {
   /** The names of its middlewares. */
@@ -40,8 +43,12 @@ export interface SdkOptions {
 /** A command: the input of one call. */
 export interface SdkCommand {
   readonly middlewareStack: SdkMiddlewareStack;
+  /** What writes its request, where the SDK has it in the command. */
+  readonly serialize?: unknown;
+  /** What reads its answer, where the SDK has it in the command. */
+  readonly deserialize?: unknown;
   /** Makes one function of the client's middlewares and the command's own; `client.send` calls both once for each call. */
-  resolveMiddleware(clientStack: unknown, config: unknown, options?: SdkOptions): SdkHandler;
+  resolveMiddleware(clientStack: unknown, config: SdkClientConfig, options?: SdkOptions): SdkHandler;
 }
 
 /** The config of a real client; a client made by hand for a test usually has none. */

@@ -5,14 +5,16 @@ import { collectChunks, cutOff } from './collect.js';
 import { decodeJsonPage } from './json-page.js';
 import type { PageRoom } from './page-body.js';
 import { PagePayloads, type PayloadPlacement } from './page-payloads.js';
+import { partsOf, ResolvedStack } from './resolved-stack.js';
 import {
   headerOf,
   isResponse,
   type SdkClientConfig,
   type SdkCommand,
-  type SdkHandler,
+  type SdkContext,
   type SdkMiddleware,
   type SdkMiddlewareStack,
+  type SdkOptions,
   type SdkRequest,
   type SdkResponse,
 } from './sdk-seam.js';
@@ -33,13 +35,6 @@ export interface WireAnswer {
   readonly format: WireFormat;
   /** Whether it was a page that could be read, or an error that has a name. */
   readonly isUnderstood: boolean;
-}
-
-/** The middlewares of one client and command as one function. */
-interface ResolvedStack {
-  readonly clientStack: unknown;
-  readonly config: unknown;
-  readonly handler: SdkHandler;
 }
 
 /** The body that the SDK's own deserializer gets instead of the page. */
@@ -67,7 +62,12 @@ export class WireCall {
   #resolved: ResolvedStack | undefined;
   #isSentInCbor = false;
   #answer: WireAnswer | undefined;
+  /** What the middlewares share that were resolved last. */
+  #shared: SdkContext = {};
+  /** The page of the last answer. */
   #page: WirePage | undefined;
+  /** The pages by their answers: one that a middleware has ceased to wait for may come when the next call is under way. */
+  readonly #pages = new WeakMap<object, WirePage>();
 
   constructor(format: WireFormat, context: WireContext) {
     this.#format = format;
@@ -101,17 +101,25 @@ export class WireCall {
     this.#answer = undefined;
     this.#page = undefined;
     const resolve = command.resolveMiddleware.bind(command);
+    let isSent = false;
+    let isExtended = false;
     command.resolveMiddleware = (clientStack, config, options) => {
-      const { middlewareStack } = command;
-      const isAsBefore = this.#resolved?.clientStack === clientStack && this.#resolved?.config === config;
-      // Another package may extend each command that is sent.
-      const isPlain = middlewareStack.identify().length === 0 && options?.abortSignal === this.controller.signal;
-      if (isAsBefore && isPlain) return this.#resolved!.handler;
-      this.#addTo(middlewareStack);
+      const parts = partsOf(command, clientStack, config);
+      // Another package may extend each command that is sent, add options of its own, or send a command again.
+      const isPlain = !isSent && command.middlewareStack.identify().length === 0 && this.#isAlone(options);
+      isSent = true;
+      if (isPlain && this.#resolved?.isMadeOf(parts)) return this.#resolved.handlerFor(command);
+      if (!isExtended) this.#addTo(command.middlewareStack);
+      isExtended = true;
       const handler = resolve(clientStack, config, options);
-      if (isPlain) this.#resolved = { clientStack, config, handler };
+      if (isPlain) this.#resolved = new ResolvedStack(handler, parts, this.#shared);
       return handler;
     };
+  }
+
+  /** Whether the signal of this call is the only option. */
+  #isAlone(options: SdkOptions | undefined): boolean {
+    return options?.abortSignal === this.controller.signal && Object.keys(options).length === 1;
   }
 
   #addTo(stack: SdkMiddlewareStack): void {
@@ -142,12 +150,17 @@ export class WireCall {
     return result;
   };
 
-  readonly #putPageIn: SdkMiddleware = (next) => async (args) => {
-    const result = await next(args);
-    if (this.#page) Object.assign(result.output as object, this.#page);
-    // The call is kept for the next one; its page is not.
-    this.#page = undefined;
-    return result;
+  readonly #putPageIn: SdkMiddleware = (next, context) => {
+    this.#shared = context;
+    return async (args) => {
+      const result = await next(args);
+      // A middleware may have replaced the answer.
+      const page = this.#pages.get(result.response as object) ?? this.#page;
+      if (page) Object.assign(result.output as object, page);
+      // The call is kept for the next one; its page is not.
+      this.#page = undefined;
+      return result;
+    };
   };
 
   async #take(response: SdkResponse): Promise<void> {
@@ -158,6 +171,7 @@ export class WireCall {
     this.#answer = { statusCode, format, isUnderstood: false };
     if (statusCode < 300) {
       this.#page = this.#decode(chunks, format, response);
+      this.#pages.set(response, this.#page);
       response.body = EMPTY_OBJECT;
       this.#answer = { statusCode, format, isUnderstood: true };
     } else {
