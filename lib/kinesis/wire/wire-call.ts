@@ -37,6 +37,13 @@ export interface WireAnswer {
   readonly isUnderstood: boolean;
 }
 
+/**
+ * Where an answer has its page: one that a middleware has ceased to wait for may come when the next call is under way. In the answer, since V8's young
+ * collections keep what a WeakMap holds: each page would be collected with the old ones.
+ */
+const PAGE = Symbol('page');
+type DecodedResponse = SdkResponse & { [PAGE]?: WirePage | undefined };
+
 /** The body that the SDK's own deserializer gets instead of the page. */
 const EMPTY_OBJECT = /* @__PURE__ */ new TextEncoder().encode('{}');
 
@@ -66,8 +73,6 @@ export class WireCall {
   #shared: SdkContext = {};
   /** The page of the last answer. */
   #page: WirePage | undefined;
-  /** The pages by their answers: one that a middleware has ceased to wait for may come when the next call is under way. */
-  readonly #pages = new WeakMap<object, WirePage>();
 
   constructor(format: WireFormat, context: WireContext) {
     this.#format = format;
@@ -155,7 +160,7 @@ export class WireCall {
     return async (args) => {
       const result = await next(args);
       // A middleware may have replaced the answer.
-      const page = this.#pages.get(result.response as object) ?? this.#page;
+      const page = (result.response as DecodedResponse | undefined)?.[PAGE] ?? this.#page;
       if (page) Object.assign(result.output as object, page);
       // The call is kept for the next one; its page is not.
       this.#page = undefined;
@@ -171,7 +176,7 @@ export class WireCall {
     this.#answer = { statusCode, format, isUnderstood: false };
     if (statusCode < 300) {
       this.#page = this.#decode(chunks, format, response);
-      this.#pages.set(response, this.#page);
+      (response as DecodedResponse)[PAGE] = this.#page;
       response.body = EMPTY_OBJECT;
       this.#answer = { statusCode, format, isUnderstood: true };
     } else {
