@@ -56,6 +56,7 @@ export class LookPace {
     this.#failures = 0;
   }
 
+  /** Notes what came of the steps that followed from a look. */
   noteSteps({ hasFailed, isRefused, hasGrants }: RoundOutcome): void {
     this.#failedRounds = hasFailed ? this.#failedRounds + 1 : 0;
     this.#refusals = isRefused ? (hasGrants ? 1 : this.#refusals + 1) : 0;

@@ -42,7 +42,7 @@ export interface WireAnswer {
  * collections keep what a WeakMap holds: each page would be collected with the old ones.
  */
 const PAGE = Symbol('page');
-type DecodedResponse = SdkResponse & { [PAGE]?: WirePage | undefined };
+type DecodedResponse = SdkResponse & { [PAGE]?: WirePage };
 
 /** The body that the SDK's own deserializer gets instead of the page. */
 const EMPTY_OBJECT = /* @__PURE__ */ new TextEncoder().encode('{}');

@@ -45,10 +45,7 @@ export class WireReader {
     return defer(() => {
       const call = this.#callIn(this.#source.format === 'json' ? 'json' : choice.next());
       return this.#make(call, request).pipe(
-        tap(() => {
-          this.#tellFallback(choice.accept(call));
-          this.#keep(call);
-        }),
+        tap(() => this.#tellFallback(choice.accept(call))),
         catchError((error: unknown) => {
           const reason = choice.doubt(call, error);
           return reason ? this.#inJson(request, reason, error) : throwError(() => error);
@@ -78,7 +75,7 @@ export class WireReader {
   #make(call: WireCall, request: GetRecordsRequest): Observable<GetRecordsPage> {
     const command = this.#source.command(request);
     call.attachTo(command);
-    return this.#source.send(command, call.controller);
+    return this.#source.send(command, call.controller).pipe(tap(() => this.#keep(call)));
   }
 
   #tellFallback(reason: FallbackReason | undefined, error?: unknown): void {
