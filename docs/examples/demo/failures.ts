@@ -1,18 +1,18 @@
 import type { Loads } from './block-traces.js';
 import type { Findings } from './report.js';
 import { recoveredFromBuffers } from './tally.js';
+import { wereShared } from './tenures.js';
 
 /** What the demo's success depends on. */
 export type Evidence = Pick<Findings, 'verdict' | 'isComplete' | 'hasStopped' | 'tally' | 'tenures' | 'traces'>;
 
 /** What is not as it should be, in words: a fault, or that something was not seen which the demo is to show. */
 export function failuresIn({ verdict, isComplete, hasStopped, tally, tenures, traces }: Evidence): string[] {
-  const readers = new Set(tenures.filter(({ silentMs }) => silentMs === undefined).map(({ worker }) => worker));
   const checks: readonly (readonly [holds: boolean, otherwise: string])[] = [
     [isComplete, 'not everything was processed'],
     [verdict.passed, 'what was processed is not what is in the file'],
     [hasStopped, 'a worker did not stop'],
-    [readers.size > 1, 'one worker alone read the shards, so sharing was not seen'],
+    [wereShared(tenures), 'no two workers read at the same time, so sharing was not seen'],
     [recoveredFromBuffers(tally) > 0, 'nothing was lost in a buffer, so recovery was not seen'],
     [traces.loadsOf('inherited').replica > 0, 'no block of a killed worker was found by another'],
     [traces.loadsOf('ownDeleted').replica > 0, "no block without the worker's own copy came from the replica"],

@@ -18,6 +18,13 @@ export interface Tenure {
   isOver: boolean;
 }
 
+/** Whether two workers read different shards at the same time. One after the other is not sharing: a successor does that too. */
+export function wereShared(tenures: readonly Tenure[]): boolean {
+  return tenures.some((a) =>
+    tenures.some((b) => a.worker !== b.worker && a.shardId !== b.shardId && a.firstMs <= b.lastMs && b.firstMs <= a.lastMs),
+  );
+}
+
 type LeaseOrigin = LeaseTaken['from'];
 type LeaseTaken = Extract<KinesisEvent, { type: 'leaseTaken' }>;
 
