@@ -201,8 +201,8 @@ describe('a consumer that is watched', function () {
       const settings = { streamName: stream.name, tableName: `leases-${tables++}`, kinesis: kinesis.endpoint, dynamodb: dynamodb.endpoint };
       let settled = 0;
       const shards = new Set<string>();
-      const startWorker = (): ChildProcess => {
-        const worker = startWatchedWorker(program, settings, (event) => {
+      const startWorker = (workMs: number): ChildProcess => {
+        const worker = startWatchedWorker(program, { ...settings, workMs }, (event) => {
           watching.events$.next(event);
           if (event.type !== 'blockSettled') return;
           settled += event.records;
@@ -212,7 +212,8 @@ describe('a consumer that is watched', function () {
         return worker;
       };
 
-      const first = startWorker();
+      // It needs 15 s for each shard: when it is killed, none is done, however late it took the second one.
+      const first = startWorker(300);
       await waitFor('it works on both shards', () => settled > 100 && shards.size === 2);
       await kill(first);
       await waitFor('it is seen to be gone', () => watching.alerts.length === 2);
@@ -221,7 +222,7 @@ describe('a consumer that is watched', function () {
       expect(lagWithout).to.be.above(STUCK_MS);
       expect(watching.told.sort()).to.deep.equal(['stuckShard 0 raised', 'stuckShard 1 raised']);
 
-      startWorker();
+      startWorker(20);
       await waitFor('another has gone on', () => watching.alerts.length === 4);
       expect(watching.told.slice(2).sort()).to.deep.equal(['stuckShard 0 cleared', 'stuckShard 1 cleared']);
       await waitFor('all is done', () => settled >= stream.count);

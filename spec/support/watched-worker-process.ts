@@ -12,6 +12,8 @@ export interface WatchedWorkerSettings {
   readonly kinesis: string;
   /** Where DynamoDB listens. */
   readonly dynamodb: string;
+  /** How long the work on a block of ten records takes, in ms. */
+  readonly workMs: number;
 }
 
 /** Makes one file of the worker's program; gives the file. */

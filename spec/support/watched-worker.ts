@@ -6,8 +6,8 @@ import { clientsOf as dynamodbClientsOf } from './dynamodb-services.js';
 import { clientsOf as kinesisClientsOf } from './kinesis-services.js';
 import type { WatchedWorkerSettings } from './watched-worker-process.js';
 
-/* A consumer as a process of its own, to be killed, that tells its parent of its events. It is slow: it is never done before it is killed. */
-const { streamName, tableName, kinesis, dynamodb } = JSON.parse(process.argv[2]!) as WatchedWorkerSettings;
+/* A consumer as a process of its own, to be killed, that tells its parent of its events. */
+const { streamName, tableName, kinesis, dynamodb, workMs } = JSON.parse(process.argv[2]!) as WatchedWorkerSettings;
 const watcher = { next: (event: KinesisEvent) => void process.send!(event) };
 const client = dynamodbClientsOf(dynamodb).client();
 const store = leaseTable({ client, tableName, tablePollIntervalMs: 5, workerId: 'worker', events: watcher });
@@ -19,7 +19,7 @@ consume({
   watcher,
   ...inPagesOf(10),
   maxInFlightRecords: 40,
-  work: () => timer(20),
+  work: () => timer(workMs),
 })
   .ended()
   .catch((error: unknown) => {
