@@ -4,8 +4,10 @@ import type { KinesisEvent } from './events.js';
 
 /** How far the work on one shard has come, as its events tell. */
 export interface ShardProgress extends ShardName {
-  /** Whether there is something to do: records that are read and not settled, or a shard that cannot be read on. */
+  /** Whether there is something to do: records that are read and not settled, newer ones that are not read, or a shard that cannot be read on. */
   isWaiting: boolean;
+  /** Whether the last page ended before the newest record. */
+  isBehind: boolean;
   /** When something was last done, or nothing was left to do. */
   progressMs: number;
   /** Everything that arrived by then is settled, as far as is known. */
@@ -72,7 +74,7 @@ export class ShardsProgress {
     const known = this.#shards.get(event);
     if (known) return known;
     const { streamName, shardId } = event;
-    const shard = { streamName, shardId, isWaiting: false, progressMs: nowMs, doneThroughMs: nowMs, seenMs: -Infinity };
+    const shard = { streamName, shardId, isWaiting: false, isBehind: false, progressMs: nowMs, doneThroughMs: nowMs, seenMs: -Infinity };
     this.#shards.set(event, shard);
     return shard;
   }
@@ -83,7 +85,7 @@ const NONE: readonly ShardProgress[] = [];
 function note(shard: ShardProgress, event: KinesisEvent, nowMs: number): void {
   switch (event.type) {
     case 'blockSettled':
-      shard.isWaiting = event.hasOpenBlocks;
+      shard.isWaiting = event.hasOpenBlocks || shard.isBehind;
       shard.progressMs = nowMs;
       shard.seenMs = nowMs;
       if (event.lagMs !== undefined) shard.doneThroughMs = nowMs - event.lagMs;
@@ -92,13 +94,14 @@ function note(shard: ShardProgress, event: KinesisEvent, nowMs: number): void {
       shard.progressMs = nowMs;
       return;
     case 'pageRead':
+      shard.isBehind = event.millisBehindLatest > 0;
       if (event.records === 0 && event.millisBehindLatest === 0 && !event.hasOpenBlocks) {
         // The shard has nothing that is not settled.
         shard.isWaiting = false;
         shard.progressMs = nowMs;
         shard.seenMs = nowMs;
         shard.doneThroughMs = nowMs;
-      } else shard.isWaiting ||= event.records > 0 || event.millisBehindLatest > 0 || event.hasOpenBlocks;
+      } else shard.isWaiting ||= event.records > 0 || shard.isBehind || event.hasOpenBlocks;
       return;
     default:
       // A shard that is to be read, or cannot be, may have records that wait.

@@ -200,13 +200,13 @@ describe('a consumer that is watched', function () {
       await stream.put(1_000);
       const settings = { streamName: stream.name, tableName: `leases-${tables++}`, kinesis: kinesis.endpoint, dynamodb: dynamodb.endpoint };
       let settled = 0;
-      const shards = new Set<string>();
+      const openBlocks = new Map<string, number>();
       const startWorker = (workMs: number): ChildProcess => {
         const worker = startWatchedWorker(program, { ...settings, workMs }, (event) => {
           watching.events$.next(event);
-          if (event.type !== 'blockSettled') return;
-          settled += event.records;
-          shards.add(event.shardId);
+          if (event.type !== 'blockOpened' && event.type !== 'blockSettled') return;
+          if (event.type === 'blockSettled') settled += event.records;
+          openBlocks.set(event.shardId, (openBlocks.get(event.shardId) ?? 0) + (event.type === 'blockOpened' ? 1 : -1));
         });
         workers.push(worker);
         return worker;
@@ -214,7 +214,9 @@ describe('a consumer that is watched', function () {
 
       // It needs 15 s for each shard: when it is killed, none is done, however late it took the second one.
       const first = startWorker(300);
-      await waitFor('it works on both shards', () => settled > 100 && shards.size === 2);
+      // Two blocks, so that none of the two shards has nothing to do when it is killed.
+      const worksOn = (shardId: string): boolean => openBlocks.get(shardId)! > 1;
+      await waitFor('it works on both shards', () => settled > 100 && [SHARD_0, SHARD_1].every(worksOn));
       await kill(first);
       await waitFor('it is seen to be gone', () => watching.alerts.length === 2);
       await waitFor('nothing is processed any more', () => watching.figures('recordsProcessed').at(-1) === undefined);

@@ -34,6 +34,7 @@ describe('stuckShards', () => {
   const events = {
     a: sampleEvent('blockSettled', {}),
     A: sampleEvent('blockSettled', { hasOpenBlocks: true }),
+    b: sampleEvent('pageRead', { records: 3, millisBehindLatest: 7 }),
     c: sampleEvent('checkpointWritten'),
     e: sampleEvent('pageRead', { records: 0 }),
     E: sampleEvent('pageRead', { records: 0, hasOpenBlocks: true }),
@@ -85,6 +86,11 @@ describe('stuckShards', () => {
   })) {
     it(`is raised for ${what}`, stuck(`-${letter}---------`, '-------x', { x: [true, 6] }));
   }
+  it('is raised when all that was read is settled, but newer records are not read', () => {
+    stuck('-b-a---------', '---------x', { x: [true, 6] })();
+    stuck('-b-a-p-a-------------', '-')();
+    stuck('-b-a-e---------------', '-')();
+  });
   it('is measured from when the shard last had nothing to do', stuck('-e----p-----------', '-------x', { x: [true, 6] }));
   it('is raised for each shard by itself', stuck('-p-P------a------', '-------x-yz', { x: [true, 6], y: [true, 6, OTHER], z: [false, 0] }));
   it(
