@@ -17,7 +17,7 @@ import {
   type Observable,
 } from 'rxjs';
 import { requestFault } from '../internal/aws-errors.js';
-import { delayOf } from '../internal/delay.js';
+import { delayOf, halfJitter } from '../internal/delay.js';
 import { onEnd } from '../internal/on-end.js';
 import type { FleetFacts } from './fleet.js';
 import { isEnded, type LeaseRow } from './lease.js';
@@ -117,8 +117,7 @@ export class Bell {
     const { failoverTimeMs, random, scheduler } = this.#context.config;
     if (this.#isWanted) return of(0);
     if (this.#failedRings === 0) return EMPTY;
-    const backOffMs = RETRY_FAILOVERS * failoverTimeMs * 2 ** Math.min(this.#failedRings - 1, 10);
-    const retryMs = Math.min(backOffMs, LONGEST_RETRY_FAILOVERS * failoverTimeMs) * (0.5 + random() / 2);
+    const retryMs = halfJitter(this.#failedRings, RETRY_FAILOVERS * failoverTimeMs, LONGEST_RETRY_FAILOVERS * failoverTimeMs, random);
     return merge(this.#wanted$, delayOf(retryMs, scheduler)).pipe(take(1));
   }
 

@@ -1,3 +1,4 @@
+import { halfJitter } from '../internal/delay.js';
 import type { ResolvedLeaseConfig } from './lease-config.js';
 
 /** The longest wait before a step that failed or was refused again and again is tried again, in failover times. */
@@ -66,15 +67,9 @@ export class LookPace {
   intervalMs(usualMs: number): number {
     const { failoverTimeMs, random } = this.#config;
     const longestMs = failoverTimeMs * RETRY_FAILOVERS;
-    if (this.#failures > 0) {
-      const backOffMs = Math.min(usualMs * 2 ** this.#failures, failoverTimeMs);
-      return Math.max(usualMs, backOffMs) * (0.5 + random() / 2);
-    }
+    if (this.#failures > 0) return halfJitter(this.#failures + 1, usualMs, Math.max(usualMs, failoverTimeMs), random);
     if (this.#refusals === 1) return 0;
-    if (this.#refusals > 1) {
-      const backOffMs = failoverTimeMs * REFUSED_FAILOVERS * 2 ** (this.#refusals - 2);
-      return Math.min(backOffMs, longestMs) * (0.5 + random() / 2);
-    }
+    if (this.#refusals > 1) return halfJitter(this.#refusals - 1, failoverTimeMs * REFUSED_FAILOVERS, longestMs, random);
     const retryMs = this.#failedRounds > 0 ? Math.min(usualMs * 2 ** (this.#failedRounds - 1), longestMs) : 0;
     return Math.max(usualMs, retryMs);
   }
