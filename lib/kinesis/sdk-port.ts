@@ -68,9 +68,8 @@ function getRecordsOf(
 ): (request: GetRecordsRequest) => Observable<GetRecordsPage> {
   const config = configOf(client);
   if (!config) return (request) => send(new Command(request));
-  const advise = tap<GetRecordsPage>(() => adviseOnce(client, config, notify));
-  if (wire === 'sdk') return (request) => send(new Command(request)).pipe(advise);
+  if (wire === 'sdk') return (request) => send(new Command(request)).pipe(tap(() => adviseOnce(client, config, notify)));
   const command = (request: GetRecordsRequest) => new Command(request) as SdkCommand;
   const reader = new WireReader({ client, config, command, send, format: wire, payloads, notify });
-  return (request) => reader.getRecords(request).pipe(advise);
+  return (request) => reader.getRecords(request);
 }

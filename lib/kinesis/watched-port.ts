@@ -2,6 +2,7 @@ import { defer, Observable, type SchedulerLike, type Subscription } from 'rxjs';
 import { reducedFault } from '../internal/aws-fault.js';
 import { MAX_TIMER_MS } from '../internal/delay.js';
 import type { FirstContact } from '../internal/first-contact.js';
+import { KeyedQueue } from '../internal/keyed-queue.js';
 import { TimeoutError } from '../internal/request-timeout.js';
 import { subscribeWithin } from '../internal/subscribe-within.js';
 import type { KinesisPort } from './port.js';
@@ -46,11 +47,22 @@ export function watchedCalls({ requestTimeoutMs, scheduler, contact }: PortWatch
     });
 }
 
-/** Makes a port whose calls are watched. */
+/** Makes a port whose calls are watched, and which opens a few shards at a time. */
 export function watchedPort(port: KinesisPort, watched: WatchedCall): KinesisPort {
+  const openings = new KeyedQueue(MAX_OPENINGS);
   return {
     listShards: (request) => watched('ListShards', () => port.listShards(request)),
-    getShardIterator: (request) => watched('GetShardIterator', () => port.getShardIterator(request)),
+    getShardIterator: (request) =>
+      openings.run(
+        '',
+        watched('GetShardIterator', () => port.getShardIterator(request)),
+      ),
     getRecords: (request) => watched('GetRecords', () => port.getRecords(request)),
   };
 }
+
+/**
+ * How many iterators are asked for at once. A client has fifty connections, and keeps the calls that find none: signed already, and with their time
+ * running. With a thousand shards under way at once, V8 also takes what a call makes for what lives long, and is never told better.
+ */
+const MAX_OPENINGS = 16;

@@ -7,6 +7,6 @@ import { KeyedQueue } from '../internal/keyed-queue.js';
  * @remarks Unlike `mergeMap` with a limit, it can take any number of items whose work ends synchronously.
  */
 export function inLanes<T, R>(items: readonly T[], lanes: number, work: (item: T) => Observable<R>): Observable<R> {
-  const queue = new KeyedQueue();
-  return from(items).pipe(mergeMap((item, index) => queue.run(String(index % lanes), work(item))));
+  const queue = new KeyedQueue(lanes);
+  return from(items).pipe(mergeMap((item) => queue.run('', work(item))));
 }

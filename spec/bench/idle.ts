@@ -1,6 +1,7 @@
 import { messageOf, resultOf, startBuilt } from './child.js';
 import { figureOf, ratioOf, shown } from './figures.js';
 import type { IdleOrder, IdleResult } from './idle-run.js';
+import { inTurns } from './in-turns.js';
 import type { ResultTable, Section, SectionOptions } from './section.js';
 
 type Subject = IdleOrder['subject'];
@@ -23,12 +24,13 @@ export const idle: Section = {
   title: 'A thousand idle shards',
   about: `One process reads 1 000 open shards that never have a record, at the default pace: a second between an answer and the next read, once five seconds have passed without a record. CPU (user
 and system) is that of the reading process after eight seconds, over twenty in memory, over ten through the SDK; memory is what it has more than a process that only loads the package, after a collection.
-Through the SDK, the pages come from a canned HTTP server in another process, and the loops make as many calls, a second apart. All that stands in a table runs at the same time.`,
+In memory, all that stands in the table runs at the same time. Through the SDK, the pages come from a canned HTTP server in another process, the loops make as many calls, a second apart, and the two run in
+turns, each alone with the server.`,
   run: async (options) => {
     const { quick, rounds } = options;
     const shards = quick ? 50 : 1_000;
     const times = Math.min(rounds, 3);
-    const memory = await resultsOf(['empty', 'buffers', 'shards', 'pipeline'], times, options, {
+    const memory = await resultsAtOnce(['empty', 'buffers', 'shards', 'pipeline'], times, options, {
       shards,
       port: 0,
       ...spans(quick, 20_000),
@@ -36,7 +38,11 @@ Through the SDK, the pages come from a canned HTTP server in another process, an
     const server = await startBuilt('idle-server.ts', { shards });
     try {
       const port = await messageOf<number>(server);
-      const sdk = await resultsOf(['sdk-loops', 'sdk-pipeline'], times, options, { shards, port, ...spans(quick, 10_000) });
+      const order = { shards, port, ...spans(quick, 10_000) };
+      const sdk = await inTurns(['sdk-loops', 'sdk-pipeline'], times, (subject) => {
+        options.say(`${subject}: ${durationOf(order)} s`);
+        return resultFor(subject, order);
+      });
       return {
         tables: [inMemory(memory, shards), throughSdk(sdk)],
         ratios: {
@@ -55,7 +61,7 @@ function spans(quick: boolean, measuredMs: number): Pick<IdleOrder, 'measuredMs'
   return quick ? { warmupMs: 1_000, measuredMs: 2_000 } : { warmupMs: 8_000, measuredMs };
 }
 
-async function resultsOf(
+async function resultsAtOnce(
   subjects: readonly Subject[],
   times: number,
   { say }: SectionOptions,
@@ -63,14 +69,18 @@ async function resultsOf(
 ): Promise<Results> {
   const results = new Map<Subject, IdleResult[]>(subjects.map((subject) => [subject, []]));
   for (let round = 1; round <= times; round++) {
-    say(`${subjects.join(', ')}: ${round} of ${times}, ${Math.round((order.warmupMs + order.measuredMs) / 1_000)} s`);
-    const run = async (subject: Subject): Promise<void> => {
-      const result = await resultOf<IdleResult>('idle-run.ts', { ...order, subject } satisfies IdleOrder, ['--expose-gc']);
-      results.get(subject)!.push(result);
-    };
-    await Promise.all(subjects.map(run));
+    say(`${subjects.join(', ')}: ${round} of ${times}, ${durationOf(order)} s`);
+    await Promise.all(subjects.map(async (subject) => results.get(subject)!.push(await resultFor(subject, order))));
   }
   return Object.fromEntries(results);
+}
+
+function resultFor(subject: Subject, order: Omit<IdleOrder, 'subject'>): Promise<IdleResult> {
+  return resultOf<IdleResult>('idle-run.ts', { ...order, subject } satisfies IdleOrder, ['--expose-gc']);
+}
+
+function durationOf({ warmupMs, measuredMs }: Omit<IdleOrder, 'subject'>): number {
+  return Math.round((warmupMs + measuredMs) / 1_000);
 }
 
 function inMemory(results: Results, shards: number): ResultTable {

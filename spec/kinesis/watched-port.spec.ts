@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { EMPTY } from 'rxjs';
+import { defer, EMPTY, finalize, NEVER, type Observable } from 'rxjs';
 import { kinesisStream } from '../../lib/sources/kinesisStream.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
@@ -31,4 +31,51 @@ describe('a call to Kinesis that completes without an answer', () => {
         expect(errors[0]).to.include({ code: 'SHARD_READ', retriable: true });
       }),
     );
+});
+
+describe('a source with many shards', () => {
+  const SHARDS = 100;
+  /** Counts the calls for an iterator that are under way; those of some shards are never answered. */
+  const counted = (hangs: (shard: number) => boolean = () => false) => {
+    const kinesis = fakeKinesis({ latencyMs: 10, shards: Object.fromEntries(Array.from({ length: SHARDS }, (_, i) => [i, ''])) });
+    const count = { now: 0, most: 0 };
+    const getShardIterator = (request: Parameters<typeof kinesis.getShardIterator>[0]): Observable<string> =>
+      defer(() => {
+        count.most = Math.max(count.most, ++count.now);
+        return hangs(Number(request.ShardId.split('-')[1])) ? NEVER : kinesis.getShardIterator(request);
+      }).pipe(finalize(() => count.now--));
+    return { port: { ...kinesis, getShardIterator }, count };
+  };
+  const read = (port: ReturnType<typeof counted>['port'], requestTimeoutMs: number) => {
+    const seen = new Set<string>();
+    const events = { next: (event: KinesisEvent) => void (event.type === 'pageRead' && seen.add(event.shardId)) };
+    const subscription = kinesisStream(fastReading(port, { requestTimeoutMs, events }))
+      .pipe(mergeShards((shard) => shard))
+      .subscribe();
+    return { seen, subscription };
+  };
+
+  it(
+    'asks for sixteen iterators at a time',
+    marbles(({ scheduler, flush }) => {
+      const { port, count } = counted();
+      const { seen, subscription } = read(port, 1_000);
+      scheduler.schedule(() => subscription.unsubscribe(), 500);
+      flush();
+      expect(count).to.deep.equal({ now: 0, most: 16 });
+      expect(seen).to.have.length(SHARDS);
+    }),
+  );
+
+  it(
+    'reads the other shards when some calls are never answered',
+    marbles(({ scheduler, flush }) => {
+      const { port, count } = counted((shard) => shard < 20);
+      const { seen, subscription } = read(port, 1_000);
+      scheduler.schedule(() => subscription.unsubscribe(), 9_000);
+      flush();
+      expect(count).to.deep.equal({ now: 0, most: 16 });
+      expect(seen).to.have.length(SHARDS - 20);
+    }),
+  );
 });

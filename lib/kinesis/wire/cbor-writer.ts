@@ -9,13 +9,13 @@ type Scalar = string | number | boolean;
 export function encodeCborMap(fields: object): Uint8Array | undefined {
   const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
   if (!entries.every((entry): entry is [string, Scalar] => isScalar(entry[1]))) return undefined;
-  const bytes: number[] = [];
-  writeHead(bytes, MAP, entries.length);
+  const writer = new CborWriter(entries.reduce((size, [key, value]) => size + mostBytes(key) + mostBytes(value), MAX_HEAD));
+  writer.head(MAP, entries.length);
   for (const [key, value] of entries) {
-    writeText(bytes, key);
-    writeScalar(bytes, value);
+    writer.text(key);
+    writer.scalar(value);
   }
-  return Uint8Array.from(bytes);
+  return writer.written();
 }
 
 const UNSIGNED = 0;
@@ -27,28 +27,61 @@ const TRUE = 0xf5;
 
 /** The largest number that fits in 32 bits: no request has a larger one. */
 const MAX = 2 ** 32 - 1;
+/** The most bytes that a type and such a number take. */
+const MAX_HEAD = 5;
 
 function isScalar(value: unknown): value is Scalar {
   return typeof value === 'string' || typeof value === 'boolean' || (Number.isInteger(value) && Math.abs(value as number) <= MAX);
 }
 
-function writeScalar(bytes: number[], value: Scalar): void {
-  if (typeof value === 'string') writeText(bytes, value);
-  else if (typeof value === 'boolean') bytes.push(value ? TRUE : FALSE);
-  else if (value < 0) writeHead(bytes, NEGATIVE, -1 - value);
-  else writeHead(bytes, UNSIGNED, value);
+/** A unit of UTF-16 takes at most three bytes of UTF-8. */
+function mostBytes(value: Scalar): number {
+  return MAX_HEAD + (typeof value === 'string' ? 3 * value.length : 0);
 }
 
-function writeText(bytes: number[], text: string): void {
-  const encoded = new TextEncoder().encode(text);
-  writeHead(bytes, TEXT, encoded.length);
-  for (const byte of encoded) bytes.push(byte);
-}
+const ENCODER = /* @__PURE__ */ new TextEncoder();
 
-function writeHead(bytes: number[], type: number, argument: number): void {
-  const major = type << 5;
-  if (argument < 24) bytes.push(major | argument);
-  else if (argument < 256) bytes.push(major | 24, argument);
-  else if (argument < 65_536) bytes.push(major | 25, argument >> 8, argument & 255);
-  else bytes.push(major | 26, argument >>> 24, (argument >> 16) & 255, (argument >> 8) & 255, argument & 255);
+/** Writes into bytes of its own, of which there are enough. */
+class CborWriter {
+  readonly #bytes: Uint8Array;
+  #length = 0;
+
+  constructor(size: number) {
+    this.#bytes = new Uint8Array(size);
+  }
+
+  written(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  scalar(value: Scalar): void {
+    if (typeof value === 'string') this.text(value);
+    else if (typeof value === 'boolean') this.#byte(value ? TRUE : FALSE);
+    else if (value < 0) this.head(NEGATIVE, -1 - value);
+    else this.head(UNSIGNED, value);
+  }
+
+  text(text: string): void {
+    const encoded = ENCODER.encode(text);
+    this.head(TEXT, encoded.length);
+    this.#bytes.set(encoded, this.#length);
+    this.#length += encoded.length;
+  }
+
+  head(type: number, argument: number): void {
+    const major = type << 5;
+    if (argument < 24) this.#byte(major | argument);
+    else if (argument < 256) this.#number(major | 24, argument, 1);
+    else if (argument < 65_536) this.#number(major | 25, argument, 2);
+    else this.#number(major | 26, argument, 4);
+  }
+
+  #number(first: number, value: number, bytes: number): void {
+    this.#byte(first);
+    for (let shift = 8 * (bytes - 1); shift >= 0; shift -= 8) this.#byte(value >>> shift);
+  }
+
+  #byte(byte: number): void {
+    this.#bytes[this.#length++] = byte;
+  }
 }

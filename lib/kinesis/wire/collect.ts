@@ -1,10 +1,16 @@
 import { lastValueFrom, Observable } from 'rxjs';
 import { WireError } from './wire-error.js';
 
+type Chunk = Uint8Array | string;
+
 /** The part of a stream of Node that is used. */
 interface NodeStream {
   readonly destroyed?: boolean;
   readonly readableEnded?: boolean;
+  /** Whether an answer of HTTP has come whole (`http.IncomingMessage`). */
+  readonly complete?: boolean;
+  /** All that has come and was not read, or `null`. */
+  read?(): Chunk | null;
   on(event: string, listener: (value: never) => void): unknown;
   off(event: string, listener: (value: never) => void): unknown;
 }
@@ -20,8 +26,8 @@ export async function collectChunks(
 ): Promise<readonly Uint8Array[]> {
   if (body === undefined || body === null) return [];
   if (body instanceof Uint8Array) return [body];
-  if (typeof body === 'string') return [new TextEncoder().encode(body)];
-  if (isNodeStream(body)) return lastValueFrom(chunksOf(body), { defaultValue: [] });
+  if (typeof body === 'string') return [bytesOf(body)];
+  if (isNodeStream(body)) return chunksAtOnce(body) ?? lastValueFrom(chunksOf(body), { defaultValue: [] });
   if (!collect) throw new WireError('a body that is no stream');
   return [await collect(body)];
 }
@@ -31,14 +37,31 @@ function isNodeStream(body: unknown): body is NodeStream {
   return typeof on === 'function' && typeof off === 'function' && typeof pipe === 'function';
 }
 
+function bytesOf(chunk: Chunk): Uint8Array {
+  return typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
+}
+
+/** The chunks of an answer that has come whole, as a small one does with its headers: to listen for them would cost more than to decode them. */
+function chunksAtOnce(stream: NodeStream): readonly Uint8Array[] | undefined {
+  if (!stream.complete || !stream.read || isOver(stream)) return undefined;
+  stream.on('error', ignore);
+  const chunks: Uint8Array[] = [];
+  for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) chunks.push(bytesOf(chunk));
+  return chunks;
+}
+
+/** Whether a stream would emit nothing more, not even its end. */
+function isOver({ destroyed, readableEnded }: NodeStream): boolean {
+  return destroyed === true || readableEnded === true;
+}
+
 /** Emits the chunks once the stream has ended; errors when it fails or closes before. */
 function chunksOf(stream: NodeStream): Observable<readonly Uint8Array[]> {
   return new Observable((subscriber) => {
-    // Such a stream would emit nothing more, not even its end.
-    if (stream.destroyed || stream.readableEnded) return subscriber.error(cutOff());
+    if (isOver(stream)) return subscriber.error(cutOff());
     const chunks: Uint8Array[] = [];
     const listeners: Readonly<Record<string, (value: never) => void>> = {
-      data: (chunk: Uint8Array | string) => chunks.push(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk),
+      data: (chunk: Chunk) => chunks.push(bytesOf(chunk)),
       end: () => {
         subscriber.next(chunks);
         subscriber.complete();

@@ -151,7 +151,8 @@ export class WireCall {
     this.#answer = undefined;
     this.#page = undefined;
     const result = await next(args);
-    if (isResponse(result.response)) await this.#take(result.response);
+    const { response } = result;
+    if (isResponse(response)) this.#take(response, await collectChunks(response.body, this.#context.config.streamCollector));
     return result;
   };
 
@@ -168,10 +169,9 @@ export class WireCall {
     };
   };
 
-  async #take(response: SdkResponse): Promise<void> {
-    const { statusCode, headers, body } = response;
+  #take(response: SdkResponse, chunks: readonly Uint8Array[]): void {
+    const { statusCode, headers } = response;
     const format = formatOf(headerOf(headers, 'content-type'));
-    const chunks = await collectChunks(body, this.#context.config.streamCollector);
     if (isShort(chunks, headers)) throw cutOff();
     this.#answer = { statusCode, format, isUnderstood: false };
     if (statusCode < 300) {

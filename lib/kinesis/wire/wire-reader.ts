@@ -1,6 +1,8 @@
-import { catchError, defer, tap, throwError, type Observable } from 'rxjs';
+import { defer, Observable, tap } from 'rxjs';
+import { subscribeWithin } from '../../internal/subscribe-within.js';
 import type { EventSink } from '../../monitoring/events.js';
 import type { GetRecordsPage, GetRecordsRequest } from '../port.js';
+import { adviseOnce } from './client-advice.js';
 import { notesOf, type ClientNotes } from './client-notes.js';
 import type { PayloadPlacement } from './page-payloads.js';
 import type { SdkClientConfig, SdkCommand } from './sdk-seam.js';
@@ -39,43 +41,58 @@ export class WireReader {
     this.#context = { config: source.config, room: this.#notes.room, payloads: source.payloads };
   }
 
-  /** Emits one page; each subscription makes a call, and a second one in JSON when the service did not accept CBOR. */
+  /**
+   * Emits one page; each subscription makes a call, and a second one in JSON when the service did not accept CBOR.
+   *
+   * @remarks One subscriber and not an operator for each step: it is done for each read of each shard.
+   */
   getRecords(request: GetRecordsRequest): Observable<GetRecordsPage> {
     const { choice } = this.#notes;
-    return defer(() => {
+    return new Observable((subscriber) => {
       const call = this.#callIn(this.#source.format === 'json' ? 'json' : choice.next());
-      return this.#make(call, request).pipe(
-        tap(() => this.#tellFallback(choice.accept(call))),
-        catchError((error: unknown) => {
+      subscribeWithin(subscriber, this.#send(call, request), {
+        next: (page) => {
+          this.#noteAnswer(call);
+          this.#tellFallback(choice.accept(call));
+          subscriber.next(page);
+        },
+        error: (error) => {
           const reason = choice.doubt(call, error);
-          return reason ? this.#inJson(request, reason, error) : throwError(() => error);
-        }),
-      );
+          if (reason) this.#inJson(request, reason, error).subscribe(subscriber);
+          else subscriber.error(error);
+        },
+      });
     });
   }
 
   #inJson(request: GetRecordsRequest, reason: FallbackReason, error: unknown): Observable<GetRecordsPage> {
-    return this.#make(this.#callIn('json'), request).pipe(
-      tap(() => {
-        this.#notes.choice.fallBack(reason);
-        this.#tellFallback(reason, error);
-      }),
-    );
+    return defer(() => {
+      const call = this.#callIn('json');
+      return this.#send(call, request).pipe(
+        tap(() => {
+          this.#noteAnswer(call);
+          this.#notes.choice.fallBack(reason);
+          this.#tellFallback(reason, error);
+        }),
+      );
+    });
   }
 
   #callIn(format: WireFormat): WireCall {
     return this.#kept[format].pop() ?? new WireCall(format, this.#context);
   }
 
-  #keep(call: WireCall): void {
+  #noteAnswer(call: WireCall): void {
+    const { client, config, notify } = this.#source;
+    adviseOnce(client, config, notify);
     const kept = this.#kept[call.format];
     if (kept.length < MAX_KEPT && !call.isWornOut) kept.push(call);
   }
 
-  #make(call: WireCall, request: GetRecordsRequest): Observable<GetRecordsPage> {
+  #send(call: WireCall, request: GetRecordsRequest): Observable<GetRecordsPage> {
     const command = this.#source.command(request);
     call.attachTo(command);
-    return this.#source.send(command, call.controller).pipe(tap(() => this.#keep(call)));
+    return this.#source.send(command, call.controller);
   }
 
   #tellFallback(reason: FallbackReason | undefined, error?: unknown): void {

@@ -37,6 +37,22 @@ describe('collectChunks', () => {
       .with.property('message', 'a body that is no stream');
   });
 
+  it('takes an answer that has come whole at once, and ends it, so that its connection is free', async () => {
+    for (const body of ['', 'ab']) {
+      const answer = Object.assign(new PassThrough({ autoDestroy: false }), { complete: true });
+      answer.end(body);
+      const ended = new Promise((resolve) => answer.once('end', resolve));
+      const before = answer.eventNames();
+      const collected = collectChunks(answer, undefined);
+      expect(answer.eventNames().filter((name) => !before.includes(name))).to.deep.equal(['error']);
+      expect(textOf(await collected)).to.equal(body);
+      await ended;
+    }
+    const late = Object.assign(new PassThrough(), { complete: true });
+    late.destroy();
+    expect(await rejection(collectChunks(late, undefined))).to.include({ code: 'ECONNRESET' });
+  });
+
   it('fails with a stream', async () => {
     const stream = new PassThrough();
     const failed = rejection(collectChunks(stream, undefined));

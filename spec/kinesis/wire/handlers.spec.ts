@@ -97,6 +97,19 @@ for (const [name, { http2, make }] of Object.entries(handlers)) {
       });
     }
 
+    if (!http2)
+      it('leave their connection for the next one', async () => {
+        const port = sdkPort(client, { wire: 'cbor', payloads: 'slabs', notify: (event) => events.push(event) }, SDK);
+        await firstValueFrom(port.getRecords({ ShardIterator: '0' }));
+        let connections = 0;
+        const count = (): void => void connections++;
+        server.on('connection', count);
+        // The first ones are small, and come with their headers; the last but one does not.
+        for (const page of [0, 1, 2, pages.length - 2, 3, 4]) await firstValueFrom(port.getRecords({ ShardIterator: String(page) }));
+        server.off('connection', count);
+        expect(connections).to.equal(0);
+      });
+
     it('are given up, and their connection too, when they are unsubscribed before their end', async () => {
       const port = sdkPort(client, { wire: 'cbor', payloads: 'slabs', notify: (event) => events.push(event) }, SDK);
       const errors: unknown[] = [];
