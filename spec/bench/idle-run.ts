@@ -50,8 +50,8 @@ const SUBJECTS = {
       .subscribe(),
   shards: () => read({ client: idlePort(order.shards, noteRead) }, (shard) => shard),
   pipeline: () => read({ client: idlePort(order.shards, noteRead) }, pipeline),
-  'sdk-pipeline': () =>
-    read({ client: benchClient(order.port), events: { next: ({ type }) => void (type === 'pageRead' && noteRead()) } }, pipeline),
+  'sdk-shards': () => readThroughSdk((shard) => shard),
+  'sdk-pipeline': () => readThroughSdk(pipeline),
   'sdk-loops': readWithLoops,
 } as const satisfies Readonly<Record<string, () => void>>;
 
@@ -79,6 +79,10 @@ function read(config: Pick<KinesisStreamConfig, 'client' | 'events'>, project: (
   kinesisStream({ streamName: STREAM, startFrom: 'TRIM_HORIZON', store, ...config })
     .pipe(mergeShards(project))
     .subscribe();
+}
+
+function readThroughSdk(project: (shard: Shard) => Observable<unknown>): void {
+  read({ client: benchClient(order.port), events: { next: ({ type }) => void (type === 'pageRead' && noteRead()) } }, project);
 }
 
 /** The pipeline of the README. */

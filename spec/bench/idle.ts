@@ -14,6 +14,7 @@ const IN_MEMORY: Readonly<Partial<Record<Subject, string>>> = {
 };
 const THROUGH_SDK: Readonly<Partial<Record<Subject, string>>> = {
   'sdk-loops': 'bare loops over client.send(GetRecordsCommand)',
+  'sdk-shards': 'shards without operators',
   'sdk-pipeline': "the README's pipeline",
 };
 
@@ -24,8 +25,8 @@ export const idle: Section = {
   title: 'A thousand idle shards',
   about: `One process reads 1 000 open shards that never have a record, at the default pace: a second between an answer and the next read, once five seconds have passed without a record. CPU (user
 and system) is that of the reading process after eight seconds, over twenty in memory, over ten through the SDK; memory is what it has more than a process that only loads the package, after a collection.
-In memory, all that stands in the table runs at the same time. Through the SDK, the pages come from a canned HTTP server in another process, the loops make as many calls, a second apart, and the two run in
-turns, each alone with the server.`,
+In memory, all that stands in the table runs at the same time. Through the SDK, the pages come from a canned HTTP server in another process, the loops make as many calls, a second apart, and each process runs
+alone with the server, in turns.`,
   run: async (options) => {
     const { quick, rounds } = options;
     const shards = quick ? 50 : 1_000;
@@ -39,7 +40,7 @@ turns, each alone with the server.`,
     try {
       const port = await messageOf<number>(server);
       const order = { shards, port, ...spans(quick, 10_000) };
-      const sdk = await inTurns(['sdk-loops', 'sdk-pipeline'], times, (subject) => {
+      const sdk = await inTurns(['sdk-loops', 'sdk-shards', 'sdk-pipeline'], rounds, (subject) => {
         options.say(`${subject}: ${durationOf(order)} s`);
         return resultFor(subject, order);
       });
