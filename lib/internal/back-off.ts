@@ -1,7 +1,16 @@
-import { defer, merge, NEVER, Observable, observeOn, retry, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
+import {
+  catchError,
+  defer,
+  merge,
+  NEVER,
+  observeOn,
+  retry,
+  type MonoTypeOperatorFunction,
+  type Observable,
+  type SchedulerLike,
+} from 'rxjs';
 import { countWithin } from './countWithin.js';
 import { delayOf, fullJitter } from './delay.js';
-import { subscribeWithin } from './subscribe-within.js';
 
 /** How often, and after what delays, to try again: exponential back-off with full jitter. */
 export interface BackOff {
@@ -48,29 +57,25 @@ export function retryWithBackOff<T>(config: RetryWithBackOffConfig): MonoTypeOpe
   const { shouldRetry = () => true, notify, hurry$ = NEVER } = config;
 
   // What a retry needs is made at the first error: each read of each shard comes by here, and few fail.
-  const retrying = <S>(source: Observable<S>, first: unknown): Observable<S> => {
-    const countErrors = countWithin(resetAfterMs, scheduler);
-    let hasFailed = false;
-
-    const backOff = (error: unknown): Observable<unknown> => {
-      const attempt = countErrors();
-      const decision = attempt <= maxRetries && shouldRetry(error, attempt);
-      if (!decision) throw error;
-      const delayMs = decision === 'at once' ? 0 : fullJitter(attempt, initialDelayMs, maxDelayMs, random);
-      notify?.({ attempt, delayMs, error });
-      return merge(delayOf(delayMs, scheduler), hurry$.pipe(observeOn(scheduler)));
-    };
-    return defer(() => {
-      if (hasFailed) return source;
-      hasFailed = true;
-      throw first;
-    }).pipe(retry({ delay: backOff }));
-  };
   return (source) =>
-    new Observable((subscriber) =>
-      subscribeWithin(subscriber, source, {
-        next: (value) => subscriber.next(value),
-        error: (first) => retrying(source, first).subscribe(subscriber),
+    source.pipe(
+      catchError((first: unknown) => {
+        const countErrors = countWithin(resetAfterMs, scheduler);
+        let hasFailed = false;
+
+        const backOff = (error: unknown): Observable<unknown> => {
+          const attempt = countErrors();
+          const decision = attempt <= maxRetries && shouldRetry(error, attempt);
+          if (!decision) throw error;
+          const delayMs = decision === 'at once' ? 0 : fullJitter(attempt, initialDelayMs, maxDelayMs, random);
+          notify?.({ attempt, delayMs, error });
+          return merge(delayOf(delayMs, scheduler), hurry$.pipe(observeOn(scheduler)));
+        };
+        return defer(() => {
+          if (hasFailed) return source;
+          hasFailed = true;
+          throw first;
+        }).pipe(retry({ delay: backOff }));
       }),
     );
 }

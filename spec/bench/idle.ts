@@ -48,6 +48,7 @@ alone with the server, in turns.`,
         tables: [inMemory(memory, shards), throughSdk(sdk)],
         ratios: {
           'percent of a core, pipeline in memory': figureOf(share(memory, 'pipeline')),
+          'shards : loops, CPU a read': ratioOf(cpuMicros(sdk, 'sdk-shards'), cpuMicros(sdk, 'sdk-loops')),
           'pipeline : loops, CPU a read': ratioOf(cpuMicros(sdk, 'sdk-pipeline'), cpuMicros(sdk, 'sdk-loops')),
           'KiB of heap a shard, pipeline in memory': figureOf(perShard(memory, 'pipeline', 'heapBytes', shards)),
         },
