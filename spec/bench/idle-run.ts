@@ -2,6 +2,7 @@ import { GetRecordsCommand } from '@aws-sdk/client-kinesis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bufferTime, concatMap, from, mergeMap, NEVER, of, type Observable } from 'rxjs';
 import {
+  blockPerPage,
   checkpointEvery,
   kinesisStream,
   memoryCheckpoints,
@@ -9,6 +10,7 @@ import {
   recoverFrom,
   withSequenceRanges,
   type Block,
+  type KinesisRecord,
   type KinesisStreamConfig,
   type Shard,
 } from 'rx-kinesis';
@@ -51,6 +53,7 @@ const SUBJECTS = {
   shards: () => read({ client: idlePort(order.shards, noteRead) }, (shard) => shard),
   pipeline: () => read({ client: idlePort(order.shards, noteRead) }, pipeline),
   'sdk-shards': () => readThroughSdk((shard) => shard),
+  'sdk-pages': () => readThroughSdk((shard) => shard.pipe(blockPerPage(), checkpointed)),
   'sdk-pipeline': () => readThroughSdk(pipeline),
   'sdk-loops': readWithLoops,
 } as const satisfies Readonly<Record<string, () => void>>;
@@ -87,8 +90,12 @@ function readThroughSdk(project: (shard: Shard) => Observable<unknown>): void {
 
 /** The pipeline of the README. */
 function pipeline(shard: Shard): Observable<Block> {
-  return shard.pipe(
-    bufferTime(200),
+  return shard.pipe(bufferTime(200), checkpointed);
+}
+
+/** Its operators after the one that makes the blocks. */
+function checkpointed(blocks: Observable<KinesisRecord[]>): Observable<Block> {
+  return blocks.pipe(
     withSequenceRanges(),
     recoverFrom(store),
     concatMap((block) => of(block)),

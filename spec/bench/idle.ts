@@ -15,6 +15,7 @@ const IN_MEMORY: Readonly<Partial<Record<Subject, string>>> = {
 const THROUGH_SDK: Readonly<Partial<Record<Subject, string>>> = {
   'sdk-loops': 'bare loops over client.send(GetRecordsCommand)',
   'sdk-shards': 'shards without operators',
+  'sdk-pages': "the README's pipeline with `blockPerPage()` in place of `bufferTime(200)`",
   'sdk-pipeline': "the README's pipeline",
 };
 
@@ -40,7 +41,7 @@ alone with the server, in turns.`,
     try {
       const port = await messageOf<number>(server);
       const order = { shards, port, ...spans(quick, 10_000) };
-      const sdk = await inTurns(['sdk-loops', 'sdk-shards', 'sdk-pipeline'], rounds, (subject) => {
+      const sdk = await inTurns(['sdk-loops', 'sdk-shards', 'sdk-pages', 'sdk-pipeline'], rounds, (subject) => {
         options.say(`${subject}: ${durationOf(order)} s`);
         return resultFor(subject, order);
       });
