@@ -1,8 +1,9 @@
 import { defer, Observable, type SchedulerLike, type Subscription } from 'rxjs';
 import { reducedFault } from '../internal/aws-fault.js';
 import { MAX_TIMER_MS } from '../internal/delay.js';
+import { BurstPace } from '../internal/burst-pace.js';
 import type { FirstContact } from '../internal/first-contact.js';
-import { KeyedQueue } from '../internal/keyed-queue.js';
+import { firstThen } from '../internal/first-then.js';
 import { TimeoutError } from '../internal/request-timeout.js';
 import { subscribeWithin } from '../internal/subscribe-within.js';
 import type { KinesisPort } from './port.js';
@@ -47,22 +48,20 @@ export function watchedCalls({ requestTimeoutMs, scheduler, contact }: PortWatch
     });
 }
 
-/** Makes a port whose calls are watched, and which opens a few shards at a time. */
-export function watchedPort(port: KinesisPort, watched: WatchedCall): KinesisPort {
-  const openings = new KeyedQueue(MAX_OPENINGS);
+/** Makes a port whose calls are watched, and which asks for iterators a few at a time. */
+export function watchedPort(port: KinesisPort, watched: WatchedCall, scheduler: SchedulerLike): KinesisPort {
+  const pace = new BurstPace(OPENINGS, OPENINGS_MS);
   return {
     listShards: (request) => watched('ListShards', () => port.listShards(request)),
-    getShardIterator: (request) =>
-      openings.run(
-        '',
-        watched('GetShardIterator', () => port.getShardIterator(request)),
-      ),
+    getShardIterator: (request) => firstThen(pace.next(scheduler), () => watched('GetShardIterator', () => port.getShardIterator(request))),
     getRecords: (request) => watched('GetRecords', () => port.getRecords(request)),
   };
 }
 
 /**
- * How many iterators are asked for at once. A client has fifty connections, and keeps the calls that find none: signed already, and with their time
- * running. With a thousand shards under way at once, V8 also takes what a call makes for what lives long, and is never told better.
+ * Sixteen iterators are asked for at once, and then each 20 ms, which is about what a call takes. A client has fifty connections, and keeps the calls that
+ * find none: signed already, and with their time running. With a thousand shards under way at once, V8 also takes what a call makes for what lives long, and
+ * is never told better. By time, and not by the number of calls under way, so that one that is never answered keeps no other shard from being read.
  */
-const MAX_OPENINGS = 16;
+const OPENINGS = 16;
+const OPENINGS_MS = 20;

@@ -87,7 +87,7 @@ export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
   const contact = new FirstContact('Kinesis', scheduler);
   const watched = watchedCalls({ requestTimeoutMs, scheduler, contact });
   const wire = resolveWire(config);
-  const port = watchedPort(portOf(client, { ...wire, notify }), watched);
+  const port = watchedPort(portOf(client, { ...wire, notify }), watched, scheduler);
   const storeContact = new FirstContact('the store', scheduler);
   const policy = retryPolicy(retry, scheduler, random);
   const { payloads } = wire;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { defer, EMPTY, finalize, NEVER, type Observable } from 'rxjs';
+import { defer, EMPTY, finalize, NEVER, Subject, type Observable } from 'rxjs';
 import { kinesisStream } from '../../lib/sources/kinesisStream.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
@@ -56,7 +56,7 @@ describe('a source with many shards', () => {
   };
 
   it(
-    'asks for sixteen iterators at a time',
+    'asks for sixteen iterators at once, and for as many each 20 ms',
     marbles(({ scheduler, flush }) => {
       const { port, count } = counted();
       const { seen, subscription } = read(port, 1_000);
@@ -68,14 +68,36 @@ describe('a source with many shards', () => {
   );
 
   it(
-    'reads the other shards when some calls are never answered',
+    'reads the other shards when the calls of most are never answered, and may take for ever',
     marbles(({ scheduler, flush }) => {
-      const { port, count } = counted((shard) => shard < 20);
-      const { seen, subscription } = read(port, 1_000);
-      scheduler.schedule(() => subscription.unsubscribe(), 9_000);
+      const { port, count } = counted((shard) => shard < 90);
+      const { seen, subscription } = read(port, Infinity);
+      scheduler.schedule(() => subscription.unsubscribe(), 200);
       flush();
-      expect(count).to.deep.equal({ now: 0, most: 16 });
-      expect(seen).to.have.length(SHARDS - 20);
+      expect(count.now).to.equal(0);
+      expect(seen).to.have.length(SHARDS - 90);
+    }),
+  );
+
+  it(
+    'begins no call for a shard that waits when it is stopped or unsubscribed',
+    marbles(({ scheduler, flush }) => {
+      for (const end of ['stop', 'unsubscribe'] as const) {
+        const asked: string[] = [];
+        const getShardIterator = ({ ShardId }: { readonly ShardId: string }) => (asked.push(ShardId), NEVER);
+        const stop = new Subject<void>();
+        const port = { ...counted().port, getShardIterator };
+        const subscription = kinesisStream(fastReading(port, { stop }))
+          .pipe(mergeShards((shard) => shard))
+          .subscribe();
+        scheduler.schedule(() => {
+          expect(asked).to.have.length(16);
+          if (end === 'stop') stop.next();
+          else subscription.unsubscribe();
+        }, 15);
+        flush();
+        expect(asked).to.have.length(16);
+      }
     }),
   );
 });

@@ -9,6 +9,8 @@ interface NodeStream {
   readonly readableEnded?: boolean;
   /** Whether an answer of HTTP has come whole (`http.IncomingMessage`). */
   readonly complete?: boolean;
+  /** How many bytes have come that were not read. */
+  readonly readableLength?: number;
   /** All that has come and was not read, or `null`. */
   read?(): Chunk | null;
   on(event: string, listener: (value: never) => void): unknown;
@@ -19,15 +21,17 @@ interface NodeStream {
  * Reads a body to its end; resolves to its chunks.
  *
  * @param collect - the client's own collector, for a body that is not a stream of Node.
+ * @param length - how many bytes it should have, if that is known.
  */
 export async function collectChunks(
   body: unknown,
   collect: ((stream: unknown) => Promise<Uint8Array>) | undefined,
+  length?: number,
 ): Promise<readonly Uint8Array[]> {
   if (body === undefined || body === null) return [];
   if (body instanceof Uint8Array) return [body];
   if (typeof body === 'string') return [bytesOf(body)];
-  if (isNodeStream(body)) return chunksAtOnce(body) ?? lastValueFrom(chunksOf(body), { defaultValue: [] });
+  if (isNodeStream(body)) return chunksAtOnce(body, length) ?? lastValueFrom(chunksOf(body), { defaultValue: [] });
   if (!collect) throw new WireError('a body that is no stream');
   return [await collect(body)];
 }
@@ -41,9 +45,12 @@ function bytesOf(chunk: Chunk): Uint8Array {
   return typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
 }
 
-/** The chunks of an answer that has come whole, as a small one does with its headers: to listen for them would cost more than to decode them. */
-function chunksAtOnce(stream: NodeStream): readonly Uint8Array[] | undefined {
-  if (!stream.complete || !stream.read || isOver(stream)) return undefined;
+/**
+ * The chunks of an answer that has come whole, as a small one does with its headers: to listen for them would cost more than to decode them. Its length
+ * must say so too: a stream that decompresses an answer may bear the answer's own marks.
+ */
+function chunksAtOnce(stream: NodeStream, length: number | undefined): readonly Uint8Array[] | undefined {
+  if (!stream.complete || stream.readableLength !== length || !stream.read || isOver(stream)) return undefined;
   stream.on('error', ignore);
   const chunks: Uint8Array[] = [];
   for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) chunks.push(bytesOf(chunk));

@@ -152,7 +152,10 @@ export class WireCall {
     this.#page = undefined;
     const result = await next(args);
     const { response } = result;
-    if (isResponse(response)) this.#take(response, await collectChunks(response.body, this.#context.config.streamCollector));
+    if (isResponse(response)) {
+      const { body, headers } = response;
+      this.#take(response, await collectChunks(body, this.#context.config.streamCollector, lengthOf(headers)));
+    }
     return result;
   };
 
@@ -201,10 +204,13 @@ export class WireCall {
   }
 }
 
+/** How many bytes the header says that a body has; `undefined` for an encoded one, which fetch has decoded, or without the header. */
+function lengthOf(headers: SdkResponse['headers']): number | undefined {
+  const length = headerOf(headers, 'content-length');
+  return length === undefined || headerOf(headers, 'content-encoding') !== undefined ? undefined : Number(length);
+}
+
 /** Whether a body has fewer bytes than its header says: an HTTP/2 stream whose session breaks may end as if it were complete. */
 function isShort(chunks: readonly Uint8Array[], headers: SdkResponse['headers']): boolean {
-  // Then the length is that of the encoded body, which fetch has decoded.
-  if (headerOf(headers, 'content-encoding') !== undefined) return false;
-  const length = Number(headerOf(headers, 'content-length') ?? 0);
-  return chunks.reduce((sum, chunk) => sum + chunk.length, 0) < length;
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0) < (lengthOf(headers) ?? 0);
 }

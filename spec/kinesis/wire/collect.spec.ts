@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { EventEmitter } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
+import { createGunzip, gzipSync } from 'node:zlib';
 import { collectChunks } from '../../../lib/kinesis/wire/collect.js';
 
 const rejection = (promise: Promise<unknown>): Promise<unknown> =>
@@ -43,14 +44,22 @@ describe('collectChunks', () => {
       answer.end(body);
       const ended = new Promise((resolve) => answer.once('end', resolve));
       const before = answer.eventNames();
-      const collected = collectChunks(answer, undefined);
+      const collected = collectChunks(answer, undefined, body.length);
       expect(answer.eventNames().filter((name) => !before.includes(name))).to.deep.equal(['error']);
       expect(textOf(await collected)).to.equal(body);
       await ended;
     }
     const late = Object.assign(new PassThrough(), { complete: true });
     late.destroy();
-    expect(await rejection(collectChunks(late, undefined))).to.include({ code: 'ECONNRESET' });
+    expect(await rejection(collectChunks(late, undefined, 0))).to.include({ code: 'ECONNRESET' });
+  });
+
+  it('waits for a stream that bears the marks of an answer which it decompresses', async () => {
+    const bytes = gzipSync('abc');
+    for (const length of [bytes.length, undefined]) {
+      const body = Object.assign(Readable.from([bytes]).pipe(createGunzip()), { complete: true });
+      expect(textOf(await collectChunks(body, undefined, length))).to.equal('abc');
+    }
   });
 
   it('fails with a stream', async () => {
