@@ -1,9 +1,8 @@
 import { defer, Observable, type SchedulerLike, type Subscription } from 'rxjs';
 import { reducedFault } from '../internal/aws-fault.js';
 import { MAX_TIMER_MS } from '../internal/delay.js';
-import { BurstPace } from '../internal/burst-pace.js';
 import type { FirstContact } from '../internal/first-contact.js';
-import { firstThen } from '../internal/first-then.js';
+import { PatientQueue } from '../internal/patient-queue.js';
 import { TimeoutError } from '../internal/request-timeout.js';
 import { subscribeWithin } from '../internal/subscribe-within.js';
 import type { KinesisPort } from './port.js';
@@ -48,20 +47,24 @@ export function watchedCalls({ requestTimeoutMs, scheduler, contact }: PortWatch
     });
 }
 
-/** Makes a port whose calls are watched, and which asks for iterators a few at a time. */
+/** Makes a port whose calls are watched, and which asks for a few iterators at a time. */
 export function watchedPort(port: KinesisPort, watched: WatchedCall, scheduler: SchedulerLike): KinesisPort {
-  const pace = new BurstPace(OPENINGS, OPENINGS_MS);
+  const openings = new PatientQueue(MAX_OPENINGS, OPENING_PATIENCE_MS);
   return {
     listShards: (request) => watched('ListShards', () => port.listShards(request)),
-    getShardIterator: (request) => firstThen(pace.next(scheduler), () => watched('GetShardIterator', () => port.getShardIterator(request))),
+    getShardIterator: (request) =>
+      openings.run(
+        watched('GetShardIterator', () => port.getShardIterator(request)),
+        scheduler,
+      ),
     getRecords: (request) => watched('GetRecords', () => port.getRecords(request)),
   };
 }
 
 /**
- * Sixteen iterators are asked for at once, and then each 20 ms, which is about what a call takes. A client has fifty connections, and keeps the calls that
- * find none: signed already, and with their time running. With a thousand shards under way at once, V8 also takes what a call makes for what lives long, and
- * is never told better. By time, and not by the number of calls under way, so that one that is never answered keeps no other shard from being read.
+ * How many iterators are asked for at once. A client has fifty connections, and keeps the calls that find none: signed already, and with their time
+ * running. With a thousand shards under way at once, V8 also takes what a call makes for what lives long, and is never told better.
  */
-const OPENINGS = 16;
-const OPENINGS_MS = 20;
+const MAX_OPENINGS = 16;
+/** How long calls for iterators keep others waiting. A call takes some ten or twenty ms; one that is never answered must keep no other shard from being read. */
+const OPENING_PATIENCE_MS = 1_000;

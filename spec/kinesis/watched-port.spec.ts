@@ -56,7 +56,7 @@ describe('a source with many shards', () => {
   };
 
   it(
-    'asks for sixteen iterators at once, and for as many each 20 ms',
+    'asks for sixteen iterators at a time',
     marbles(({ scheduler, flush }) => {
       const { port, count } = counted();
       const { seen, subscription } = read(port, 1_000);
@@ -72,7 +72,7 @@ describe('a source with many shards', () => {
     marbles(({ scheduler, flush }) => {
       const { port, count } = counted((shard) => shard < 90);
       const { seen, subscription } = read(port, Infinity);
-      scheduler.schedule(() => subscription.unsubscribe(), 200);
+      scheduler.schedule(() => subscription.unsubscribe(), 7_000);
       flush();
       expect(count.now).to.equal(0);
       expect(seen).to.have.length(SHARDS - 90);

@@ -153,8 +153,10 @@ export class WireCall {
     const result = await next(args);
     const { response } = result;
     if (isResponse(response)) {
-      const { body, headers } = response;
-      this.#take(response, await collectChunks(body, this.#context.config.streamCollector, lengthOf(headers)));
+      const length = lengthOf(response.headers);
+      const chunks = await collectChunks(response.body, this.#context.config.streamCollector, length);
+      if (isShort(chunks, length, response.headers)) throw cutOff();
+      this.#take(response, chunks);
     }
     return result;
   };
@@ -175,7 +177,6 @@ export class WireCall {
   #take(response: SdkResponse, chunks: readonly Uint8Array[]): void {
     const { statusCode, headers } = response;
     const format = formatOf(headerOf(headers, 'content-type'));
-    if (isShort(chunks, headers)) throw cutOff();
     this.#answer = { statusCode, format, isUnderstood: false };
     if (statusCode < 300) {
       this.#page = this.#decode(chunks, format, response);
@@ -204,13 +205,15 @@ export class WireCall {
   }
 }
 
-/** How many bytes the header says that a body has; `undefined` for an encoded one, which fetch has decoded, or without the header. */
+/** How many bytes a body had when it was sent, if a header says so. */
 function lengthOf(headers: SdkResponse['headers']): number | undefined {
   const length = headerOf(headers, 'content-length');
-  return length === undefined || headerOf(headers, 'content-encoding') !== undefined ? undefined : Number(length);
+  return length === undefined ? undefined : Number(length);
 }
 
-/** Whether a body has fewer bytes than its header says: an HTTP/2 stream whose session breaks may end as if it were complete. */
-function isShort(chunks: readonly Uint8Array[], headers: SdkResponse['headers']): boolean {
-  return chunks.reduce((sum, chunk) => sum + chunk.length, 0) < (lengthOf(headers) ?? 0);
+/** Whether a body has fewer bytes than were sent: an HTTP/2 stream whose session breaks may end as if it were complete. */
+function isShort(chunks: readonly Uint8Array[], length: number | undefined, headers: SdkResponse['headers']): boolean {
+  const isShorter = chunks.reduce((sum, chunk) => sum + chunk.length, 0) < (length ?? 0);
+  // Then the length is that of the encoded body, which fetch has decoded.
+  return isShorter && headerOf(headers, 'content-encoding') === undefined;
 }
