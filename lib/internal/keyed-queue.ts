@@ -1,23 +1,17 @@
 import { EMPTY, Observable } from 'rxjs';
 
 /**
- * Lets work on a key wait for the earlier work on that key, one after the other or so many at a time; different keys do not wait for one another.
+ * Lets work on a key wait for the earlier work on that key; different keys do not wait for one another.
  *
  * @remarks
  * One loop starts the work that waits, and not the teardown of the work before, so any amount of it may be synchronous.
  */
 export class KeyedQueue {
-  readonly #limit: number;
   readonly #queues = new Map<string, Queue>();
   #isClosed = false;
 
-  /** @param limit - how much work on a key runs at once. */
-  constructor(limit = 1) {
-    this.#limit = limit;
-  }
-
   /**
-   * A cold Observable that subscribes `work` once there is room for it: every earlier subscription for `key` has begun, and fewer than the limit have not ended.
+   * A cold Observable that subscribes `work` once every earlier subscription for `key` has ended.
    *
    * @remarks Unsubscribing removes the work from the queue, or unsubscribes from it if it has begun.
    */
@@ -25,11 +19,11 @@ export class KeyedQueue {
     return new Observable<T>((subscriber) => {
       const queue = this.#queueOf(key);
       const begin = () => {
-        queue.running++;
+        queue.busy = true;
         (this.#isClosed ? EMPTY : work).subscribe(subscriber);
         // After the work's own teardown, so that the next work does not begin while this one is being cleaned up.
         subscriber.add(() => {
-          queue.running--;
+          queue.busy = false;
           this.#drain(key, queue);
         });
       };
@@ -53,7 +47,7 @@ export class KeyedQueue {
   #queueOf(key: string): Queue {
     const known = this.#queues.get(key);
     if (known) return known;
-    const queue: Queue = { waiting: new Set(), running: 0, draining: false };
+    const queue: Queue = { waiting: new Set(), busy: false, draining: false };
     this.#queues.set(key, queue);
     return queue;
   }
@@ -62,20 +56,20 @@ export class KeyedQueue {
     if (queue.draining) return;
     queue.draining = true;
     for (const begin of queue.waiting) {
-      if (queue.running >= this.#limit) break;
+      if (queue.busy) break;
       queue.waiting.delete(begin);
       begin();
     }
     queue.draining = false;
-    if (queue.running === 0 && queue.waiting.size === 0) this.#queues.delete(key);
+    if (!queue.busy && queue.waiting.size === 0) this.#queues.delete(key);
   }
 }
 
 interface Queue {
   /** One function for each work that waits, in order; calling it begins the work. */
   readonly waiting: Set<() => void>;
-  /** How many have begun and not ended. */
-  running: number;
+  /** Whether a work has begun and not ended. */
+  busy: boolean;
   /** Whether the loop is running; it also starts work that is added meanwhile. */
   draining: boolean;
 }

@@ -2,7 +2,7 @@ import { defer, Observable, type SchedulerLike, type Subscription } from 'rxjs';
 import { reducedFault } from '../internal/aws-fault.js';
 import { MAX_TIMER_MS } from '../internal/delay.js';
 import type { FirstContact } from '../internal/first-contact.js';
-import { PatientQueue } from '../internal/patient-queue.js';
+import { Lanes } from '../internal/lanes.js';
 import { TimeoutError } from '../internal/request-timeout.js';
 import { subscribeWithin } from '../internal/subscribe-within.js';
 import type { KinesisPort } from './port.js';
@@ -49,14 +49,10 @@ export function watchedCalls({ requestTimeoutMs, scheduler, contact }: PortWatch
 
 /** Makes a port whose calls are watched, and which asks for a few iterators at a time. */
 export function watchedPort(port: KinesisPort, watched: WatchedCall, scheduler: SchedulerLike): KinesisPort {
-  const openings = new PatientQueue(MAX_OPENINGS, OPENING_PATIENCE_MS);
+  const openings = new Lanes(MAX_OPENINGS, { patienceMs: OPENING_PATIENCE_MS, scheduler });
   return {
     listShards: (request) => watched('ListShards', () => port.listShards(request)),
-    getShardIterator: (request) =>
-      openings.run(
-        watched('GetShardIterator', () => port.getShardIterator(request)),
-        scheduler,
-      ),
+    getShardIterator: (request) => openings.run(watched('GetShardIterator', () => port.getShardIterator(request))),
     getRecords: (request) => watched('GetRecords', () => port.getRecords(request)),
   };
 }

@@ -1,5 +1,5 @@
-import { from, mergeMap, Observable } from 'rxjs';
-import { KeyedQueue } from '../internal/keyed-queue.js';
+import { defer, from, mergeMap, type Observable } from 'rxjs';
+import { Lanes } from '../internal/lanes.js';
 
 /**
  * Works on the items, `lanes` of them at a time.
@@ -8,12 +8,8 @@ import { KeyedQueue } from '../internal/keyed-queue.js';
  * work begins.
  */
 export function inLanes<T, R>(items: readonly T[], lanes: number, work: (item: T) => Observable<R>): Observable<R> {
-  return new Observable((subscriber) => {
-    const queue = new KeyedQueue(lanes);
-    // Before what runs is torn down, which makes room in the lanes.
-    subscriber.add(() => queue.close());
-    return from(items)
-      .pipe(mergeMap((item) => queue.run('', work(item))))
-      .subscribe(subscriber);
+  return defer(() => {
+    const queue = new Lanes(lanes);
+    return from(items).pipe(mergeMap((item) => queue.run(work(item))));
   });
 }

@@ -2,7 +2,6 @@ import { GetRecordsCommand } from '@aws-sdk/client-kinesis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bufferTime, concatMap, from, mergeMap, NEVER, of, type Observable } from 'rxjs';
 import {
-  blockPerPage,
   checkpointEvery,
   kinesisStream,
   memoryCheckpoints,
@@ -14,6 +13,7 @@ import {
   type KinesisStreamConfig,
   type Shard,
 } from 'rx-kinesis';
+import { bufferFor } from '../support/buffer-for.js';
 import { benchClient } from './bench-client.js';
 import { EMPTY_PAGE, idlePort } from './idle-port.js';
 
@@ -46,16 +46,16 @@ const SUBJECTS = {
   /** Nothing: what the process itself takes. */
   empty: () => undefined,
   /** What `bufferTime(200)` alone takes. */
-  buffers: () =>
-    void from(Array(order.shards).keys())
-      .pipe(mergeMap(() => NEVER.pipe(bufferTime(200))))
-      .subscribe(),
+  buffers: bufferSilence,
   shards: () => read({ client: idlePort(order.shards, noteRead) }, (shard) => shard),
+  quiet: () => read({ client: idlePort(order.shards, noteRead) }, quietPipeline),
   pipeline: () => read({ client: idlePort(order.shards, noteRead) }, pipeline),
   'sdk-shards': () => readThroughSdk((shard) => shard),
-  'sdk-pages': () => readThroughSdk((shard) => shard.pipe(blockPerPage(), checkpointed)),
+  'sdk-quiet': () => readThroughSdk(quietPipeline),
   'sdk-pipeline': () => readThroughSdk(pipeline),
   'sdk-loops': readWithLoops,
+  /** The loops with what the README's pipeline does while it is silent. */
+  'sdk-loops-buffers': () => (bufferSilence(), readWithLoops()),
 } as const satisfies Readonly<Record<string, () => void>>;
 
 const order = JSON.parse(process.argv[2] ?? '{}') as IdleOrder;
@@ -93,6 +93,11 @@ function pipeline(shard: Shard): Observable<Block> {
   return shard.pipe(bufferTime(200), checkpointed);
 }
 
+/** The same, with a timer only while a block is under way. */
+function quietPipeline(shard: Shard): Observable<Block> {
+  return shard.pipe(bufferFor(200), checkpointed);
+}
+
 /** Its operators after the one that makes the blocks. */
 function checkpointed(blocks: Observable<KinesisRecord[]>): Observable<Block> {
   return blocks.pipe(
@@ -101,6 +106,12 @@ function checkpointed(blocks: Observable<KinesisRecord[]>): Observable<Block> {
     concatMap((block) => of(block)),
     checkpointEvery(30_000),
   );
+}
+
+function bufferSilence(): void {
+  from(Array(order.shards).keys())
+    .pipe(mergeMap(() => NEVER.pipe(bufferTime(200))))
+    .subscribe();
 }
 
 /** Reads each shard as often as the pipeline does: a second after the last answer. */

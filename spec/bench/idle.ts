@@ -1,8 +1,8 @@
 import { messageOf, resultOf, startBuilt } from './child.js';
-import { figureOf, ratioOf, shown } from './figures.js';
+import { figureOf, ratioOf, shown, type Figure } from './figures.js';
 import type { IdleOrder, IdleResult } from './idle-run.js';
 import { inTurns } from './in-turns.js';
-import type { ResultTable, Section, SectionOptions } from './section.js';
+import type { ResultTable, Section, SectionResult } from './section.js';
 
 type Subject = IdleOrder['subject'];
 type Results = Readonly<Partial<Record<Subject, readonly IdleResult[]>>>;
@@ -10,12 +10,14 @@ type Results = Readonly<Partial<Record<Subject, readonly IdleResult[]>>>;
 const IN_MEMORY: Readonly<Partial<Record<Subject, string>>> = {
   buffers: '`bufferTime(200)` alone, over a source that is silent',
   shards: 'shards without operators, on a port in memory',
+  quiet: "the README's pipeline with a buffer that is silent, on a port in memory",
   pipeline: "the README's pipeline, on a port in memory",
 };
 const THROUGH_SDK: Readonly<Partial<Record<Subject, string>>> = {
   'sdk-loops': 'bare loops over client.send(GetRecordsCommand)',
+  'sdk-loops-buffers': 'bare loops, and `bufferTime(200)` a thousand times over a source that is silent',
   'sdk-shards': 'shards without operators',
-  'sdk-pages': "the README's pipeline with `blockPerPage()` in place of `bufferTime(200)`",
+  'sdk-quiet': "the README's pipeline with a buffer that is silent",
   'sdk-pipeline': "the README's pipeline",
 };
 
@@ -25,65 +27,53 @@ export const idle: Section = {
   file: 'idle',
   title: 'A thousand idle shards',
   about: `One process reads 1 000 open shards that never have a record, at the default pace: a second between an answer and the next read, once five seconds have passed without a record. CPU (user
-and system) is that of the reading process after eight seconds, over twenty in memory, over ten through the SDK; memory is what it has more than a process that only loads the package, after a collection.
-In memory, all that stands in the table runs at the same time. Through the SDK, the pages come from a canned HTTP server in another process, the loops make as many calls, a second apart, and each process runs
-alone with the server, in turns.`,
+and system, the collector's threads included) is that of the reading process; memory is what it has more than a process that only loads the package, after a collection. Through the SDK, the pages come from a canned HTTP
+server in another process, and the loops make as many calls, a second apart. Each process runs alone, in turns with the others: first until V8 has compiled what runs once a read (12 seconds in memory, 20 through the SDK,
+where a read has more code), then 20 seconds by the clock. A buffer that is silent has no timer while it is empty: see [Performance](../guide/performance.md#idle-shards).`,
   run: async (options) => {
     const { quick, rounds } = options;
     const shards = quick ? 50 : 1_000;
     const times = Math.min(rounds, 3);
-    const memory = await resultsAtOnce(['empty', 'buffers', 'shards', 'pipeline'], times, options, {
-      shards,
-      port: 0,
-      ...spans(quick, 20_000),
-    });
+    const measure = <S extends Subject>(subjects: readonly S[], order: Omit<IdleOrder, 'subject'>) =>
+      inTurns(subjects, times, (subject) => {
+        options.say(`${subject}: ${(order.warmupMs + order.measuredMs) / 1_000} s`);
+        return resultOf<IdleResult>('idle-run.ts', { ...order, subject } satisfies IdleOrder, ['--expose-gc']);
+      });
+    const memory = await measure(['empty', 'buffers', 'shards', 'quiet', 'pipeline'], { shards, port: 0, ...spans(quick, 12_000) });
     const server = await startBuilt('idle-server.ts', { shards });
     try {
       const port = await messageOf<number>(server);
-      const order = { shards, port, ...spans(quick, 10_000) };
-      const sdk = await inTurns(['sdk-loops', 'sdk-shards', 'sdk-pages', 'sdk-pipeline'], rounds, (subject) => {
-        options.say(`${subject}: ${durationOf(order)} s`);
-        return resultFor(subject, order);
+      const sdk = await measure(['sdk-loops', 'sdk-loops-buffers', 'sdk-shards', 'sdk-quiet', 'sdk-pipeline'], {
+        shards,
+        port,
+        ...spans(quick, 20_000),
       });
-      return {
-        tables: [inMemory(memory, shards), throughSdk(sdk)],
-        ratios: {
-          'percent of a core, pipeline in memory': figureOf(share(memory, 'pipeline')),
-          'shards : loops, CPU a read': ratioOf(cpuMicros(sdk, 'sdk-shards'), cpuMicros(sdk, 'sdk-loops')),
-          'pipeline : loops, CPU a read': ratioOf(cpuMicros(sdk, 'sdk-pipeline'), cpuMicros(sdk, 'sdk-loops')),
-          'KiB of heap a shard, pipeline in memory': figureOf(perShard(memory, 'pipeline', 'heapBytes', shards)),
-        },
-      };
+      return { tables: [inMemory(memory, shards), throughSdk(sdk)], ratios: { ...memoryRatios(memory, shards), ...sdkRatios(sdk) } };
     } finally {
       server.kill();
     }
   },
 };
 
-function spans(quick: boolean, measuredMs: number): Pick<IdleOrder, 'measuredMs' | 'warmupMs'> {
-  return quick ? { warmupMs: 1_000, measuredMs: 2_000 } : { warmupMs: 8_000, measuredMs };
+function spans(quick: boolean, warmupMs: number): Pick<IdleOrder, 'measuredMs' | 'warmupMs'> {
+  return quick ? { warmupMs: 1_000, measuredMs: 2_000 } : { warmupMs, measuredMs: 20_000 };
 }
 
-async function resultsAtOnce(
-  subjects: readonly Subject[],
-  times: number,
-  { say }: SectionOptions,
-  order: Omit<IdleOrder, 'subject'>,
-): Promise<Results> {
-  const results = new Map<Subject, IdleResult[]>(subjects.map((subject) => [subject, []]));
-  for (let round = 1; round <= times; round++) {
-    say(`${subjects.join(', ')}: ${round} of ${times}, ${durationOf(order)} s`);
-    await Promise.all(subjects.map(async (subject) => results.get(subject)!.push(await resultFor(subject, order))));
-  }
-  return Object.fromEntries(results);
+function memoryRatios(memory: Results, shards: number): SectionResult['ratios'] {
+  return {
+    'percent of a core, quiet in memory': figureOf(share(memory, 'quiet')),
+    'percent of a core, pipeline in memory': figureOf(share(memory, 'pipeline')),
+    'KiB of heap a shard, pipeline in memory': figureOf(perShard(memory, 'pipeline', 'heapBytes', shards)),
+  };
 }
 
-function resultFor(subject: Subject, order: Omit<IdleOrder, 'subject'>): Promise<IdleResult> {
-  return resultOf<IdleResult>('idle-run.ts', { ...order, subject } satisfies IdleOrder, ['--expose-gc']);
-}
-
-function durationOf({ warmupMs, measuredMs }: Omit<IdleOrder, 'subject'>): number {
-  return Math.round((warmupMs + measuredMs) / 1_000);
+function sdkRatios(sdk: Results): SectionResult['ratios'] {
+  const ratio = (subject: Subject): Figure => ratioOf(cpuMicros(sdk, subject), cpuMicros(sdk, 'sdk-loops'));
+  return {
+    'shards : loops, CPU a read': ratio('sdk-shards'),
+    'quiet : loops, CPU a read': ratio('sdk-quiet'),
+    'pipeline : loops, CPU a read': ratio('sdk-pipeline'),
+  };
 }
 
 function inMemory(results: Results, shards: number): ResultTable {
@@ -104,9 +94,14 @@ function throughSdk(results: Results): ResultTable {
     name,
     shown(figureOf(cpuMicros(results, subject)), 0),
     shown(ratioOf(cpuMicros(results, subject), cpuMicros(results, 'sdk-loops'))),
+    shown(ratioOf(cpuMicros(results, subject), cpuMicros(results, 'sdk-loops-buffers'))),
     shown(figureOf(readsPerSecond(results, subject)), 0),
   ]);
-  return { title: 'Through the SDK', head: ['', 'CPU µs a read', 'ratio to the loops', 'reads/s'], rows };
+  return {
+    title: 'Through the SDK',
+    head: ['', 'CPU µs a read', 'ratio to the loops', 'to those with `bufferTime(200)`', 'reads/s'],
+    rows,
+  };
 }
 
 function share(results: Results, subject: Subject): number[] {

@@ -12,7 +12,8 @@ import type { Section, SectionResult } from './section.js';
 const HELP = `Usage: npm run bench -- [options]
 
 Builds the package, measures it in sections, prints tables, and writes each section's page and plot to docs/benchmarks. Ends with
-code 1 when the median of a ratio is above its budget in spec/bench/budgets.json. About twenty minutes.
+code 1 when the median of a ratio is above its budget in spec/bench/budgets.json. About three quarters of an hour, or
+a quarter with --rounds 1.
 
 ${SECTIONS.map(({ key, title }) => `  ${key}  ${title}`).join('\n')}
 

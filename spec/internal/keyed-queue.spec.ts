@@ -29,22 +29,6 @@ describe('KeyedQueue', () => {
     expect(began).to.deep.equal(['first', 'second']);
   });
 
-  it('runs as much at a time as it is told, and begins what waits in order', () => {
-    const turns = new KeyedQueue(2);
-    const began: string[] = [];
-    const works = ['first', 'second', 'third', 'fourth'].map((name) => controllableWork(began, name));
-    const subscriptions = works.map((work) => turns.run('key', work).subscribe());
-    expect(began).to.deep.equal(['first', 'second']);
-    works[1]!.end();
-    expect(began).to.deep.equal(['first', 'second', 'third']);
-    subscriptions[0]!.unsubscribe();
-    expect(began).to.deep.equal(['first', 'second', 'third', 'fourth']);
-    works[2]!.end();
-    expect(turns.isIdle('key')).to.equal(false);
-    works[3]!.end();
-    expect(turns.isIdle('key')).to.equal(true);
-  });
-
   it('begins the next work after an error, which goes to its own subscriber only', () => {
     const turns = new KeyedQueue();
     const began: string[] = [];

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import { defer, EMPTY, NEVER, of, Subject, take, throwError, type Observable, type SchedulerLike, type Subscription } from 'rxjs';
-import { PatientQueue } from '../../lib/internal/patient-queue.js';
+import { Lanes } from '../../lib/internal/lanes.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 
-describe('PatientQueue', () => {
+describe('Lanes', () => {
   /** Runs works by their names, and notes which have begun. */
-  const running = (limit: number, scheduler: SchedulerLike) => {
-    const queue = new PatientQueue(limit, 100);
+  const running = (lanes: number, scheduler: SchedulerLike) => {
+    const queue = new Lanes(lanes, { patienceMs: 100, scheduler });
     const began: string[] = [];
     const run = (name: string, work: Observable<unknown> = NEVER, then?: () => void): Subscription =>
       queue
@@ -15,7 +15,6 @@ describe('PatientQueue', () => {
             began.push(name);
             return work;
           }),
-          scheduler,
         )
         .subscribe({ next: then, error: () => undefined });
     return { queue, began, run };
@@ -43,7 +42,7 @@ describe('PatientQueue', () => {
     marbles(({ scheduler }) => {
       const { queue, began, run } = running(1, scheduler);
       const first = new Subject<string>();
-      queue.run(first, scheduler).pipe(take(1)).subscribe();
+      queue.run(first).pipe(take(1)).subscribe();
       run('b').add(() => began.push('-'));
       first.next('value');
       expect(began).to.deep.equal(['b']);
