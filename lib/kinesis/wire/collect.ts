@@ -50,7 +50,8 @@ function bytesOf(chunk: Chunk): Uint8Array {
  * must say so too: a stream that decompresses an answer may bear the answer's own marks.
  */
 function chunksAtOnce(stream: NodeStream, length: number | undefined): readonly Uint8Array[] | undefined {
-  if (!stream.complete || stream.readableLength !== length || !stream.read || isOver(stream)) return undefined;
+  const isWhole = stream.complete === true && length !== undefined && stream.readableLength === length;
+  if (!isWhole || !stream.read || isOver(stream)) return undefined;
   stream.on('error', ignore);
   const chunks: Uint8Array[] = [];
   for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) chunks.push(bytesOf(chunk));
