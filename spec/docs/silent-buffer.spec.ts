@@ -3,7 +3,7 @@ import { map, NEVER, type Observable } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { useFakeTimers, type SinonFakeTimers } from 'sinon';
 import { bufferFor } from '../support/buffer-for.js';
-import { fencesOf } from './fences.js';
+import { fencesOf, read } from './fences.js';
 
 describe('the buffer of docs/guide/performance.md that is silent while nothing comes', () => {
   const run = (check: Parameters<TestScheduler['run']>[0]) =>
@@ -17,6 +17,7 @@ describe('the buffer of docs/guide/performance.md that is silent while nothing c
   it('is the one that is tested here and measured in the benchmark', () => {
     const operator = 'connect((values) => values.pipe(buffer(values.pipe(auditTime(ms)))))';
     expect(fencesOf('docs/guide/performance.md').some(({ text }) => text.includes(operator))).to.equal(true);
+    expect(read('spec/support/buffer-for.ts')).to.include(operator);
   });
 
   it('emits what comes within the time from the first value on, and nothing while nothing comes', () =>
