@@ -59,12 +59,13 @@ export function wirePage(
   MillisBehindLatest: number | undefined,
   ChildShards: readonly PortChildShard[] | undefined,
 ): WirePage {
-  return {
-    ...(Records && { Records }),
-    ...(NextShardIterator !== undefined && { NextShardIterator }),
-    ...(MillisBehindLatest !== undefined && { MillisBehindLatest }),
-    ...(ChildShards && { ChildShards }),
-  };
+  // To spread an object for each field would take ten times as long.
+  const page: { -readonly [Field in keyof WirePage]: WirePage[Field] } = {};
+  if (Records) page.Records = Records;
+  if (NextShardIterator !== undefined) page.NextShardIterator = NextShardIterator;
+  if (MillisBehindLatest !== undefined) page.MillisBehindLatest = MillisBehindLatest;
+  if (ChildShards) page.ChildShards = ChildShards;
+  return page;
 }
 
 /** Makes a record. @throws WireError without a required field */

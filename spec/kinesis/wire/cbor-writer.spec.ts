@@ -16,6 +16,12 @@ describe('encodeCborMap', () => {
     );
   });
 
+  for (const text of ['', '\0', '\x7f', '\x80', 'é', 'ÿ', '\u0100', '€', '😀', 'AAAé']) {
+    it(`writes ${JSON.stringify(text)} as UTF-8`, () => {
+      expect(new CborReader(encodeCborMap({ [text]: text })!).value()).to.deep.equal({ [text]: text });
+    });
+  }
+
   it('writes the shortest form', () => {
     const bytes = encodeCborMap({ ShardIterator: 'AAA', Limit: 10_000, StreamARN: undefined })!;
     expect(Buffer.from(bytes).toString('hex')).to.equal('a26d53686172644974657261746f7263414141654c696d6974192710');
