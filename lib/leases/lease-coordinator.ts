@@ -30,7 +30,7 @@ import type { TableView } from './lease-port.js';
 import { LeaseRenewals } from './lease-renewals.js';
 import { LeaseTaker } from './lease-taker.js';
 import { doneShards } from './listed-shards.js';
-import { LookPace } from './look-pace.js';
+import { LookPace, type Task } from './look-pace.js';
 import { listenIntervalMs, lookIntervalMs, peekIntervalMs, pulsesIntervalMs, spreadMs, watchesPulses } from './lookIntervalMs.js';
 import { PulseWatch } from './pulse-watch.js';
 import { TableKeeper } from './table-keeper.js';
@@ -200,17 +200,17 @@ export class LeaseCoordinator {
     return defer(() => port.scan(isConsistent)).pipe(
       tap((view) => this.#note(view, isConsistent ? askedAtMs : undefined)),
       switchMap(() => this.#act()),
-      tap({ complete: () => this.#pace.noteLook() }),
+      tap({ complete: () => this.#pace.noteDone('look') }),
       catchError((error: unknown) => this.#failed('look', error)),
     );
   }
 
   /** Lets the next look retry, later each time. Before a first look has succeeded, a lasting fault, such as a wrong table, is an error. */
-  #failed(action: 'keep' | 'look', error: unknown): Observable<never> {
+  #failed(action: Task, error: unknown): Observable<never> {
     const { notify, workerId } = this.#context.config;
     const isLasting = isRxKinesisError(error) ? 'retriable' in error && error.retriable === false : faultKind(error, PASSING) === 'fatal';
     if (action === 'look' && !this.#hasLooked && isLasting) return throwError(() => error);
-    notify({ type: 'leaseRequestFailed', workerId, action, attempt: this.#pace.noteFailure(), reason: requestFault(error), error });
+    notify({ type: 'leaseRequestFailed', workerId, action, attempt: this.#pace.noteFailure(action), reason: requestFault(error), error });
     return EMPTY;
   }
 
@@ -219,7 +219,7 @@ export class LeaseCoordinator {
       this.#member.publish(),
       this.#ended(),
       this.#keeper.keep().pipe(
-        tap(() => this.ring()),
+        tap({ next: () => this.ring(), complete: () => this.#pace.noteDone('keep') }),
         ignoreElements(),
         catchError((error: unknown) => this.#failed('keep', error)),
       ),

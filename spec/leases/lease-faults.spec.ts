@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { concat, defer, delay, ignoreElements, NEVER, throwError, timer, type Observable } from 'rxjs';
 import type { LeasableShard } from '../../lib/checkpoints/checkpoint-store.js';
+import type { LeaseEvent, LeaseRequestFailedEvent } from '../../lib/monitoring/lease-events.js';
 import type { LeaseUpdate } from '../../lib/leases/lease-updates.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { leasable, leasables } from '../support/lease-fleet.js';
@@ -242,6 +243,28 @@ describe('the row that has the pulse', () => {
       });
       expect(new Set(losses(fleet.workers).map((line) => line.split(' ')[2]))).to.deep.equal(new Set([String(shard)]));
       expect(fleet.doubles).to.deep.equal([]);
+    }),
+  );
+});
+
+describe('rows that cannot be made', () => {
+  it(
+    'are tried again later each time, and as usual once they could be made',
+    marbles(({ scheduler, flush }) => {
+      const fleet = new PulseFleet(scheduler, 4);
+      const healedMs = 20 * FAILOVER_MS;
+      const failures: LeaseRequestFailedEvent[] = [];
+      const faults: Faults = (port) => ({ create: (lease) => (scheduler.now() < healedMs ? throttled() : port.create(lease)) });
+      const events = { next: (event: LeaseEvent) => void (event.type === 'leaseRequestFailed' && failures.push(event)) };
+      fleet.run(flush, healedMs + 3 * FAILOVER_MS, {
+        0: () => fleet.start('w0', faults, { events }),
+        [healedMs + 2 * FAILOVER_MS]: () => expect(allHeld(fleet)).to.deep.equal(keys(4)),
+      });
+      expect(failures.map(({ action, reason, attempt }) => ({ action, reason, attempt }))).to.deep.equal(
+        failures.map((_, i) => ({ action: 'keep', reason: 'throttling', attempt: i + 1 })),
+      );
+      const waits = failures.slice(1).map(({ at }, i) => at - failures[i]!.at);
+      expect(Math.min(...waits.slice(-10))).to.be.within(FAILOVER_MS / 2, FAILOVER_MS);
     }),
   );
 });

@@ -45,14 +45,19 @@ describe('LookPace', () => {
     expect(troubled.isTroubled).to.equal(false);
   });
 
-  it('backs off from looks that fail, up to a failover time', () => {
-    const blind = pace();
-    const waits = [1, 2, 3, 4, 5].map(() => (blind.noteFailure(), blind.intervalMs(700)));
-    expect(waits).to.deep.equal([1_400, 2_800, 5_600, F, F]);
-    expect([blind.isTroubled, blind.isBackingOff]).to.deep.equal([true, true]);
-    blind.noteLook();
-    expect(blind.intervalMs(700)).to.equal(700);
-  });
+  for (const task of ['look', 'keep'] as const)
+    it(`backs off when a ${task} fails again and again, up to a failover time, until one succeeds`, () => {
+      const blind = pace();
+      const waits = [1, 2, 3, 4, 5].map((time) => {
+        expect(blind.noteFailure(task)).to.equal(time);
+        blind.noteDone(task === 'look' ? 'keep' : 'look');
+        return blind.intervalMs(700);
+      });
+      expect(waits).to.deep.equal([1_400, 2_800, 5_600, F, F]);
+      expect([blind.isTroubled, blind.isBackingOff]).to.deep.equal([true, true]);
+      blind.noteDone(task);
+      expect(blind.intervalMs(700)).to.equal(700);
+    });
 });
 
 describe('an interval that the user sets', () => {
