@@ -54,8 +54,6 @@ const SUBJECTS = {
   'sdk-quiet': () => readThroughSdk(quietPipeline),
   'sdk-pipeline': () => readThroughSdk(pipeline),
   'sdk-loops': readWithLoops,
-  /** The loops with what the README's pipeline does while it is silent. */
-  'sdk-loops-buffers': () => (bufferSilence(), readWithLoops()),
 } as const satisfies Readonly<Record<string, () => void>>;
 
 const order = JSON.parse(process.argv[2] ?? '{}') as IdleOrder;

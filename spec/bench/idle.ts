@@ -15,7 +15,6 @@ const IN_MEMORY: Readonly<Partial<Record<Subject, string>>> = {
 };
 const THROUGH_SDK: Readonly<Partial<Record<Subject, string>>> = {
   'sdk-loops': 'bare loops over client.send(GetRecordsCommand)',
-  'sdk-loops-buffers': 'bare loops, and `bufferTime(200)` a thousand times over a source that is silent',
   'sdk-shards': 'shards without operators',
   'sdk-quiet': "the README's pipeline with a buffer that is silent",
   'sdk-pipeline': "the README's pipeline",
@@ -43,7 +42,7 @@ where a read has more code), then 20 seconds by the clock. A buffer that is sile
     const server = await startBuilt('idle-server.ts', { shards });
     try {
       const port = await messageOf<number>(server);
-      const sdk = await measure(['sdk-loops', 'sdk-loops-buffers', 'sdk-shards', 'sdk-quiet', 'sdk-pipeline'], {
+      const sdk = await measure(['sdk-loops', 'sdk-shards', 'sdk-quiet', 'sdk-pipeline'], {
         shards,
         port,
         ...spans(quick, 20_000),
@@ -94,12 +93,11 @@ function throughSdk(results: Results): ResultTable {
     name,
     shown(figureOf(cpuMicros(results, subject)), 0),
     shown(ratioOf(cpuMicros(results, subject), cpuMicros(results, 'sdk-loops'))),
-    shown(ratioOf(cpuMicros(results, subject), cpuMicros(results, 'sdk-loops-buffers'))),
     shown(figureOf(readsPerSecond(results, subject)), 0),
   ]);
   return {
     title: 'Through the SDK',
-    head: ['', 'CPU µs a read', 'ratio to the loops', 'to those with `bufferTime(200)`', 'reads/s'],
+    head: ['', 'CPU µs a read', 'ratio to the loops', 'reads/s'],
     rows,
   };
 }
