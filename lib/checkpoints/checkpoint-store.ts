@@ -59,7 +59,13 @@ export interface LeasableShard extends ShardIdentity {
 
 /** News of a shard's lease: this worker holds it now, or other workers have processed the shard to its end. */
 export type LeaseNews =
-  { readonly type: 'granted'; readonly shardId: string; readonly lease: Lease } | { readonly type: 'ended'; readonly shardId: string };
+  | { readonly type: 'granted'; readonly shardId: string; readonly lease: Lease }
+  | {
+      readonly type: 'ended';
+      readonly shardId: string;
+      /** The `shardStart` of the checkpoint that says so, if it has one. */
+      readonly shardStart?: string | undefined;
+    };
 
 /** A store that also decides which worker may read a shard. `kinesisStream` reads the shards whose leases the store grants. */
 export interface LeasingStore extends CheckpointStore {

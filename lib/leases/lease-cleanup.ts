@@ -1,5 +1,4 @@
-import { AT_TIMESTAMP, TRIM_HORIZON } from '../values/position.js';
-import { isEnded, type LeaseRow } from './lease.js';
+import { hasBegun, isEnded, type LeaseRow } from './lease.js';
 import { areAllChildren, childrenByParent } from './listed-shards.js';
 
 /**
@@ -23,8 +22,4 @@ export function removableLeases(rows: readonly LeaseRow[]): LeaseRow[] {
     if (!isEnded(row) || row.parentShardIds.some((id) => byKey.has(id))) return false;
     return childrenOf(row)?.every(hasBegun) ?? false;
   });
-}
-
-function hasBegun({ checkpoint: { sequenceNumber } }: LeaseRow): boolean {
-  return sequenceNumber !== TRIM_HORIZON && sequenceNumber !== AT_TIMESTAMP;
 }

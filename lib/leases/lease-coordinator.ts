@@ -266,7 +266,7 @@ export class LeaseCoordinator {
       const done = [...doneShards([...(shards()?.values() ?? [])], observer)];
       const untold = done.filter((shardId) => !this.#told.has(shardId) && !held.get(shardId)?.isOpen);
       untold.forEach((shardId) => this.#told.add(shardId));
-      return from(untold.map((shardId): LeaseNews => ({ type: 'ended', shardId })));
+      return from(untold.map((shardId): LeaseNews => ({ type: 'ended', shardId, shardStart: observer.get(shardId)?.shardStart })));
     });
   }
 }

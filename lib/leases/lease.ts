@@ -1,4 +1,4 @@
-import { SHARD_END, type Position } from '../values/position.js';
+import { AT_TIMESTAMP, SHARD_END, TRIM_HORIZON, type Position } from '../values/position.js';
 import type { HashKeyRange } from '../values/shard-id.js';
 
 /** A lease, as its row in the table has it. Other attributes of the row stay unchanged. */
@@ -68,4 +68,9 @@ export function isForeign({ leaseOwner, checkpointOwner, gracefulOwner }: LeaseR
 /** Whether all of the shard is done. */
 export function isEnded({ checkpoint }: Pick<LeaseRow, 'checkpoint'>): boolean {
   return checkpoint.sequenceNumber === SHARD_END;
+}
+
+/** Whether work on the shard has begun: its parents were done then, or are not to be read. */
+export function hasBegun({ checkpoint: { sequenceNumber } }: Pick<LeaseRow, 'checkpoint'>): boolean {
+  return sequenceNumber !== TRIM_HORIZON && sequenceNumber !== AT_TIMESTAMP;
 }

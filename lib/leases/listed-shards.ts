@@ -2,7 +2,7 @@ import type { LeasableShard } from '../checkpoints/checkpoint-store.js';
 import { compareSequenceNumbers, SHARD_END } from '../values/position.js';
 import type { HashKeyRange } from '../values/shard-id.js';
 import { coverRange } from './hash-keys.js';
-import { isEnded, type LeaseRow } from './lease.js';
+import { hasBegun, isEnded, type LeaseRow } from './lease.js';
 
 /** The rows of a table, by shard. */
 export type LeaseRows = Pick<ReadonlyMap<string, LeaseRow>, 'get' | 'has' | 'size'>;
@@ -42,23 +42,45 @@ export function areAllChildren(shard: WithHashKeys, children: readonly WithHashK
 
 /**
  * The listed shards that are done: those whose row has SHARD_END, and closed shards without a row whose children all have rows or are done
- * themselves. KCL deletes the row of an ended shard once all its children have checkpoints.
+ * themselves, if work on one of the children has begun. KCL deletes the row of an ended shard once work on all its children has begun. A look
+ * may miss a row that is there, but never shows work on a child that has not begun.
  */
 export function doneShards(shards: readonly ListedShard[], rows: LeaseRows): Set<string> {
   const done = new Set<string>();
-  const rest: ListedShard[] = [];
-  for (const shard of shards) {
-    const row = rows.get(shard.shardId);
-    if (row && isEnded(row)) done.add(shard.shardId);
-    if (!row && shard.closed) rest.push(shard);
+  for (const { shardId } of shards) if (hasEndedRow(rows, shardId)) done.add(shardId);
+  for (const { shard, children } of parentsWithoutRow(shards, rows)) {
+    const isKnown = ({ shardId }: ListedShard): boolean => rows.has(shardId) || done.has(shardId);
+    const isBegun = ({ shardId }: ListedShard): boolean => done.has(shardId) || isBegunRow(rows.get(shardId));
+    if (children.every(isKnown) && children.some(isBegun)) done.add(shard.shardId);
   }
-  if (rest.length === 0) return done;
-  const children = childrenByParent(shards);
-  const isDone = (shard: ListedShard): boolean => {
-    const own = children.get(shard.shardId) ?? [];
-    return areAllChildren(shard, own) && own.every(({ shardId }) => rows.has(shardId) || done.has(shardId));
-  };
-  // Children come before their parents, since they are younger.
-  for (const shard of rest.sort((a, b) => byStart(b, a))) if (isDone(shard)) done.add(shard.shardId);
   return done;
+}
+
+/**
+ * The closed shards whose rows are gone although they are not done: all their children have rows, and work on none of them has begun. Nobody would
+ * read these shards, and their children would wait for them.
+ */
+export function unreadParents(shards: readonly ListedShard[], rows: LeaseRows): ListedShard[] {
+  const isWaiting = ({ shardId }: ListedShard): boolean => rows.has(shardId) && !isBegunRow(rows.get(shardId));
+  return parentsWithoutRow(shards, rows).flatMap(({ shard, children }) => (children.every(isWaiting) ? [shard] : []));
+}
+
+/** The closed shards without a row, and their children where all of them are listed; children come before their parents, since they are younger. */
+function parentsWithoutRow(shards: readonly ListedShard[], rows: LeaseRows): { shard: ListedShard; children: readonly ListedShard[] }[] {
+  const without = shards.filter(({ shardId, closed }) => closed && !rows.has(shardId));
+  if (without.length === 0) return [];
+  const childrenOf = childrenByParent(shards);
+  return without
+    .sort((a, b) => byStart(b, a))
+    .map((shard) => ({ shard, children: childrenOf.get(shard.shardId) ?? [] }))
+    .filter(({ shard, children }) => areAllChildren(shard, children));
+}
+
+function hasEndedRow(rows: LeaseRows, shardId: string): boolean {
+  const row = rows.get(shardId);
+  return row !== undefined && isEnded(row);
+}
+
+function isBegunRow(row: LeaseRow | undefined): boolean {
+  return row !== undefined && hasBegun(row);
 }

@@ -1,7 +1,7 @@
 import { AT_TIMESTAMP, LATEST, TRIM_HORIZON, type InitialPosition } from '../values/position.js';
 import { isEnded, type NewLease } from './lease.js';
 import { newLease } from './new-lease.js';
-import { byStart, doneShards, type LeaseRows, type ListedShard } from './listed-shards.js';
+import { byStart, doneShards, unreadParents, type LeaseRows, type ListedShard } from './listed-shards.js';
 
 /**
  * The missing leases of a stream's shards, parents first. They must be written in this order: if the writing is interrupted, there are
@@ -11,7 +11,8 @@ import { byStart, doneShards, type LeaseRows, type ListedShard } from './listed-
  * An empty table gets a lease for each listed shard, but under `LATEST` only for each open one. Later it does what KCL's full sync does: an
  * open shard without a lease and without an ancestor that has one begins at the initial position, and so do the oldest of its listed
  * ancestors (except under `LATEST`); a shard that descends from a lease waits until that one ends. In addition to KCL, a shard whose parent
- * has ended gets its lease, which the worker that ended the parent should have made, and which KCL never makes later.
+ * has ended gets its lease, which the worker that ended the parent should have made, and which KCL never makes later. So does a closed shard
+ * whose row was deleted before work on a child has begun.
  */
 export function missingLeases(shards: readonly ListedShard[], rows: LeaseRows, initialPosition: InitialPosition): NewLease[] {
   const starts = rows.size === 0 ? firstStarts(shards, initialPosition) : laterStarts(shards, rows, initialPosition);
@@ -30,6 +31,8 @@ function firstStarts(shards: readonly ListedShard[], initialPosition: InitialPos
 
 function laterStarts(shards: readonly ListedShard[], rows: LeaseRows, initialPosition: InitialPosition): Starts {
   if (shards.every(({ shardId }) => rows.has(shardId))) return new Map();
+  // Never LATEST: the records of a parent must still be read.
+  const parentStart = initialPosition === AT_TIMESTAMP ? AT_TIMESTAMP : TRIM_HORIZON;
   const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
   const parentsOf = ({ parentShardIds }: ListedShard): string[] => parentShardIds.filter((id) => listed.has(id));
   const starts: Starts = new Map();
@@ -44,10 +47,10 @@ function laterStarts(shards: readonly ListedShard[], rows: LeaseRows, initialPos
     if (isDescendant) descendants.add(shard.shardId);
     if (rows.has(shard.shardId)) continue;
     if (isOldest) starts.set(shard.shardId, initialPosition);
-    // Never LATEST: the records of such a parent must still be read.
-    if (isDescendant) strangers.forEach((id) => starts.set(id, initialPosition === AT_TIMESTAMP ? AT_TIMESTAMP : TRIM_HORIZON));
+    if (isDescendant) strangers.forEach((id) => starts.set(id, parentStart));
     else if (!shard.closed) starts.set(shard.shardId, initialPosition);
   }
+  for (const { shardId } of unreadParents(shards, rows)) starts.set(shardId, parentStart);
   for (const shardId of orphans(shards, rows)) starts.set(shardId, TRIM_HORIZON);
   return starts;
 }

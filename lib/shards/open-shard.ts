@@ -98,8 +98,10 @@ export function startToString(start: ReadStart): string {
 /**
  * Checks a stored checkpoint against the listing. If the checkpoint has the start of its shard, that must be the start of this one. If it
  * has none (a row of KCL), its number must not lie before this shard, and SHARD_END needs a closed shard.
+ *
+ * @throws ForeignCheckpointError
  */
-function assertOwn(checkpoint: Checkpoint, identity: ShardIdentity, closed: boolean, shardStart: string | undefined): void {
+export function assertOwn(checkpoint: Checkpoint, identity: ShardIdentity, closed: boolean, shardStart: string | undefined): void {
   if (shardStart === undefined) return;
   const refuse = (reason: string): never => {
     throw new ForeignCheckpointError({ ...identity, checkpoint, shardStart, reason });

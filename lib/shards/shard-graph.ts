@@ -125,6 +125,11 @@ export class ShardGraph {
     if (node?.state === 'taken') this.#setState(node, 'left');
   }
 
+  /** A shard in view. */
+  get(shardId: string): GraphShard | undefined {
+    return this.#nodes.get(shardId)?.shard;
+  }
+
   /** Whether a child of the shard is in view. */
   hasChildren(shardId: string): boolean {
     return this.#childIds.has(shardId);

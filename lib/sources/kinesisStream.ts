@@ -21,6 +21,7 @@ import {
   type Observable,
 } from 'rxjs';
 import { isLeasing, type Lease, type LeasingStore } from '../checkpoints/checkpoint-store.js';
+import { isForeignCheckpoint } from '../checkpoints/errors.js';
 import { requestFault } from '../internal/aws-errors.js';
 import { reduced } from '../internal/aws-fault.js';
 import { delayOf } from '../internal/delay.js';
@@ -33,6 +34,7 @@ import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, typ
 import { LatestMoment } from '../shards/latest-moment.js';
 import { isStreamRecreated, StreamRecreatedError } from '../shards/errors.js';
 import type { Shard } from '../shards/shard.js';
+import { EndsElsewhere } from '../shards/ends-elsewhere.js';
 import { readStored } from '../shards/open-shard.js';
 import { graphChild, graphShard } from '../shards/graph-shard.js';
 import { isRemade, ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
@@ -91,6 +93,7 @@ class StreamReading {
   readonly #discoveryIntervalMs: number;
   readonly #latest: LatestMoment;
   readonly #graph = new ShardGraph();
+  readonly #endsElsewhere: EndsElsewhere;
   /** Emits when the shards must be listed now: a shard ended whose children are not all known. */
   readonly #relist$ = new Subject<void>();
   /** Emits when a shard is done, given up or granted, so that others may be ready. */
@@ -109,6 +112,7 @@ class StreamReading {
     this.#config = config;
     this.#discoveryIntervalMs = discoveryIntervalMs;
     this.#latest = new LatestMoment(config.scheduler.now());
+    this.#endsElsewhere = new EndsElsewhere(config.stream.streamName, this.#graph);
   }
 
   /** Emits the shards; completes after `stop`, when all of them are released. */
@@ -175,10 +179,12 @@ class StreamReading {
       retryFaults(retry, ({ error }) => failed(error)),
       tap((shards) => {
         const added = this.#enter(shards.map(graphShard));
+        this.#endsElsewhere.noteListing();
         notify({ type: 'shardsDiscovered', streamName, added, total: this.#graph.size });
         this.#changed$.next();
       }),
       catchError((error: unknown) => {
+        if (isForeignCheckpoint(error)) return throwError(() => error);
         if (this.#graph.size === 0 || isStreamRecreated(error)) return throwError(() => shardReadError(error, { streamName }));
         failed(error);
         return EMPTY;
@@ -210,7 +216,7 @@ class StreamReading {
     return defer(() => store.leases(shards$, initialPosition(this.#config.startFrom))).pipe(
       reduced(),
       mergeMap((news) => {
-        if (news.type === 'ended') this.#endedElsewhere(news.shardId);
+        if (news.type === 'ended' && this.#endsElsewhere.note(news)) this.#relist$.next();
         const given$ = news.type === 'granted' ? this.#grant(news.shardId, news.lease, store) : EMPTY;
         this.#wake();
         return given$;
@@ -237,11 +243,6 @@ class StreamReading {
         return lease.release({ streamName, shardId, parentShardIds: [] }, this.#config);
       }),
     );
-  }
-
-  #endedElsewhere(shardId: string): void {
-    this.#graph.finish(shardId, 'resumed');
-    if (!this.#graph.hasChildren(shardId)) this.#relist$.next();
   }
 
   /** Releases the leases of shards that were not started, without waiting for it. */

@@ -136,15 +136,17 @@ describe('the end of a shard', () => {
   );
 
   for (const [name, rows, ended] of [
-    ['that says SHARD_END', [0, 1, 2], [0]],
-    ['that was cleaned up, whose children all have rows', [1, 2], [0]],
-    ['that is missing, as is one of its children', [1], []],
+    ['that says SHARD_END', { 0: 'SHARD_END', 1: 'TRIM_HORIZON', 2: 'TRIM_HORIZON' }, [0]],
+    ['that was cleaned up, whose children have begun', { 1: '5', 2: 'TRIM_HORIZON' }, [0]],
+    ['that is missing, whose children wait', { 1: 'TRIM_HORIZON', 2: 'TRIM_HORIZON' }, []],
+    ['that is missing, as is one of its children', { 1: '5' }, []],
   ] as const) {
     it(
       `is ${ended.length ? '' : 'not '}read from a row ${name}`,
       marbles((helpers) => {
         const { table, start, run, workers } = fleetOf(helpers, SPLIT);
-        rows.forEach((number) => table.put(number, { leaseOwner: 'java', leaseCounter: 9, ...(number === 0 && endWord) }));
+        for (const [number, sequenceNumber] of Object.entries(rows))
+          table.put(Number(number), { leaseOwner: 'java', leaseCounter: 9, checkpoint: { sequenceNumber, subSequenceNumber: 0 } });
         run(300, { 0: () => start('w1') });
         expect(newsOf(workers[0]!, 'ended')).to.deep.equal(ended);
       }),

@@ -59,6 +59,27 @@ describe('missingLeases', () => {
     });
   });
 
+  describe('above shards that wait', () => {
+    const parent = listedShard(0, { ...closed, hashKeyRange: hashKeys(0, 9) });
+    const middle = listedShard(1, { ...closed, parentShardIds: ['0'], hashKeyRange: hashKeys(0, 9) });
+    const [left, right] = [
+      listedShard(2, { parentShardIds: ['1'], hashKeyRange: hashKeys(0, 4) }),
+      listedShard(3, { parentShardIds: ['1'], hashKeyRange: hashKeys(5, 9) }),
+    ];
+    const family = [parent, middle, left, right];
+
+    for (const initialPosition of ['TRIM_HORIZON', 'AT_TIMESTAMP', 'LATEST'] as const)
+      it(`makes the row again that was deleted, of one generation after the other, under ${initialPosition}`, () => {
+        const start = initialPosition === 'AT_TIMESTAMP' ? 'AT_TIMESTAMP' : 'TRIM_HORIZON';
+        expect(made(family, rowsByKey(leaseRow('2'), leaseRow('3')), initialPosition)).to.deep.equal([`1 ${start}`]);
+        expect(made(family, rowsByKey(leaseRow('1'), leaseRow('2'), leaseRow('3')), initialPosition)).to.deep.equal([`0 ${start}`]);
+      });
+
+    it('makes none above work that has begun', () => {
+      expect(made(family, rowsByKey(leaseRow('2', { at: '5' }), leaseRow('3')), 'TRIM_HORIZON')).to.deep.equal([]);
+    });
+  });
+
   describe('below a shard that was ended before its children had leases', () => {
     const shards = [
       listedShard(0, { closed: true, hashKeyRange: hashKeys(0, 9) }),

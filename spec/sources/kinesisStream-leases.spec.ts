@@ -11,6 +11,7 @@ import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kines
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { fastReading, identityOf, numberOf, textOf, textsOf } from '../support/fast-reading.js';
+import { isForeignCheckpoint } from '../../lib/checkpoints/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { InvalidConfigError } from '../../lib/values/errors.js';
 import { fakeLeases, type FakeLeases } from '../support/fake-leases.js';
@@ -138,6 +139,46 @@ describe('kinesisStream with a store that gives leases', () => {
       expect(verbs(store.log)[0]).to.equal('take 1');
     }),
   );
+
+  for (const [shows, endMs, shardStart] of [
+    ['a listing shows it as closed', 90, undefined],
+    ['its checkpoint is of that shard', 31, '0'],
+  ] as const)
+    it(
+      `starts the children of a shard that is said to have ended only when ${shows}`,
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a^ 80ms |', 1: { parents: [0], createdAtMs: -1, records: 'b^' } } });
+        const store = fakeLeases({ scheduler, elsewhere: [0] });
+        timer(30).subscribe(() => store.end(0, shardStart));
+        const config = { store, discoveryIntervalMs: 60 };
+        const timeline = timelineOf(stream(kinesis, config).pipe(mergeShards(working(1, 10))), 200);
+        flush();
+        const [first] = timeline.map((line) => line.split(' '));
+        expect(first![1]).to.equal('b');
+        expect(Number(first![0])).to.be.within(endMs, endMs + 20);
+      }),
+    );
+
+  for (const [what, shardStart] of [
+    ['that listings show as open', undefined],
+    ['whose checkpoint is of a shard that began elsewhere', '777'],
+  ] as const)
+    it(
+      `ends with a ForeignCheckpointError when a row says SHARD_END for a shard ${what}: the stream was made again, or it is another's table`,
+      marbles(({ scheduler, flush }) => {
+        const kinesis = fakeKinesis({ shards: { 0: 'a^ 80ms -', 1: { parents: [0], createdAtMs: -1, records: 'b^' } } });
+        const store = fakeLeases({ scheduler, elsewhere: [0] });
+        timer(30).subscribe(() => store.end(0, shardStart));
+        const errors: unknown[] = [];
+        stream(kinesis, { store, discoveryIntervalMs: 60 })
+          .pipe(mergeShards(working(1, 10)))
+          .subscribe({ next: (text) => errors.push(text), error: (error: unknown) => errors.push(error, scheduler.now()) });
+        flush();
+        expect(errors[0]).to.satisfy(isForeignCheckpoint);
+        expect(errors[1]).to.be.within(30, 100);
+        expect(kinesis.callsOf('getRecords')).to.deep.equal([]);
+      }),
+    );
 
   it(
     'releases at stop what was granted and not started',

@@ -32,8 +32,8 @@ export interface FakeLeases extends LeasingStore {
   lose(shard?: ShardName): void;
   /** This worker is given a shard that it lost, or that was `elsewhere`. */
   give(shard?: ShardName): void;
-  /** Another worker has read a shard to its end. */
-  end(shard?: ShardName): void;
+  /** Another worker has read a shard to its end; its checkpoint says where that shard begins, if that is given. */
+  end(shard?: ShardName, shardStart?: string): void;
 }
 
 export interface FakeLeasesConfig {
@@ -125,7 +125,7 @@ export function fakeLeases(config: FakeLeasesConfig = {}): FakeLeases {
       away.delete(toShardId(shard));
       given$.next(toShardId(shard));
     },
-    end: (shard = 0) => ended$.next({ type: 'ended', shardId: toShardId(shard) }),
+    end: (shard = 0, shardStart?: string) => ended$.next({ type: 'ended', shardId: toShardId(shard), shardStart }),
   };
 }
 
