@@ -2,6 +2,10 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { LeaseRow, NewLease } from '../leases/lease.js';
 import { InvalidValueError } from '../values/errors.js';
 import { assertPosition, type Position } from '../values/position.js';
+import type { HashKeyRange } from '../values/shard-id.js';
+
+/** A hash key as Kinesis writes it: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_HashKeyRange.html */
+const HASH_KEY = /^(?:0|[1-9]\d{0,38})$/;
 
 /** An item as DynamoDB holds it. */
 export type Item = Readonly<Record<string, AttributeValue>>;
@@ -16,11 +20,10 @@ export function readRow(item: Item, where: string): LeaseRow {
   // KCL 3.5 keeps other items in the same table. The leases of older versions have no type.
   const entityType = optionalText(item, 'entityType', where);
   if (entityType !== undefined && entityType !== 'LEASE') throw malformed(where, 'entityType', 'LEASE or nothing');
-  const starting = optionalText(item, 'startingHashKey', where);
-  const ending = optionalText(item, 'endingHashKey', where);
+  const hashKeyRange = readHashKeys(item);
   const shardStart = optionalText(item, 'shardStart', where);
   const progress = optionalText(item, 'progress', where);
-  const pulse = Number(item.pulse?.N);
+  const [rings, pulse] = [Number(item.rings?.N), Number(item.pulse?.N)];
   return {
     leaseKey: optionalText(item, 'leaseKey', where) ?? '',
     ...owner(item, 'leaseOwner', where),
@@ -30,11 +33,12 @@ export function readRow(item: Item, where: string): LeaseRow {
     checkpoint: readCheckpoint(item, where),
     ...(shardStart !== undefined && { shardStart }),
     ...(progress !== undefined && { progress }),
-    ...(item.rings !== undefined && { rings: Number(item.rings.N) }),
+    // A hint that is none: absent, since NaN would differ from itself at each look.
+    ...(Number.isSafeInteger(rings) && { rings }),
     ...(Number.isSafeInteger(pulse) && { pulse }),
     parentShardIds: item.parentShardId?.SS ?? [],
     childShardIds: item.childShardIds?.SS ?? [],
-    ...(starting !== undefined && ending !== undefined && { hashKeyRange: { startingHashKey: starting, endingHashKey: ending } }),
+    ...(hashKeyRange && { hashKeyRange }),
   };
 }
 
@@ -77,6 +81,16 @@ function readCheckpoint(item: Item, where: string): Position {
   const position = { sequenceNumber, subSequenceNumber };
   assertPosition(position, `${where}, attribute checkpoint`);
   return position;
+}
+
+/**
+ * Reads the hash keys. Malformed ones are absent, as in rows of old versions: they serve to audit and clean up the table, and nobody needs them to
+ * work on the shard, whose own are those that the stream lists.
+ */
+function readHashKeys({ startingHashKey, endingHashKey }: Item): HashKeyRange | undefined {
+  const [starting, ending] = [startingHashKey?.S ?? '', endingHashKey?.S ?? ''];
+  if (!HASH_KEY.test(starting) || !HASH_KEY.test(ending) || BigInt(starting) > BigInt(ending)) return undefined;
+  return { startingHashKey: starting, endingHashKey: ending };
 }
 
 function optionalText(item: Item, attribute: string, where: string): string | undefined {

@@ -26,7 +26,7 @@ import { Bell } from './bell.js';
 import { Kcl3Member } from './kcl3-member.js';
 import { Fleet } from './fleet.js';
 import type { LeaseContext } from './lease-context.js';
-import type { TableView } from './lease-port.js';
+import type { TableView, UnreadableRow } from './lease-port.js';
 import { LeaseRenewals } from './lease-renewals.js';
 import { LeaseTaker } from './lease-taker.js';
 import { doneShards } from './listed-shards.js';
@@ -69,7 +69,8 @@ export class LeaseCoordinator {
   readonly #look$ = new Subject<void>();
   /** The ended shards that were emitted. */
   readonly #told = new Set<string>();
-  readonly #unreadable = new Set<string>();
+  /** The rows that could not be read at the last look. */
+  #unreadable: ReadonlySet<string> = new Set();
   #isDraining = false;
   #isLookDue = false;
   #hasLooked = false;
@@ -251,19 +252,24 @@ export class LeaseCoordinator {
       const row = observer.get(lease.shardId);
       if (row) lease.see(row);
     }
-    for (const { leaseKey, error } of view.unreadable) {
-      if (this.#unreadable.has(leaseKey)) continue;
-      this.#unreadable.add(leaseKey);
-      config.notify({ type: 'leaseUnreadable', shardId: leaseKey, error });
-    }
+    this.#noteUnreadable(view.unreadable);
     config.notify({ type: 'leasesSeen', workerId: config.workerId, leases: view.leases.length, held: held.open.size });
     this.#hooks.looked();
+  }
+
+  #noteUnreadable(rows: readonly UnreadableRow[]): void {
+    const { observer, config } = this.#context;
+    for (const { leaseKey, error } of rows)
+      if (!this.#unreadable.has(leaseKey)) config.notify({ type: 'leaseUnreadable', shardId: leaseKey, error });
+    this.#unreadable = new Set(rows.map(({ leaseKey }) => leaseKey));
+    observer.noteUnreadable(this.#unreadable);
   }
 
   #ended(): Observable<LeaseNews> {
     return defer(() => {
       const { observer, shards, held } = this.#context;
-      const done = [...doneShards([...(shards()?.values() ?? [])], observer)];
+      // Whether the shard of a row that cannot be read is done is not known.
+      const done = [...doneShards([...(shards()?.values() ?? [])], observer)].filter((shardId) => !this.#unreadable.has(shardId));
       const untold = done.filter((shardId) => !this.#told.has(shardId) && !held.get(shardId)?.isOpen);
       untold.forEach((shardId) => this.#told.add(shardId));
       return from(untold.map((shardId): LeaseNews => ({ type: 'ended', shardId, shardStart: observer.get(shardId)?.shardStart })));

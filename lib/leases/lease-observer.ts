@@ -32,6 +32,7 @@ interface Observation {
 export class LeaseObserver {
   readonly pulses = new PulseObserver();
   readonly #observations = new Map<string, Observation>();
+  #unreadable: ReadonlySet<string> = new Set();
   #changes = 0;
 
   /** Grows whenever a row has been entered or forgotten. */
@@ -73,6 +74,11 @@ export class LeaseObserver {
     known.row = row;
   }
 
+  /** Enters the keys of all rows that cannot be read: such a row is there, but what it says is not known. */
+  noteUnreadable(keys: ReadonlySet<string>): void {
+    this.#unreadable = keys;
+  }
+
   /** Forgets a row that was deleted. */
   forget(leaseKey: string, nowMs: number): void {
     this.pulses.note(this.get(leaseKey), undefined, nowMs);
@@ -80,16 +86,17 @@ export class LeaseObserver {
     this.#changes += 1;
   }
 
-  /** How many rows there are. */
+  /** How many rows there are, with those that cannot be read. */
   get size(): number {
-    return this.#observations.size;
+    return this.#observations.size + this.#unreadable.size;
   }
 
+  /** Whether there is such a row, even if it cannot be read. */
   has(leaseKey: string): boolean {
-    return this.#observations.has(leaseKey);
+    return this.#observations.has(leaseKey) || this.#unreadable.has(leaseKey);
   }
 
-  /** The row as it was last seen. */
+  /** The row as it was last seen; `undefined` also if it cannot be read. */
   get(leaseKey: string): LeaseRow | undefined {
     return this.#observations.get(leaseKey)?.row;
   }

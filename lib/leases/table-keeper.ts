@@ -1,4 +1,4 @@
-import { concat, defer, EMPTY, ignoreElements, map, tap, type Observable } from 'rxjs';
+import { concat, defer, EMPTY, filter, ignoreElements, map, tap, type Observable } from 'rxjs';
 import type { LeasableShard } from '../checkpoints/checkpoint-store.js';
 import { delayOf } from '../internal/delay.js';
 import { isAuditLeader } from './audit-leader.js';
@@ -49,7 +49,7 @@ export class TableKeeper {
     return this.#missingSinceMs.size === 0;
   }
 
-  /** Does the work that is due after a look at the table. Emits each row that was made. */
+  /** Does the work that is due after a look at the table. Emits each row that this worker has made. */
   keep(): Observable<LeaseRow> {
     return concat(
       defer(() => this.#makeMissing()),
@@ -118,6 +118,8 @@ export class TableKeeper {
     }
     const make = (lease: NewLease): Observable<LeaseRow> =>
       port.create(lease).pipe(
+        // What is in a row that is there already, the next look shows, if it can be read.
+        filter((isMade) => isMade),
         map(() => ({ ...lease, childShardIds: [] })),
         tap((row) => (observer.get(row.leaseKey) ? undefined : observer.note(row, clock.nowMs()))),
       );
@@ -136,7 +138,9 @@ export class TableKeeper {
     if (!this.#isLeader) return EMPTY;
     const remove = ({ leaseKey, leaseCounter }: LeaseRow): Observable<unknown> =>
       port.remove(leaseKey, leaseCounter).pipe(tap((done) => (done ? observer.forget(leaseKey, clock.nowMs()) : undefined)));
-    return inLanes(removableLeases(observer.rows()), LANES, remove).pipe(ignoreElements());
+    // While a parent's row cannot be read, it is there all the same.
+    const removable = removableLeases(observer.rows()).filter(({ parentShardIds }) => !parentShardIds.some((id) => observer.has(id)));
+    return inLanes(removable, LANES, remove).pipe(ignoreElements());
   }
 
   #audit(): Observable<never> {

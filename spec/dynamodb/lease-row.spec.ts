@@ -1,3 +1,4 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { expect } from 'chai';
 import { newRow, readRow } from '../../lib/dynamodb/lease-row.js';
 import { updateExpression } from '../../lib/dynamodb/updateExpression.js';
@@ -22,6 +23,37 @@ describe('A row of the lease table', () => {
     const { UpdateExpression, ExpressionAttributeValues } = updateExpression(withPulse(renewUpdate(3, 'w1', false)));
     expect(UpdateExpression).to.include('pulse = :pulse');
     expect(ExpressionAttributeValues).to.deep.include({ ':pulse': { N: '4' }, ':leaseCounter': { N: '4' } });
+  });
+
+  it('keeps how often its bell was rung, in an attribute of our own; what is none is not taken for one', () => {
+    const lease = newRow({ leaseKey: 'shard', leaseCounter: 3, checkpoint, parentShardIds: [] });
+    expect(readRow({ ...lease, rings: { N: '4' } }, 'here')).to.include({ rings: 4 });
+    for (const rings of [undefined, { S: 'x' }, { N: '1.5' }, { NULL: true as const }])
+      expect(readRow({ ...lease, ...(rings && { rings }) }, 'here')).not.to.have.property('rings');
+  });
+
+  describe('with hash keys', () => {
+    const lease = newRow({ leaseKey: 'shard', leaseCounter: 3, checkpoint, parentShardIds: [] });
+    const LAST = String(2n ** 128n - 1n);
+    const read = (startingHashKey?: AttributeValue, endingHashKey?: AttributeValue) =>
+      readRow({ ...lease, ...(startingHashKey && { startingHashKey }), ...(endingHashKey && { endingHashKey }) }, 'here');
+
+    it('has their range', () => {
+      const hashKeyRange = { startingHashKey: '0', endingHashKey: LAST };
+      expect(read({ S: '0' }, { S: LAST })).to.deep.include({ hashKeyRange });
+    });
+
+    for (const [what, range] of Object.entries({
+      'that are no numbers': [{ S: 'abc' }, { S: LAST }],
+      'that are empty': [{ S: '' }, { S: '' }],
+      'with a sign': [{ S: '-5' }, { S: LAST }],
+      'of another type': [{ N: '0' }, { S: LAST }],
+      'the wrong way round': [{ S: '10' }, { S: '9' }],
+      'of which one is missing': [{ S: '0' }, undefined],
+    } satisfies Record<string, [AttributeValue, AttributeValue | undefined]>))
+      it(`${what} is read as one without`, () => {
+        expect(read(...range)).to.deep.equal(readRow(lease, 'here'));
+      });
   });
 
   it('says how much is read of its shard as KCL 3 does', () => {
