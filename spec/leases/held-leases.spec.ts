@@ -1,16 +1,98 @@
 import { expect } from 'chai';
-import { delay, of, tap, timer, type Observable } from 'rxjs';
+import { defer, delay, of, tap, timer, type Observable, type SchedulerLike } from 'rxjs';
 import { isLeaseLost } from '../../lib/checkpoints/errors.js';
 import { HeldLeases } from '../../lib/leases/held-leases.js';
 import type { HeldLease } from '../../lib/leases/held-lease.js';
 import type { LeaseRow } from '../../lib/leases/lease.js';
 import type { LeasePort } from '../../lib/leases/lease-port.js';
+import { handOverUpdate, renewUpdate, type LeaseUpdate } from '../../lib/leases/lease-updates.js';
+import { FakeLeaseRows } from '../../lib/testing/leases/fake-lease-rows.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 
 const row: LeaseRow = {
   ...{ leaseKey: 'shardId-000000000000', leaseCounter: 3, parentShardIds: [], childShardIds: [] },
   checkpoint: { sequenceNumber: '5', subSequenceNumber: 0 },
 };
+
+const first = row.leaseKey;
+
+/** What becomes of a write: whether the reply says that it was made. */
+type Answer = (rows: FakeLeaseRows, key: string, update: LeaseUpdate) => boolean;
+
+const answered: Answer = (rows, key, update) => rows.update(key, update);
+/** Something happens to the row just before the write arrives. */
+const after =
+  (happens: (rows: FakeLeaseRows, key: string) => unknown): Answer =>
+  (rows, key, update) => {
+    happens(rows, key);
+    return rows.update(key, update);
+  };
+/** The write is made and its reply lost; something happens to the row before it is read again. */
+const unanswered =
+  (happens: (rows: FakeLeaseRows, key: string) => unknown = () => undefined): Answer =>
+  (rows, key, update) => {
+    expect(rows.update(key, update)).to.equal(true);
+    happens(rows, key);
+    return false;
+  };
+
+/** The leases of `w1` in a table that answers at once. */
+function leasesIn(rows: FakeLeaseRows, scheduler: SchedulerLike) {
+  const next = { answer: answered };
+  const port = {
+    get: (key: string) => defer(() => of(rows.get(key))),
+    update: (key: string, update: LeaseUpdate) =>
+      defer(() => {
+        const { answer } = next;
+        next.answer = answered;
+        return of(answer(rows, key, update));
+      }),
+  } as unknown as LeasePort;
+  const held = new HeldLeases(port, { workerId: 'w1', fenceMs: 1_000, scheduler, onLost: () => undefined });
+  const take = (key: string): HeldLease | undefined => {
+    let lease: HeldLease | undefined;
+    held.take(rows.get(key)!, 'flights').subscribe((taken) => (lease = taken));
+    return lease;
+  };
+  return { next, held, take };
+}
+
+describe('HeldLeases, after a refused take', () => {
+  const asked = { ...row, leaseOwner: 'w1', checkpointOwner: 'w2', gracefulOwner: 'w2' };
+  const java = { ...row, leaseOwner: 'java', checkpointOwner: 'w1', gracefulOwner: 'w1' };
+  for (const [name, before, answer, isHeld] of [
+    [
+      'hold no lease that they asked for and whose holder has just renewed it',
+      asked,
+      after((rows) => rows.update(first, renewUpdate(3, 'w2', true))),
+      false,
+    ],
+    [
+      'hold no lease that was handed over just then: it needs their own name',
+      asked,
+      after((rows) => rows.update(first, handOverUpdate(3, 'w2', 'w1'))),
+      false,
+    ],
+    [
+      'hold no lease that a worker of KCL 2 took from them during a hand-over, and has just renewed',
+      java,
+      after((rows) => rows.put({ ...java, leaseCounter: 4 })),
+      false,
+    ],
+    ['hold the lease if it was made, and only the reply was lost', asked, unanswered(), true],
+  ] as const)
+    it(
+      name,
+      marbles(({ scheduler }) => {
+        const rows = new FakeLeaseRows();
+        rows.put(before);
+        const { next, take, held } = leasesIn(rows, scheduler);
+        next.answer = answer;
+        expect(take(first) !== undefined).to.equal(isHeld);
+        expect(held.open.size).to.equal(isHeld ? 1 : 0);
+      }),
+    );
+});
 
 describe('HeldLeases, after a refused write', () => {
   /** A table whose row is gone once `w1` has taken the lease; each request takes 2 ms. */
