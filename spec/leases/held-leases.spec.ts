@@ -5,7 +5,7 @@ import { HeldLeases } from '../../lib/leases/held-leases.js';
 import type { HeldLease } from '../../lib/leases/held-lease.js';
 import type { LeaseRow } from '../../lib/leases/lease.js';
 import type { LeasePort } from '../../lib/leases/lease-port.js';
-import { handOverUpdate, renewUpdate, type LeaseUpdate } from '../../lib/leases/lease-updates.js';
+import { askUpdate, handOverUpdate, renewUpdate, withdrawUpdate, type LeaseUpdate } from '../../lib/leases/lease-updates.js';
 import { FakeLeaseRows } from '../../lib/testing/leases/fake-lease-rows.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 
@@ -15,6 +15,7 @@ const row: LeaseRow = {
 };
 
 const first = row.leaseKey;
+const second = 'shardId-000000000001';
 
 /** What becomes of a write: whether the reply says that it was made. */
 type Answer = (rows: FakeLeaseRows, key: string, update: LeaseUpdate) => boolean;
@@ -92,6 +93,80 @@ describe('HeldLeases, after a refused take', () => {
         expect(held.open.size).to.equal(isHeld ? 1 : 0);
       }),
     );
+});
+
+describe('HeldLeases, when a write of a lease is refused that was asked for', () => {
+  const asks = (by: string) => (rows: FakeLeaseRows, key: string) => rows.update(key, askUpdate({ leaseOwner: 'w1' }, by));
+  /** As KCL 2 does, which does not know `checkpointOwner`. */
+  const takes = (rows: FakeLeaseRows, key: string) => {
+    const taken = rows.get(key)!;
+    rows.put({ ...taken, leaseOwner: 'java', leaseCounter: taken.leaseCounter + 1 });
+  };
+  const asksAndTakes = (rows: FakeLeaseRows, key: string) => {
+    asks('w2')(rows, key);
+    takes(rows, key);
+  };
+  const changes = (rows: FakeLeaseRows, key: string) => {
+    rows.update(key, withdrawUpdate('w2', 'w1'));
+    asks('w3')(rows, key);
+  };
+  const withdraws = (rows: FakeLeaseRows, key: string) => rows.update(key, withdrawUpdate('w2', 'w1'));
+
+  // The pulse is in the first row, so a renewal of the second one leaves nothing in it but the counter.
+  for (const [name, key, write, isKnown, answer, nextOwner] of [
+    ['lose it to a worker of KCL 2 that took it', second, 'renew', true, after(takes), 'lost'],
+    ['lose it so when they do not know yet that it was asked for', second, 'renew', false, after(asksAndTakes), 'lost'],
+    ['lose it so in the row that has the pulse', first, 'renew', false, after(asksAndTakes), 'lost'],
+    ['lose it so by a checkpoint, which is not stored', second, 'checkpoint', true, after(takes), 'lost'],
+    ['keep it when it was only asked for', second, 'renew', false, after(asks('w2')), 'w2'],
+    ['keep it when the request was withdrawn', second, 'renew', true, after(withdraws), undefined],
+    ['keep it when the write was made', second, 'renew', true, unanswered(), 'w2'],
+    ['keep it when the write was made and the request withdrawn', second, 'renew', true, unanswered(withdraws), undefined],
+    ['keep it when the write was made and is a pulse, whoever asks then', first, 'renew', true, unanswered(changes), 'w3'],
+    ['keep it when the write was made and is a checkpoint, whoever asks then', second, 'checkpoint', true, unanswered(changes), 'w3'],
+  ] as const)
+    it(
+      name,
+      marbles(({ scheduler }) => {
+        const rows = new FakeLeaseRows();
+        rows.put(row);
+        rows.put({ ...row, leaseKey: second });
+        const { next, take, held } = leasesIn(rows, scheduler);
+        take(first);
+        take(second);
+        const lease = held.get(key)!;
+        if (isKnown) asks('w2')(rows, key);
+        lease.see(rows.get(key)!);
+        next.answer = answer;
+        const checkpoint = { streamName: 'flights', shardId: key, sequenceNumber: '7', subSequenceNumber: 0 };
+        const errors: unknown[] = [];
+        const request: Observable<unknown> = write === 'renew' ? held.renew(lease) : held.checkpoint(lease, checkpoint, []);
+        request.subscribe({ error: (error: unknown) => errors.push(error) });
+        const isLost = nextOwner === 'lost';
+        expect(lease.isOpen).to.equal(!isLost);
+        if (!isLost) expect(lease.nextOwner).to.equal(nextOwner);
+        expect(errors.length).to.equal(isLost && write === 'checkpoint' ? 1 : 0);
+        const { leaseCounter, checkpoint: stored } = rows.get(key)!;
+        // The take made it 4, and one write followed.
+        expect(leaseCounter).to.equal(5);
+        expect(stored.sequenceNumber).to.equal(write === 'checkpoint' && !isLost ? '7' : '5');
+      }),
+    );
+
+  it(
+    'write soon when a look shows that a worker of KCL 2 took it: only the refusal proves that it is lost',
+    marbles(({ scheduler }) => {
+      const rows = new FakeLeaseRows();
+      rows.put(row);
+      const lease = leasesIn(rows, scheduler).take(first)!;
+      asks('w2')(rows, first);
+      lease.see(rows.get(first)!);
+      expect(lease.idleTicks).to.equal(0);
+      takes(rows, first);
+      lease.see(rows.get(first)!);
+      expect(lease.idleTicks).to.equal(Infinity);
+    }),
+  );
 });
 
 describe('HeldLeases, after a refused write', () => {
