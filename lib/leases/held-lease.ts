@@ -163,13 +163,17 @@ export class HeldLease {
    *
    * @remarks
    * All requests of unknown outcome had the same counter in their condition. So if one succeeded, the counter went up by exactly 1, and the
-   * checkpoint is one of those that were sent.
+   * checkpoint is one of those that were sent. Whoever asks leaves the counter as it is. A worker of KCL 2 that takes the lease adds 1 and leaves
+   * `checkpointOwner`: so beside a counter that went up, a next owner that was not known proves that the lease is lost, unless the row has what
+   * only this worker can have written meanwhile.
    */
   adopt(row: LeaseRow | undefined): boolean {
     if (!row || holderOf(row) !== this.#tenancy.workerId) return false;
     if (row.leaseCounter !== this.#counter) {
       if (row.leaseCounter !== this.#counter + 1) return false;
       if (!this.#firstUnsure || !this.#unsure.some((sent) => comparePositions(sent, row.checkpoint) === 0)) return false;
+      const isWritten = row.pulse === row.leaseCounter || comparePositions(row.checkpoint, this.#stored) !== 0;
+      if (!isWritten && !this.#isNamed(row)) return false;
       this.wrote(this.#firstUnsure, { ...row.checkpoint, progress: row.progress }, row.pulse === row.leaseCounter);
     }
     this.look(row);
@@ -190,7 +194,7 @@ export class HeldLease {
     const isMine = holderOf(row) === this.#tenancy.workerId;
     if (isMine && row.leaseCounter === this.#counter) this.look(row);
     // Only a refused write proves that the lease is lost: so write soon.
-    if (!isMine && row.leaseCounter > this.#counter) this.idleTicks = Infinity;
+    if (!this.#isNamed(row) && row.leaseCounter > this.#counter) this.idleTicks = Infinity;
   }
 
   /** Notes that the lease is no longer this worker's. */
@@ -206,6 +210,12 @@ export class HeldLease {
   end(): void {
     this.#close();
     this.#loss.complete();
+  }
+
+  /** Whether a row names this worker as the holder, and as the owner itself or the worker that is known to ask. */
+  #isNamed(row: LeaseRow): boolean {
+    const { workerId } = this.#tenancy;
+    return holderOf(row) === workerId && (row.leaseOwner === workerId || row.leaseOwner === this.#nextOwner);
   }
 
   #hold(attempt: Attempt): void {

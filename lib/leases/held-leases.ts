@@ -6,7 +6,7 @@ import { comparePositions } from '../values/position.js';
 import type { ShardName } from '../values/shard-id.js';
 import type { Attempt } from './attempt.js';
 import { HeldLease, type Tenancy } from './held-lease.js';
-import { isEnded, type LeaseRow } from './lease.js';
+import { gracefulHolderOf, isEnded, type LeaseRow } from './lease.js';
 import type { LeasePort } from './lease-port.js';
 import {
   checkpointUpdate,
@@ -76,7 +76,9 @@ export class HeldLeases {
       const { era } = pulse;
       const attempt = pulse.attempt();
       const taken = { ...row, leaseOwner: workerId, leaseCounter: row.leaseCounter + 1 };
-      const isOurs = (now: LeaseRow | undefined): boolean => now?.leaseOwner === workerId && now.leaseCounter === taken.leaseCounter;
+      // A request of this worker and a hand-over to it make it the owner too, but not the one that can be asked.
+      const isOurs = (now: LeaseRow | undefined): boolean =>
+        now?.leaseOwner === workerId && gracefulHolderOf(now) === workerId && now.leaseCounter === taken.leaseCounter;
       let lease: HeldLease | undefined;
       const isUnderPulse = (): boolean => attempt.isPulse || pulse.era === era;
       return this.#send(row.leaseKey, takeUpdate(row, workerId), attempt).pipe(
