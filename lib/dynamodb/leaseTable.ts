@@ -47,7 +47,8 @@ export type LeaseTable = LeaseStore;
  * Errors: `LeaseLostError`; `CheckpointError`, retriable after throttling, after failures of the service or the connection, and while a
  * shard's children are not known; not retriable when access is denied or a checkpoint would go back; `InvalidValueError` for a malformed
  * row, for that shard only, and for a checkpoint that is malformed, belongs to another shard, or is a start such as `LATEST`;
- * `InvalidConfigError` for a table with another key, a second stream, or a second subscription to the leases.
+ * `InvalidConfigError` for a table with another key, a second stream by the same client, or a second subscription to the leases;
+ * `ForeignCheckpointError` when a row in view says that it is of another stream.
  *
  * @example
  * ```ts
@@ -68,7 +69,7 @@ export function leaseTable(config: LeaseTableConfig): LeaseTable {
   // Making the table may take longer than a request may, so that wait is outside the limit of a request.
   const table$ = ensureTable(requests, { tableName, pollIntervalMs, requestTimeoutMs, scheduler });
   const store = leaseStore(madePort(boundedPort(requests, resolved), table$), resolved);
-  const assertStream = oneStream(tableName);
+  const assertStream = oneStream(client, tableName);
 
   const request = <T>(action: string, shard: ShardName, work: () => Observable<T>): Observable<T> =>
     defer(() => {
@@ -88,11 +89,19 @@ export function leaseTable(config: LeaseTableConfig): LeaseTable {
   };
 }
 
-/** Makes a check that all shards are of one stream: rows have only the shard id as key, so two streams would share rows. */
-function oneStream(tableName: string): (shard: ShardName) => void {
-  let known: string | undefined;
+/** The stream of each table, by client: two clients may have different tables of one name. */
+const streamsOf = new WeakMap<DynamoDBClientLike, Map<string, string>>();
+
+/**
+ * Makes a check that all shards are of one stream, also those of other stores of this table: rows have only the shard id as key, so two streams would
+ * share rows.
+ */
+function oneStream(client: DynamoDBClientLike, tableName: string): (shard: ShardName) => void {
+  const streams = streamsOf.get(client) ?? new Map<string, string>();
+  streamsOf.set(client, streams);
   return ({ streamName }) => {
-    known ??= streamName;
+    const known = streams.get(tableName) ?? streamName;
+    streams.set(tableName, known);
     if (streamName === known) return;
     throw new InvalidConfigError(`leaseTable: the table "${tableName}" is in use for the stream ${known}, got a shard of ${streamName}`);
   };

@@ -19,6 +19,7 @@ import {
   type Observable,
 } from 'rxjs';
 import type { LeasableShard, LeaseNews } from '../checkpoints/checkpoint-store.js';
+import { isForeignCheckpoint } from '../checkpoints/errors.js';
 import { faultKind, type FaultKinds, requestFault } from '../internal/aws-errors.js';
 import { delayOf } from '../internal/delay.js';
 import { isRxKinesisError } from '../values/errors.js';
@@ -32,6 +33,7 @@ import { LeaseTaker } from './lease-taker.js';
 import { doneShards } from './listed-shards.js';
 import { LookPace, type Task } from './look-pace.js';
 import { listenIntervalMs, lookIntervalMs, peekIntervalMs, pulsesIntervalMs, spreadMs, watchesPulses } from './lookIntervalMs.js';
+import { assertOwnRows } from './own-rows.js';
 import { PulseWatch } from './pulse-watch.js';
 import { TableKeeper } from './table-keeper.js';
 import { watcherOf, type Watcher } from './watcher.js';
@@ -206,11 +208,14 @@ export class LeaseCoordinator {
     );
   }
 
-  /** Lets the next look retry, later each time. Before a first look has succeeded, a lasting fault, such as a wrong table, is an error. */
+  /**
+   * Lets the next look retry, later each time. Rows of another stream are an error, and, before a first look has succeeded, any lasting fault, such as a
+   * wrong table.
+   */
   #failed(action: Task, error: unknown): Observable<never> {
     const { notify, workerId } = this.#context.config;
     const isLasting = isRxKinesisError(error) ? 'retriable' in error && error.retriable === false : faultKind(error, PASSING) === 'fatal';
-    if (action === 'look' && !this.#hasLooked && isLasting) return throwError(() => error);
+    if (isForeignCheckpoint(error) || (action === 'look' && !this.#hasLooked && isLasting)) return throwError(() => error);
     notify({ type: 'leaseRequestFailed', workerId, action, attempt: this.#pace.noteFailure(action), reason: requestFault(error), error });
     return EMPTY;
   }
@@ -237,6 +242,7 @@ export class LeaseCoordinator {
   #note(view: TableView, confirmedAtMs: number | undefined): void {
     const { observer, clock, held, config, shards } = this.#context;
     const nowMs = clock.nowMs();
+    assertOwnRows(view.leases, shards() ?? new Map<string, LeasableShard>());
     observer.observe(view.leases, nowMs, (row) => this.#fleet.isInView(row));
     // Workers of KCL take leases from workers that are alive, so the pulse may be in a row that had changed hands unseen. The row of an ended
     // shard says nothing: it keeps the worker to which the shard was being handed over when it ended, and the one of KCL that ended it.

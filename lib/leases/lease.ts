@@ -15,7 +15,7 @@ export interface LeaseRow {
   readonly leaseCounter: number;
   /** How far the shard is done, or the sentinel for where to begin. */
   readonly checkpoint: Position;
-  /** The sequence number at which the checkpoint's shard begins; this package adds the attribute to KCL's row. */
+  /** The sequence number at which the row's shard begins; this package adds the attribute to KCL's row. */
   readonly shardStart?: string;
   /** The settled ranges beyond the checkpoint and the unreleased blocks before it, as text; an attribute that this package adds. */
   readonly progress?: string;

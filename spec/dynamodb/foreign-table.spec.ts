@@ -66,3 +66,43 @@ describe('A stream that is deleted and made again under its name', () => {
     );
   }
 });
+
+describe('A second stream in the lease table of another, by clients of its own', () => {
+  /** A stream of two shards that begin at `first`, with the letters as payloads. */
+  const streamOf = (first: number, letters: readonly [string, string]): KinesisPort => {
+    const kinesis = fakeKinesis({ shards: { 0: `1s ${letters[0]}`, 1: `1s ${letters[1]}` } });
+    const beginning = (shard: PortShard): PortShard => ({ ...shard, SequenceNumberRange: { StartingSequenceNumber: String(first) } });
+    return {
+      ...kinesis,
+      listShards: (request) => kinesis.listShards(request).pipe(map((page) => ({ ...page, Shards: page.Shards.map(beginning) }))),
+    };
+  };
+
+  it(
+    'is refused before it asks for a lease of the first, which is read on',
+    marbles(({ scheduler, flush }) => {
+      const leases = fakeLeases({ scheduler });
+      const first = readAll(streamOf(0, ['a', 'b']), leases.worker('w1'));
+      let second: ReturnType<typeof readAll> | undefined;
+      timer(500).subscribe(() => (second = readAll(streamOf(900, ['x', 'y']), leases.worker('w2'))));
+      flush();
+      expect(second!.texts).to.deep.equal([]);
+      expect(second!.end()).to.satisfy(isForeignCheckpoint);
+      expect([[...first.texts.join('')].sort().join(''), first.end()]).to.deep.equal(['ab', 'complete']);
+      expect(leases.log.filter((line) => line.includes(' w2 update '))).to.deep.equal([]);
+    }),
+  );
+
+  it(
+    'is refused also when both begin at once: one of them is read',
+    marbles(({ scheduler, flush }) => {
+      const leases = fakeLeases({ scheduler });
+      const streams = [readAll(streamOf(0, ['a', 'b']), leases.worker('w1')), readAll(streamOf(900, ['x', 'y']), leases.worker('w2'))];
+      flush();
+      const read = streams.filter(({ texts }) => texts.length > 0);
+      const refused = streams.filter((stream) => isForeignCheckpoint(stream.end()));
+      expect(read.map((stream) => stream.end())).to.deep.equal(['complete']);
+      expect(refused.map(({ texts }) => texts)).to.deep.equal([[]]);
+    }),
+  );
+});

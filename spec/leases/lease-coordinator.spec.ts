@@ -294,9 +294,11 @@ describe('the leases of a fleet', () => {
         2_001: () => table.delete(0),
       });
       expect(newsOf(workers[0]!, 'lost')).to.deep.equal([]);
-      expect(table.rows().map(({ leaseOwner, hashKeyRange }) => [leaseOwner, hashKeyRange !== undefined])).to.deep.equal([
-        ['w1', true],
-        ['w1', true],
+      expect(
+        table.rows().map(({ leaseOwner, hashKeyRange, shardStart }) => [leaseOwner, hashKeyRange !== undefined, shardStart]),
+      ).to.deep.equal([
+        ['w1', true, '2'],
+        ['w1', true, '1'],
       ]);
       expect(table.row(0)!.leaseCounter).to.be.above(counter);
     }),

@@ -48,13 +48,14 @@ describe('missingLeases', () => {
     for (const position of ['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP'] as const) expect(made(TREE, all, position)).to.deep.equal([]);
   });
 
-  it('carries parents and hash keys', () => {
+  it('carries parents, hash keys, and where the shard begins', () => {
     const shards = [listedShard(0, { hashKeyRange: hashKeys(0, 9) })];
     expect(missingLeases(shards, new Map(), 'LATEST')[0]).to.deep.equal({
       leaseKey: '0',
       leaseCounter: 0,
       checkpoint: { sequenceNumber: 'LATEST', subSequenceNumber: 0 },
       parentShardIds: [],
+      shardStart: '0',
       hashKeyRange: hashKeys(0, 9),
     });
   });

@@ -182,11 +182,14 @@ export function leaseTableContract(service: () => DynamoDBService): void {
       const store = worker('w1');
       await readFrom(store, shard);
       const foreignShard = shardNamed(shard.shardId, { streamName: 'trains' });
-      const error = await errorOf(readFrom(store, foreignShard));
-      expect(error).to.satisfy(isInvalidConfig);
-      expect((error as Error).message)
-        .to.include('flights')
-        .and.include('trains');
+      // Also another store of the same client.
+      for (const one of [store, worker('w2')]) {
+        const error = await errorOf(readFrom(one, foreignShard));
+        expect(error).to.satisfy(isInvalidConfig);
+        expect((error as Error).message)
+          .to.include('flights')
+          .and.include('trains');
+      }
     });
   });
 
@@ -224,13 +227,14 @@ export function leaseTableContract(service: () => DynamoDBService): void {
     };
     const hashKeys = { startingHashKey: { S: '0' }, endingHashKey: { S: '340282366920938463463374607431768211455' } };
 
-    it('are made as KCL makes them, and taken', async () => {
+    it('are made as KCL makes them, with the start of the shard, and taken', async () => {
       await take(worker('w1'));
       expect(await rowOf()).to.deep.equal({
         ...owned,
         ...hashKeys,
         leaseKey: { S: 'shardId-000000000000' },
         checkpoint: { S: 'TRIM_HORIZON' },
+        shardStart: { S: '0' },
       });
     });
 
@@ -243,7 +247,8 @@ export function leaseTableContract(service: () => DynamoDBService): void {
 
     it('have no hash keys where they are not known', async () => {
       await take(worker('w1'), shardNamed(shard.shardId, { hashKeyRange: undefined }));
-      expect(await rowOf()).to.deep.equal({ ...owned, leaseKey: { S: shard.shardId }, checkpoint: { S: 'TRIM_HORIZON' } });
+      const begun = { checkpoint: { S: 'TRIM_HORIZON' }, shardStart: { S: '0' } };
+      expect(await rowOf()).to.deep.equal({ ...owned, ...begun, leaseKey: { S: shard.shardId } });
     });
 
     it('hold the checkpoint', async () => {
@@ -367,7 +372,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
       await take(store);
       await write(store, '5');
       await release(store);
-      expect(await readFrom(store, shard)).to.deep.equal(checkpointOf(shard, '5'));
+      expect(await readFrom(store, shard)).to.deep.equal({ ...checkpointOf(shard, '5'), shardStart: '0' });
     });
   });
 
@@ -601,7 +606,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
       loseReplyOf('UpdateItem');
       await errorOf(write(store, '5'));
       expect(await errorOf(write(store, '4'))).to.satisfy(isCheckpointError);
-      expect(await readFrom(store, shard)).to.deep.equal(checkpointOf(shard, '5'));
+      expect(await readFrom(store, shard)).to.deep.equal({ ...checkpointOf(shard, '5'), shardStart: '0' });
     });
 
     it('to a write does not hide that another worker took the lease', async () => {

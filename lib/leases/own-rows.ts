@@ -1,0 +1,20 @@
+import type { LeasableShard } from '../checkpoints/checkpoint-store.js';
+import { ForeignCheckpointError } from '../checkpoints/errors.js';
+import { isSequenceNumber } from '../values/position.js';
+import type { LeaseRow } from './lease.js';
+
+/**
+ * Checks that no row is of another shard of its name, before a lease of that shard is made, taken or asked for: to take one from a worker of another
+ * stream would keep both streams from being read.
+ *
+ * @throws ForeignCheckpointError
+ */
+export function assertOwnRows(rows: readonly LeaseRow[], shards: ReadonlyMap<string, LeasableShard>): void {
+  for (const { leaseKey, checkpoint, shardStart: stored } of rows) {
+    const shard = shards.get(leaseKey);
+    const shardStart = shard?.startingSequenceNumber;
+    // A malformed number is left to the opening of its shard, which ends no other.
+    if (shardStart === undefined || !isSequenceNumber(stored) || stored === shardStart) continue;
+    throw new ForeignCheckpointError({ ...shard!, checkpoint, shardStart, reason: `it was stored for one that begins at ${stored}` });
+  }
+}
