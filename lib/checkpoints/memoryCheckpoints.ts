@@ -1,6 +1,7 @@
 import { defer, of } from 'rxjs';
 import { assertCheckpoint, assertNotBackwards } from './checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore } from './checkpoint-store.js';
+import { SequenceNumberRanges } from '../values/sequence-range.js';
 import { shardKey } from '../values/shard-id.js';
 
 /**
@@ -37,7 +38,14 @@ export function memoryCheckpoints(): CheckpointStore {
   };
 }
 
-/** Copies the checkpoint, so that later changes to the object or its arrays do not change the stored one. */
+/**
+ * Copies the checkpoint, so that later changes to the object or its arrays do not change the stored one. The instances of the blocks' ranges
+ * would keep the whole state of their shard in memory.
+ */
 function copyOf({ settledBeyond, unreleased, ...others }: Checkpoint): Checkpoint {
-  return { ...others, ...(settledBeyond && { settledBeyond: [...settledBeyond] }), ...(unreleased && { unreleased: [...unreleased] }) };
+  return {
+    ...others,
+    ...(settledBeyond && { settledBeyond: [...settledBeyond] }),
+    ...(unreleased && { unreleased: unreleased.map(({ ranges }) => new SequenceNumberRanges(ranges)) }),
+  };
 }

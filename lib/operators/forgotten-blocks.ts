@@ -2,11 +2,12 @@ import { catchError, concat, defer, EMPTY, filter, mergeMap, type Observable } f
 import type { BoundedStore } from '../blocks/bounded-store.js';
 import type { KeyedQueue } from '../internal/keyed-queue.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
+import { blockId } from '../values/block.js';
 import { reportsFailure } from './stored-blocks.js';
 
 /**
  * Deletes the blocks of a shard that its store has and no checkpoint names: their records are read again from Kinesis, and may form other
- * blocks.
+ * blocks. A block that is released stays as long as the written checkpoint names it, since it would be asked for after a crash.
  *
  * @remarks
  * Runs beside the puts, since a store may be slow to list its blocks and to delete them. A block that is put meanwhile stays, also when an
@@ -26,10 +27,15 @@ export class ForgottenBlocks {
     this.#turns = turns;
   }
 
-  /** Deletes all blocks but the `known` ones, and those that are put. Failures are reported: they cost space in the store, but no data. */
+  /**
+   * Deletes all blocks but the `known` ones, those that the written checkpoints name, and those that are put; none before the shard's
+   * checkpoint is read. Failures are reported: they cost space in the store, but no data.
+   */
   deleteAllBut(known: Iterable<string>): Observable<never> {
     return defer(() => {
+      if (!this.#tracked.isOpened) return EMPTY;
       for (const id of known) this.#spared?.add(id);
+      for (const id of this.#writtenIds()) this.#spared?.add(id);
       const { streamName, shardId } = this.#tracked.identity;
       const ownPrefix = `${streamName}/${shardId}/`;
       let count = 0;
@@ -51,6 +57,10 @@ export class ForgottenBlocks {
       this.#spared.add(id);
       return this.#turns.run(`block ${id}`, put);
     });
+  }
+
+  #writtenIds(): string[] {
+    return this.#tracked.checkpointer.written.flatMap((checkpoint) => checkpoint?.unreleased ?? []).map(blockId);
   }
 
   #delete(id: string): Observable<never> {

@@ -6,7 +6,7 @@ import type { LedgerEntry } from '../ledger/entries.js';
 import type { EventSink } from '../monitoring/events.js';
 import type { Reread } from '../readers/reread.js';
 import { SHARD_END, type Position } from '../values/position.js';
-import type { SequenceNumberRange, SequenceNumberRanges } from '../values/sequence-range.js';
+import { SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import { CheckpointContent, saysOther, storedInstead, type CheckpointFacts } from './checkpoint-content.js';
 import type { CheckpointedShard, OfShard } from './checkpointed-shard.js';
@@ -142,8 +142,10 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     };
   }
 
-  /** Begins at the stored checkpoint. */
-  restore(checkpoint: Checkpoint): void {
+  /** Begins at the stored checkpoint. Its blocks get ranges of their own: a store may give those that belong to an earlier state of the shard. */
+  restore(stored: Checkpoint): void {
+    const { unreleased } = stored;
+    const checkpoint = unreleased ? { ...stored, unreleased: unreleased.map(({ ranges }) => new SequenceNumberRanges(ranges)) } : stored;
     this.checkpointer.restore(checkpoint);
     this.content.restore(checkpoint);
     this.ledger.settleThrough(checkpoint);

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { from } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import { block } from '../../lib/testing/index.js';
 import { checkpointOf, checkpointStoreContract, readFrom, shardNamed, writeTo } from '../support/checkpoint-store-contract.js';
 
 describe('memoryCheckpoints', () => {
@@ -43,5 +44,17 @@ describe('memoryCheckpoints', () => {
     settledBeyond.pop();
 
     expect((await readFrom(store, shard))?.settledBeyond).to.have.length(1);
+  });
+
+  it('keeps ranges of its own for unreleased blocks, since theirs hold the state of their shard', async () => {
+    const store = memoryCheckpoints();
+    const shard = shardNamed();
+    const { ranges } = block(1, 2);
+
+    await writeTo(store, shard, { ...checkpointOf(shard, '10'), unreleased: [ranges] });
+
+    const kept = (await readFrom(store, shard))?.unreleased;
+    expect(kept).to.deep.equal([ranges]);
+    expect(kept![0]).not.to.equal(ranges);
   });
 });

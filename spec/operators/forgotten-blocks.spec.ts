@@ -11,6 +11,7 @@ import {
   map,
   NEVER,
   of,
+  retry,
   tap,
   timer,
   type Observable,
@@ -18,22 +19,31 @@ import {
 import type { BlockStore } from '../../lib/blocks/block-store.js';
 import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
 import type { StoredBlock } from '../../lib/blocks/stored-block.js';
+import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { releaseBlocks } from '../../lib/operators/releaseBlocks.js';
 import { storeBlocks, type StoreBlocksConfig } from '../../lib/operators/storeBlocks.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
+import type { KinesisShardConfig } from '../../lib/sources/kinesisShard.js';
 import { block, marbles } from '../../lib/testing/index.js';
+import type { ShardIdentity } from '../../lib/values/shard-id.js';
 import { idsIn } from '../support/block-store-contract.js';
 import { instantKinesis, quickShard } from '../support/quick-shard.js';
+import { recordingStore } from '../support/recording-store.js';
 import { holding, idsHeldBy } from '../support/stored-blocks.js';
 
 const idOf = (from: number, to: number): string => `stream/shardId-000000000000/${from}-${to}/2`;
+const fail = (): never => {
+  throw new Error('work');
+};
 const shown = ({ id }: StoredBlock): string => id.split('/')[2]!;
 
 /** The handles of a shard's records, two in a block, stored in `blocks`. */
-function stored(blocks: BlockStore, config: Partial<StoreBlocksConfig> = {}, script = 'abcd^|') {
+function stored(blocks: BlockStore, config: Partial<StoreBlocksConfig> = {}, script = 'abcd^|', fields: Partial<KinesisShardConfig> = {}) {
   const failures: string[] = [];
   const next = (event: KinesisEvent): void => void (event.type === 'blockStoreFailed' && failures.push(event.action));
-  const shard = quickShard(instantKinesis({ shards: { 0: script } }), { events: { next } });
+  const shard = quickShard(instantKinesis({ shards: { 0: script } }), { events: { next }, ...fields });
   const handles$ = shard.pipe(bufferCount(2), withSequenceRanges(), storeBlocks(blocks, { shard, ...config }), map(shown));
   return { failures, handles$ };
 }
@@ -92,6 +102,38 @@ describe('storeBlocks deletes the blocks that no checkpoint names beside its put
     expect(log).to.deep.equal([idOf(7, 8)]);
     expect(await idsIn(blocks)).to.deep.equal([idOf(1, 2), idOf(3, 4)]);
   });
+
+  it('and deletes none when its source ends before the checkpoint is read, which may name them', () => {
+    const blocks = left(() => ({}), [1, 2], [3, 4]);
+    marbles(({ expectObservable }) => {
+      const { read, write } = memoryCheckpoints();
+      const store = { read: (of: ShardIdentity) => timer(5).pipe(concatMap(() => read(of))), write };
+      const { handles$ } = stored(blocks, {}, 'abcd^', { store, stop: timer(2) });
+      expectObservable(handles$).toBe('--|');
+    })();
+    expect(idsHeldBy(blocks)).to.deep.equal([idOf(1, 2), idOf(3, 4)]);
+  });
+
+  it(
+    'and keeps a released one as long as the written checkpoint names it, since it is asked for after a crash',
+    marbles(({ scheduler }) => {
+      const checkpoints = recordingStore({ scheduler });
+      const blocks = memoryBlocks();
+      const shard = quickShard(instantKinesis({ shards: { 0: 'abcd^' } }), { store: checkpoints });
+      // The work on the second block fails, and the writes from then on too.
+      const work = (handle: StoredBlock) => timer(10).pipe(map(() => (shown(handle) === '3-4' ? fail() : handle)));
+      const subscription = shard
+        .pipe(bufferCount(2), withSequenceRanges(), storeBlocks(blocks, { shard }), checkpointEvery(5), concatMap(work))
+        .pipe(releaseBlocks(blocks), retry({ delay: 1 }))
+        .subscribe();
+      timer(8).subscribe(() => checkpoints.refuse(new Error('throttled'), 1_000));
+      timer(25).subscribe(() => {
+        expect(checkpoints.kept).to.deep.equal(['5 4']);
+        expect(idsHeldBy(blocks)).to.deep.equal([idOf(1, 2), idOf(3, 4)]);
+        subscription.unsubscribe();
+      });
+    }),
+  );
 
   it('and puts a block after the delete of it that has begun', async () => {
     const log: string[] = [];

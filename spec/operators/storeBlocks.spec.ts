@@ -4,7 +4,7 @@ import type { BlockStore } from '../../lib/blocks/block-store.js';
 import { BlockStoreError } from '../../lib/blocks/errors.js';
 import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
 import type { StoredBlock } from '../../lib/blocks/stored-block.js';
-import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
+import type { Checkpoint, CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
@@ -14,10 +14,12 @@ import { releaseBlocks } from '../../lib/operators/releaseBlocks.js';
 import { storeBlocks, type StoreBlocksConfig } from '../../lib/operators/storeBlocks.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import type { Shard } from '../../lib/shards/shard.js';
+import { kinesisStream } from '../../lib/sources/kinesisStream.js';
 import { block, marbles } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
 import { isInvalidConfig, isInvalidValue } from '../../lib/values/errors.js';
-import { inLetters, instantKinesis, quickShard } from '../support/quick-shard.js';
+import { inLetters, instantKinesis, quickReading, quickShard } from '../support/quick-shard.js';
+import { idsHeldBy } from '../support/stored-blocks.js';
 
 /** A block store in memory that notes what it is asked, and whose calls can be replaced. */
 function noting(calls: Partial<BlockStore> = {}): BlockStore & { readonly asked: string[] } {
@@ -263,6 +265,40 @@ describe('blocks that an earlier run left', () => {
     expect([place.log, left]).to.deep.equal([['ab', 'cd'], []]);
   });
 
+  for (const [name, checkpoints] of [
+    ['copies of the ranges', memoryCheckpoints],
+    ['the very ranges of the earlier run', sharingCheckpoints],
+  ] as const) {
+    it(`are released in the next run, also in one process, when the checkpoints come from a store that gives ${name}`, () => {
+      const place = { ...newPlace(''), checkpoints: checkpoints() };
+      const run = (script: string, work: (one: Block) => Observable<Block>): void => {
+        marbles(({ scheduler }) => {
+          const client = instantKinesis({ shards: { 0: script } });
+          const subscription = kinesisStream({ client, ...quickReading(), store: place.checkpoints })
+            .pipe(
+              mergeShards((shard) =>
+                pipeline(shard, place.blocks).pipe(
+                  checkpointEvery(1),
+                  loadBlocks(place.blocks, { shard }),
+                  concatMap(work),
+                  releaseBlocks(place.blocks),
+                ),
+              ),
+            )
+            .subscribe((one) => place.log.push(inLetters(one)));
+          scheduler.schedule(() => subscription.unsubscribe(), 20);
+        })();
+        from(place.checkpoints.read({ streamName: 'stream', shardId: 'shardId-000000000000', parentShardIds: [] })).subscribe(
+          (checkpoint) => place.log.push(`at ${checkpoint?.sequenceNumber} + ${checkpoint?.unreleased?.length ?? 0}`),
+        );
+      };
+      run('abcd^', () => NEVER);
+      run('abcdef^', (one) => of(one));
+      expect(place.log).to.deep.equal(['at 4 + 2', 'ab', 'cd', 'ef', 'at 6 + 0']);
+      expect(idsHeldBy(place.blocks)).to.deep.equal([]);
+    });
+  }
+
   it('come again when the pipeline is restarted in the same process', () => {
     const place = newPlace('abcdef^');
     let failures = 1;
@@ -348,4 +384,10 @@ describe('blocks that an earlier run left', () => {
 
 function identityOf({ streamName, shardId, parentShardIds }: Shard) {
   return { streamName, shardId, parentShardIds };
+}
+
+/** A store that gives the very objects that were written. */
+function sharingCheckpoints(): CheckpointStore {
+  let kept: Checkpoint | undefined;
+  return { keepsUnreleased: true, read: () => defer(() => of(kept)), write: (checkpoint) => defer(() => ((kept = checkpoint), EMPTY)) };
 }
