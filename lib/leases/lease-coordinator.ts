@@ -69,7 +69,7 @@ export class LeaseCoordinator {
   readonly #fleet: Fleet;
   readonly #pace: LookPace;
   readonly #look$ = new Subject<void>();
-  /** The ended shards that were emitted. */
+  /** The ended shards in view that were emitted, or were ended here. */
   readonly #told = new Set<string>();
   /** The rows that could not be read at the last look. */
   #unreadable: ReadonlySet<string> = new Set();
@@ -276,6 +276,7 @@ export class LeaseCoordinator {
       const { observer, shards, held } = this.#context;
       // Whether the shard of a row that cannot be read is done is not known.
       const done = [...doneShards([...(shards()?.values() ?? [])], observer)].filter((shardId) => !this.#unreadable.has(shardId));
+      for (const shardId of this.#told) if (!shards()?.has(shardId)) this.#told.delete(shardId);
       const untold = done.filter((shardId) => !this.#told.has(shardId) && !held.get(shardId)?.isOpen);
       untold.forEach((shardId) => this.#told.add(shardId));
       return from(untold.map((shardId): LeaseNews => ({ type: 'ended', shardId, shardStart: observer.get(shardId)?.shardStart })));

@@ -20,7 +20,8 @@ const MAX_WITHDRAWALS = 3;
 export class LeaseTaker {
   readonly #context: LeaseContext;
   readonly #isDraining: () => boolean;
-  readonly #granted = new Map<string, HeldLease>();
+  /** Holds no lease in memory: `held` forgets those of shards out of view. */
+  readonly #granted = new WeakSet<HeldLease>();
   #stoleAtMs = -Infinity;
 
   constructor(context: LeaseContext, isDraining: () => boolean) {
@@ -79,8 +80,8 @@ export class LeaseTaker {
   }
 
   #isGranted(key: string): boolean {
-    const lease = this.#granted.get(key);
-    return lease?.isOpen === true && this.#context.held.get(key) === lease;
+    const lease = this.#context.held.get(key);
+    return lease?.isOpen === true && this.#granted.has(lease);
   }
 
   /** Emits `undefined` when another worker was first. */
@@ -159,7 +160,7 @@ export class LeaseTaker {
     const { observer, clock, config } = this.#context;
     const { shardId, fencingToken, lost$, asked$ } = lease;
     const { row } = step;
-    this.#granted.set(shardId, lease);
+    this.#granted.add(lease);
     const mine = { leaseOwner: config.workerId, leaseCounter: lease.leaseCounter, checkpointOwner: undefined };
     observer.note({ ...row, ...mine }, clock.nowMs());
     this.#tell(lease, step);

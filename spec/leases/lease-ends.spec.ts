@@ -78,6 +78,24 @@ describe('the end of a shard', () => {
   );
 
   it(
+    'that others wrote is told once while the shard is in view, and again if it comes back into view: nothing is remembered of shards out of view',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, SPLIT);
+      table.put(0, { ...endWord, childShardIds: [id(1), id(2)] });
+      run(500, {
+        0: () => start('w1', { ...seldom, cleanUp: false }),
+        150: () => workers[0]!.see(SPLIT),
+        250: () => {
+          expect(newsOf(workers[0]!, 'ended')).to.deep.equal([0]);
+          workers[0]!.see(SPLIT.slice(1));
+        },
+        350: () => workers[0]!.see(SPLIT),
+      });
+      expect(newsOf(workers[0]!, 'ended')).to.deep.equal([0, 0]);
+    }),
+  );
+
+  it(
     'is not written while not all that it became is known, and can be written later',
     marbles((helpers) => {
       const { table, start, run, workers } = fleetOf(helpers, SPLIT.slice(0, 1));
