@@ -46,7 +46,6 @@ export function ensureTable(
 ): Observable<undefined> {
   const within = <T>(): MonoTypeOperatorFunction<T> => timeout({ first: Math.min(requestTimeoutMs, MAX_TIMER_MS), scheduler });
   const describeTable = () => requests.describeTable().pipe(within());
-  const createTable = () => requests.createTable().pipe(within());
   return defer(() => {
     // Right after its creation DescribeTable may still not know the table: it reads with eventual consistency. A table that it knew is gone.
     let isCreated = false;
@@ -55,7 +54,7 @@ export function ensureTable(
         switchMap((table) => {
           const isMissing = !table && !isCreated;
           isCreated = !table;
-          return isMissing ? createTable() : of(table);
+          return isMissing ? requests.createTable().pipe(within()) : of(table);
         }),
       );
     const polled = delayOf(pollIntervalMs, scheduler).pipe(
