@@ -1,6 +1,19 @@
 import type { TableDescription } from '@aws-sdk/client-dynamodb';
-import { defer, filter, map, of, repeat, switchMap, take, tap, timeout, type Observable, type SchedulerLike } from 'rxjs';
-import { delayOf } from '../internal/delay.js';
+import {
+  defer,
+  filter,
+  map,
+  of,
+  repeat,
+  switchMap,
+  take,
+  tap,
+  timeout,
+  type MonoTypeOperatorFunction,
+  type Observable,
+  type SchedulerLike,
+} from 'rxjs';
+import { delayOf, MAX_TIMER_MS } from '../internal/delay.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { TableRequests } from './lease-requests.js';
 
@@ -21,7 +34,7 @@ const TABLE_TIMEOUT_MS = 120_000;
  * Makes the lease table unless it exists, and emits once when it can be used.
  *
  * @remarks
- * It does not matter if another worker makes the table at the same time. A table that is being updated can be used: KCL 3 adds an
+ * It does not matter if another worker makes the table at the same time. A table that is being deleted is made anew once it is gone. A table that is being updated can be used: KCL 3 adds an
  * index that way. Unsubscribing aborts the request or the wait.
  *
  * Errors: `InvalidConfigError` when the table does not have KCL's key; RxJS's `TimeoutError` when it is not ready after two minutes;
@@ -31,23 +44,32 @@ export function ensureTable(
   requests: TableRequests,
   { tableName, pollIntervalMs, requestTimeoutMs, scheduler }: EnsureTableConfig,
 ): Observable<undefined> {
-  const describeTable = () => requests.describeTable().pipe(timeout({ first: requestTimeoutMs, scheduler }));
-  const createTable = () => requests.createTable().pipe(timeout({ first: requestTimeoutMs, scheduler }));
-  const polled = delayOf(pollIntervalMs, scheduler).pipe(
-    // Right after its creation DescribeTable may still not know the table: it reads with eventual consistency.
-    switchMap(() => describeTable()),
-    repeat(),
-    filter(isUsable),
-    take(1),
-    timeout({ first: TABLE_TIMEOUT_MS, scheduler }),
-  );
-
-  return defer(describeTable).pipe(
-    switchMap((table) => (table ? of(table) : createTable())),
-    switchMap((table) => (isUsable(table) ? of(table) : polled)),
-    tap((table) => assertKeySchema(table, tableName)),
-    map(() => undefined),
-  );
+  const within = <T>(): MonoTypeOperatorFunction<T> => timeout({ first: Math.min(requestTimeoutMs, MAX_TIMER_MS), scheduler });
+  const describeTable = () => requests.describeTable().pipe(within());
+  return defer(() => {
+    // Right after its creation DescribeTable may still not know the table: it reads with eventual consistency. A table that it knew is gone.
+    let isCreated = false;
+    const look = (): Observable<TableDescription | undefined> =>
+      describeTable().pipe(
+        switchMap((table) => {
+          const isMissing = !table && !isCreated;
+          isCreated = !table;
+          return isMissing ? requests.createTable().pipe(within()) : of(table);
+        }),
+      );
+    const polled = delayOf(pollIntervalMs, scheduler).pipe(
+      switchMap(look),
+      repeat(),
+      filter(isUsable),
+      take(1),
+      timeout({ first: TABLE_TIMEOUT_MS, scheduler }),
+    );
+    return look().pipe(
+      switchMap((table) => (isUsable(table) ? of(table) : polled)),
+      tap((table) => assertKeySchema(table, tableName)),
+      map(() => undefined),
+    );
+  });
 }
 
 function isUsable(table: TableDescription | undefined): table is TableDescription {

@@ -1,4 +1,5 @@
 import { timeout, type MonoTypeOperatorFunction } from 'rxjs';
+import { MAX_TIMER_MS } from '../internal/delay.js';
 import type { ResolvedLeaseConfig } from './lease-config.js';
 import type { LeasePort } from './lease-port.js';
 
@@ -10,7 +11,7 @@ export function boundedPort(
   const within =
     <T>(ms: number): MonoTypeOperatorFunction<T> =>
     (source) =>
-      source.pipe(timeout({ first: ms, scheduler }));
+      source.pipe(timeout({ first: Math.min(ms, MAX_TIMER_MS), scheduler }));
   return {
     // More time, since a scan reads many pages.
     scan: (isConsistent) => port.scan(isConsistent).pipe(within(Math.max(requestTimeoutMs, failoverTimeMs))),

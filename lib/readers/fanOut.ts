@@ -67,7 +67,8 @@ export function fanOut(config: FanOutConfig): Reader {
     consumers.set(context.client, ofClient);
     const key = context.stream.id.StreamARN ?? context.stream.streamName;
     const known =
-      ofClient.get(key) ?? new StreamConsumer({ consumer, consumerTimeoutMs, hasFallback: fallback !== undefined, port, context });
+      ofClient.get(key) ??
+      new StreamConsumer({ consumer, consumerTimeoutMs, hasFallback: fallback !== undefined, port, scheduler: context.scheduler });
     ofClient.set(key, known);
     return known;
   };

@@ -13,6 +13,7 @@ import {
   throwError,
   timeout,
   type Observable,
+  type SchedulerLike,
 } from 'rxjs';
 import { nameOf } from '../internal/aws-errors.js';
 import { delayOf, MAX_TIMER_MS } from '../internal/delay.js';
@@ -41,8 +42,7 @@ export interface StreamConsumerOptions {
   /** Whether another reader takes over when it is not active in time, so that nobody waits for it again. */
   readonly hasFallback: boolean;
   readonly port: FanOutPort;
-  /** Of whichever shard is read first: its stream, scheduler and events. */
-  readonly context: ReadContext;
+  readonly scheduler: SchedulerLike;
 }
 
 /**
@@ -66,11 +66,13 @@ export class StreamConsumer {
     this.#options = options;
   }
 
-  /** Emits the ARN once, when the consumer is active. */
-  arn(): Observable<string> {
+  /** Emits the ARN once, when the consumer is active. @param context - the one to tell of the look-up, if this begins it. */
+  arn(context: ReadContext): Observable<string> {
     return defer(() => {
-      this.#arn$ ??= this.#lookUp().pipe(
-        tap((found) => (this.#found = found)),
+      // Whoever asks after a look-up that has failed or was left begins one of its own.
+      const drop = (): void => void (this.#arn$ = undefined);
+      this.#arn$ ??= this.#lookUp(context).pipe(
+        tap({ next: (found) => (this.#found = found), error: drop, unsubscribe: drop }),
         share({ connector: () => new ReplaySubject(1), resetOnComplete: false }),
       );
       return this.#arn$;
@@ -83,9 +85,9 @@ export class StreamConsumer {
   }
 
   /** Emits whether the consumer is there and active; without the permission to look, it counts as there. */
-  isActive(ConsumerARN: string): Observable<boolean> {
+  isActive(ConsumerARN: string, context: ReadContext): Observable<boolean> {
     const { port } = this.#options;
-    return this.#watched('DescribeStreamConsumer', () => port.describeStreamConsumer({ ConsumerARN })).pipe(
+    return this.#watched('DescribeStreamConsumer', context, () => port.describeStreamConsumer({ ConsumerARN })).pipe(
       map(({ ConsumerStatus }) => ConsumerStatus === ACTIVE),
       catchError((error: unknown) => {
         const name = nameOf(error);
@@ -97,21 +99,21 @@ export class StreamConsumer {
 
   /** Emits when a shard may be subscribed. */
   whenDue(shardId: string): Observable<unknown> {
-    const { scheduler } = this.#options.context;
+    const { scheduler } = this.#options;
     return defer(() => delayOf((this.#dueMs.get(shardId) ?? 0) - this.#clock.now(scheduler), scheduler));
   }
 
   /** Notes that SubscribeToShard was called for a shard, or that it succeeded, so that the next call waits. */
   noteCall(shardId: string, succeeded: boolean): void {
-    const nowMs = this.#clock.now(this.#options.context.scheduler);
+    const nowMs = this.#clock.now(this.#options.scheduler);
     this.#dueMs.delete(shardId);
     this.#dueMs.set(shardId, nowMs + (succeeded ? SUBSCRIPTION_SPACING_MS : CALL_SPACING_MS));
     for (const [shard, dueMs] of this.#dueMs) if (dueMs <= nowMs) this.#dueMs.delete(shard);
   }
 
-  #lookUp(): Observable<string> {
-    const { consumer, context } = this.#options;
-    const found$ = 'consumerArn' in consumer ? this.#given(consumer.consumerArn) : this.#named(consumer.consumerName);
+  #lookUp(context: ReadContext): Observable<string> {
+    const { consumer } = this.#options;
+    const found$ = 'consumerArn' in consumer ? this.#given(consumer.consumerArn, context) : this.#named(consumer.consumerName, context);
     return found$.pipe(
       catchError((error: unknown) => {
         if (isRxKinesisError(error)) throw error;
@@ -123,45 +125,48 @@ export class StreamConsumer {
   }
 
   /** Credentials that may subscribe with a given consumer may perhaps not look it up. */
-  #given(ConsumerARN: string): Observable<string> {
+  #given(ConsumerARN: string, context: ReadContext): Observable<string> {
     const { port } = this.#options;
-    return this.#untilActive(this.#watched('DescribeStreamConsumer', () => port.describeStreamConsumer({ ConsumerARN }))).pipe(
+    const look$ = this.#watched('DescribeStreamConsumer', context, () => port.describeStreamConsumer({ ConsumerARN }));
+    return this.#untilActive(look$, context).pipe(
       catchError((error: unknown) => (nameOf(error) === 'AccessDeniedException' ? of(ConsumerARN) : throwError(() => error))),
     );
   }
 
-  #named(ConsumerName: string): Observable<string> {
+  #named(ConsumerName: string, context: ReadContext): Observable<string> {
     const { port } = this.#options;
-    return this.#streamArn().pipe(
+    return this.#streamArn(context).pipe(
       concatMap((StreamARN) => {
-        const found$ = this.#watched('DescribeStreamConsumer', () => port.describeStreamConsumer({ StreamARN, ConsumerName }));
-        const register$ = this.#watched('RegisterStreamConsumer', () => port.registerStreamConsumer({ StreamARN, ConsumerName })).pipe(
-          tap(() => this.#notify({ type: 'consumerRegistered', consumerName: ConsumerName })),
+        const found$ = this.#watched('DescribeStreamConsumer', context, () => port.describeStreamConsumer({ StreamARN, ConsumerName }));
+        const register$ = this.#watched('RegisterStreamConsumer', context, () =>
+          port.registerStreamConsumer({ StreamARN, ConsumerName }),
+        ).pipe(
+          tap(() => tell(context, { type: 'consumerRegistered', consumerName: ConsumerName })),
           // Another worker was faster: the next look finds it.
           catchError((error: unknown) => (nameOf(error) === 'ResourceInUseException' ? of(NOT_YET) : throwError(() => error))),
         );
         const look$ = found$.pipe(
           catchError((error: unknown) => (nameOf(error) === 'ResourceNotFoundException' ? register$ : throwError(() => error))),
         );
-        return this.#untilActive(look$);
+        return this.#untilActive(look$, context);
       }),
     );
   }
 
-  #streamArn(): Observable<string> {
-    const { port, context } = this.#options;
+  #streamArn(context: ReadContext): Observable<string> {
+    const { port } = this.#options;
     const { id, streamName } = context.stream;
     if (id.StreamARN !== undefined) return of(id.StreamARN);
     const summary$ = context.watched('DescribeStreamSummary', () => port.describeStreamSummary(id));
     return summary$.pipe(map((answer) => checkedStreamArn(answer, { streamName })));
   }
 
-  #untilActive(look$: Observable<PortConsumer>): Observable<string> {
-    const { consumerTimeoutMs, hasFallback, context } = this.#options;
+  #untilActive(look$: Observable<PortConsumer>, context: ReadContext): Observable<string> {
+    const { consumerTimeoutMs, hasFallback } = this.#options;
     const { scheduler, stream } = context;
     const startMs = scheduler.now();
     const tellPending = ({ ConsumerStatus: status }: PortConsumer): void => {
-      if (status !== ACTIVE) this.#notify({ type: 'consumerAwaited', status, waitedMs: scheduler.now() - startMs });
+      if (status !== ACTIVE) tell(context, { type: 'consumerAwaited', status, waitedMs: scheduler.now() - startMs });
     };
     const { streamName } = stream;
     const message = `the stream's consumer is not active after ${consumerTimeoutMs} ms`;
@@ -179,16 +184,14 @@ export class StreamConsumer {
     );
   }
 
-  #watched(name: string, call: () => Observable<PortConsumer>): Observable<PortConsumer> {
-    const { context } = this.#options;
+  #watched(name: string, context: ReadContext, call: () => Observable<PortConsumer>): Observable<PortConsumer> {
     const { streamName } = context.stream;
     return context.watched(name, call).pipe(map((answer) => checkedConsumer(answer, name, { streamName })));
   }
+}
 
-  #notify(event: ConsumerNews): void {
-    const { notify, stream } = this.#options.context;
-    notify({ ...event, streamName: stream.streamName });
-  }
+function tell({ notify, stream }: ReadContext, event: ConsumerNews): void {
+  notify({ ...event, streamName: stream.streamName });
 }
 
 type ConsumerNews =

@@ -1,4 +1,4 @@
-import { catchError, concatMap, defer, map, of, Subscription, tap, type Observable } from 'rxjs';
+import { catchError, concatMap, defer, map, of, Subscription, tap, throwIfEmpty, type Observable } from 'rxjs';
 import { nameOf } from '../internal/aws-errors.js';
 import { reduced } from '../internal/aws-fault.js';
 import { answeredWithin } from '../internal/request-timeout.js';
@@ -83,6 +83,8 @@ export class SubscriptionCursor {
     return defer(() => subscription.next()).pipe(
       reduced(),
       answeredWithin(idleTimeoutMs, 'the next event of SubscribeToShard', context.scheduler),
+      // No verdict of the service, as in `watchedCalls`: another subscription replaces this one.
+      throwIfEmpty(() => new TypeError('the next event of SubscribeToShard was answered with nothing')),
       catchError((error: unknown) => this.#broken(error)),
       concatMap((answer) => (answer ? this.#take(answer) : this.#ended())),
     );
@@ -164,7 +166,7 @@ export class SubscriptionCursor {
 
   #open(): Observable<ShardSubscription | typeof GONE> {
     const { consumer, context } = this.#options;
-    return consumer.arn().pipe(concatMap((arn) => consumer.whenDue(context.shardId).pipe(concatMap(() => this.#subscribe(arn)))));
+    return consumer.arn(context).pipe(concatMap((arn) => consumer.whenDue(context.shardId).pipe(concatMap(() => this.#subscribe(arn)))));
   }
 
   #subscribe(ConsumerARN: string): Observable<ShardSubscription | typeof GONE> {
@@ -207,7 +209,7 @@ export class SubscriptionCursor {
         return this.#startRefused(error, askedAt);
       case 'ResourceNotFoundException':
         return consumer
-          .isActive(ConsumerARN)
+          .isActive(ConsumerARN, context)
           .pipe(concatMap((isActive) => (isActive ? this.#startRefused(error, askedAt) : this.#consumerGone(error, ConsumerARN))));
       default:
         throw error;

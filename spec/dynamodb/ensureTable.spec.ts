@@ -59,6 +59,31 @@ describe('ensureTable', () => {
   );
 
   it(
+    'makes a table that was being deleted anew once it is gone',
+    marbles((helpers) => {
+      const service = scripted(table('DELETING'), table('DELETING'), undefined, undefined, table('CREATING'), table('ACTIVE'));
+      helpers.expectObservable(ensureTable(service, config(helpers))).toBe('50ms (u|)', { u: undefined });
+      helpers.flush();
+      expect(service.calls.filter((call) => call === 'create')).to.have.length(1);
+      expect(service.calls.indexOf('create')).to.equal(3);
+    }),
+  );
+
+  it(
+    'limits a request to what a timer can hold',
+    marbles(
+      (helpers) => {
+        const service = { describeTable: () => NEVER, createTable: () => NEVER };
+        const ensured = ensureTable(service, { ...config(helpers), requestTimeoutMs: 3_000_000_000 }).pipe(
+          catchError((error: unknown) => of((error as Error).name)),
+        );
+        helpers.expectObservable(ensured).toBe(`${2 ** 31 - 1}ms (n|)`, { n: 'TimeoutError' });
+      },
+      { maxFrames: 2 ** 31 },
+    ),
+  );
+
+  it(
     'gives up after two minutes',
     marbles((helpers) => {
       const ensured = ensureTable(scripted(table('DELETING')), config(helpers)).pipe(

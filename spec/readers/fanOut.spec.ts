@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { asyncScheduler, concat, defer, map, NEVER, of, Subject, take, throwError, timer, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, concat, defer, EMPTY, map, NEVER, of, Subject, take, throwError, timer, type SchedulerLike } from 'rxjs';
 import type { FanOutPort, ShardSubscription, SubscribeToShardEvent } from '../../lib/kinesis/fan-out-port.js';
 import { isRangeExpired, isShardReadError } from '../../lib/kinesis/errors.js';
 import { isForeignCheckpoint } from '../../lib/checkpoints/errors.js';
@@ -147,6 +147,20 @@ describe('fanOut', () => {
         flush();
         expect(isShardReadError(result.error)).to.equal(true);
         expect(result.error).to.have.property('message', 'stream/shardId-000000000000: a subscription ended without an event');
+      }),
+    );
+
+    it(
+      'errors when subscriptions complete without a value for their next event, again and again',
+      marbles(({ flush }) => {
+        const kinesis = quick({ 0: 'a^' });
+        let asked = 0;
+        // A loop without end would hang the spec.
+        const next = () => (++asked > 50 ? throwError(() => new TypeError('still asked')) : EMPTY);
+        const result = textOf({ ...kinesis, subscribeToShard: () => of({ next, close: () => undefined }) });
+        flush();
+        expect(String(result.error)).to.include('the next event of SubscribeToShard was answered with nothing');
+        expect(asked).to.equal(4);
       }),
     );
 
@@ -370,6 +384,35 @@ describe('fanOut', () => {
         const result = textOf(kinesis, { config: { consumerName: undefined, consumerArn } });
         flush();
         expect(result).to.include({ text: 'a|', error: undefined });
+      }),
+    );
+
+    it(
+      'tells a later subscription of one reader of its consumer, and not the first, which has been unsubscribed',
+      marbles(({ flush }) => {
+        const kinesis = quick({ 0: 'a^ 9s b|' });
+        const reader = fanOut({ consumerName: 'app' });
+        const [first, second] = [readContext(kinesis), readContext(kinesis)];
+        reader(first, { type: 'TRIM_HORIZON' }, of(10_000)).subscribe().unsubscribe();
+        timer(10).subscribe(() => reader(second, { type: 'TRIM_HORIZON' }, of(10_000)).subscribe());
+        timer(6_000).subscribe(() => kinesis.deregister('app'));
+        flush();
+        expect([eventsOf(first, 'consumerRegistered').length, eventsOf(second, 'consumerRegistered').length]).to.deep.equal([0, 1]);
+      }),
+    );
+
+    it(
+      'tells a later subscription of the wait for it, when the first was unsubscribed while it waited',
+      marbles(({ flush }) => {
+        const kinesis = quick({ 0: 'a|' }, { consumers: [], consumerDelayMs: 3_000 });
+        const reader = fanOut({ consumerName: 'app' });
+        const [first, second] = [readContext(kinesis), readContext(kinesis)];
+        const reading = reader(first, { type: 'TRIM_HORIZON' }, of(10_000)).subscribe();
+        timer(500).subscribe(() => reading.unsubscribe());
+        timer(600).subscribe(() => reader(second, { type: 'TRIM_HORIZON' }, of(10_000)).subscribe());
+        flush();
+        expect(eventsOf(first, 'consumerAwaited')).to.have.length(1);
+        expect(eventsOf(second, 'consumerAwaited').length).to.be.within(2, 4);
       }),
     );
 

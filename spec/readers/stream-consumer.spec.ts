@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { of } from 'rxjs';
+import { asyncScheduler, of } from 'rxjs';
 import type { FanOutPort, PortConsumer } from '../../lib/kinesis/fan-out-port.js';
 import { StreamConsumer } from '../../lib/readers/stream-consumer.js';
 import { fakeKinesis, marbles } from '../../lib/testing/index.js';
@@ -15,12 +15,12 @@ describe('StreamConsumer', () => {
     return { port: { ...fakeKinesis({ shards: { 0: 'a|' } }), describeStreamConsumer }, looks: () => looks };
   };
   const consumerOf = (port: FanOutPort): StreamConsumer => {
-    const context = readContext(fakeKinesis({ shards: { 0: 'a|' } }));
-    return new StreamConsumer({ consumer: { consumerArn: NUMBERED }, consumerTimeoutMs: 5_000, hasFallback: false, port, context });
+    const consumer = { consumerArn: NUMBERED };
+    return new StreamConsumer({ consumer, consumerTimeoutMs: 5_000, hasFallback: false, port, scheduler: asyncScheduler });
   };
   const arnOf = (consumer: StreamConsumer): string[] => {
     const got: string[] = [];
-    consumer.arn().subscribe((arn) => got.push(arn));
+    consumer.arn(readContext(fakeKinesis({ shards: { 0: 'a|' } }))).subscribe((arn) => got.push(arn));
     return got;
   };
 
