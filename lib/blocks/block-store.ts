@@ -12,7 +12,7 @@ import type { Block } from '../values/block.js';
 export interface BlockStore {
   /** Keeps a block, in place of one with the same id. Values are ignored; completion means that the block is as durable as promised. */
   put(block: Block): ObservableInput<unknown>;
-  /** Emits the block with this id, or `undefined` when there is none. Errors when the block is damaged. */
+  /** Emits the block with this id, or `undefined` when there is none. Errors when the block is damaged (`retriable: false`), or the store failed. */
   get(id: string): ObservableInput<Block | undefined>;
   /** Deletes a block; it is no error when there is none. Values are ignored. */
   delete(id: string): ObservableInput<unknown>;

@@ -36,7 +36,7 @@ export interface BlockStoreConfig {
  * `put` completes when the level's number of copies is there, each as durable as its tier. It writes the copies in parallel; a
  * further replica replaces a copy that fails, also the local one. With `MEMORY_AND_DISK` a block goes to the disk when memory has no
  * room (or fails); blocks that are in memory already stay there. With `MEMORY_ONLY` the block is refused then. `get` asks memory, then
- * the disk, then all replicas at once, and emits the first whole block; it emits `undefined` when no tier has one, whatever the reason.
+ * the disk, then all replicas at once, and emits the first whole block; it emits `undefined` when no tier has one.
  * `delete` asks all tiers. `list` emits each id once. The `put` and `delete` calls of one block run one after another, and
  * unsubscribing does not cancel one that has begun.
  *
@@ -45,8 +45,9 @@ export interface BlockStoreConfig {
  * `delete` or `list`, which asks all at once, after one. A `put` or `delete` may first wait for earlier ones of its block.
  *
  * Errors: `put` errors with a `BlockStoreError` when there are fewer copies than promised, or with an `InvalidValueError` for a block
- * whose records do not match its ranges; `delete` with the first error, after all tiers have answered; `list` only when all tiers fail.
- * Every failed call of a tier is also a `blockStoreFailed` event, except that memory is full where there is a disk.
+ * whose records do not match its ranges; `get` with the first error that is not `retriable: false`, when no tier has the block; `delete`
+ * with the first error, after all tiers have answered; `list` only when all tiers fail. Every failed call of a tier is also a
+ * `blockStoreFailed` event, except that memory is full where there is a disk.
  *
  * @param level - where, and in how many copies.
  * @throws InvalidConfigError when called with a tier that the level does not have, or without one that it needs.

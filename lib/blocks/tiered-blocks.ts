@@ -1,8 +1,9 @@
-import { catchError, concat, defaultIfEmpty, defer, distinct, EMPTY, ignoreElements, merge, take, throwError, type Observable } from 'rxjs';
+import { catchError, concat, defer, distinct, EMPTY, ignoreElements, merge, of, take, throwError, type Observable } from 'rxjs';
 import { KeyedQueue } from '../internal/keyed-queue.js';
 import { uninterrupted } from '../internal/uninterrupted.js';
 import type { BlockStoreFailedEvent, EventSink } from '../monitoring/events.js';
 import type { Block } from '../values/block.js';
+import { isFinal } from '../values/errors.js';
 import type { BlockStore } from './block-store.js';
 import { LIMITS_ITS_PLACES, type BoundedStore } from './bounded-store.js';
 import { isBlockStoreError } from './errors.js';
@@ -38,9 +39,17 @@ export class TieredBlocks implements BlockStore {
   }
 
   get(id: string): Observable<Block | undefined> {
-    const failed = this.#reporting('get', id);
-    const ask = (place: BoundedStore): Observable<Block> => orNothing(place.get(id), failed);
-    return concat(...this.#local.map(ask), merge(...this.#replicas.map(ask))).pipe(take(1), defaultIfEmpty(undefined));
+    return defer(() => {
+      const errors: unknown[] = [];
+      const noting = notingIn(errors, this.#reporting('get', id));
+      const ask = (place: BoundedStore): Observable<Block> => place.get(id).pipe(catchError(noting));
+      // A place with a fault that passes may have the block.
+      const missing$ = defer(() => {
+        const passing = errors.filter((error) => !isFinal(error));
+        return passing.length > 0 ? throwError(() => passing[0]) : of(undefined);
+      });
+      return concat(...this.#local.map(ask), merge(...this.#replicas.map(ask)), missing$).pipe(take(1));
+    });
   }
 
   delete(id: string): Observable<never> {
@@ -85,24 +94,18 @@ function firstOf(tiers: readonly BoundedStore[], failed: (error: unknown) => voi
 function allOf<T>(calls: readonly Observable<T>[], failed: (error: unknown) => void, tooMany: number): Observable<T> {
   return defer(() => {
     const errors: unknown[] = [];
-    const noting = (error: unknown): Observable<never> => {
-      errors.push(error);
-      failed(error);
-      return EMPTY;
-    };
     return concat(
-      merge(...calls.map((call) => call.pipe(catchError(noting)))),
+      merge(...calls.map((call) => call.pipe(catchError(notingIn(errors, failed))))),
       defer(() => (errors.length >= tooMany ? throwError(() => errors[0]) : EMPTY)),
     );
   });
 }
 
-/** Turns the error of a call into an empty result, since another place may have the block. */
-function orNothing<T>(call: Observable<T>, failed: (error: unknown) => void): Observable<T> {
-  return call.pipe(
-    catchError((error: unknown) => {
-      failed(error);
-      return EMPTY;
-    }),
-  );
+/** Turns an error of a call into an empty result, since another place may answer; notes it in `errors`. */
+function notingIn(errors: unknown[], failed: (error: unknown) => void): (error: unknown) => Observable<never> {
+  return (error) => {
+    errors.push(error);
+    failed(error);
+    return EMPTY;
+  };
 }

@@ -66,7 +66,8 @@ export interface LoadBlocksConfig {
  * settles like the original. The events `recoveryStarted` and `recovered` report it; `blockStoreFailed` reports a store that failed.
  *
  * Buffers handles, and of lost blocks one page (at most 10 MiB and 10 000 records of Kinesis) or one larger block, beyond
- * `maxLoadedBytes`. Errors: `RangeExpiredError` when Kinesis no longer has the records (under `onGap: 'fail'`), `RangeIncompleteError`,
+ * `maxLoadedBytes`. Errors: `RangeExpiredError` when Kinesis no longer has the records (under `onGap: 'fail'`),
+ * `BlockUnavailableError` instead, retriable and whatever `onGap` says, when the store failed and may have the block, `RangeIncompleteError`,
  * `RecoveryTimeoutError`, `ShardReadError`; the source's. Unsubscribing aborts the reads.
  *
  * @param blocks - the store that `storeBlocks` has.

@@ -19,7 +19,7 @@ import {
 import type { BlockStore } from '../../lib/blocks/block-store.js';
 import { blockStore, type BlockStoreConfig } from '../../lib/blocks/blockStore.js';
 import { encodeBlockSync } from '../../lib/blocks/block-codec.js';
-import { isBlockStoreError, type BlockStoreError } from '../../lib/blocks/errors.js';
+import { BlockStoreError, isBlockStoreError } from '../../lib/blocks/errors.js';
 import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
 import type { StorageLevel } from '../../lib/blocks/storage-level.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
@@ -250,11 +250,20 @@ describe('blockStore', () => {
       });
     }
 
-    it('undefined, once, when every place is down', async () => {
+    it('the error of a place that may have it when no other has', async () => {
       const { events, told } = observed();
-      const store = blockStore('DISK_ONLY_2', { disk: down(), replicas: [down()], events });
+      const failed = new BlockStoreError('down', { fault: 'failed', retriable: true });
+      const store = blockStore('DISK_ONLY_2', { disk: place({ get: () => throwError(() => failed) }), replicas: [memoryBlocks()], events });
+      expect(await answerOf(run(store.get(one.id)).pipe(catchError((error: unknown) => of(error))))).to.equal(failed);
+      expect(told).to.have.length(1);
+    });
+
+    it('undefined, once, when every place fails for good or has none', async () => {
+      const { events, told } = observed();
+      const denied = place({ get: () => throwError(() => new BlockStoreError('denied', { fault: 'failed', retriable: false })) });
+      const store = blockStore('DISK_ONLY_2', { disk: denied, replicas: [memoryBlocks()], events });
       expect(await answerOf(run(store.get(one.id)).pipe(toArray()))).to.deep.equal([undefined]);
-      expect(told).to.have.length(2);
+      expect(told).to.have.length(1);
     });
 
     it(
@@ -350,7 +359,8 @@ describe('blockStore', () => {
     const throwing = () => {
       throw new Error('observer');
     };
-    const store = blockStore('DISK_ONLY', { disk: down(), events: { next: throwing } });
+    const denied = place({ get: () => throwError(() => new BlockStoreError('denied', { fault: 'failed', retriable: false })) });
+    const store = blockStore('DISK_ONLY', { disk: denied, events: { next: throwing } });
     expect(await answerOf(store.get(one.id))).to.equal(undefined);
   });
 

@@ -18,10 +18,13 @@ import {
   type Observable,
 } from 'rxjs';
 import type { BlockStore } from '../../lib/blocks/block-store.js';
+import { BlockStoreError } from '../../lib/blocks/errors.js';
 import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
 import type { StoredBlock } from '../../lib/blocks/stored-block.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
+import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { loadBlocks, type LoadBlocksConfig } from '../../lib/operators/loadBlocks.js';
+import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { releaseBlocks } from '../../lib/operators/releaseBlocks.js';
 import { storeBlocks } from '../../lib/operators/storeBlocks.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
@@ -32,7 +35,7 @@ import { polling } from '../../lib/readers/polling.js';
 import { planRecovery } from '../../lib/recovery/planRecovery.js';
 import type { Block } from '../../lib/values/block.js';
 import type { SequenceNumberRange } from '../../lib/values/sequence-range.js';
-import { isInvalidConfig } from '../../lib/values/errors.js';
+import { isInvalidConfig, type RxKinesisError } from '../../lib/values/errors.js';
 import { inLetters, instantKinesis, quickShard } from '../support/quick-shard.js';
 
 /** A shard whose records are there from the start, two in a block, and what is seen of it. */
@@ -363,6 +366,69 @@ describe('loadBlocks', () => {
       });
     }),
   );
+
+  describe('when Kinesis has the records no longer', () => {
+    const answers: Readonly<Record<string, [get: BlockStore['get'], mayHaveIt: boolean]>> = {
+      'fails for now': [() => throwError(() => new BlockStoreError('down', { fault: 'failed', retriable: true })), true],
+      'fails without a word of retries': [() => throwError(() => new Error('down')), true],
+      'never answers': [() => NEVER, true],
+      'fails for good': [() => throwError(() => new BlockStoreError('denied', { fault: 'failed', retriable: false })), false],
+      'has a part of it': [() => of({ ...block(3), id: idOf(3, 4) }), false],
+      'has lost it': [() => of(undefined), false],
+    };
+    for (const [name, [get, mayHaveIt]] of Object.entries(answers)) {
+      for (const onGap of ['fail', 'continue'] as const) {
+        const outcome = mayHaveIt
+          ? 'BLOCK_UNAVAILABLE'
+          : onGap === 'fail'
+            ? 'RANGE_EXPIRED'
+            : 'a block without them, which it does not store';
+        it(`and the store ${name}: ${outcome}, under onGap '${onGap}'`, () => {
+          const seen: string[] = [];
+          const inner = forgetful((id) => id === idOf(3, 4), get);
+          const puts: string[] = [];
+          const blocks: BlockStore = { ...inner, put: (one) => (puts.push(inLetters(one)), inner.put(one)) };
+          marbles(({ scheduler }) => {
+            const { shard } = opened({ shards: { 0: 'abcdef^' }, trims: [{ shard: 0, atMs: 5, through: 'd' }] }, { onGap });
+            const subscription = stored(shard, blocks)
+              .pipe(delay(10), load(shard, blocks, { requestTimeoutMs: 5, scheduler }))
+              .subscribe({
+                next: (one) => seen.push(inLetters(one)),
+                error: (error: unknown) => {
+                  const { code, retriable } = error as RxKinesisError;
+                  seen.push(`${code} ${retriable ? 'retriable' : 'final'}`);
+                },
+              });
+            timer(20_000).subscribe(() => subscription.unsubscribe());
+          })();
+          const failed = mayHaveIt ? ['BLOCK_UNAVAILABLE retriable'] : ['RANGE_EXPIRED final'];
+          expect(seen).to.deep.equal(['ab', ...(mayHaveIt || onGap === 'fail' ? failed : ["'", 'ef'])]);
+          expect(puts).to.deep.equal(['ab', 'cd', 'ef']);
+        });
+      }
+    }
+
+    it('and the store fails once: the block comes from the store after a restart', () => {
+      const seen: string[] = [];
+      let failures = 1;
+      const inner = memoryBlocks();
+      const get: BlockStore['get'] = (id) =>
+        id === idOf(1, 2) && failures-- > 0
+          ? throwError(() => new BlockStoreError('down', { fault: 'failed', retriable: true }))
+          : inner.get(id);
+      marbles(({ scheduler }) => {
+        const { shard } = opened({ shards: { 0: 'abcd^' }, trims: [{ shard: 0, atMs: 5, through: 'b' }] });
+        const blocks = { ...inner, get };
+        const loaded = (own: Shard) =>
+          stored(own, blocks).pipe(checkpointEvery(1), delay(10), load(own, blocks, { scheduler }), releaseBlocks(blocks));
+        const subscription = of(shard)
+          .pipe(mergeShards(loaded, { restart: { initialDelayMs: 2 }, random: () => 0.5 }))
+          .subscribe((one) => seen.push(inLetters(one)));
+        timer(60).subscribe(() => subscription.unsubscribe());
+      })();
+      expect(seen).to.deep.equal(['ab', 'cd']);
+    });
+  });
 
   it('gives up when Kinesis throttles for longer than retryTimeoutMs', () => {
     let error: unknown;
