@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { bufferCount, bufferTime, defer, map, mergeMap, NEVER, of, throwError, timer, toArray, type Observable } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { deaggregate } from '../../lib/operators/deaggregate.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { recoverFrom } from '../../lib/operators/recoverFrom.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
@@ -16,6 +17,7 @@ import { fastReading } from '../support/fast-reading.js';
 /** What the compiler would refuse, and JavaScript does not. */
 const js = (value: unknown): never => value as never;
 const shardLike = NEVER;
+const ONE_DECODED = 'give it one KinesisRecord at a time, with the decoded bytes as data';
 
 /** The message that a pipeline fails with at the first value, which must be an InvalidConfigError. */
 function messageOf(result$: Observable<unknown>): string {
@@ -69,6 +71,19 @@ describe('an operator that is given what it cannot work with', () => {
         ['records', [record(1)], 'got an array with a record: put it behind withSequenceRanges'],
         ['a shard', shardLike, 'got a shard: is mergeShards missing?'],
         ['nothing', undefined, 'got undefined: put it behind withSequenceRanges'],
+      ],
+    ],
+    [
+      'deaggregate: expected a record whose data is a Uint8Array',
+      (value$) => value$.pipe(deaggregate()),
+      [
+        ['a record of a Lambda event', { eventID: '0:1', kinesis: { data: '85qawg==' } }, `got object: ${ONE_DECODED}`],
+        ['a record of the SDK', { Data: new Uint8Array(4), PartitionKey: 'a', SequenceNumber: '1' }, `got object: ${ONE_DECODED}`],
+        ['a text as data', { ...record(1), data: '85qawg==' }, `got object: ${ONE_DECODED}`],
+        ['a buffer as data', { ...record(1), data: new ArrayBuffer(4) }, `got a record: ${ONE_DECODED}`],
+        ['records', [record(1)], `got an array with a record: ${ONE_DECODED}`],
+        ['a shard', shardLike, 'got a shard: is mergeShards missing?'],
+        ['nothing', undefined, `got undefined: ${ONE_DECODED}`],
       ],
     ],
     [
