@@ -6,6 +6,8 @@ import { deaggregate } from '../../lib/operators/deaggregate.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { recoverFrom } from '../../lib/operators/recoverFrom.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
+import { fanOut } from '../../lib/readers/fanOut.js';
+import { polling } from '../../lib/readers/polling.js';
 import { kinesisStream } from '../../lib/sources/kinesisStream.js';
 import { block } from '../../lib/testing/block.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
@@ -123,6 +125,24 @@ describe('an operator that is given what it cannot work with', () => {
         flush();
         expect((errors[0] as Error).message).to.match(/^stream\/shardId-000000000000: .* copied .* need the option store$/);
         expect(errors[1]).to.be.below(100);
+      }),
+    );
+  }
+
+  for (const [reader, call] of [
+    [polling, 'polling()'],
+    [fanOut, 'fanOut({ consumerName })'],
+  ] as const) {
+    it(
+      `says that a reader must be called: ${call}`,
+      marbles(({ flush }) => {
+        const errors: unknown[] = [];
+        kinesisStream(fastReading(fakeKinesis({ shards: { 0: 'a^' } }), { reader: js(reader), events: 'silent' }))
+          .pipe(mergeShards((shard) => shard))
+          .subscribe({ error: (error: unknown) => errors.push(error) });
+        flush();
+        expect(errors).to.have.length(1);
+        expect(errors[0]).to.satisfy(isInvalidConfig).and.have.property('message', `reader: call it: ${call}`);
       }),
     );
   }
