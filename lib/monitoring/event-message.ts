@@ -59,7 +59,7 @@ const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<Unt
   storeRetry: (event) => retryOf(event, 'the store'),
   wireFallback: ({ reason }) => `pages are read as JSON, though CBOR was asked for (${reason})`,
   watermarkHeld: ({ heldMs, ranges }) =>
-    `the checkpoint is held by a block that was dropped or whose work hangs, for ${heldMs} ms: ${ranges.map(rangeToString).join(', ')}`,
+    `the checkpoint is held by a block that was dropped, whose work hangs or that releaseBlocks does not see, for ${heldMs} ms: ${ranges.map(rangeToString).join(', ')}`,
 };
 
 function untilOf({ firstAvailable }: Extract<UntimedEvent, { type: 'gap' }>): string {

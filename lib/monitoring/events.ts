@@ -299,7 +299,7 @@ export interface CheckpointSkippedEvent extends ShardEvent {
   readonly reason: 'writing' | 'held';
 }
 
-/** Later blocks are settled, but this one is not: it was dropped, or its work hangs. The checkpoint stays before it. */
+/** Later blocks are settled, but this one is not: it was dropped, or its work hangs. The checkpoint stays before it. Or the block is stored, and `releaseBlocks` has not seen it. */
 export interface WatermarkHeldEvent extends ShardEvent {
   readonly type: 'watermarkHeld';
   /** The ranges of the block that holds the watermark. */

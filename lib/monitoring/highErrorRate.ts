@@ -1,5 +1,6 @@
 import { mergeMap, type OperatorFunction } from 'rxjs';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
+import { InvalidConfigError } from '../values/errors.js';
 import type { ShardName } from '../values/shard-id.js';
 import type { Alert } from './alert.js';
 import { ByShard } from './by-shard.js';
@@ -10,7 +11,7 @@ import { resolveWindow, WINDOW_FIELDS, type WindowConfig } from './window-config
 
 /** When {@link highErrorRate} calls a rate high. */
 export interface HighErrorRateConfig extends WindowConfig {
-  /** The part of all that was tried which may fail, from 0 to 1. @defaultValue 0.05 */
+  /** The part of all that was tried which may fail, from 0 up, below 1. @defaultValue 0.05 */
   readonly threshold?: number;
 }
 
@@ -41,6 +42,7 @@ export function highErrorRate(config: HighErrorRateConfig = {}): OperatorFunctio
   assertKnownFields(config, { ...WINDOW_FIELDS, threshold: true });
   const { threshold = 0.05, ...rest } = config;
   assertNumber('threshold', threshold, 0);
+  if (threshold >= 1) throw new InvalidConfigError(`threshold: expected a part, below 1, not per cent, got ${threshold}`);
   const window = resolveWindow(rest);
   return (events$) =>
     events$.pipe(

@@ -1,5 +1,7 @@
-import { concat, defer, filter, groupBy, map, mergeMap, of, Subject, tap, type Observable, type OperatorFunction } from 'rxjs';
+import { concat, defer, EMPTY, filter, groupBy, map, mergeMap, of, Subject, tap, type Observable, type OperatorFunction } from 'rxjs';
+import { isObservableInput } from '../internal/notifierOf.js';
 import { assertFunction } from '../internal/validate.js';
+import { InvalidConfigError, isInvalidConfig } from '../values/errors.js';
 import type { KinesisEvent, ShardEvent } from './events.js';
 import type { ShardName } from '../values/shard-id.js';
 
@@ -28,7 +30,7 @@ export interface ShardFigure<T> {
  * ```
  */
 export function perShard<T>(metric: OperatorFunction<KinesisEvent, T>): OperatorFunction<KinesisEvent, ShardFigure<T>> {
-  assertFunction('metric', metric);
+  assertOperator(metric);
   return (events$) =>
     defer(() => {
       const released$ = new Subject<string>();
@@ -53,6 +55,17 @@ export function perShard<T>(metric: OperatorFunction<KinesisEvent, T>): Operator
         mergeMap((shard$) => figuresOf(shard$, metric)),
       );
     });
+}
+
+/** Refuses also a metric that is not called: it would take the events for its config. Applying an operator has no effect. */
+function assertOperator(metric: OperatorFunction<KinesisEvent, unknown>): void {
+  assertFunction('metric', metric);
+  try {
+    if (isObservableInput(metric(EMPTY))) return;
+  } catch (error) {
+    if (!isInvalidConfig(error)) throw error;
+  }
+  throw new InvalidConfigError('perShard: expected an operator; a metric must be called: perShard(processingLag())');
 }
 
 function figuresOf<T>(shard$: Observable<OfShard>, metric: OperatorFunction<KinesisEvent, T>): Observable<ShardFigure<T>> {

@@ -1,4 +1,4 @@
-import { filter, from, defer, take, type Observable, type ObservableInput } from 'rxjs';
+import { filter, from, defer, map, take, type Observable, type ObservableInput } from 'rxjs';
 import { isObservableInput } from '../internal/notifierOf.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { shown } from '../values/shown.js';
@@ -11,6 +11,7 @@ import type { Alert } from './alert.js';
  * The source then stops as it does at a SIGTERM: shards complete, what is in flight is worked off, the last checkpoints are written and the leases
  * are given up, so that another worker goes on, all within `stopTimeoutMs`. Nothing is lost. What is stuck does not end by itself: then the source errors
  * with a `StopTimeoutError`, and what it names comes again after the restart. An error of the alerts goes on; alerts that complete stop nothing.
+ * A value that is no alert is an `InvalidConfigError`.
  *
  * @throws InvalidConfigError when called with what is no Observable.
  *
@@ -25,6 +26,7 @@ import type { Alert } from './alert.js';
 export function stopWhen(alert$: ObservableInput<Alert>): Observable<Alert> {
   assertAlerts(alert$);
   return defer(() => from(alert$)).pipe(
+    map(asAlert),
     filter(({ raised }) => raised),
     take(1),
   );
@@ -34,4 +36,10 @@ export function stopWhen(alert$: ObservableInput<Alert>): Observable<Alert> {
 export function assertAlerts(alert$: ObservableInput<Alert>): void {
   if (typeof alert$ === 'string' || !isObservableInput(alert$))
     throw new InvalidConfigError(`alert$: expected an Observable of alerts, got ${shown(alert$)}`);
+}
+
+/** Refuses a value that is no alert, such as a boolean, which would never do anything. @throws InvalidConfigError */
+export function asAlert(value: Alert): Alert {
+  if (typeof (value as Partial<Alert> | null | undefined)?.raised === 'boolean') return value;
+  throw new InvalidConfigError(`alert$: expected alerts, as highErrorRate and stuckShards emit them, got ${shown(value)}`);
 }

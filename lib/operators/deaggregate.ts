@@ -4,6 +4,7 @@ import { OUT_OF_RANGE_POLICIES, type AggregateConfig } from '../kinesis/aggregat
 import { hashKeyLimits } from '../kinesis/aggregation/hash-keys.js';
 import { keptRecords } from '../kinesis/aggregation/kept-records.js';
 import { beginsLikeAggregate } from '../kinesis/aggregation/open-aggregate.js';
+import { misplaced } from '../tracking/misplaced.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { KinesisRecord } from '../values/record.js';
 import type { HashKeyRange } from '../values/shard-id.js';
@@ -35,7 +36,7 @@ export interface DeaggregateConfig extends AggregateConfig {
  * User records are new objects: do not put it between a source of this package and `withSequenceRanges`, which would no longer
  * recognise them.
  *
- * Errors: those of the source, and those that `report` throws.
+ * Errors: those of the source, and those that `report` throws; `InvalidConfigError` for what is no record with bytes as `data`.
  *
  * @throws InvalidConfigError when called with a config that cannot work.
  *
@@ -76,11 +77,17 @@ export function deaggregate(config: DeaggregateConfig = {}): OperatorFunction<Ki
 
       return source.pipe(
         mergeMap((record) => {
-          waiting.push(record);
+          waiting.push(asRecord(record));
           return isEmitting ? EMPTY : emitWaiting();
         }),
       );
     });
+}
+
+function asRecord(value: KinesisRecord): KinesisRecord {
+  if (ArrayBuffer.isView((value as Partial<KinesisRecord> | null | undefined)?.data)) return value;
+  const advice = 'give it one KinesisRecord at a time, with the decoded bytes as data';
+  throw misplaced('deaggregate: expected a record whose data is a Uint8Array', value, advice);
 }
 
 function userRecordsOf(record: KinesisRecord, { hashKeyRange, ...config }: DeaggregateConfig): readonly KinesisRecord[] {

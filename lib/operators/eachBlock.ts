@@ -52,6 +52,8 @@ export function eachBlock<T extends { readonly ranges: SequenceNumberRanges }>(
   blocks$: Observable<T>,
   config: EachBlockConfig = {},
 ): AsyncIterable<T> {
+  if (typeof (blocks$ as Partial<Observable<T>> | null | undefined)?.pipe !== 'function')
+    throw new InvalidConfigError('eachBlock: expected an Observable of blocks');
   assertKnownFields(config, { ...CHECKPOINTING_FIELDS, intervalMs: true, signal: true });
   const { intervalMs = 30_000, signal, ...checkpointing } = config;
   if (signal !== undefined && !isAbortSignal(signal)) throw new InvalidConfigError('signal: expected an AbortSignal');

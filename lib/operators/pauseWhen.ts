@@ -1,6 +1,6 @@
 import { concat, defer, from, merge, mergeMap, Subject, takeUntil, tap, type MonoTypeOperatorFunction, type ObservableInput } from 'rxjs';
 import { RaisedAlerts, type Alert } from '../monitoring/alert.js';
-import { assertAlerts } from '../monitoring/stopWhen.js';
+import { asAlert, assertAlerts } from '../monitoring/stopWhen.js';
 import { hasRanges, misplaced } from '../tracking/misplaced.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 
@@ -17,7 +17,7 @@ import type { SequenceNumberRanges } from '../values/sequence-range.js';
  * complete hold nothing back any more.
  *
  * A source that completes waits until what is held has passed; at a `stop` that is for `stopTimeoutMs` at most, and what was held then comes again after
- * the restart. Errors: the source's and those of the alerts, at once; `InvalidConfigError` for what is no block. Unsubscribing, and an error, drop what is
+ * the restart. Errors: the source's and those of the alerts, at once; `InvalidConfigError` for what is no block or no alert. Unsubscribing, and an error, drop what is
  * held: it is not settled, and comes again.
  *
  * @param alert$ - alerts of any kinds, merged.
@@ -40,7 +40,7 @@ export function pauseWhen<T extends { readonly ranges: SequenceNumberRanges }>(
       const gate = new Gate<T>(() => ended$.next());
       // The alerts first: one that is raised already holds back the first block.
       const released$ = concat(
-        defer(() => from(alert$)).pipe(mergeMap((alert) => gate.note(alert))),
+        defer(() => from(alert$)).pipe(mergeMap((alert) => gate.note(asAlert(alert)))),
         defer(() => gate.noteNone()),
       );
       const passed$ = source.pipe(

@@ -6,7 +6,7 @@ import type { ResolvedStream } from '../kinesis/stream-id.js';
 import { fanOutPortOf } from '../kinesis/sdk-fan-out-port.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { shown } from '../values/shown.js';
-import type { ReadContext, Reader, ShardPage } from './reader.js';
+import { assertIsCalled, type ReadContext, type Reader, type ShardPage } from './reader.js';
 import { ConsumerUnavailableError, StreamConsumer, type ConsumerId } from './stream-consumer.js';
 import { SubscriptionCursor } from './subscription-cursor.js';
 
@@ -130,6 +130,7 @@ type CheckedConfig = ConsumerId &
 
 /** Checks the config, and fills in the defaults. @throws InvalidConfigError */
 function checked(config: FanOutConfig): CheckedConfig {
+  assertIsCalled('fanOut({ consumerName })', config);
   assertKnownFields(config, {
     consumerName: true,
     consumerArn: true,

@@ -3,7 +3,7 @@ import { MAX_TIMER_MS } from '../internal/delay.js';
 import { firstThen } from '../internal/first-then.js';
 import { assertInteger, assertKnownFields } from '../internal/validate.js';
 import { IdlePauses, pausePolicy, type IdleDelayConfig } from './idle-pauses.js';
-import { takenAsTheyAre, type Reader, type ShardPage } from './reader.js';
+import { assertIsCalled, takenAsTheyAre, type Reader, type ShardPage } from './reader.js';
 import { ShardCursor } from './shard-cursor.js';
 
 /** How {@link polling} reads. */
@@ -39,6 +39,7 @@ export interface PollingConfig {
  * ```
  */
 export function polling(config: PollingConfig = {}): Reader {
+  assertIsCalled('polling()', config);
   assertKnownFields(config, { maxRecordsPerPage: true, idleDelayMs: true, latency: true });
   const { maxRecordsPerPage = 10_000, idleDelayMs, latency } = config;
   assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);

@@ -12,6 +12,7 @@ import { PagePayloads, SLAB_BYTES, type PayloadPlacement } from '../kinesis/wire
 import { WireRecord } from '../kinesis/wire/wire-page.js';
 import type { WatchedCall } from '../kinesis/watched-port.js';
 import type { EventSink } from '../monitoring/events.js';
+import { InvalidConfigError } from '../values/errors.js';
 import type { Position } from '../values/position.js';
 import type { RecordFields } from '../values/record.js';
 import { shardKey } from '../values/shard-id.js';
@@ -89,6 +90,12 @@ export type Reader = (context: ReadContext, start: ReadStart, credit: Observable
 /** Whether reading may continue without the missing records. */
 export function allowsGap(onGap: GapPolicy, gap: Gap): boolean {
   return (typeof onGap === 'function' ? onGap(gap) : onGap) === 'continue';
+}
+
+/** Refuses the function itself as a reader: what a source then gives it for a config is a read context. @throws InvalidConfigError */
+export function assertIsCalled(call: string, config: object): void {
+  const { stream, shardId, port } = (config ?? {}) as Partial<ReadContext>;
+  if (stream && shardId && port) throw new InvalidConfigError(`reader: call it: ${call}`);
 }
 
 /** Marks the readers of this package. */

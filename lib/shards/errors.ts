@@ -7,6 +7,8 @@ export interface OpenWork {
   readonly blocks: number;
   /** Records that are delivered and not settled. */
   readonly records: number;
+  /** Blocks that `storeBlocks` has stored and `releaseBlocks` has not released. */
+  readonly unreleased: number;
   /** Whether a checkpoint still had to be written. */
   readonly isDue: boolean;
 }
@@ -24,7 +26,7 @@ export class StopTimeoutError extends RxKinesisError {
   readonly open: readonly OpenWork[];
 
   constructor(streamName: string, timeoutMs: number, open: readonly OpenWork[]) {
-    super(`${streamName}: not stopped within ${timeoutMs} ms, still open: ${open.map(openToString).join('; ')}`);
+    super(`${streamName}: not stopped within ${timeoutMs} ms, still open: ${open.map(openToString).join('; ')}${adviceFor(open)}`);
     this.streamName = streamName;
     this.timeoutMs = timeoutMs;
     this.open = open;
@@ -34,8 +36,16 @@ export class StopTimeoutError extends RxKinesisError {
 /** Whether `error` is a {@link StopTimeoutError}. */
 export const isStopTimeout = /* @__PURE__ */ guardFor<StopTimeoutError>('STOP_TIMEOUT');
 
-function openToString({ shardId, blocks, records, isDue }: OpenWork): string {
-  return `${shardId} with ${blocks} blocks (${records} records) unsettled${isDue ? ', and a checkpoint to write' : ''}`;
+function openToString({ shardId, blocks, records, unreleased, isDue }: OpenWork): string {
+  const stored = unreleased > 0 ? `, ${unreleased} stored and not released` : '';
+  return `${shardId} with ${blocks} blocks (${records} records) unsettled${stored}${isDue ? ', and a checkpoint to write' : ''}`;
+}
+
+/** Asks for the mistakes that leave such work open. */
+function adviceFor(open: readonly OpenWork[]): string {
+  const unsettled = open.some(({ blocks }) => blocks > 0) ? ['checkpointEvery'] : [];
+  const missing = open.some(({ unreleased }) => unreleased > 0) ? [...unsettled, 'releaseBlocks'] : unsettled;
+  return missing.length > 0 ? `. Is ${missing.join(' or ')} missing, or did the work never finish?` : '';
 }
 
 /**

@@ -62,7 +62,10 @@ function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
   };
   return new Observable<KinesisRecord>((subscriber) => {
     const { streamName, shardId } = tracked.identity;
-    if (isSubscribed) throw new InvalidConfigError(`${streamName}/${shardId}: the shard has a subscriber; share() it to have more`);
+    if (isSubscribed)
+      throw new InvalidConfigError(
+        `${streamName}/${shardId}: the shard has a subscriber; share() it to have more, of which only one may make blocks`,
+      );
     isSubscribed = true;
     if (!tracked.resumes) rate?.restart();
     // Also when `stop` ends this subscription before its first read: the blocks of an earlier subscription must not settle in it.

@@ -1,4 +1,19 @@
-import { auditTime, filter, map, merge, NEVER, noop, Observable, of, startWith, switchMap, take, tap, type SchedulerLike } from 'rxjs';
+import {
+  auditTime,
+  filter,
+  ignoreElements,
+  map,
+  merge,
+  NEVER,
+  noop,
+  Observable,
+  of,
+  startWith,
+  switchMap,
+  take,
+  tap,
+  type SchedulerLike,
+} from 'rxjs';
 import { delayOf } from '../internal/delay.js';
 import { firstThen } from '../internal/first-then.js';
 import { subscribeWithin } from '../internal/subscribe-within.js';
@@ -51,6 +66,7 @@ function workEnds(watch: ReleaseWatch): Observable<ReleaseReason> {
     switchMap((): Observable<ReleaseReason> => {
       const phase = phaseOf(facts());
       if (isReleaseReason(phase)) return of(phase);
+      if (waitsForRelease(watch)) return reportingHeld(watch);
       if (!waitsForUnclaimed(facts())) return NEVER;
       return delayOf(UNCLAIMED_WAIT_MS, scheduler).pipe(map(() => 'stopped' as const));
     }),
@@ -62,3 +78,18 @@ function isEnding({ facts }: ReleaseWatch): boolean {
   const phase = phaseOf(facts());
   return phase === 'draining' || isReleaseReason(phase);
 }
+
+/** Whether only blocks that are stored and not released keep a shard that is read to its end. */
+function waitsForRelease({ tracked: { ledger, unreleased }, facts }: ReleaseWatch): boolean {
+  const { hasEnded, isStopping, isSupervised } = facts();
+  return hasEnded && !isStopping && !isSupervised && ledger.isSettled && unreleased.areInWork;
+}
+
+/** Reports the oldest of these blocks when nothing has changed for a while: without `releaseBlocks`, the children of the shard never start. */
+function reportingHeld({ tracked, scheduler }: ReleaseWatch): Observable<never> {
+  const report = (): void =>
+    tracked.tell({ type: 'watermarkHeld', ranges: tracked.unreleased.inWork[0]!.ranges, heldMs: HELD_TO_REPORT_MS });
+  return delayOf(HELD_TO_REPORT_MS, scheduler).pipe(tap(report), ignoreElements());
+}
+
+const HELD_TO_REPORT_MS = 10_000;

@@ -148,11 +148,12 @@ export class ShardLifecycle {
 
   /** The work of the shard that is not done. */
   get openWork(): OpenWork {
-    const { ledger, identity } = this.#tracked;
+    const { ledger, identity, unreleased } = this.#tracked;
     return {
       shardId: identity.shardId,
       blocks: ledger.openEntries().length,
       records: ledger.outstandingRecords,
+      unreleased: unreleased.inWork.length + unreleased.leftOver.length,
       isDue: !this.#isWritten,
     };
   }

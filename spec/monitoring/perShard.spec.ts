@@ -84,5 +84,10 @@ describe('perShard', () => {
   );
   it('wants an operator', () => {
     expect(thrownBy(() => perShard(5 as never))).to.satisfy(isInvalidConfig);
+    for (const notCalled of [processingLag, throttleRate]) {
+      expect(() => perShard(notCalled as never))
+        .to.throw('perShard: expected an operator; a metric must be called: perShard(processingLag())')
+        .that.satisfies(isInvalidConfig);
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bufferCount, delay, map, NEVER } from 'rxjs';
+import { bufferCount, delay, map, NEVER, of } from 'rxjs';
 import type { Alert } from '../../lib/monitoring/alert.js';
 import { stopWhen } from '../../lib/monitoring/stopWhen.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
@@ -57,5 +57,9 @@ describe('stopWhen', () => {
   );
   it('wants alerts', () => {
     for (const none of [undefined, 5, 'alert', () => NEVER]) expect(thrownBy(() => stopWhen(none as never))).to.satisfy(isInvalidConfig);
+    const errors: unknown[] = [];
+    stopWhen(of(true) as never).subscribe({ error: (error: unknown) => errors.push(error) });
+    expect(errors).to.have.length(1);
+    expect(errors[0]).to.satisfy(isInvalidConfig);
   });
 });

@@ -344,6 +344,11 @@ describe('eachBlock', () => {
       'negative retries': [{ maxRetries: -1 }, /maxRetries.*got -1/],
       'a controller for a signal': [{ signal: new AbortController() }, /signal: expected an AbortSignal/],
     };
+    it('refuses when called: an array for the Observable', () => {
+      expect(() => eachBlock([1] as never))
+        .to.throw('eachBlock: expected an Observable of blocks')
+        .that.satisfies(isInvalidConfig);
+    });
     for (const [name, [config, message]] of Object.entries(bad)) {
       it(`refuses when called: ${name}`, () => {
         expect(() => eachBlock(EMPTY, config))

@@ -1,7 +1,12 @@
 import { expect } from 'chai';
-import { bufferCount, bufferTime, concatMap, delay, filter, map, of, tap, timer, type Observable } from 'rxjs';
+import { bufferCount, bufferTime, concatMap, delay, filter, identity, map, of, tap, timer, type Observable } from 'rxjs';
+import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { loadBlocks } from '../../lib/operators/loadBlocks.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
+import { releaseBlocks } from '../../lib/operators/releaseBlocks.js';
+import { storeBlocks } from '../../lib/operators/storeBlocks.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { kinesisStream } from '../../lib/sources/kinesisStream.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
@@ -104,4 +109,41 @@ describe('kinesisStream, with the work behind mergeShards and a filter in the pi
       expect(store.kept.map((line) => line.split(' ')[1])).to.deep.equal(['3', 'SHARD_END', '5']);
     }),
   );
+});
+
+describe('kinesisStream, read to the end of a shard whose blocks are stored and not released', () => {
+  for (const isReleased of [false, true]) {
+    it(
+      isReleased
+        ? 'tells of nothing when they are released in time'
+        : 'tells of the oldest after 10 s: until it is released the children do not start',
+      marbles(({ scheduler, flush }) => {
+        const client = fakeKinesis({ shards: { 0: '(abc|)', 1: { parents: [0], records: 'd' } } });
+        const blocks = memoryBlocks();
+        const seen: string[] = [];
+        const next = (event: KinesisEvent): void => {
+          if (event.type === 'watermarkHeld') seen.push(`${event.ranges[0]?.fromSeqNumber} for ${event.heldMs} at ${scheduler.now()}`);
+          if (event.type === 'shardStarted') seen.push(event.shardId.slice(-1));
+        };
+        const subscription = kinesisStream(fastReading(client, { store: recordingStore(), events: { next } }))
+          .pipe(
+            mergeShards((shard) =>
+              shard.pipe(
+                bufferCount(2),
+                withSequenceRanges(),
+                storeBlocks(blocks, { shard }),
+                loadBlocks(blocks, { shard }),
+                checkpointEvery(10),
+              ),
+            ),
+            isReleased ? delay(9_000) : identity,
+            isReleased ? releaseBlocks(blocks) : identity,
+          )
+          .subscribe();
+        timer(60_000).subscribe(() => subscription.unsubscribe());
+        flush();
+        expect(seen).to.deep.equal(isReleased ? ['0', '1'] : ['0', '1 for 10000 at 10004']);
+      }),
+    );
+  }
 });

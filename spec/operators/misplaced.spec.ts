@@ -2,9 +2,12 @@ import { expect } from 'chai';
 import { bufferCount, bufferTime, defer, map, mergeMap, NEVER, of, throwError, timer, toArray, type Observable } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { deaggregate } from '../../lib/operators/deaggregate.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { recoverFrom } from '../../lib/operators/recoverFrom.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
+import { fanOut } from '../../lib/readers/fanOut.js';
+import { polling } from '../../lib/readers/polling.js';
 import { kinesisStream } from '../../lib/sources/kinesisStream.js';
 import { block } from '../../lib/testing/block.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
@@ -16,6 +19,7 @@ import { fastReading } from '../support/fast-reading.js';
 /** What the compiler would refuse, and JavaScript does not. */
 const js = (value: unknown): never => value as never;
 const shardLike = NEVER;
+const ONE_DECODED = 'give it one KinesisRecord at a time, with the decoded bytes as data';
 
 /** The message that a pipeline fails with at the first value, which must be an InvalidConfigError. */
 function messageOf(result$: Observable<unknown>): string {
@@ -72,6 +76,19 @@ describe('an operator that is given what it cannot work with', () => {
       ],
     ],
     [
+      'deaggregate: expected a record whose data is a Uint8Array',
+      (value$) => value$.pipe(deaggregate()),
+      [
+        ['a record of a Lambda event', { eventID: '0:1', kinesis: { data: '85qawg==' } }, `got object: ${ONE_DECODED}`],
+        ['a record of the SDK', { Data: new Uint8Array(4), PartitionKey: 'a', SequenceNumber: '1' }, `got object: ${ONE_DECODED}`],
+        ['a text as data', { ...record(1), data: '85qawg==' }, `got object: ${ONE_DECODED}`],
+        ['a buffer as data', { ...record(1), data: new ArrayBuffer(4) }, `got a record: ${ONE_DECODED}`],
+        ['records', [record(1)], `got an array with a record: ${ONE_DECODED}`],
+        ['a shard', shardLike, 'got a shard: is mergeShards missing?'],
+        ['nothing', undefined, `got undefined: ${ONE_DECODED}`],
+      ],
+    ],
+    [
       'mergeShards: expected a shard',
       (value$) => value$.pipe(mergeShards((shard) => shard)),
       [
@@ -108,6 +125,24 @@ describe('an operator that is given what it cannot work with', () => {
         flush();
         expect((errors[0] as Error).message).to.match(/^stream\/shardId-000000000000: .* copied .* need the option store$/);
         expect(errors[1]).to.be.below(100);
+      }),
+    );
+  }
+
+  for (const [reader, call] of [
+    [polling, 'polling()'],
+    [fanOut, 'fanOut({ consumerName })'],
+  ] as const) {
+    it(
+      `says that a reader must be called: ${call}`,
+      marbles(({ flush }) => {
+        const errors: unknown[] = [];
+        kinesisStream(fastReading(fakeKinesis({ shards: { 0: 'a^' } }), { reader: js(reader), events: 'silent' }))
+          .pipe(mergeShards((shard) => shard))
+          .subscribe({ error: (error: unknown) => errors.push(error) });
+        flush();
+        expect(errors).to.have.length(1);
+        expect(errors[0]).to.satisfy(isInvalidConfig).and.have.property('message', `reader: call it: ${call}`);
       }),
     );
   }

@@ -192,6 +192,17 @@ describe('pauseWhen', () => {
       .that.matches(/mergeShards/);
     for (const none of [undefined, 'alert', 5]) expect(thrownBy(() => pauseWhen(none as never))).to.satisfy(isInvalidConfig);
   });
+  for (const value of [true, undefined, { type: 'pageRead' }]) {
+    it(`fails at the first value that is no alert, which could never pause it: ${JSON.stringify(value)}`, () => {
+      const errors: unknown[] = [];
+      NEVER.pipe(pauseWhen(of(value) as never)).subscribe({ error: (error: unknown) => errors.push(error) });
+      expect(errors).to.have.length(1);
+      expect(errors[0])
+        .to.satisfy(isInvalidConfig)
+        .and.have.property('message')
+        .that.matches(/^alert\$: expected alerts, .* got (true|undefined|object)$/);
+    });
+  }
 });
 
 describe('pauseWhen in a pipeline', () => {

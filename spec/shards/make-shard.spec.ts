@@ -221,7 +221,9 @@ describe('makeShard', () => {
         flush();
         expect(errors).to.have.length(1);
         expect(errors[0]).to.satisfy(isInvalidConfig);
-        expect((errors[0] as Error).message).to.equal('stream/shardId-000000000000: the shard has a subscriber; share() it to have more');
+        expect((errors[0] as Error).message).to.equal(
+          'stream/shardId-000000000000: the shard has a subscriber; share() it to have more, of which only one may make blocks',
+        );
         expect(ends).to.deep.equal(['active', 'unsubscribe']);
       }),
     );

@@ -2,9 +2,12 @@ import { expect } from 'chai';
 import { bufferCount, bufferTime, concatMap, map, NEVER, of, tap, timer, type Observable } from 'rxjs';
 import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { loadBlocks } from '../../lib/operators/loadBlocks.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
+import { storeBlocks } from '../../lib/operators/storeBlocks.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { isStopTimeout, type StopTimeoutError } from '../../lib/shards/errors.js';
 import type { Shard } from '../../lib/shards/shard.js';
@@ -141,6 +144,40 @@ describe('stop', () => {
         expect(open[0]).to.include(what === 'work' ? { blocks: 1, records: 3 } : { blocks: 0, isDue: true });
         expect(message).to.include(toShardId(0)).and.include('25000 ms');
         expect(types()).to.include('stopTimedOut').and.not.include('stopped');
+      }),
+    );
+  }
+
+  for (const [missing, pipeline, open, words] of [
+    [
+      'checkpointEvery',
+      (shard: Shard) => shard.pipe(bufferTime(5), withSequenceRanges()),
+      { blocks: 1, records: 3, unreleased: 0 },
+      '1 blocks (3 records) unsettled. Is checkpointEvery missing, or did the work never finish?',
+    ],
+    [
+      'releaseBlocks',
+      (shard: Shard) => {
+        const blocks = memoryBlocks();
+        const stored$ = shard.pipe(bufferTime(5), withSequenceRanges(), storeBlocks(blocks, { shard }));
+        return stored$.pipe(loadBlocks(blocks, { shard }), checkpointEvery(10));
+      },
+      { blocks: 0, records: 0, unreleased: 1 },
+      '0 blocks (0 records) unsettled, 1 stored and not released. Is releaseBlocks missing, or did the work never finish?',
+    ],
+  ] as const) {
+    it(
+      `asks, when work is open after stopTimeoutMs, whether ${missing} is missing`,
+      marbles(({ flush }) => {
+        const { error } = followed(
+          fakeKinesis({ shards: { 0: 'abc|' } }),
+          { store: memoryCheckpoints(), stop: timer(50), events: 'silent' },
+          pipeline as never,
+        );
+        flush();
+        const { open: left, message } = error() as StopTimeoutError;
+        expect(left[0]).to.include(open);
+        expect(message).to.include(words);
       }),
     );
   }
