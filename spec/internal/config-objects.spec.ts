@@ -78,10 +78,14 @@ describe('a client of another service is refused when the function is called', (
   }
 
   it('and one of the service is not, nor one that names none', () => {
-    kinesisStream({ ...reading, client: kinesis });
-    leaseTable({ ...leasing, client: dynamo });
-    leaseTable({ ...leasing, client: { ...leasing.client, config: {} } as typeof leasing.client });
-    s3Blocks({ client: new S3Client(at), bucket: 'flights' });
+    const unnamed = { ...leasing.client, config: {} };
+    const made = [
+      kinesisStream({ ...reading, client: kinesis }),
+      leaseTable({ ...leasing, client: dynamo }),
+      leaseTable({ ...leasing, client: unnamed }),
+      s3Blocks({ client: new S3Client(at), bucket: 'flights' }),
+    ];
+    expect(made).to.have.length(4);
   });
 });
 
