@@ -2,7 +2,7 @@ import { catchError, defer, tap, throwError, type Observable } from 'rxjs';
 import { boundedPort } from '../leases/boundedPort.js';
 import { LEASE_FIELDS, resolveLeaseConfig, type LeaseConfig } from '../leases/lease-config.js';
 import { leaseStore, type LeaseStore } from '../leases/leaseStore.js';
-import { assertKnownFields, assertNumber, type FieldsOf } from '../internal/validate.js';
+import { assertKnownFields, assertNumber, assertService, type FieldsOf } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { ShardName } from '../values/shard-id.js';
 import { ensureTable } from './ensureTable.js';
@@ -117,5 +117,6 @@ function assertTable({ client, tableName }: LeaseTableConfig): void {
   };
   const { send } = (client ?? {}) as Partial<DynamoDBClientLike>;
   expect(typeof send === 'function', 'client to be a DynamoDBClient (an object with send)', typeof client);
+  assertService('leaseTable: client', client, 'DynamoDB');
   expect(typeof tableName === 'string' && TABLE_NAME.test(tableName), 'tableName to be the name or ARN of a table', tableName);
 }

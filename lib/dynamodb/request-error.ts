@@ -1,6 +1,7 @@
 import { CheckpointError } from '../checkpoints/errors.js';
 import { faultKind, nameOf, type FaultKinds } from '../internal/aws-errors.js';
 import { reducedFault } from '../internal/aws-fault.js';
+import { setUpFaultOf } from '../internal/set-up-fault.js';
 import { isRxKinesisError, UnreachableError } from '../values/errors.js';
 import type { ShardName } from '../values/shard-id.js';
 
@@ -23,11 +24,8 @@ export function requestError(action: string, cause: unknown, { streamName, shard
 export function tableError(cause: unknown, tableName: string): unknown {
   if (isRxKinesisError(cause)) return cause;
   const answer = nameOf(cause) || 'an unknown error';
-  return new UnreachableError(
-    'the store',
-    `the table "${tableName}" answers with ${answer}: may the credentials use it?`,
-    reducedFault(cause),
-  );
+  const advice = setUpFaultOf(cause)?.advice ?? `the table "${tableName}" answers with ${answer}: may the credentials use it?`;
+  return new UnreachableError('the store', advice, reducedFault(cause));
 }
 
 /**

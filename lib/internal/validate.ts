@@ -32,6 +32,14 @@ export function assertMethod(name: string, value: unknown, method: string): void
   assertFunction(`${name}.${method}`, (value as Readonly<Record<string, unknown>> | null | undefined)?.[method]);
 }
 
+/** Throws when `client` is one of the SDK for another service. A client made by hand, which names none, passes. */
+export function assertService(name: string, client: object, service: 'DynamoDB' | 'Kinesis' | 'S3'): void {
+  const { config } = client as { readonly config?: { readonly serviceId?: unknown } | null };
+  const serviceId = config?.serviceId;
+  if (serviceId !== undefined && serviceId !== service)
+    throw new InvalidConfigError(`${name}: expected a client of ${service}, got one of ${shown(serviceId)}`);
+}
+
 /** Throws unless `scheduler` is one of RxJS. */
 export function assertScheduler(scheduler: unknown): void {
   for (const method of ['now', 'schedule']) assertMethod('scheduler', scheduler, method);

@@ -1,6 +1,7 @@
 import { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand } from '@aws-sdk/client-kinesis';
 import { map, tap, type Observable } from 'rxjs';
 import { fromAbortable } from '../internal/fromAbortable.js';
+import { assertService } from '../internal/validate.js';
 import type { EventSink } from '../monitoring/events.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { GetRecordsPage, GetRecordsRequest, GetShardIteratorRequest, KinesisPort, ListShardsPage, ListShardsRequest } from './port.js';
@@ -35,8 +36,10 @@ export interface SdkCommands {
 /** Returns the port of a client, or the port itself if one was given. */
 export function portOf(client: KinesisClientLike | KinesisPort, config: SdkPortConfig): KinesisPort {
   if (isPort(client)) return client;
-  if (typeof (client as Partial<KinesisClientLike> | undefined)?.send === 'function')
+  if (typeof (client as Partial<KinesisClientLike> | undefined)?.send === 'function') {
+    assertService('client', client, 'Kinesis');
     return sdkPort(client, config, { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand });
+  }
   throw new InvalidConfigError('client: expected a KinesisClient (an object with send) or a KinesisPort');
 }
 

@@ -16,6 +16,8 @@ export function shardReadError(
 
 const HINTS: Readonly<Record<string, string>> = {
   ResourceNotFoundException: "no such stream or shard (ResourceNotFoundException): are the name and the client's region and account right?",
+  CredentialsProviderError:
+    'no valid credentials (CredentialsProviderError): give the client some, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
   AccessDeniedException: 'the credentials may not read this stream (AccessDeniedException)',
 };
 

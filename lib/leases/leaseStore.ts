@@ -118,7 +118,10 @@ class SharedLeases {
 
   coordinate(shards$: Observable<readonly LeasableShard[]>, initialPosition: InitialPosition = TRIM_HORIZON): Observable<LeaseNews> {
     return defer(() => {
-      if (this.#coordinator) throw new InvalidConfigError('leases: a store serves one subscription at a time');
+      if (this.#coordinator)
+        throw new InvalidConfigError(
+          'leases: a store serves one subscription at a time: share() the stream, or make a leaseTable for each',
+        );
       const coordinator = new LeaseCoordinator(
         { ...this.#context, initialPosition },
         {

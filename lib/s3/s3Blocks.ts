@@ -4,7 +4,7 @@ import { blockIdIn, blockName } from '../blocks/block-name.js';
 import type { BlockStore } from '../blocks/block-store.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
 import { uninterrupted } from '../internal/uninterrupted.js';
-import { assertKnownFields, assertMethod } from '../internal/validate.js';
+import { assertKnownFields, assertMethod, assertService } from '../internal/validate.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { s3Requests, type S3ClientLike } from './s3-requests.js';
 
@@ -46,6 +46,7 @@ export function s3Blocks(config: S3BlocksConfig): BlockStore {
   assertKnownFields(config, { client: true, bucket: true, prefix: true, compress: true });
   const { client, bucket, prefix = 'rx-kinesis/blocks/', compress = false } = config;
   assertMethod('client', client, 'send');
+  assertService('client', client, 'S3');
   assertBucket(bucket);
   assertPrefix(prefix);
   const requests = s3Requests(client, bucket);

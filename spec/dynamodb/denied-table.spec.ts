@@ -21,4 +21,13 @@ describe('a lease table that the credentials may not use', () => {
     expect(error).to.have.property('message').that.includes('"flights-app"').and.includes('AccessDeniedException');
     expect(inspect(error, { depth: 10 })).not.to.include('CANARY');
   });
+
+  it('is told from an endpoint that is not of DynamoDB', async () => {
+    const unknown = Object.assign(new Error('UnknownError'), { name: 'UnknownOperationException', $fault: 'client' });
+    const store = leaseTable({ client: { send: () => Promise.reject(unknown) }, tableName: 'flights-app', events: 'silent' });
+    const kinesis = fakeKinesis({ shards: { 0: 'a' } });
+    const run$ = kinesisStream(fastReading(kinesis, { store, events: 'silent' })).pipe(mergeShards((shard) => shard));
+    const error: unknown = await lastValueFrom(run$, { defaultValue: undefined }).catch((caught: unknown) => caught);
+    expect(error).to.satisfy(isUnreachable).and.to.have.property('message').that.includes('not this service');
+  });
 });

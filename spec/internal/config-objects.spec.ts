@@ -1,3 +1,6 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { KinesisClient } from '@aws-sdk/client-kinesis';
+import { S3Client } from '@aws-sdk/client-s3';
 import { expect } from 'chai';
 import { MemoryLevel } from 'memory-level';
 import { runInNewContext } from 'node:vm';
@@ -53,6 +56,38 @@ const range = {
 };
 /** Passes the compiler, as plain JavaScript would. */
 const misspelt = { maxRetires: 1 } as object;
+
+describe('a client of another service is refused when the function is called', () => {
+  const at = { region: 'eu-west-1' };
+  const kinesis = new KinesisClient(at);
+  const dynamo = new DynamoDBClient(at);
+  const calls: Readonly<Record<string, () => unknown>> = {
+    kinesisStream: () => kinesisStream({ ...reading, client: dynamo }),
+    kinesisRange: () => kinesisRange(range, { client: dynamo }),
+    leaseTable: () => leaseTable({ ...leasing, client: kinesis }),
+    s3Blocks: () => s3Blocks({ client: dynamo, bucket: 'flights' }),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    it(name, () => {
+      const error = thrownBy(call);
+      expect(error).to.satisfy(isInvalidConfig);
+      expect(error)
+        .to.have.property('message')
+        .that.matches(/client: expected a client of \w+, got one of "(?:Kinesis|DynamoDB)"/);
+    });
+  }
+
+  it('and one of the service is not, nor one that names none', () => {
+    const unnamed = { ...leasing.client, config: {} };
+    const made = [
+      kinesisStream({ ...reading, client: kinesis }),
+      leaseTable({ ...leasing, client: dynamo }),
+      leaseTable({ ...leasing, client: unnamed }),
+      s3Blocks({ client: new S3Client(at), bucket: 'flights' }),
+    ];
+    expect(made).to.have.length(4);
+  });
+});
 
 describe('a misspelt option is refused when the function is called', () => {
   const calls: Readonly<Record<string, () => unknown>> = {

@@ -1,8 +1,12 @@
 import { expect } from 'chai';
+import { AwsFault } from '../../lib/internal/aws-fault.js';
 import { setUpFaultOf } from '../../lib/internal/set-up-fault.js';
 
 const withCode = (code: string, cause?: unknown): Error =>
   Object.assign(new Error('connect'), { code, ...(cause !== undefined && { cause }) });
+
+const refused = (name: string, httpStatusCode: number): Error =>
+  Object.assign(new Error('<html>'), { name, $metadata: { httpStatusCode } });
 
 describe('setUpFaultOf', () => {
   const cases: ReadonlyArray<[string, unknown, RegExp, boolean]> = [
@@ -15,6 +19,9 @@ describe('setUpFaultOf', () => {
     ['nobody listening, under HTTP/2', withCode('ERR_HTTP2_STREAM_CANCEL', withCode('ECONNREFUSED')), /nothing listens/, false],
     ['an unknown host', withCode('ENOTFOUND'), /host/, false],
     ['a host that cannot be looked up', withCode('EAI_AGAIN'), /host/, false],
+    ['another service that does not know the call', refused('UnknownOperationException', 400), /not this service/, true],
+    ['another service that answers no JSON', refused('SyntaxError', 404), /not this service/, false],
+    ['another service that answers nothing', refused('Unknown', 404), /not this service/, false],
   ];
   for (const [what, error, advice, isLasting] of cases) {
     it(`knows ${what}, and says what to do`, () => {
@@ -25,6 +32,12 @@ describe('setUpFaultOf', () => {
 
   it('looks through what an error of this package was caused by', () => {
     expect(setUpFaultOf(new Error('the store', { cause: withCode('ECONNREFUSED') }))?.advice).to.match(/nothing listens/);
+    expect(setUpFaultOf(new Error('the store', { cause: new AwsFault(refused('SyntaxError', 404)) }))?.advice).to.match(/not this service/);
+  });
+
+  it('takes a garbled answer with another status for what it is', () => {
+    for (const status of [200, 408, 429, 500, 502]) expect(setUpFaultOf(refused('SyntaxError', status))).to.equal(undefined);
+    expect(setUpFaultOf(refused('AccessDeniedException', 400))).to.equal(undefined);
   });
 
   it('knows nothing of other faults, nor of what is no error, and ends with a cause that causes itself', () => {

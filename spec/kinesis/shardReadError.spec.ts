@@ -27,6 +27,10 @@ describe('shardReadError', () => {
       retriable: false,
       message: 'flights: the credentials may not read this stream (AccessDeniedException)',
     });
+    expect(shardReadError(awsFault('CredentialsProviderError'), { streamName: 'flights' }))
+      .to.include({ retriable: true })
+      .and.to.have.property('message')
+      .that.matches(/^flights: no valid credentials \(CredentialsProviderError\): give the client some/);
   });
 
   it('takes no name of a property of every object for a hint', () => {

@@ -412,7 +412,7 @@ describe('the leases of a fleet', () => {
         100: () => workers[0]!.store.leases(new Subject()).subscribe({ error: (error: unknown) => errors.push(error) }),
       });
       expect(errors).to.have.length(1);
-      expect(errors[0]).to.satisfy(isInvalidConfig);
+      expect(errors[0]).to.satisfy(isInvalidConfig).and.to.have.property('message').that.includes('share() the stream');
     }),
   );
 

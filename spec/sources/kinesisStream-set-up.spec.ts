@@ -16,6 +16,10 @@ const FAULTS: Readonly<Record<string, readonly [error: Error, seconds: number]>>
   'without a region': [new Error('Region is missing'), 1],
   'at an endpoint without HTTP/2': [Object.assign(new Error('Protocol error'), { code: 'ERR_HTTP2_ERROR' }), 1],
   'where nobody listens': [Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }), 15],
+  'at another service, whose answers are no JSON': [
+    Object.assign(new SyntaxError('Unexpected token <'), { $metadata: { httpStatusCode: 404 } }),
+    15,
+  ],
   'of an unknown host': [Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' }), 15],
 };
 

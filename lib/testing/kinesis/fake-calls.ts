@@ -1,3 +1,5 @@
+import { InvalidConfigError } from '../../values/errors.js';
+import { shown } from '../../values/shown.js';
 import { toShardId, type ShardName } from '../shard-name.js';
 
 /** The calls that a fake answers. */
@@ -9,6 +11,22 @@ export type KinesisMethod =
   | 'listShards'
   | 'registerStreamConsumer'
   | 'subscribeToShard';
+
+const METHODS: Readonly<Record<KinesisMethod, true>> = {
+  describeStreamConsumer: true,
+  describeStreamSummary: true,
+  getRecords: true,
+  getShardIterator: true,
+  listShards: true,
+  registerStreamConsumer: true,
+  subscribeToShard: true,
+};
+
+/** Throws unless it is a method of a fake. */
+export function assertMethodName(method: string): void {
+  if (Object.hasOwn(METHODS, method)) return;
+  throw new InvalidConfigError(`fakeKinesis: expected method to be one of ${Object.keys(METHODS).join(', ')}, got ${shown(method)}`);
+}
 
 /** One call; its fields are updated while it lasts. */
 export interface FakeCall {
@@ -46,6 +64,7 @@ export class FakeCalls {
 
   /** The calls of a method; with `shard`, only those of that shard. */
   of(method: KinesisMethod, shard?: ShardName): FakeCall[] {
+    assertMethodName(method);
     const calls = this.all.filter((call) => call.method === method);
     return shard === undefined ? calls : calls.filter(({ shardId }) => shardId === toShardId(shard));
   }

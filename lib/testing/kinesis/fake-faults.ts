@@ -1,5 +1,9 @@
-import type { KinesisMethod } from './fake-calls.js';
+import { assertKnownFields, type FieldsOf } from '../../internal/validate.js';
+import { InvalidConfigError } from '../../values/errors.js';
+import { shown } from '../../values/shown.js';
+import { assertMethodName, type KinesisMethod } from './fake-calls.js';
 import { awsError } from './fake-errors.js';
+import type { FakeStream } from './fake-stream.js';
 import { toShardId, type ShardName } from '../shard-name.js';
 
 /** A fault of some calls. Without `method`, `shard`, `fromMs` and `untilMs` any call matches. */
@@ -35,11 +39,17 @@ export interface Target {
 export class FakeFaults {
   private readonly armed: Array<{ readonly fault: FakeFault; left: number }> = [];
 
-  constructor(faults: readonly FakeFault[]) {
+  constructor(
+    faults: readonly FakeFault[],
+    private readonly stream: Pick<FakeStream, 'shard'>,
+  ) {
     faults.forEach((fault) => this.add(fault));
   }
 
+  /** Adds a fault, which must be one that can strike: without it a spec would pass that tests nothing. */
   add(fault: FakeFault): void {
+    assertFault(fault);
+    if (fault.shard !== undefined) this.stream.shard(fault.shard);
     this.armed.push({ fault, left: fault.times ?? (fault.untilMs === undefined ? 1 : Infinity) });
   }
 
@@ -51,6 +61,33 @@ export class FakeFaults {
   }
 }
 
+function assertFault(fault: FakeFault): void {
+  assertKnownFields(fault, FIELDS, 'fakeKinesis: fault');
+  const { error, answer, latencyMs, method, shard } = fault;
+  if (method !== undefined) assertMethodName(method);
+  if (error === undefined && answer === undefined && latencyMs === undefined)
+    throw new InvalidConfigError('fakeKinesis: expected a fault to have error, answer or latencyMs');
+  if (answer !== undefined && !['empty', 'malformed', 'never'].includes(answer))
+    throw new InvalidConfigError(`fakeKinesis: expected the answer of a fault to be empty, malformed or never, got ${shown(answer)}`);
+  if (method !== undefined && answer === 'empty' && !MAY_BE_EMPTY.has(method))
+    throw new InvalidConfigError(`fakeKinesis: the answer of ${method} cannot be empty`);
+  if (method !== undefined && shard !== undefined && !OF_A_SHARD.has(method))
+    throw new InvalidConfigError(`fakeKinesis: expected a fault without shard, since ${method} is of no shard`);
+}
+
+const FIELDS: FieldsOf<FakeFault> = {
+  error: true,
+  answer: true,
+  latencyMs: true,
+  method: true,
+  shard: true,
+  times: true,
+  fromMs: true,
+  untilMs: true,
+};
+const MAY_BE_EMPTY: ReadonlySet<KinesisMethod> = new Set(['getRecords', 'subscribeToShard']);
+const OF_A_SHARD: ReadonlySet<KinesisMethod> = new Set(['getRecords', 'getShardIterator', 'subscribeToShard']);
+
 /** The error of a fault, if it has one. */
 export function errorOf({ error }: FakeFault): Error | undefined {
   return typeof error === 'string' ? awsError(error) : error;
@@ -59,6 +96,6 @@ export function errorOf({ error }: FakeFault): Error | undefined {
 function matches({ method, shard, answer, fromMs = 0, untilMs = Infinity }: FakeFault, call: Target, nowMs: number): boolean {
   if (nowMs < fromMs || nowMs >= untilMs) return false;
   if (method !== undefined && method !== call.method) return false;
-  if (answer === 'empty' && call.method !== 'getRecords' && call.method !== 'subscribeToShard') return false;
+  if (answer === 'empty' && !MAY_BE_EMPTY.has(call.method)) return false;
   return shard === undefined || toShardId(shard) === call.shardId;
 }

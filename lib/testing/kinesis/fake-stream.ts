@@ -1,3 +1,4 @@
+import { assertKnownFields } from '../../internal/validate.js';
 import { InvalidConfigError } from '../../values/errors.js';
 import type { KinesisRecord } from '../../values/record.js';
 import { hashKeyRanges, type PortHashKeyRange } from './fake-hash-keys.js';
@@ -66,7 +67,9 @@ export class FakeStream {
   }
 
   /** Drops records of a shard. */
-  trim(name: ShardName, { atMs = 0, through, beforeMs, reads = 'horizon' }: FakeTrim): void {
+  trim(name: ShardName, trim: FakeTrim): void {
+    assertKnownFields(trim, { atMs: true, through: true, beforeMs: true, reads: true }, 'trim');
+    const { atMs = 0, through, beforeMs, reads = 'horizon' } = trim;
     if (through === undefined && beforeMs === undefined) throw new InvalidConfigError('trim: expected through or beforeMs');
     const { trims } = this.shard(name);
     trims.push({ atMs, beforeMs, reads, through: through === undefined ? undefined : this.numberOf(String(through)) });

@@ -1,7 +1,6 @@
 import { asyncScheduler } from 'rxjs';
 import type { FanOutPort } from '../../kinesis/fan-out-port.js';
 import type { KinesisPort } from '../../kinesis/port.js';
-import { InvalidConfigError } from '../../values/errors.js';
 import type { KinesisRecord } from '../../values/record.js';
 import { FakeCalls, type FakeCall, type KinesisMethod } from './fake-calls.js';
 import { awsError } from './fake-errors.js';
@@ -9,6 +8,7 @@ import { FakeConsumers } from './fake-consumers.js';
 import { FakeFaults, type FakeFault } from './fake-faults.js';
 import { FakeIterators } from './fake-iterators.js';
 import { fakePort } from './fake-port.js';
+import { assertScript } from './fake-checks.js';
 import type { FakeRecord, FakeScript, FakeTrim } from './fake-script.js';
 import { FakeStream } from './fake-stream.js';
 import { FakeSubscriptions } from './fake-subscriptions.js';
@@ -60,7 +60,8 @@ export interface FakeKinesis extends FanOutPort, KinesisPort {
  * call. Sequence numbers are `1`, `2`, … in order of arrival over the whole stream, unless the script gives others.
  *
  * @param script - the shards with their records, and the faults of calls.
- * @throws InvalidConfigError when the script contradicts itself, for example a record in a shard that is closed.
+ * @throws InvalidConfigError when the script contradicts itself, for example a record in a shard that is closed, or has an unknown option, or
+ * a fault that cannot strike.
  *
  * @example
  * ```ts
@@ -90,14 +91,14 @@ export interface FakeKinesis extends FanOutPort, KinesisPort {
  * ```
  */
 export function fakeKinesis(script: FakeScript): FakeKinesis {
-  checkScript(script);
+  assertScript(script);
   const { scheduler = asyncScheduler } = script;
   const startMs = scheduler.now();
   const now = (): number => scheduler.now() - startMs;
   const stream = new FakeStream(script, startMs);
   const iterators = new FakeIterators(script.iteratorTtlMs ?? 300_000, script.expireIteratorsAtMs ?? []);
   const calls = new FakeCalls(now);
-  const faults = new FakeFaults(script.faults ?? []);
+  const faults = new FakeFaults(script.faults ?? [], stream);
   const service = { script, stream, iterators, startMs };
   const consumers = new FakeConsumers(stream.streamName, script.consumers ?? [], script.consumerDelayMs ?? 0);
   const subscriptions = new FakeSubscriptions({ service, consumers, scheduler, now });
@@ -147,26 +148,4 @@ function changesOf(parts: {
     endSubscriptions: (error) => subscriptions.endAll(typeof error === 'string' ? awsError(error) : error),
     deregister: (consumerName) => subscriptions.endAll(awsError('ResourceNotFoundException'), consumers.deregister(consumerName)),
   };
-}
-
-function checkScript(script: FakeScript): void {
-  if (typeof (script as Partial<FakeScript> | undefined)?.shards !== 'object')
-    throw new InvalidConfigError(`fakeKinesis: expected a script with shards, got ${typeof script}`);
-  checkNumbers(script);
-}
-
-function checkNumbers(script: FakeScript): void {
-  const { latencyMs = 1, maxRecordsPerPage = 1, shardsPerPage = 1, iteratorTtlMs = 0, consumerDelayMs = 0, subscriptionMs = 1 } = script;
-  checkNumber({ latencyMs }, 0);
-  checkNumber({ maxRecordsPerPage }, 1);
-  checkNumber({ shardsPerPage }, 1);
-  checkNumber({ iteratorTtlMs }, 0);
-  checkNumber({ consumerDelayMs }, 0);
-  checkNumber({ subscriptionMs }, 1);
-}
-
-function checkNumber(field: Readonly<Record<string, number>>, least: number): void {
-  for (const [name, value] of Object.entries(field)) {
-    if (!(value >= least)) throw new InvalidConfigError(`fakeKinesis: expected ${name} to be a number from ${least} up, got ${value}`);
-  }
 }

@@ -3,6 +3,7 @@ import { concat, map, mergeMap, timer } from 'rxjs';
 import { fakeKinesis } from '../../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../../lib/testing/marbles/marbles.js';
 import { isInvalidConfig } from '../../../lib/values/errors.js';
+import { thrownBy } from '../../support/thrown-by.js';
 import { textsOf } from './reading.js';
 
 const STREAM = { StreamName: 'stream' };
@@ -56,4 +57,44 @@ describe('fakeKinesis', () => {
         .that.satisfies(isInvalidConfig);
     });
   }
+});
+
+describe('fakeKinesis refuses what would let a spec pass without its fault:', () => {
+  const error = 'InternalFailure';
+  const faults: Readonly<Record<string, object>> = {
+    'a method that is none': { method: 'GetRecords', error },
+    'a field that is none': { method: 'getRecords', errors: error },
+    'a shard that is none': { shard: 7, error },
+    'a fault without a fault': { method: 'getRecords' },
+    'an answer that is none': { answer: 'nothing' },
+    'an empty answer of a call that has none': { method: 'listShards', answer: 'empty' },
+    'a shard of a call that has none': { method: 'listShards', shard: 0, error },
+  };
+  for (const [what, fault] of Object.entries(faults)) {
+    it(what, () => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a' } });
+      expect(thrownBy(() => fakeKinesis({ shards: { 0: 'a' }, faults: [fault] }))).to.satisfy(isInvalidConfig);
+      expect(thrownBy(() => kinesis.fail(fault))).to.satisfy(isInvalidConfig);
+    });
+  }
+
+  const scripts: Readonly<Record<string, object>> = {
+    'an option that is none': { fault: [] },
+    'an option without its unit': { latency: 5 },
+    'an option of a shard that is none': { shards: { 0: { record: 'a' } } },
+    'values of what cannot be a letter': { values: { ab: {} } },
+    'values of a sign of marbles': { values: { '-': {} } },
+    'a field of values that is none': { values: { a: { key: 'k' } } },
+    'a field of a trim that is none': { trims: [{ shard: 0, through: 'a', read: 'horizon' }] },
+  };
+  for (const [what, script] of Object.entries(scripts)) {
+    it(what, () => {
+      expect(thrownBy(() => fakeKinesis({ shards: { 0: 'a' }, ...script }))).to.satisfy(isInvalidConfig);
+    });
+  }
+
+  it('the calls of a method that is none', () => {
+    const kinesis = fakeKinesis({ shards: { 0: 'a' } });
+    expect(thrownBy(() => kinesis.callsOf('GetRecords' as 'getRecords'))).to.satisfy(isInvalidConfig);
+  });
 });
