@@ -118,6 +118,8 @@ class Reading implements Handlers<ShardPage> {
 
   /** All records read have been emitted: this is the shard's end, unless `stop` or a lost lease came first. */
   complete(): void {
+    // A page that is unsubscribed while it is emitted says nothing of the subscription that follows.
+    if (this.#isOver || this.#subscriber.closed) return;
     if (this.#children) endShard(this.#options, this.#children);
     this.#end('complete');
     this.#subscriber.complete();
