@@ -120,9 +120,12 @@ class Reading implements Handlers<ShardPage> {
   complete(): void {
     // A page that is unsubscribed while it is emitted says nothing of the subscription that follows.
     if (this.#isOver || this.#subscriber.closed) return;
+    const { tracked } = this.#options;
     if (this.#children) endShard(this.#options, this.#children);
     this.#end('complete');
+    tracked.isCompleting = true;
     this.#subscriber.complete();
+    tracked.isCompleting = false;
   }
 
   error(error: unknown): void {
