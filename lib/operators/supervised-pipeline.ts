@@ -62,6 +62,15 @@ class SupervisedPipeline {
 
   /** Notes a value that the pipeline emits. */
   note(value: unknown): void {
+    try {
+      this.#inspect(value);
+    } catch {
+      // A getter that throws, or an array in itself, is the user's own affair. It may hold work all the same.
+      this.#leavesWork = this.#leavesRecords = true;
+    }
+  }
+
+  #inspect(value: unknown): void {
     this.#leavesWork ||= isUnsettled(value);
     this.#leavesRecords ||= isDelivered(value);
     if (this.#leavesRecords) return;

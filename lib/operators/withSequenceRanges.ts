@@ -1,7 +1,7 @@
 import { defer, Observable, type OperatorFunction } from 'rxjs';
 import { subscribeWithin } from '../internal/subscribe-within.js';
-import type { Ledger } from '../ledger/ledger.js';
 import { entriesOf, notRecords, openBlock } from '../tracking/tracked-block.js';
+import type { TrackedShard } from '../tracking/tracked-shard.js';
 import type { Block } from '../values/block.js';
 import type { KinesisRecord } from '../values/record.js';
 
@@ -27,19 +27,15 @@ import type { KinesisRecord } from '../values/record.js';
 export function withSequenceRanges(): OperatorFunction<readonly KinesisRecord[], Block> {
   return (source) =>
     defer(() => {
-      const ledgers = new Set<Ledger>();
+      const shards = new Set<TrackedShard>();
 
       const remember = (block: Block): void => {
         for (const { shard } of entriesOf(block.ranges)) {
-          const { ledger } = shard;
-          if (ledgers.has(ledger)) continue;
-          for (const known of ledgers) if (known.isFinished) ledgers.delete(known);
-          ledgers.add(ledger);
+          if (shards.has(shard)) continue;
+          for (const known of shards) if (known.isOver) shards.delete(known);
+          shards.add(shard);
         }
       };
-      // If the shard was read to its end, its records in no block were dropped before this operator. If not, a `takeUntil` may have
-      // cut them off, and they will be read again.
-      const dropUnclaimed = (): void => ledgers.forEach((ledger) => ledger.hasEnded && ledger.dropUnclaimed());
 
       return new Observable<Block>((subscriber) =>
         subscribeWithin(subscriber, source, {
@@ -51,7 +47,7 @@ export function withSequenceRanges(): OperatorFunction<readonly KinesisRecord[],
             subscriber.next(block);
           },
           complete: () => {
-            dropUnclaimed();
+            shards.forEach((shard) => shard.dropUnclaimed());
             subscriber.complete();
           },
         }),

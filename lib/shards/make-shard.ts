@@ -121,9 +121,14 @@ class Reading implements Handlers<ShardPage> {
 
   /** All records read have been emitted: this is the shard's end, unless `stop` or a lost lease came first. */
   complete(): void {
+    // A page that is unsubscribed while it is emitted says nothing of the subscription that follows.
+    if (this.#isOver || this.#subscriber.closed) return;
+    const { tracked } = this.#options;
     if (this.#children) endShard(this.#options, this.#children);
     this.#end('complete');
+    tracked.isCompleting = true;
     this.#subscriber.complete();
+    tracked.isCompleting = false;
   }
 
   error(error: unknown): void {

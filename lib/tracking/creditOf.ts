@@ -82,7 +82,7 @@ function reportingPause(credit$: Observable<number>, tracked: TrackedShard, sche
     tracked.tell({ type: 'readerPaused', records, bytes, pausedMs: PAUSE_TO_REPORT_MS });
   };
   const resumed = (): void => {
-    if (isReported) tracked.tell({ type: 'readerResumed', pausedMs: scheduler.now() - sinceMs });
+    if (isReported) tracked.tell({ type: 'readerResumed', pausedMs: Math.max(0, scheduler.now() - sinceMs) });
   };
   const pause$ = delayOf(PAUSE_TO_REPORT_MS, scheduler).pipe(tap(paused), ignoreElements());
   return merge(credit$, pause$).pipe(take(1), tap(resumed));

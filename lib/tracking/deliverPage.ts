@@ -4,9 +4,10 @@ import type { TrackedShard } from './tracked-shard.js';
 
 /** Enters a page in the ledger; returns the records to emit: all but those settled by an earlier process. @throws InvalidValueError */
 export function deliverPage(page: ShardPage, shard: TrackedShard): readonly TrackedRecord[] {
-  const { settledBefore } = shard.content;
   const { streamName, shardId } = shard.identity;
   const { records, bytes, millisBehindLatest = 0 } = page;
+  const delivered = enter(page, shard);
+  // Last, since whoever is told may end this subscription and begin another, to which the page does not belong.
   shard.notify({
     type: 'pageRead',
     streamName,
@@ -16,6 +17,11 @@ export function deliverPage(page: ShardPage, shard: TrackedShard): readonly Trac
     millisBehindLatest,
     hasOpenBlocks: shard.hasOpenBlocks,
   });
+  return delivered;
+}
+
+function enter({ records }: ShardPage, shard: TrackedShard): readonly TrackedRecord[] {
+  const { settledBefore } = shard.content;
   const [first] = records;
   if (!first) return [];
   const isReached = settledBefore.reach(first);

@@ -28,7 +28,8 @@ export function deliveryOf(record: KinesisRecord): Delivery | undefined {
 }
 
 /** Whether no record was read between `a` and `b`; for records made by hand, whether both are of one shard. */
-export function follows(a: KinesisRecord, b: KinesisRecord | undefined): boolean {
+export function follows(a: KinesisRecord | undefined, b: KinesisRecord | undefined): boolean {
+  if (!a) return false;
   const shard = (a as Partial<DeliveredRecord>)[SHARD];
   if (shard !== (b as Partial<DeliveredRecord> | undefined)?.[SHARD]) return false;
   if (shard) return (a as DeliveredRecord)[ORDINAL] + 1 === (b as DeliveredRecord)[ORDINAL];

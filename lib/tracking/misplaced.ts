@@ -5,8 +5,8 @@ import type { SequenceNumberRanges } from '../values/sequence-range.js';
 /** Makes the error of an operator for a value that it cannot work with: it says what came, and what to change. */
 export function misplaced(expected: string, value: unknown, advice: string): InvalidConfigError {
   const isArray = Array.isArray(value);
-  const item = (isArray ? value[0] : value) as { readonly subscribe?: unknown } | null | undefined;
-  const isShard = typeof item?.subscribe === 'function';
+  const item = (isArray ? value[0] : value) as { readonly leaseLost$?: unknown } | null | undefined;
+  const isShard = item?.leaseLost$ !== undefined;
   const kind = isShard ? 'a shard' : hasRanges(item) ? 'a block' : isRecord(item) ? 'a record' : item === null ? 'null' : typeof item;
   const change = isShard ? 'is mergeShards missing?' : advice;
   return new InvalidConfigError(`${expected}, got ${isArray ? 'an array with ' : ''}${kind}: ${change}`);

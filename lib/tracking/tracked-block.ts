@@ -64,7 +64,7 @@ function cutIntoRuns(records: readonly KinesisRecord[]): TrackedRun[] {
   const runs: TrackedRun[] = [];
   let start = 0;
   for (let i = 1; i <= records.length; i++) {
-    if (i < records.length && follows(records[i - 1]!, records[i])) continue;
+    if (i < records.length && follows(records[i - 1], records[i])) continue;
     runs.push(runOf(records[start]!, records[i - 1]!, i - start));
     start = i;
   }

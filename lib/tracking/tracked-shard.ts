@@ -72,6 +72,8 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   readonly stopping$ = this.#stopping.asObservable();
   /** Emits when the lease is lost, or given up while the shard is in use; completes without a value when the shard is released otherwise. */
   readonly leaseLost$: Observable<void>;
+  /** Whether the subscriber of the shard is being completed. */
+  isCompleting = false;
   readonly #tenure: Tenure;
   #identity: ShardIdentity;
   #isOpened = false;
@@ -215,11 +217,21 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     this.#isCutShort = false;
     this.#behind = undefined;
     this.#isRead = true;
+    this.isCompleting = false;
   }
 
   /** Notes that a subscription has ended: it completed by itself, or it errored or was unsubscribed. */
   endReading(completed: boolean): void {
     this.#isRead = completed;
+  }
+
+  /**
+   * Notes that what makes blocks of the shard's records, or its pipeline, completes. If that comes with the completion of the shard, the records in
+   * no block were dropped on purpose. Before the shard's end, `take` or `takeUntil` has cut off records that nobody has seen. After it, they may
+   * have cut off what an asynchronous operator still held: while the shard stops, such records are left to be read again.
+   */
+  dropUnclaimed(): void {
+    if (this.ledger.hasEnded && (this.isCompleting || !this.#isStopping)) this.ledger.dropUnclaimed();
   }
 
   /** Makes the next subscription resume after the last delivered record: `recoverFrom` re-emits what was lost before it. */
@@ -241,8 +253,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
 
   /**
    * Notes that a pipeline has ended. If it completed, nothing more is read. Nothing more will settle either, unless the pipeline has
-   * emitted unsettled work; and no more blocks will be made, unless it has emitted records. Then, if the shard was read to its end, the
-   * records in no block were dropped on purpose. Before that end, `take` or `takeUntil` may have cut off records that nobody has seen.
+   * emitted unsettled work; and no more blocks will be made, unless it has emitted records: see {@link dropUnclaimed}.
    * If it failed while the shard stops, what has not left it does not settle.
    */
   endPipeline({ completed, leavesWork, leavesRecords, isBehind = () => false }: PipelineEnd): void {
@@ -250,7 +261,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     this.#behind = new WorkBehind(this, { leavesRecords, isBehind });
     if (completed) this.#isCutShort = this.#pipelines === 0 && !this.#isRead && !this.#isStopping && this.#tenure.isHeld;
     const isComplete = completed && this.#tenure.isHeld;
-    if (isComplete && !leavesRecords && this.ledger.hasEnded) this.ledger.dropUnclaimed();
+    if (isComplete && !leavesRecords) this.dropUnclaimed();
     this.#isPipelineDone = completed ? isComplete && !leavesWork : this.#isStopping;
     this.noteChange();
   }

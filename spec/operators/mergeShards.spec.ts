@@ -366,6 +366,36 @@ describe('mergeShards', () => {
     );
   });
 
+  const cyclic: unknown[] = [];
+  cyclic.push(cyclic);
+  const opaque = {
+    get ranges() {
+      throw new Error('ranges');
+    },
+  };
+  for (const [what, value] of Object.entries({ 'an array in itself': cyclic, 'an object that cannot be inspected': opaque }))
+    it(
+      `passes on ${what}, and reads the shards to their ends all the same`,
+      marbles(({ flush }) => {
+        const store = recordingStore();
+        const seen: unknown[] = [];
+        const shards$ = stream(fakeKinesis({ shards: { 0: 'a|', 1: { parents: [0], records: '--b|' } } }), { store, stop: timer(5_000) });
+        const project = (shard: Shard) =>
+          shard.pipe(
+            bufferTime(5),
+            withSequenceRanges(),
+            checkpointEvery(5),
+            map(() => value),
+          );
+        shards$
+          .pipe(mergeShards(project))
+          .subscribe({ next: (passed) => seen.push(passed === value), error: (error: unknown) => seen.push(error) });
+        flush();
+        expect(seen).to.deep.equal([true, true]);
+        expect(store.kept.filter((line) => line.endsWith('SHARD_END'))).to.have.length(2);
+      }),
+    );
+
   it(
     'keeps its time by the scheduler it is given',
     marbles(({ cold, scheduler, flush }) => {

@@ -20,6 +20,7 @@ import { fastReading } from '../support/fast-reading.js';
 const js = (value: unknown): never => value as never;
 const shardLike = NEVER;
 const ONE_DECODED = 'give it one KinesisRecord at a time, with the decoded bytes as data';
+const shardLike = Object.assign(NEVER, { leaseLost$: NEVER });
 
 /** The message that a pipeline fails with at the first value, which must be an InvalidConfigError. */
 function messageOf(result$: Observable<unknown>): string {
@@ -48,6 +49,13 @@ describe('an operator that is given what it cannot work with', () => {
         ['texts', ['a'], 'got an array with string: parse records behind it, not before'],
         ['texts behind records', [record(1), 'a'], 'got an array with string: parse records behind it, not before'],
         ['nothings', [null], 'got an array with null: parse records behind it, not before'],
+        ['nulls', [null, null], 'got an array with null: parse records behind it, not before'],
+        [
+          'nothings of a function that returns nothing',
+          [undefined, undefined],
+          'got an array with undefined: parse records behind it, not before',
+        ],
+        ['nothings behind a record', [record(1), undefined, undefined], 'got an array with undefined: parse records behind it, not before'],
         ['nothing', undefined, 'got undefined: put bufferTime before it'],
       ],
     ],
@@ -93,6 +101,7 @@ describe('an operator that is given what it cannot work with', () => {
       (value$) => value$.pipe(mergeShards((shard) => shard)),
       [
         ['a record', record(1), 'got a record: put it behind kinesisStream'],
+        ['an Observable that is no shard', of(1), 'got object: put it behind kinesisStream'],
         ['nothing', undefined, 'got undefined: put it behind kinesisStream'],
       ],
     ],

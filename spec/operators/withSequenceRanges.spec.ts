@@ -1,15 +1,33 @@
 import { expect } from 'chai';
-import { BehaviorSubject, bufferCount, filter, map, of, retry, take, takeUntil, tap, timer } from 'rxjs';
+import {
+  BehaviorSubject,
+  bufferCount,
+  concatMap,
+  delay,
+  filter,
+  map,
+  of,
+  retry,
+  Subject,
+  take,
+  takeUntil,
+  tap,
+  timer,
+  type MonoTypeOperatorFunction,
+} from 'rxjs';
 import { trackedShardOf } from '../../lib/tracking/tracked-shard.js';
 import { isOutOfOrder } from '../../lib/ledger/errors.js';
 import { entriesOf } from '../../lib/tracking/tracked-block.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
+import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
+import { kinesisStream } from '../../lib/sources/kinesisStream.js';
 import { marbles, record } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
 import { rangeToString } from '../../lib/values/sequence-range.js';
-import { inLetters, instantKinesis, PASSING, quickShard } from '../support/quick-shard.js';
+import { collectGarbage, heldOf } from '../support/collect-garbage.js';
+import { inLetters, instantKinesis, PASSING, quickReading, quickShard } from '../support/quick-shard.js';
 import { recordingStore } from '../support/recording-store.js';
 import { handFedShard } from '../support/hand-fed-shard.js';
 
@@ -148,6 +166,49 @@ describe('withSequenceRanges', () => {
         }),
       );
     }
+
+    const inTurn = concatMap((it: KinesisRecord) => of(it).pipe(delay(10)));
+    const read = (stop: Subject<void>, operator: MonoTypeOperatorFunction<KinesisRecord>) => {
+      const store = recordingStore();
+      kinesisStream({ client: instantKinesis({ shards: { 0: '(abcd)|' } }), ...quickReading(), store, stop })
+        .pipe(mergeShards((shard) => shard.pipe(operator, bufferCount(1), withSequenceRanges(), checkpointEvery(50))))
+        .subscribe();
+      timer(25).subscribe(() => stop.next());
+      return store;
+    };
+
+    it(
+      'does not take for dropped what an asynchronous operator held when `takeUntil(stop)` completed it, although the end of the shard was read',
+      marbles(({ flush }) => {
+        const stop = new Subject<void>();
+        const store = read(stop, (shard) => shard.pipe(inTurn, takeUntil(stop)));
+        flush();
+        expect(store.kept.at(-1)).to.match(/ 2$/);
+      }),
+    );
+
+    it(
+      'writes the end of the shard when what an asynchronous operator held comes after `stop`',
+      marbles(({ flush }) => {
+        const store = read(new Subject<void>(), inTurn);
+        flush();
+        expect(store.kept.at(-1)).to.match(/ SHARD_END$/);
+      }),
+    );
+
+    it('keeps no shard whose lease is lost', async () => {
+      const blocks$ = new Subject<readonly KinesisRecord[]>();
+      const subscription = blocks$.pipe(withSequenceRanges()).subscribe();
+      const refs = Array.from({ length: 5 }, () => {
+        const { deliver, account } = handFedShard();
+        blocks$.next(deliver(1, 2));
+        account.lose();
+        return new WeakRef(account);
+      });
+      await collectGarbage();
+      expect(heldOf(refs)).to.equal(1);
+      subscription.unsubscribe();
+    });
 
     it(
       'begins a new account with a new subscription',

@@ -11,6 +11,7 @@ import {
   retry,
   Subject,
   take,
+  takeUntil,
   throwError,
   timer,
   type Observable,
@@ -297,6 +298,46 @@ describe('makeShard', () => {
       shard.subscribe();
       expect(tracked.ledger.isSettled).to.be.true;
       expect(tracked.ledger.watermark).to.equal(undefined);
+    });
+
+    for (const [reader, pages] of Object.entries({
+      later: () => new Subject<ShardPage>(),
+      'at once': () => of(page([1, 2, 3], true)),
+    }))
+      it(`does not end when \`stop\` and an error came with a record of the last page before, which was read ${reader}`, () => {
+        const pages$ = pages();
+        const { shard, tracked, children, events } = shardWith(() => pages$);
+        let failures = 0;
+        const failing = map((record: KinesisRecord) => {
+          if (failures++ > 0) return record;
+          tracked.stop();
+          throw new Error('work');
+        });
+        const seen: string[] = [];
+        shard.pipe(failing, retry(1), numbers).subscribe({ next: (number) => seen.push(number), complete: () => seen.push('complete') });
+        if (pages$ instanceof Subject) pages$.next(page([1, 2, 3], true));
+        expect(seen).to.deep.equal(['complete']);
+        expect([tracked.ledger.hasEnded, children]).to.deep.equal([false, []]);
+        expect(events.map(({ type }) => type)).not.to.include('shardEndReached');
+      });
+
+    it('counts no page of the subscription before, which its own event ended', () => {
+      const pages$ = new Subject<ShardPage>();
+      const again$ = new Subject<void>();
+      const starts: ReadStart[] = [];
+      const reader: Reader = (_context, start) => (starts.push(start), pages$);
+      const tracked = new TrackedShard({
+        identity: { ...identityOf(0) },
+        notify: ({ type }) => type === 'pageRead' && starts.length === 1 && again$.next(),
+      });
+      const { shard } = shardWith(reader, { tracked });
+      const seen: string[] = [];
+      const once$ = shard.pipe(numbers, takeUntil(again$));
+      const subscription = once$.pipe(repeat(2)).subscribe((number) => seen.push(number));
+      pages$.next(page([1, 2]));
+      expect(places(starts)).to.deep.equal(['TRIM_HORIZON', 'TRIM_HORIZON']);
+      expect([seen, tracked.ledger.delivered]).to.deep.equal([[], undefined]);
+      subscription.unsubscribe();
     });
 
     it('tells when each subscription begins and how it ends', () => {

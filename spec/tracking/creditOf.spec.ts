@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { map, mergeMap, timer, type Observable } from 'rxjs';
-import type { TestScheduler } from 'rxjs/testing';
+import { map, mergeMap, timer, type Observable, type SchedulerLike } from 'rxjs';
 import { entriesOf, openBlock } from '../../lib/tracking/tracked-block.js';
 import { creditOf } from '../../lib/tracking/creditOf.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
@@ -10,7 +9,7 @@ import { handFedShard, type HandFedShard } from '../support/hand-fed-shard.js';
 const settle = (block: Block): void => entriesOf(block.ranges).forEach(({ shard, entry }) => shard.ledger.settle(entry));
 
 /** The credit of a shard that may have 3 records or 100 bytes in flight: `c` when it comes. */
-function credit({ account }: HandFedShard, scheduler: TestScheduler, maxInFlightBytes = 100): Observable<string> {
+function credit({ account }: HandFedShard, scheduler: SchedulerLike, maxInFlightBytes = 100): Observable<string> {
   return creditOf(account, { maxInFlightRecords: 3, maxInFlightBytes }, scheduler).pipe(map(() => 'c'));
 }
 
@@ -185,6 +184,22 @@ describe('creditOf', () => {
       expectObservable(credit(shard, scheduler)).toBe('-----(c|)');
       flush();
       expect(timers).to.equal(1);
+    }),
+  );
+
+  it(
+    'tells of no negative pause when the clock is set back',
+    marbles(({ scheduler: real, flush }) => {
+      const scheduler: SchedulerLike = { now: () => real.now() - (real.now() < 5 ? 0 : 60_000), schedule: real.schedule.bind(real) };
+      const shard = handFedShard();
+      const block = shard.block(1, 2, 3);
+      real.schedule(() => settle(block), 11_000);
+      credit(shard, scheduler).subscribe();
+      flush();
+      expect(shard.events.map((event) => 'pausedMs' in event && [event.type, event.pausedMs]).filter(Boolean)).to.deep.equal([
+        ['readerPaused', 10_000],
+        ['readerResumed', 0],
+      ]);
     }),
   );
 
