@@ -155,7 +155,7 @@ function assertOwnStore({ identity: { streamName, shardId }, checkpointer }: Tra
 }
 
 /** Reads ranges of one shard with the user's `read`, and verifies them like any other re-read. */
-function rereadGiven(read: NonNullable<RecoverFromConfig['read']>, scheduler: SchedulerLike): Reread {
+function rereadGiven(read: NonNullable<RecoverFromConfig['read']>, scheduler: SchedulerLike): Reread<SequenceNumberRange> {
   return (ranges, { retryTimeoutMs }) =>
     defer(() => {
       const scan = new RangeScan(ranges, (error) => {
