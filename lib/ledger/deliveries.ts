@@ -8,6 +8,8 @@ export interface UnclaimedRun {
   readonly last: Position;
   /** The payload bytes delivered before its first record. */
   readonly bytesBefore: number;
+  /** The payload bytes delivered up to and with its last record. */
+  readonly bytesThrough: number;
 }
 
 /** A point in the order of delivery: the last record up to it, and the payload bytes delivered so far. All are zero at the start. */
@@ -80,14 +82,14 @@ export class Deliveries {
   }
 
   /** Enters a page. */
-  add(page: UnclaimedRun, bytes: number): void {
+  add(page: UnclaimedRun): void {
     const last = barePosition(page.last);
     this.#last = last;
     this.#lastOrdinal = page.lastOrdinal;
-    this.#bytes += bytes;
+    this.#bytes = page.bytesThrough;
     const [oldest, next] = this.#unclaimed;
     if (oldest && next && this.#unclaimed.length >= MAX_RUNS)
-      this.#unclaimed.splice(0, 2, { ...oldest, lastOrdinal: next.lastOrdinal, last: next.last });
+      this.#unclaimed.splice(0, 2, { ...next, firstOrdinal: oldest.firstOrdinal, first: oldest.first, bytesBefore: oldest.bytesBefore });
     this.#unclaimed.push({ ...page, last });
   }
 

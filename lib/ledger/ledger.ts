@@ -122,8 +122,9 @@ export class Ledger {
     });
     if (last < 0) return made;
     // The run keeps the settled records at its head, so that a re-read finds as many records as Kinesis holds.
-    const run = { firstOrdinal, lastOrdinal: firstOrdinal + last, first: barePosition(page[0]!), last: page[last]!, bytesBefore };
-    this.#deliveries.add(run, bytes);
+    const lastOrdinal = firstOrdinal + last;
+    const bytesThrough = bytesBefore + bytes;
+    this.#deliveries.add({ firstOrdinal, lastOrdinal, first: barePosition(page[0]!), last: page[last]!, bytesBefore, bytesThrough });
     return made;
   }
 
@@ -183,6 +184,13 @@ export class Ledger {
       this.#deliveries.claimAll();
       this.#advance();
     }
+    this.#changed();
+  }
+
+  /** Notes that no block will claim the records up to `place` any more, although reading goes on: what a re-read has not found of them is gone. */
+  forgetThrough(place: DeliveryPoint): void {
+    if (place.ordinal <= this.claimed.ordinal) return;
+    this.#deliveries.claimThrough(place);
     this.#changed();
   }
 

@@ -14,6 +14,7 @@ import {
 } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { Recovery } from '../recovery/recovery.js';
+import { MAX_TIMER_MS } from '../internal/delay.js';
 import { followedBy } from '../internal/followed-by.js';
 import { retryWithBackOff } from '../internal/back-off.js';
 import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
@@ -155,7 +156,7 @@ function assertOwnStore({ identity: { streamName, shardId }, checkpointer }: Tra
 }
 
 /** Reads ranges of one shard with the user's `read`, and verifies them like any other re-read. */
-function rereadGiven(read: NonNullable<RecoverFromConfig['read']>, scheduler: SchedulerLike): Reread {
+function rereadGiven(read: NonNullable<RecoverFromConfig['read']>, scheduler: SchedulerLike): Reread<SequenceNumberRange> {
   return (ranges, { retryTimeoutMs }) =>
     defer(() => {
       const scan = new RangeScan(ranges, (error) => {
@@ -163,7 +164,7 @@ function rereadGiven(read: NonNullable<RecoverFromConfig['read']>, scheduler: Sc
       });
       const stalled = (): Observable<never> => throwError(() => new RecoveryTimeoutError(scan.pending, retryTimeoutMs));
       return from(read(ranges)).pipe(
-        timeout({ each: retryTimeoutMs, with: stalled, scheduler }),
+        timeout({ each: Math.min(retryTimeoutMs, MAX_TIMER_MS), with: stalled, scheduler }),
         tap({ complete: () => scan.end() }),
         filter((record) => scan.picks(record)),
         map((record) => [fieldsOf(record)]),

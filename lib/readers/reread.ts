@@ -3,12 +3,12 @@ import { EmptyStretches } from './empty-stretches.js';
 import { readRanges } from './range-reader.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
 import type { RecordFields } from '../values/record.js';
-import type { SequenceNumberRange } from '../values/sequence-range.js';
+import type { RangeToRead } from '../values/sequence-range.js';
 import { readContext, type ResolvedKinesisConfig } from './config.js';
 
 /** Re-reads ranges of a shard, page by page, with the client and the options of the source that read them first. */
-export type Reread = (
-  ranges: readonly SequenceNumberRange[],
+export type Reread<Range extends RangeToRead = RangeToRead> = (
+  ranges: readonly Range[],
   options: { readonly retryTimeoutMs: number },
 ) => Observable<readonly RecordFields[]>;
 

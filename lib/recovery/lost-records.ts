@@ -3,7 +3,7 @@ import { TrackedRecord } from '../tracking/tracked-record.js';
 import type { Block } from '../values/block.js';
 import { comparePositions, type Position } from '../values/position.js';
 import type { KinesisRecord, RecordFields } from '../values/record.js';
-import type { SequenceNumberRange } from '../values/sequence-range.js';
+import { startOf, type SequenceNumberRange } from '../values/sequence-range.js';
 import type { LostRecords } from './lost-work.js';
 
 /** Gives re-read records the places that the lost ones had in the ledger. */
@@ -23,17 +23,31 @@ export class RecordRestorer {
   restore(page: readonly RecordFields[], settled: Position | undefined): (Block | KinesisRecord)[] {
     const { after, asBlocks, shard } = this.#lost;
     // By position and not by count: under `onGap: 'continue'` records before the lost ones may be missing.
-    const records = page.filter((fields) => isAfter(fields, after.position)).map((fields) => this.#place(fields));
+    const lost = page.filter((fields) => isAfter(fields, after.position));
+    this.#skipMissing(lost);
+    const records = lost.map((fields) => this.#place(fields));
     const due = records.filter((record) => !shard.content.settledBefore.include(record) && isAfter(record, settled));
     if (!asBlocks) return due;
     return due.length > 0 ? [openBlock(due, true)] : [];
   }
 
+  /** Counts a page that reaches the end of the run from there: how many of the lost records are missing before it is not known otherwise. */
+  #skipMissing(page: readonly RecordFields[]): void {
+    const { run } = this.#lost;
+    const last = page.at(-1);
+    if (!last || isAfter(run.last, last)) return;
+    this.#ordinal = run.lastOrdinal - page.length + 1;
+    this.#bytesThrough = run.bytesThrough - page.reduce((sum, fields) => sum + this.#bytesOf(fields), 0);
+  }
+
   #place(fields: RecordFields): TrackedRecord {
-    const { shard } = this.#lost;
-    // A record that an earlier process has settled was not delivered, so its bytes do not count.
-    if (!shard.content.settledBefore.include(fields)) this.#bytesThrough += fields.data.byteLength;
-    return new TrackedRecord(shard, fields, this.#ordinal++, this.#bytesThrough);
+    this.#bytesThrough += this.#bytesOf(fields);
+    return new TrackedRecord(this.#lost.shard, fields, this.#ordinal++, this.#bytesThrough);
+  }
+
+  /** The payload bytes of a record, none if an earlier process has settled it: then it was not delivered. */
+  #bytesOf(fields: RecordFields): number {
+    return this.#lost.shard.content.settledBefore.include(fields) ? 0 : fields.data.byteLength;
   }
 }
 
@@ -55,6 +69,11 @@ export function rangeOfLost(lost: LostRecords): SequenceNumberRange {
     toSubSeqNumber: run.last.subSequenceNumber,
     recordCount: run.lastOrdinal - firstOrdinal + 1,
   };
+}
+
+/** Whether the first page of the range to re-read shows that records are missing before it. */
+export function isBeheaded(lost: LostRecords, [first]: readonly Position[]): boolean {
+  return isAfter(first!, startOf(rangeOfLost(lost)));
 }
 
 /** Whether the head of the run is not lost. */

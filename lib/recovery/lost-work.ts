@@ -69,6 +69,13 @@ export class LostWork {
     this.#named?.delete(ranges);
   }
 
+  /** Notes that lost records have been re-read, and that those which were found have passed: the others are gone. */
+  noteReread({ shard, run, asBlocks }: LostRecords): void {
+    const end = { ordinal: run.lastOrdinal, position: run.last, bytesThrough: run.bytesThrough };
+    if (asBlocks) shard.ledger.forgetThrough(end);
+    else this.#note(shard, end);
+  }
+
   /** Finds what is lost if the source fails now. */
   find(): Lost {
     this.#forgetFinished();

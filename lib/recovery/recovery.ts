@@ -1,12 +1,13 @@
 import { concat, concatMap, defer, EMPTY, from, merge, tap, type Observable } from 'rxjs';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { reportBlock } from '../tracking/tracked-block.js';
+import type { UnclaimedRun } from '../ledger/deliveries.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import type { Block } from '../values/block.js';
 import type { KinesisRecord } from '../values/record.js';
-import type { SequenceNumberRange, SequenceNumberRanges } from '../values/sequence-range.js';
+import type { RangeToRead, SequenceNumberRange, SequenceNumberRanges } from '../values/sequence-range.js';
 import { shardKey, type ShardName } from '../values/shard-id.js';
-import { rangeOfLost, RecordRestorer } from './lost-records.js';
+import { isBeheaded, rangeOfLost, RecordRestorer } from './lost-records.js';
 import type { LostRecords, LostWork } from './lost-work.js';
 import { byShard, restoreBlock, type RestoreBlockOptions } from './restore-block.js';
 
@@ -20,6 +21,8 @@ export interface RecoveryOptions extends RestoreBlockOptions {
 export class Recovery {
   readonly #lost: LostWork;
   readonly #options: RecoveryOptions;
+  /** The runs of which the head is gone: how many records are left of them is unknown. */
+  readonly #beheaded = new WeakSet<UnclaimedRun>();
   #resuming: readonly TrackedShard[] = [];
   #isUnderWay = false;
 
@@ -90,11 +93,22 @@ export class Recovery {
     const { retryTimeoutMs } = this.#options;
     const restorer = new RecordRestorer(lost);
     // Records up to the stored checkpoint are settled, by whichever worker, and need not be re-emitted.
-    return lost.shard
-      .readStored(this.#options.store)
-      .pipe(
-        concatMap((settled) => reread([rangeOfLost(lost)], { retryTimeoutMs }).pipe(concatMap((page) => restorer.restore(page, settled)))),
-      );
+    return lost.shard.readStored(this.#options.store).pipe(
+      concatMap((settled) =>
+        reread([this.#rangeToAsk(lost)], { retryTimeoutMs }).pipe(
+          concatMap((page, index) => {
+            if (index === 0 && isBeheaded(lost, page)) this.#beheaded.add(lost.run);
+            return restorer.restore(page, settled);
+          }),
+        ),
+      ),
+      tap({ complete: () => this.#lost.noteReread(lost) }),
+    );
+  }
+
+  #rangeToAsk(lost: LostRecords): RangeToRead {
+    const { recordCount, ...range } = rangeOfLost(lost);
+    return this.#beheaded.has(lost.run) ? range : { ...range, recordCount };
   }
 
   /** Calls `tell` for each shard that resumes; ranges of other processes' shards go to the sink of the first of these. */

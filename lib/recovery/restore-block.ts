@@ -12,7 +12,7 @@ export interface RestoreBlockOptions {
   /** The longest time without progress, in ms. */
   readonly retryTimeoutMs: number;
   /** Re-reads ranges of shards that no source of this process reads; without it they are an error. */
-  readonly readForeign?: Reread;
+  readonly readForeign?: Reread<SequenceNumberRange>;
 }
 
 /**

@@ -235,8 +235,12 @@ class StreamReading {
     }
     const lease = new ShardLease(given, store);
     this.#granted.set(shardId, lease);
+    const used$ = this.#changed$.pipe(filter(() => this.#granted.get(shardId) !== lease));
     return lease.asked$.pipe(
       filter(() => this.#granted.get(shardId) === lease),
+      // Else the lease would be kept for the life of the stream. The release behind it must not be cut off.
+      // eslint-disable-next-line rxjs-x/no-unsafe-takeuntil
+      takeUntil(used$),
       mergeMap(() => {
         this.#granted.delete(shardId);
         const { streamName } = this.#config.stream;

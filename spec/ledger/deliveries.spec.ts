@@ -13,8 +13,10 @@ function place(ordinal: number) {
 function addPage(deliveries: Deliveries, count: number): UnclaimedRun {
   const firstOrdinal = deliveries.takeOrdinals(count);
   const lastOrdinal = firstOrdinal + count - 1;
-  const page = { firstOrdinal, lastOrdinal, first: at(firstOrdinal), last: at(lastOrdinal), bytesBefore: deliveries.bytes };
-  deliveries.add(page, count * 10);
+  const { bytes: bytesBefore } = deliveries;
+  const bytesThrough = bytesBefore + count * 10;
+  const page = { firstOrdinal, lastOrdinal, first: at(firstOrdinal), last: at(lastOrdinal), bytesBefore, bytesThrough };
+  deliveries.add(page);
   return page;
 }
 
@@ -51,7 +53,14 @@ describe('Deliveries', () => {
     const pieces = deliveries.unclaimedAfter(0);
 
     expect(pieces).to.have.length(64);
-    expect(pieces[0]).to.deep.equal({ firstOrdinal: 1, lastOrdinal: 1_874, first: at(1), last: at(1_874), bytesBefore: 0 });
+    expect(pieces[0]).to.deep.equal({
+      firstOrdinal: 1,
+      lastOrdinal: 1_874,
+      first: at(1),
+      last: at(1_874),
+      bytesBefore: 0,
+      bytesThrough: 18_740,
+    });
     pieces.slice(1).forEach(({ firstOrdinal }, i) => expect(firstOrdinal).to.equal(pieces[i]!.lastOrdinal + 1));
     expect(pieces.at(-1)?.lastOrdinal).to.equal(2_000);
   });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { EMPTY, NEVER, of, take, throwError, type Observable, type SchedulerLike } from 'rxjs';
+import { EMPTY, NEVER, of, take, throwError, timer, type Observable, type SchedulerLike } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { BlockUnavailableError } from '../../lib/blocks/errors.js';
 import { recoverFrom } from '../../lib/operators/recoverFrom.js';
@@ -7,6 +7,7 @@ import { block, record } from '../../lib/testing/index.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import type { Block } from '../../lib/values/block.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
+import { spiedScheduler } from '../support/spied-scheduler.js';
 
 const lost = block(1, 2, 3);
 
@@ -53,6 +54,19 @@ describe('recoverFrom, re-reading with the option read,', () => {
       recovered$.subscribe(({ records: again }) => seen.push(...again));
       flush();
       expect(seen).to.deep.equal(given);
+    }),
+  );
+
+  it(
+    'takes a retryTimeoutMs longer than a timer of the host can wait',
+    marbles(({ scheduler, flush }) => {
+      const { spied, delaysMs } = spiedScheduler(scheduler);
+      const failing$: Observable<Block> = throwError(() => new BlockUnavailableError(lost.ranges));
+      const config = { read: () => NEVER, retryTimeoutMs: 2 ** 31, scheduler: spied };
+      const subscription = failing$.pipe(recoverFrom(memoryCheckpoints(), config)).subscribe();
+      timer(10).subscribe(() => subscription.unsubscribe());
+      flush();
+      expect(Math.max(...delaysMs)).to.equal(2 ** 31 - 1);
     }),
   );
 });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { from, NEVER, of, type Observable } from 'rxjs';
+import { concat, from, NEVER, of, throwError, type Observable } from 'rxjs';
 import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { Recovery } from '../../lib/recovery/recovery.js';
@@ -8,7 +8,7 @@ import { openBlock } from '../../lib/tracking/tracked-block.js';
 import { block as blockByHand, record } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
-import type { SequenceNumberRange } from '../../lib/values/sequence-range.js';
+import type { RangeToRead } from '../../lib/values/sequence-range.js';
 import { handFedShard, settle } from '../support/hand-fed-shard.js';
 import type { Reread } from '../../lib/readers/reread.js';
 import type { KinesisRecord, RecordFields } from '../../lib/values/record.js';
@@ -28,13 +28,20 @@ function rereading(): { readonly reread: Reread; readonly asked: string[] } {
   return { reread, asked };
 }
 
-function numbersIn({ fromSeqNumber, toSeqNumber }: SequenceNumberRange): number[] {
+function numbersIn({ fromSeqNumber, toSeqNumber }: RangeToRead): number[] {
   return Array.from({ length: Number(toSeqNumber) - Number(fromSeqNumber) + 1 }, (_, i) => Number(fromSeqNumber) + i);
 }
 
 function fieldsOf(number: number): RecordFields {
   const data = new Uint8Array(1);
   return { sequenceNumber: String(number), subSequenceNumber: 0, partitionKey: 'key', data, approximateArrivalTimestamp: undefined };
+}
+
+function failingAfter(...numbers: readonly number[]): Observable<readonly RecordFields[]> {
+  return concat(
+    of(numbers.map(fieldsOf)),
+    throwError(() => new Error('reading failed')),
+  );
 }
 
 function recovering(lost: LostWork, store: CheckpointStore = memoryCheckpoints(), readForeign?: Reread): Recovery {
@@ -231,7 +238,7 @@ describe('Recovery', () => {
     it('goes on where it was when it fails on the way', () => {
       const { reread } = rereading();
       let isBroken = true;
-      const breaking: Reread = (ranges, options) => (isBroken ? from([[2, 3].map(fieldsOf)]) : reread(ranges, options));
+      const breaking: Reread = (ranges, options) => (isBroken ? failingAfter(2, 3) : reread(ranges, options));
       const { block, deliver } = handFedShard({ reread: breaking });
       lost.notePassed(block(1));
       deliver(2, 3, 4, 5);
@@ -242,6 +249,27 @@ describe('Recovery', () => {
       isBroken = false;
       recovery.begin('failed again');
       expect([...first.values, ...everything(recovery.emitLost()).values].map(numbersOf)).to.deep.equal([['2', '3'], ['4'], ['5']]);
+    });
+
+    it('does not count on the way what was missing before it', () => {
+      const { reread, asked } = rereading();
+      let isBroken = true;
+      const breaking: Reread = (ranges, options) => (isBroken ? failingAfter(4, 5) : reread(ranges, options));
+      const { account, block, deliver } = handFedShard({ reread: breaking });
+      lost.notePassed(block(1));
+      deliver(2, 3, 4, 5, 6, 7);
+      const recovery = recovering(lost);
+      recovery.begin('failed');
+      const first = everything(recovery.emitLost());
+      first.values.forEach((value) => lost.notePassed(value));
+      isBroken = false;
+      recovery.begin('failed again');
+      const second = everything(recovery.emitLost());
+      expect(asked).to.deep.equal(['5..7 #undefined in 10000']);
+      expect([...first.values, ...second.values].map(numbersOf)).to.deep.equal([['4', '5'], ['6'], ['7']]);
+      expect(account.ledger.isSettled).to.equal(false);
+      settle(block(8), ...([...first.values, ...second.values] as Block[]));
+      expect(account.ledger.unclaimedAfter(0)).to.deep.equal([]);
     });
   });
 

@@ -1,5 +1,22 @@
 import { expect } from 'chai';
-import { bufferTime, concatMap, delay, from, map, merge, mergeMap, NEVER, of, Subject, take, tap, throwError, timer } from 'rxjs';
+import {
+  bufferTime,
+  concatMap,
+  delay,
+  from,
+  interval,
+  map,
+  merge,
+  mergeMap,
+  NEVER,
+  of,
+  Subject,
+  take,
+  tap,
+  throwError,
+  timer,
+  VirtualTimeScheduler,
+} from 'rxjs';
 import type { Observable } from 'rxjs';
 import type { Lease, LeasingStore } from '../../lib/checkpoints/checkpoint-store.js';
 import type { Shard } from '../../lib/shards/shard.js';
@@ -14,6 +31,7 @@ import { fastReading, identityOf, numberOf, textOf, textsOf } from '../support/f
 import { isForeignCheckpoint } from '../../lib/checkpoints/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { InvalidConfigError } from '../../lib/values/errors.js';
+import { collectGarbage, heldOf } from '../support/collect-garbage.js';
 import { fakeLeases, type FakeLeases } from '../support/fake-leases.js';
 import { timelineOf } from '../support/timeline.js';
 import { untimed } from '../support/untimed.js';
@@ -485,4 +503,31 @@ describe('kinesisStream with a store that gives leases', () => {
       expect(verbs(store.log).filter((verb) => !verb.startsWith('write'))).to.deep.equal(['take 0', 'release 0']);
     }),
   );
+
+  it('keeps none of the leases that it has lost', async () => {
+    const scheduler = new VirtualTimeScheduler(undefined, 1_000);
+    const { shardId } = identityOf(0);
+    const granted: WeakRef<Lease>[] = [];
+    const store: LeasingStore = {
+      ...memoryCheckpoints(),
+      release: () => of(0),
+      leases: () =>
+        interval(100, scheduler).pipe(
+          map((fencingToken) => {
+            const lease: Lease = { fencingToken: String(fencingToken), lost$: timer(50, scheduler) };
+            granted.push(new WeakRef(lease));
+            return { type: 'granted', shardId, lease } as const;
+          }),
+        ),
+    };
+    const kinesis = fakeKinesis({ shards: { 0: 'a' }, scheduler });
+    const subscription = stream(kinesis, { store, scheduler })
+      .pipe(mergeShards((shard) => shard, { scheduler }))
+      .subscribe();
+    scheduler.flush();
+    await collectGarbage();
+    expect(granted).to.have.length(10);
+    expect(heldOf(granted)).to.be.at.most(1);
+    subscription.unsubscribe();
+  });
 });
