@@ -274,8 +274,7 @@ export class LeaseCoordinator {
   #ended(): Observable<LeaseNews> {
     return defer(() => {
       const { observer, shards, held } = this.#context;
-      // Whether the shard of a row that cannot be read is done is not known.
-      const done = [...doneShards([...(shards()?.values() ?? [])], observer)].filter((shardId) => !this.#unreadable.has(shardId));
+      const done = [...doneShards([...(shards()?.values() ?? [])], observer)];
       for (const shardId of this.#told) if (!shards()?.has(shardId)) this.#told.delete(shardId);
       const untold = done.filter((shardId) => !this.#told.has(shardId) && !held.get(shardId)?.isOpen);
       untold.forEach((shardId) => this.#told.add(shardId));

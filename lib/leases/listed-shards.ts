@@ -61,7 +61,8 @@ export function doneShards(shards: readonly ListedShard[], rows: LeaseRows): Set
  * read these shards, and their children would wait for them.
  */
 export function unreadParents(shards: readonly ListedShard[], rows: LeaseRows): ListedShard[] {
-  const isWaiting = ({ shardId }: ListedShard): boolean => rows.has(shardId) && !isBegunRow(rows.get(shardId));
+  // What is in a row that cannot be read is not known.
+  const isWaiting = ({ shardId }: ListedShard): boolean => rows.get(shardId) !== undefined && !isBegunRow(rows.get(shardId));
   return parentsWithoutRow(shards, rows).flatMap(({ shard, children }) => (children.every(isWaiting) ? [shard] : []));
 }
 

@@ -1,10 +1,11 @@
-import { concat, defer, EMPTY, filter, ignoreElements, map, tap, type Observable } from 'rxjs';
+import { catchError, concat, concatMap, defer, EMPTY, ignoreElements, of, tap, throwError, type Observable } from 'rxjs';
 import type { LeasableShard } from '../checkpoints/checkpoint-store.js';
 import { delayOf } from '../internal/delay.js';
 import { isAuditLeader } from './audit-leader.js';
 import { hashKeyHoles } from './hash-keys.js';
 import { inLanes } from './in-lanes.js';
 import { removableLeases } from './lease-cleanup.js';
+import { isInvalidValue } from '../values/errors.js';
 import type { LeaseContext } from './lease-context.js';
 import { isEnded, type LeaseRow, type NewLease } from './lease.js';
 import { missingLeases } from './shard-sync.js';
@@ -108,7 +109,6 @@ export class TableKeeper {
 
   /** Makes the rows generation by generation: a child whose parent has no row would look like the child of a finished parent. */
   #make(missing: readonly NewLease[]): Observable<LeaseRow> {
-    const { port, observer, clock } = this.#context;
     const generations: NewLease[][] = [];
     const generationOf = new Map<string, number>();
     for (const lease of missing) {
@@ -116,14 +116,24 @@ export class TableKeeper {
       generationOf.set(lease.leaseKey, generation);
       (generations[generation] ??= []).push(lease);
     }
-    const make = (lease: NewLease): Observable<LeaseRow> =>
-      port.create(lease).pipe(
-        // What is in a row that is there already, the next look shows, if it can be read.
-        filter((isMade) => isMade),
-        map(() => ({ ...lease, childShardIds: [] })),
-        tap((row) => (observer.get(row.leaseKey) ? undefined : observer.note(row, clock.nowMs()))),
-      );
-    return concat(...generations.map((leases) => inLanes(leases, LANES, make)));
+    return concat(...generations.map((leases) => inLanes(leases, LANES, (lease) => this.#makeOne(lease))));
+  }
+
+  /** Emits the row if this worker has made it. One that is there already is read: a reply may have been lost, or another worker was first. */
+  #makeOne(lease: NewLease): Observable<LeaseRow> {
+    const { port, observer, clock } = this.#context;
+    const note = (row: LeaseRow | undefined): void => {
+      if (row && !observer.get(row.leaseKey)) observer.note(row, clock.nowMs());
+    };
+    const found$ = port.get(lease.leaseKey).pipe(
+      tap(note),
+      ignoreElements(),
+      // The looks tell of a row that cannot be read.
+      catchError((error: unknown) => (isInvalidValue(error) ? EMPTY : throwError(() => error))),
+    );
+    return port
+      .create(lease)
+      .pipe(concatMap((isMade) => (isMade ? of({ ...lease, childShardIds: [] }).pipe(tap<LeaseRow>(note)) : found$)));
   }
 
   /**

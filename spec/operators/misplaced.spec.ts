@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bufferCount, bufferTime, defer, map, mergeMap, NEVER, of, throwError, timer, toArray, type Observable } from 'rxjs';
+import { bufferCount, bufferTime, defer, map, mergeMap, NEVER, of, throwError, timer, toArray, Observable } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { deaggregate } from '../../lib/operators/deaggregate.js';
@@ -18,9 +18,8 @@ import { fastReading } from '../support/fast-reading.js';
 
 /** What the compiler would refuse, and JavaScript does not. */
 const js = (value: unknown): never => value as never;
-const shardLike = NEVER;
 const ONE_DECODED = 'give it one KinesisRecord at a time, with the decoded bytes as data';
-const shardLike = Object.assign(NEVER, { leaseLost$: NEVER });
+const shardLike = Object.assign(new Observable<never>(), { leaseLost$: NEVER });
 
 /** The message that a pipeline fails with at the first value, which must be an InvalidConfigError. */
 function messageOf(result$: Observable<unknown>): string {
