@@ -70,6 +70,7 @@ function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
     if (!tracked.resumes) rate?.restart();
     // Also when `stop` ends this subscription before its first read: the blocks of an earlier subscription must not settle in it.
     tracked.beginReading();
+    tracked.isCompleting = false;
     subscribed('active');
     new Reading(options, subscriber, over).begin();
   });

@@ -3,7 +3,7 @@ import { MAX_SETTLED_RANGES } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { isCheckpointError, isLeaseLost } from '../checkpoints/errors.js';
 import { comparePositions, type Position } from '../values/position.js';
-import { endOf, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
+import { endOf, SequenceNumberRanges, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import { SettledRanges } from './settled-ranges.js';
 import type { UnreleasedBlocks } from './unreleased-blocks.js';
@@ -75,6 +75,12 @@ export function storedInstead(
     catchError(() => of(undefined)),
     concatMap((stored) => (stored && isFurther(stored, checkpoint) ? of(stored) : throwError(() => refusal))),
   );
+}
+
+/** The checkpoint with ranges of its own for its blocks: a store may give those that belong to an earlier state of the shard. */
+export function withOwnRanges(checkpoint: Checkpoint): Checkpoint {
+  const { unreleased } = checkpoint;
+  return unreleased ? { ...checkpoint, unreleased: unreleased.map(({ ranges }) => new SequenceNumberRanges(ranges)) } : checkpoint;
 }
 
 /** Whether two checkpoints of one position differ in the blocks that they name, by the instance of their ranges, or in the settled ranges. */

@@ -6,9 +6,9 @@ import type { LedgerEntry } from '../ledger/entries.js';
 import type { EventSink } from '../monitoring/events.js';
 import type { Reread } from '../readers/reread.js';
 import { SHARD_END, type Position } from '../values/position.js';
-import { SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
+import type { SequenceNumberRange, SequenceNumberRanges } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
-import { CheckpointContent, saysOther, storedInstead, type CheckpointFacts } from './checkpoint-content.js';
+import { CheckpointContent, saysOther, storedInstead, withOwnRanges, type CheckpointFacts } from './checkpoint-content.js';
 import type { CheckpointedShard, OfShard } from './checkpointed-shard.js';
 import { Checkpointer, type CheckpointerOptions } from './checkpointer.js';
 import { HeldWatermark, rangesOf } from './held-watermark.js';
@@ -72,7 +72,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   readonly stopping$ = this.#stopping.asObservable();
   /** Emits when the lease is lost, or given up while the shard is in use; completes without a value when the shard is released otherwise. */
   readonly leaseLost$: Observable<void>;
-  /** Whether the subscriber of the shard is being completed. */
+  /** Whether the subscriber of the shard is being completed: its subscription says so. */
   isCompleting = false;
   readonly #tenure: Tenure;
   #identity: ShardIdentity;
@@ -144,10 +144,9 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     };
   }
 
-  /** Begins at the stored checkpoint. Its blocks get ranges of their own: a store may give those that belong to an earlier state of the shard. */
+  /** Begins at the stored checkpoint. */
   restore(stored: Checkpoint): void {
-    const { unreleased } = stored;
-    const checkpoint = unreleased ? { ...stored, unreleased: unreleased.map(({ ranges }) => new SequenceNumberRanges(ranges)) } : stored;
+    const checkpoint = withOwnRanges(stored);
     this.checkpointer.restore(checkpoint);
     this.content.restore(checkpoint);
     this.ledger.settleThrough(checkpoint);
@@ -217,7 +216,6 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     this.#isCutShort = false;
     this.#behind = undefined;
     this.#isRead = true;
-    this.isCompleting = false;
   }
 
   /** Notes that a subscription has ended: it completed by itself, or it errored or was unsubscribed. */

@@ -35,17 +35,17 @@ describe('TrackedRecord', () => {
     const [next] = deliver(shard, [4]);
     const [a, b, c] = records;
 
-    expect(follows(a!, b)).to.equal(true);
-    expect(follows(c!, next)).to.equal(true);
-    expect(follows(a!, c)).to.equal(false);
-    expect(follows(b!, a)).to.equal(false);
-    expect(follows(a!, a)).to.equal(false);
-    expect(follows(a!, ledgerWith(1, 2).records[1])).to.equal(false);
+    expect(follows(a, b)).to.equal(true);
+    expect(follows(c, next)).to.equal(true);
+    expect(follows(a, c)).to.equal(false);
+    expect(follows(b, a)).to.equal(false);
+    expect(follows(a, a)).to.equal(false);
+    expect(follows(a, ledgerWith(1, 2).records[1])).to.equal(false);
   });
 
   it('does not follow one made by hand, nor the other way round', () => {
     const { records } = ledgerWith(1);
-    expect(follows(records[0]!, record(2))).to.equal(false);
+    expect(follows(records[0], record(2))).to.equal(false);
     expect(follows(record(0), records[0])).to.equal(false);
   });
 
