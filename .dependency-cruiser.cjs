@@ -33,7 +33,7 @@ const mayImport = {
   dynamodb: ['values', 'internal', 'checkpoints', 'leases'],
   level: ['values', 'internal', 'checkpoints', 'blocks'],
   s3: ['values', 'internal', 'blocks'],
-  testing: ['values', 'kinesis', 'checkpoints', 'leases'],
+  testing: ['values', 'internal', 'kinesis', 'checkpoints', 'leases'],
 };
 
 const boundaries = Object.entries(mayImport).map(([folder, others]) => ({

@@ -52,7 +52,7 @@ describe('boundedStore, around a blockStore with the same time-out', () => {
       const limit = { requestTimeoutMs: limitMs, scheduler };
       const store = blockStore('DISK_ONLY_2', { disk: silent(), replicas: [silent(), silent(), silent()], events: 'silent', ...limit });
       expectObservable(faults(boundedStore(store, limit).put(one))).toBe('----------#', undefined, 'copies');
-      expectObservable(boundedStore(store, limit).get(one.id)).toBe('----------|');
+      expectObservable(faults(boundedStore(store, limit).get(one.id))).toBe('----------#', undefined, 'timeout');
       // The delete of the same block waits for the put.
       expectObservable(faults(boundedStore(store, limit).delete(one.id))).toBe('---------------#', undefined, 'timeout');
       expectObservable(faults(boundedStore(store, limit).list())).toBe('-----#', undefined, 'timeout');

@@ -3,7 +3,6 @@ import { InvalidConfigError } from '../../values/errors.js';
 import { shown } from '../../values/shown.js';
 import { assertMethodName, type KinesisMethod } from './fake-calls.js';
 import { awsError } from './fake-errors.js';
-import type { FakeStream } from './fake-stream.js';
 import { toShardId, type ShardName } from '../shard-name.js';
 
 /** A fault of some calls. Without `method`, `shard`, `fromMs` and `untilMs` any call matches. */
@@ -41,7 +40,7 @@ export class FakeFaults {
 
   constructor(
     faults: readonly FakeFault[],
-    private readonly stream: Pick<FakeStream, 'shard'>,
+    private readonly stream: { shard(name: ShardName): unknown },
   ) {
     faults.forEach((fault) => this.add(fault));
   }
