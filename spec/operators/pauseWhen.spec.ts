@@ -8,6 +8,7 @@ import {
   map,
   mergeMap,
   NEVER,
+  Observable,
   of,
   Subject,
   take,
@@ -186,7 +187,7 @@ describe('pauseWhen', () => {
       .to.satisfy(isInvalidConfig)
       .and.have.property('message')
       .that.matches(/got a record: put it behind withSequenceRanges/);
-    expect(refused(NEVER))
+    expect(refused(Object.assign(new Observable(), { leaseLost$: NEVER })))
       .to.satisfy(isInvalidConfig)
       .and.have.property('message')
       .that.matches(/mergeShards/);
