@@ -57,7 +57,7 @@ class SupervisedPipeline {
 
   constructor(tracked: TrackedShard) {
     this.#tracked = tracked;
-    tracked.beginPipeline();
+    tracked.pipeline.begin();
   }
 
   /** Notes a value that the pipeline emits. */
@@ -83,8 +83,8 @@ class SupervisedPipeline {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     const [leavesWork, leavesRecords] = [this.#leavesWork, this.#leavesRecords];
-    this.#tracked.endPipeline({ completed, leavesWork, leavesRecords, isBehind: (ranges) => this.#emitted?.has(ranges) ?? false });
-    if (!completed || !this.#tracked.isCutShort) return;
+    this.#tracked.pipeline.end({ completed, leavesWork, leavesRecords, isBehind: (ranges) => this.#emitted?.has(ranges) ?? false });
+    if (!completed || !this.#tracked.pipeline.isCutShort) return;
     this.#tracked.tell({ type: 'pipelineCompleted', records: this.#tracked.ledger.outstandingRecords });
   }
 }

@@ -47,7 +47,7 @@ export function withSequenceRanges(): OperatorFunction<readonly KinesisRecord[],
             subscriber.next(block);
           },
           complete: () => {
-            shards.forEach((shard) => shard.dropUnclaimed());
+            shards.forEach((shard) => shard.pipeline.dropUnclaimed());
             subscriber.complete();
           },
         }),

@@ -57,7 +57,7 @@ function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
   let isSubscribed = false;
   const over = (state: EndKind): void => {
     isSubscribed = false;
-    tracked.endReading(state === 'complete');
+    tracked.pipeline.endReading(state === 'complete');
     subscribed(state);
   };
   return new Observable<KinesisRecord>((subscriber) => {
@@ -70,7 +70,6 @@ function oneAtATime(options: MakeShardOptions): Observable<KinesisRecord> {
     if (!tracked.resumes) rate?.restart();
     // Also when `stop` ends this subscription before its first read: the blocks of an earlier subscription must not settle in it.
     tracked.beginReading();
-    tracked.isCompleting = false;
     subscribed('active');
     new Reading(options, subscriber, over).begin();
   });
@@ -127,9 +126,9 @@ class Reading implements Handlers<ShardPage> {
     const { tracked } = this.#options;
     if (this.#children) endShard(this.#options, this.#children);
     this.#end('complete');
-    tracked.isCompleting = true;
+    tracked.pipeline.isCompleting = true;
     this.#subscriber.complete();
-    tracked.isCompleting = false;
+    tracked.pipeline.isCompleting = false;
   }
 
   error(error: unknown): void {

@@ -160,7 +160,7 @@ export class ShardLifecycle {
 
   /** Whether it will be known when the work is done: from a supervised pipeline, or because blocks are settled. */
   get isAccounted(): boolean {
-    return this.#tracked.isSupervised || this.#tracked.ledger.hasSettled;
+    return this.#tracked.pipeline.isSupervised || this.#tracked.ledger.hasSettled;
   }
 
   /** The payload bytes that are delivered and not settled. */
@@ -174,8 +174,8 @@ export class ShardLifecycle {
   }
 
   get #facts(): ShardFacts {
-    const { ledger, hasOpenBlocks, isLost, resumes, isSupervised, isDrained, isCutShort, isSettled, checkpointer } = this.#tracked;
-    const { hasWorkBehind, isStopping } = this.#tracked;
+    const { ledger, pipeline, hasOpenBlocks, isLost, resumes, isSettled, isStopping, checkpointer } = this.#tracked;
+    const { isSupervised, isDrained, isCutShort, hasWorkBehind } = pipeline;
     const { hasEnded, isTracked } = ledger;
     return {
       isLost,
@@ -228,9 +228,10 @@ export class ShardLifecycle {
     if (typeof start === 'object') this.#tracked.tell({ type: 'shardStarted', parentShardIds, start: checkpoint ?? startToString(start) });
   }
 
-  /** Emits where reading begins; opens the shard first if it is not open. */
+  /** Emits where reading begins, if there is something to read; opens the shard first if it is not open. */
   #openToRead(): Observable<ReadStart> {
-    return this.#open().pipe(concatMap(({ start }) => (typeof start === 'object' && !this.#isReleased ? of(start) : EMPTY)));
+    const isOver = (): boolean => this.#isReleased || this.#tracked.hasNothingLeft;
+    return this.#open().pipe(concatMap(({ start }) => (typeof start === 'object' && !isOver() ? of(start) : EMPTY)));
   }
 
   /** Writes the last checkpoints, releases the lease, and reports the release. */
@@ -277,7 +278,7 @@ export class ShardLifecycle {
     this.#tracked.close();
     config.budget.forget(budgetKey({ stream: config.stream, shardId }));
     this.#reportReleased(reason);
-    released?.(reason, outcomeOf(reason, { ...this.#opened, isCutShort: this.#tracked.isCutShort }));
+    released?.(reason, outcomeOf(reason, { ...this.#opened, isCutShort: this.#tracked.pipeline.isCutShort }));
     return EMPTY;
   }
 
@@ -290,7 +291,7 @@ export class ShardLifecycle {
     if (this.#isReleased) return;
     const write$ = this.#tracked.checkpointer.write().pipe(catchError(() => EMPTY));
     const giveUp = (): Observable<never> => {
-      const release$ = lease?.release(identity, config, this.#subscription === 'active' || this.#tracked.isSupervised) ?? EMPTY;
+      const release$ = lease?.release(identity, config, this.#subscription === 'active' || this.#tracked.pipeline.isSupervised) ?? EMPTY;
       // Who subscribes to the shard later reads nothing.
       this.#tracked.stop();
       return release$;

@@ -12,9 +12,9 @@ import { CheckpointContent, saysOther, storedInstead, withOwnRanges, type Checkp
 import type { CheckpointedShard, OfShard } from './checkpointed-shard.js';
 import { Checkpointer, type CheckpointerOptions } from './checkpointer.js';
 import { HeldWatermark, rangesOf } from './held-watermark.js';
+import { ShardPipeline } from './shard-pipeline.js';
 import { Tenure } from './tenure.js';
 import { UnreleasedBlocks } from './unreleased-blocks.js';
-import { WorkBehind } from './work-behind.js';
 
 /** The parts of a {@link TrackedShard}. */
 export interface TrackedShardOptions extends Partial<StoreCallLimits> {
@@ -31,15 +31,6 @@ export interface TrackedShardOptions extends Partial<StoreCallLimits> {
   readonly readStored?: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
 }
 
-/** How a pipeline ended: `leavesWork` if it has emitted unsettled blocks or records, `leavesRecords` if it has emitted records. */
-export interface PipelineEnd {
-  readonly completed: boolean;
-  readonly leavesWork: boolean;
-  readonly leavesRecords: boolean;
-  /** Whether the pipeline has emitted the block with these ranges, so that others work on it. @defaultValue none */
-  readonly isBehind?: (ranges: SequenceNumberRanges) => boolean;
-}
-
 /**
  * The state of one shard that its source and the operators after it share.
  *
@@ -54,6 +45,8 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   readonly readStored: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
   readonly ledger: Ledger;
   readonly checkpointer: Checkpointer;
+  /** What is known of who reads the shard. */
+  readonly pipeline: ShardPipeline;
   /** What the checkpoints say. */
   readonly content: CheckpointContent;
   /** The blocks that `storeBlocks` has stored and `releaseBlocks` has not released. */
@@ -72,23 +65,12 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   readonly stopping$ = this.#stopping.asObservable();
   /** Emits when the lease is lost, or given up while the shard is in use; completes without a value when the shard is released otherwise. */
   readonly leaseLost$: Observable<void>;
-  /** Whether the subscriber of the shard is being completed: its subscription says so. */
-  isCompleting = false;
   readonly #tenure: Tenure;
   #identity: ShardIdentity;
   #isOpened = false;
   #isStopping = false;
-  #isDrained = false;
-  #isPipelineDone = false;
   /** The recovery for which the next subscription resumes. */
   #resumesFor: object | undefined;
-  /** Whether a subscription to the shard's records is active, or the last one completed by itself. */
-  #isRead = false;
-  #isCutShort = false;
-  /** What an ended pipeline has passed on. */
-  #behind: WorkBehind | undefined;
-  /** How many pipelines of `mergeShards` run. */
-  #pipelines = 0;
 
   constructor(options: TrackedShardOptions) {
     const { identity, store, notify = () => undefined, reasonOf, tenure = new Tenure() } = options;
@@ -100,6 +82,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     this.leaseLost$ = tenure.lost$;
     this.readStored = options.readStored ?? (() => of(undefined));
     this.ledger = new Ledger(() => this.noteChange());
+    this.pipeline = new ShardPipeline(this, tenure);
     this.content = new CheckpointContent(this);
     this.checkpointer = new Checkpointer({
       store,
@@ -172,7 +155,12 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
 
   /** Whether the shard is read to its end, everything is settled, and no supervised pipeline runs, so that SHARD_END may be written. */
   get isFinished(): boolean {
-    return this.#pipelines === 0 && this.ledger.hasEnded && this.isSettled;
+    return !this.pipeline.isSupervised && this.hasNothingLeft;
+  }
+
+  /** Whether the shard is read to its end and everything is settled: a later subscription has nothing to read. */
+  get hasNothingLeft(): boolean {
+    return this.ledger.hasEnded && this.isSettled;
   }
 
   get isOver(): boolean {
@@ -189,47 +177,19 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     return this.ledger.hasOpenEntries || this.unreleased.areInWork;
   }
 
-  /** Whether a supervised pipeline runs: its completion means that all its work is done. */
-  get isSupervised(): boolean {
-    return this.#pipelines > 0;
-  }
-
-  /** Whether nothing more will settle, since the pipeline or the blocks have ended. */
-  get isDrained(): boolean {
-    return this.#isPipelineDone || (this.#isDrained && !this.unreleased.areInWork);
-  }
-
   /** Whether the next subscription resumes after the last delivered record, since the work on the delivered ones continues. */
   get resumes(): boolean {
     return this.#resumesFor !== undefined;
   }
 
-  /** Notes that a subscription begins to read. Unless it resumes, forgets what is not settled, since it will be read again. */
+  /** Notes that a subscription begins. Unless it resumes or has nothing to read, forgets what is not settled, since it will be read again. */
   beginReading(): void {
-    if (!this.resumes) {
+    if (!this.resumes && !this.hasNothingLeft) {
       this.ledger.restart();
       this.unreleased.restart(this.ledger.watermark);
     }
     this.#resumesFor = undefined;
-    this.#isDrained = false;
-    this.#isPipelineDone = false;
-    this.#isCutShort = false;
-    this.#behind = undefined;
-    this.#isRead = true;
-  }
-
-  /** Notes that a subscription has ended: it completed by itself, or it errored or was unsubscribed. */
-  endReading(completed: boolean): void {
-    this.#isRead = completed;
-  }
-
-  /**
-   * Notes that what makes blocks of the shard's records, or its pipeline, completes. If that comes with the completion of the shard, the records in
-   * no block were dropped on purpose. Before the shard's end, `take` or `takeUntil` has cut off records that nobody has seen. After it, they may
-   * have cut off what an asynchronous operator still held: while the shard stops, such records are left to be read again.
-   */
-  dropUnclaimed(): void {
-    if (this.ledger.hasEnded && (this.isCompleting || !this.#isStopping)) this.ledger.dropUnclaimed();
+    this.pipeline.beginReading();
   }
 
   /** Makes the next subscription resume after the last delivered record: `recoverFrom` re-emits what was lost before it. */
@@ -244,41 +204,8 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     this.noteChange();
   }
 
-  /** Notes that a pipeline of the shard begins whose completion will mean that all its work is done. */
-  beginPipeline(): void {
-    this.#pipelines++;
-  }
-
-  /**
-   * Notes that a pipeline has ended. If it completed, nothing more is read. Nothing more will settle either, unless the pipeline has
-   * emitted unsettled work; and no more blocks will be made, unless it has emitted records: see {@link dropUnclaimed}.
-   * If it failed while the shard stops, what has not left it does not settle.
-   */
-  endPipeline({ completed, leavesWork, leavesRecords, isBehind = () => false }: PipelineEnd): void {
-    this.#pipelines--;
-    this.#behind = new WorkBehind(this, { leavesRecords, isBehind });
-    if (completed) this.#isCutShort = this.#pipelines === 0 && !this.#isRead && !this.#isStopping && this.#tenure.isHeld;
-    const isComplete = completed && this.#tenure.isHeld;
-    if (isComplete && !leavesRecords) this.dropUnclaimed();
-    this.#isPipelineDone = completed ? isComplete && !leavesWork : this.#isStopping;
-    this.noteChange();
-  }
-
-  /** Whether blocks that an ended pipeline has passed on are still being worked on. */
-  get hasWorkBehind(): boolean {
-    return this.#behind?.isOpen ?? false;
-  }
-
-  /** Whether the pipeline completed before the shard's end and without `stop`, so that nobody reads the rest. */
-  get isCutShort(): boolean {
-    return this.#isCutShort;
-  }
-
-  /** Notes that nothing more will settle. */
   drain(): void {
-    this.#isDrained = true;
-    this.#behind = undefined;
-    this.noteChange();
+    this.pipeline.drain();
   }
 
   /** Releases a stored block. */

@@ -4,7 +4,7 @@ import type { SequenceNumberRanges } from '../values/sequence-range.js';
 import type { UnreleasedBlocks } from './unreleased-blocks.js';
 
 /** The state of a shard in which blocks are open. */
-interface OpenBlocks {
+export interface OpenBlocks {
   readonly ledger: Ledger;
   readonly unreleased: UnreleasedBlocks;
   readonly hasOpenBlocks: boolean;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { delay, mergeMap, of, retry } from 'rxjs';
+import { delay, merge, mergeMap, of, retry, tap, throwError, timer } from 'rxjs';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { recoverFrom } from '../../lib/operators/recoverFrom.js';
 import { marbles } from '../../lib/testing/index.js';
@@ -46,6 +46,26 @@ describe('kinesisShard, subscribed again', () => {
 
       expect(finished).to.deep.equal(['5 a', '6 b', '10 a', '10 b', '16 c']);
       expect(store.asked).to.deep.equal(['11 2', '16 SHARD_END']);
+    }),
+  );
+
+  it(
+    'completes at once when it is read to its end and settled, and its end is written, although its last write is under way',
+    marbles(({ scheduler, flush }) => {
+      const store = recordingStore({ latencyMs: 30 });
+      const notices: string[] = [];
+      const note = (what: string) => () => void notices.push(`${scheduler.now()} ${what}`);
+      const other$ = timer(40).pipe(mergeMap(() => throwError(() => new Error('of another shard'))));
+      const shard$ = quickShard(instantKinesis({ shards: { 0: 'ab-|' }, latencyMs: 9 }), { store }).pipe(
+        tap({ subscribe: note('subscribed'), next: note('record'), complete: note('completed') }),
+      );
+      merge(shard$, other$)
+        .pipe(retry({ count: 1 }), single, checkpointEvery(2))
+        .subscribe({ error: () => undefined });
+      flush();
+
+      expect(notices).to.deep.equal(['0 subscribed', '36 record', '36 record', '36 completed', '40 subscribed', '40 completed']);
+      expect(store.kept.at(-1)).to.match(/ SHARD_END$/);
     }),
   );
 

@@ -427,7 +427,7 @@ describe('CheckpointSchedule', () => {
         let changes = 0;
         shard.account.changes$.subscribe(() => changes++);
         schedule.writeLast().subscribe();
-        expect(shard.account.isDrained).to.equal(true);
+        expect(shard.account.pipeline.isDrained).to.equal(true);
         expect(changes).to.equal(1);
       }),
     );

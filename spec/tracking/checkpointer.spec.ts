@@ -74,16 +74,16 @@ describe('Checkpointer', () => {
     it('is SHARD_END when the end is seen, everything is settled and no pipeline runs', () => {
       const { account, block } = handFedShard();
       const [a, b] = [block(1), block(2)];
-      account.beginPipeline();
+      account.pipeline.begin();
       account.ledger.end();
       settle(b);
       expect(account.checkpointer.currentFor()).to.equal(undefined);
       settle(a);
       expect(account.checkpointer.currentFor()).to.include({ sequenceNumber: '2' });
-      expect(account.isSupervised).to.equal(true);
-      account.endPipeline({ completed: true, leavesWork: false, leavesRecords: false });
+      expect(account.pipeline.isSupervised).to.equal(true);
+      account.pipeline.end({ completed: true, leavesWork: false, leavesRecords: false });
       expect(account.checkpointer.currentFor()).to.deep.equal({ ...PLACE, sequenceNumber: 'SHARD_END', subSequenceNumber: 0 });
-      expect([account.isFinished, account.isSupervised]).to.deep.equal([true, false]);
+      expect([account.isFinished, account.pipeline.isSupervised]).to.deep.equal([true, false]);
     });
 
     it('is not SHARD_END while a delivered record is in no block', () => {

@@ -10,9 +10,9 @@ describe('TrackedShard', () => {
       const { account, block, deliver } = handFedShard();
       settle(block(1));
       deliver(2, 3);
-      account.beginPipeline();
+      account.pipeline.begin();
       account.ledger.end();
-      account.endPipeline({ completed: true, leavesWork: false, leavesRecords: false });
+      account.pipeline.end({ completed: true, leavesWork: false, leavesRecords: false });
       expect(account.isFinished).to.equal(true);
     });
 
@@ -20,8 +20,8 @@ describe('TrackedShard', () => {
       const { account, block, deliver } = handFedShard();
       settle(block(1));
       deliver(2, 3);
-      account.beginPipeline();
-      account.endPipeline({ completed: true, leavesWork: false, leavesRecords: false });
+      account.pipeline.begin();
+      account.pipeline.end({ completed: true, leavesWork: false, leavesRecords: false });
       expect(account.checkpointer.currentFor()).to.include({ sequenceNumber: '1' });
     });
 
@@ -29,19 +29,19 @@ describe('TrackedShard', () => {
       const { account, block, deliver } = handFedShard();
       settle(block(1));
       deliver(2, 3);
-      account.beginPipeline();
+      account.pipeline.begin();
       account.ledger.end();
-      account.endPipeline({ completed: false, leavesWork: false, leavesRecords: false });
-      expect([account.isFinished, account.isDrained]).to.deep.equal([false, false]);
+      account.pipeline.end({ completed: false, leavesWork: false, leavesRecords: false });
+      expect([account.isFinished, account.pipeline.isDrained]).to.deep.equal([false, false]);
     });
 
     it('says that nothing more will settle', () => {
       const { account } = handFedShard();
       let changes = 0;
       account.changes$.subscribe(() => changes++);
-      account.beginPipeline();
-      account.endPipeline({ completed: true, leavesWork: false, leavesRecords: false });
-      expect(account.isDrained).to.equal(true);
+      account.pipeline.begin();
+      account.pipeline.end({ completed: true, leavesWork: false, leavesRecords: false });
+      expect(account.pipeline.isDrained).to.equal(true);
       expect(changes).to.equal(1);
     });
   });
@@ -57,9 +57,9 @@ describe('TrackedShard', () => {
 
     it('forgets what is not settled', () => {
       const account = unsettled();
-      account.drain();
+      account.pipeline.drain();
       account.beginReading();
-      expect([account.ledger.outstandingRecords, account.isDrained]).to.deep.equal([0, false]);
+      expect([account.ledger.outstandingRecords, account.pipeline.isDrained]).to.deep.equal([0, false]);
     });
 
     it('keeps it when it resumes, once', () => {
