@@ -1,3 +1,4 @@
+import { isRxKinesisError } from '../values/errors.js';
 import { positionToString, rangeToString } from '../values/sequence-range.js';
 import type { UntimedEvent } from './events.js';
 import { faultToString, oneLine, shownError } from './shown-error.js';
@@ -49,7 +50,9 @@ const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<Unt
   readerPaused: ({ pausedMs, records, bytes }) =>
     `reading has paused for ${pausedMs} ms, since ${records} records (${bytes} bytes) are not settled: is the work slow, or checkpointEvery missing?`,
   readerResumed: ({ pausedMs }) => `reading goes on after ${pausedMs} ms`,
-  recoveryStarted: ({ ranges }) => `what was lost (${ranges.length} ranges) is read again after a failure`,
+  recoveryStarted: ({ ranges, error }) =>
+    `what was lost (${ranges.length} ranges) is read again after a failure` +
+    (isRxKinesisError(error) ? '' : ' of an operator above recoverFrom, and does not pass it: if that is your work, put it below'),
   shardFailed: () => 'the pipeline failed for good',
   shardReleased: ({ reason }) => (reason === 'lost' ? 'another worker has taken the shard' : `shard released (${reason})`),
   shardRestarted: ({ delayMs, attempt }) => `the pipeline failed and restarts in ${delayMs} ms (restart ${attempt})`,

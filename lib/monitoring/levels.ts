@@ -1,3 +1,4 @@
+import { isRxKinesisError } from '../values/errors.js';
 import type { UntimedEvent } from './events.js';
 
 /** How much an event matters to whoever runs the program. */
@@ -63,6 +64,9 @@ export function levelOf(event: UntimedEvent): EventLevel {
     // The reader replaces an iterator that was too old, and nothing is wrong.
     case 'readRetry':
       return event.reason === 'iterator' ? 'debug' : LEVELS.readRetry;
+    // An operator of the user has failed, and what is read again goes past it: where that is the work, its records are lost.
+    case 'recoveryStarted':
+      return isRxKinesisError(event.error) ? LEVELS.recoveryStarted : 'error';
     case 'shardReleased':
       return event.reason === 'lost' ? 'warn' : LEVELS.shardReleased;
     case 'shardsDiscovered':

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { logEvents, type EventLogger } from '../../lib/monitoring/logEvents.js';
 import { ShardReadError } from '../../lib/kinesis/errors.js';
-import { isInvalidConfig } from '../../lib/values/errors.js';
+import { InvalidValueError, isInvalidConfig } from '../../lib/values/errors.js';
 import { thrownBy } from '../support/thrown-by.js';
 
 const shard = { at: 7, streamName: 'flights', shardId: 'shardId-000000000000' };
@@ -35,6 +35,14 @@ describe('logEvents', () => {
     const observer = logEvents(logger);
     Object.values(events).forEach((event) => observer.next(event));
     expect(calls.map(([method]) => method)).to.deep.equal(Object.keys(events));
+  });
+
+  it('writes a recovery at the level error if what has failed is not of this package, since what is re-read goes past it', () => {
+    const { logger, calls } = loggerWith('error', 'warn', 'info', 'log');
+    const started = { type: 'recoveryStarted', ...shard, ranges: [] } as const;
+    for (const error of [new InvalidValueError('of this package'), new TypeError('of the work')])
+      logEvents(logger).next({ ...started, error });
+    expect(calls.map(([method]) => method)).to.deep.equal(['warn', 'error']);
   });
 
   it('writes to a logger without info by log, and leaves out what is everyday where there is no debug', () => {

@@ -74,7 +74,11 @@ const EVENTS: ReadonlyArray<readonly [UntimedEvent, RegExp | undefined]> = [
   [{ type: 'readerPaused', ...shard, records: 10, bytes: 99, pausedMs: 10_000 }, /paused for 10000 ms, since 10 records \(99 bytes\)/],
   [{ type: 'readerResumed', ...shard, pausedMs: 10_001 }, undefined],
   [{ type: 'recovered', ...shard, ranges: 1, records: 2 }, undefined],
-  [{ type: 'recoveryStarted', ...shard, ranges: [range], error }, /what was lost \(1 ranges\) is read again/],
+  [{ type: 'recoveryStarted', ...shard, ranges: [range], error }, /what was lost \(1 ranges\) is read again after a failure: /],
+  [
+    { type: 'recoveryStarted', ...shard, ranges: [range], error: new TypeError('work') },
+    /a failure of an operator above recoverFrom, .* put it below: TypeError: work/,
+  ],
   [{ type: 'shardEndReached', ...shard }, undefined],
   [{ type: 'shardFailed', ...shard, error }, /failed for good: .*malformed/],
   [{ type: 'shardReleased', ...shard, reason: 'lost' }, /another worker has taken the shard/],
