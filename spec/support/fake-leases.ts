@@ -79,6 +79,7 @@ export function fakeLeases(config: FakeLeasesConfig = {}): FakeLeases {
 
   return {
     log,
+    ...(inner.keepsUnreleased && { keepsUnreleased: true }),
     get held() {
       return new Set(tenures.keys());
     },

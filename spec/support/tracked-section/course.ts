@@ -37,6 +37,24 @@ export interface Course {
   readonly leaves: ReadonlyArray<{ readonly how: 'crash' | 'stop' | 'unsubscribe'; readonly afterMs: number }>;
   /** When another worker takes a shard, and how much later this one has it again; `undefined` for a store without leases. */
   readonly losses: ReadonlyArray<{ readonly shard: number; readonly atMs: number; readonly backMs: number }> | undefined;
+  /** How blocks wait for their work in a store; absent when they do not. */
+  readonly storage?: Storage;
+}
+
+/** A store of blocks, and what it does wrong. */
+export interface Storage {
+  /** Where `checkpointEvery` stands: directly behind `storeBlocks`, or at the end. */
+  readonly place: 'stored' | 'done';
+  /** Whether the blocks are still there after a process has ended. */
+  readonly isDurable: boolean;
+  /** How long a call takes. */
+  readonly callMs: number;
+  /** Which calls fail, and which are never answered, counted from the first. */
+  readonly failing: readonly number[];
+  readonly hanging: readonly number[];
+  /** Which gets find nothing. */
+  readonly losing: readonly number[];
+  readonly maxLoadedBytes: number;
 }
 
 const record = fc.record({ gapMs: fc.nat({ max: 4 }), joined: fc.boolean() });
@@ -73,6 +91,23 @@ export const anyCourse: fc.Arbitrary<Course> = fc.record({
   ),
 });
 
+/** Any {@link Course} in which each shard's pipeline stores its blocks. */
+export const anyStoredCourse: fc.Arbitrary<Course> = fc
+  .record({
+    course: anyCourse,
+    recovery: fc.constantFrom('blocks', 'records', 'retry', 'mergeShards'),
+    storage: fc.record({
+      place: fc.constantFrom('stored', 'done'),
+      isDurable: fc.boolean(),
+      callMs: fc.nat({ max: 4 }),
+      failing: fc.array(fc.nat({ max: 20 }), { maxLength: 4 }),
+      hanging: fc.array(fc.nat({ max: 20 }), { maxLength: 1 }),
+      losing: fc.array(fc.nat({ max: 10 }), { maxLength: 3 }),
+      maxLoadedBytes: fc.integer({ min: 1, max: 6 }),
+    }),
+  })
+  .map(({ course, recovery, storage }) => ({ ...course, recovery, storage, isBehind: false }));
+
 /** Whether the shards of a course are read by a `kinesisStream`: else by a `kinesisShard` each, merged. */
 export function isStream({ recovery }: Course): boolean {
   return !recovery.startsWith('merged');
@@ -83,9 +118,9 @@ export function isWorkBehind(course: Course): boolean {
   return isStream(course) && course.isBehind;
 }
 
-/** Whether `recoverFrom` is there, which repeats nothing that has passed it. */
-export function recovers({ recovery }: Course): boolean {
-  return recovery.endsWith('blocks') || recovery.endsWith('records');
+/** Whether nothing can fail but above a `recoverFrom`, which repeats nothing that has passed it: a stored block is loaded below it. */
+export function recovers({ recovery, storage }: Course): boolean {
+  return !storage && (recovery.endsWith('blocks') || recovery.endsWith('records'));
 }
 
 /** Whether the filter lets a record pass. */

@@ -1,10 +1,12 @@
 import { catchError, EMPTY, throwError } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
+import { isRxKinesisError } from '../../../lib/values/errors.js';
 import { isShardReadError } from '../../../lib/kinesis/errors.js';
 import { memoryCheckpoints } from '../../../lib/checkpoints/memoryCheckpoints.js';
 import type { KinesisEvent } from '../../../lib/monitoring/events.js';
 import type { FakeKinesis } from '../../../lib/testing/kinesis/fakeKinesis.js';
 import { kinesisOf, recovers, type Course } from './course.js';
+import { blocksOf } from './storage.js';
 import { observations, type Observations } from './observations.js';
 
 import { Process } from './process.js';
@@ -25,6 +27,7 @@ export function follow(
   const kinesis = kinesisOf(course);
   const seen = observations();
   const checkpoints = memoryCheckpoints();
+  const blocks = course.storage && blocksOf(course.storage);
   const processes: Process[] = [];
   let writes = 0;
   const mayRefuse = (process: Process): void => {
@@ -39,9 +42,11 @@ export function follow(
       number: processes.length,
       before: processes.at(-1),
       checkpoints,
+      blocks,
       mayRefuse,
       tell,
     });
+    if (processes.length > 0) blocks?.endProcess();
     processes.push(process);
     const isExpected = (error: unknown): boolean => mayFail(course, process, error);
     const subscription = process.run$
@@ -65,7 +70,10 @@ export function follow(
       if (leave.how === 'stop' && !process.isOver) return process.stop();
       process.isDead = leave.how === 'crash';
       subscription.unsubscribe();
-      if (process.isDead) process.loseAll();
+      if (process.isDead) {
+        process.loseAll();
+        blocks?.crash();
+      }
       begin();
     }, leave.afterMs);
   };
@@ -83,5 +91,6 @@ export function follow(
 
 /** Whether a process may end with an error: while it stops, if nobody recovers. */
 function mayFail(course: Course, process: Process, error: unknown): boolean {
-  return process.isStopping && !recovers(course) && (isShardReadError(error) || error instanceof TypeError);
+  const isExpected = course.storage ? isRxKinesisError(error) && error.retriable : isShardReadError(error);
+  return process.isStopping && !recovers(course) && (isExpected || error instanceof TypeError);
 }

@@ -106,6 +106,7 @@ export interface ObservedStoreOptions {
 /** A store whose kept writes are noted, in its order. */
 export function observedStore(seen: Observations, { inner, process, writeMs, mayRefuse }: ObservedStoreOptions): CheckpointStore {
   return {
+    ...(inner.keepsUnreleased && { keepsUnreleased: true }),
     read: (shard) => inner.read(shard),
     write: (checkpoint, shard) =>
       (writeMs === undefined ? of(0) : timer(writeMs)).pipe(

@@ -1,4 +1,5 @@
 import { defer, of, from, merge, mergeMap, Subject, throwError, timer, type Observable } from 'rxjs';
+import type { BlockStore } from '../../../lib/blocks/block-store.js';
 import type { CheckpointStore } from '../../../lib/checkpoints/checkpoint-store.js';
 import { LeaseLostError } from '../../../lib/checkpoints/errors.js';
 import type { KinesisEvent } from '../../../lib/monitoring/events.js';
@@ -23,6 +24,7 @@ export interface ProcessOptions {
   /** The process before, whose leases may have to be waited for. */
   readonly before: Process | undefined;
   readonly checkpoints: CheckpointStore;
+  readonly blocks: BlockStore | undefined;
   readonly mayRefuse: (process: Process) => void;
   /** Is told every event. */
   readonly tell: (event: KinesisEvent) => void;
@@ -121,7 +123,10 @@ interface Means {
   readonly stop: Observable<void>;
 }
 
-function consumerOf({ course, kinesis, seen, number, tell }: ProcessOptions, { store, note, isHeld, stop }: Means): Observable<Block> {
+function consumerOf(
+  { course, kinesis, seen, number, blocks, tell }: ProcessOptions,
+  { store, note, isHeld, stop }: Means,
+): Observable<Block> {
   const { maxInFlightRecords, maxRetries, idleDelayMs, page } = course;
   const reading = {
     ...quickReading(),
@@ -136,7 +141,7 @@ function consumerOf({ course, kinesis, seen, number, tell }: ProcessOptions, { s
     retry: { maxRetries, initialDelayMs: 3 },
     reader: polling({ idleDelayMs, maxRecordsPerPage: page }),
   };
-  const { ofShard, behind } = pipelinesOf(course, { store, process: number, seen, isHeld });
+  const { ofShard, behind } = pipelinesOf(course, { store, blocks, process: number, seen, isHeld });
   if (!isStream(course)) return ofShard(merge(...shardIdsOf(course).map((shardId) => kinesisShard({ ...reading, shardId }))));
   const restart = { maxRestarts: 1_000, initialDelayMs: 2 };
   return behind(kinesisStream({ ...reading, discoveryIntervalMs: Infinity }).pipe(mergeShards(ofShard, { restart, random: () => 0.5 })));
