@@ -4,11 +4,13 @@ import { readdir } from 'node:fs/promises';
 import { from } from 'rxjs';
 import { encodeBlockSync } from '../../lib/blocks/block-codec.js';
 import { isBlockStoreError } from '../../lib/blocks/errors.js';
+import { rawErrorOf } from '../../lib/internal/aws-fault.js';
 import { s3Blocks, type S3BlocksConfig, type S3ClientLike } from '../../lib/s3/index.js';
 import { block, record } from '../../lib/testing/index.js';
 import { isInvalidConfig, isInvalidValue } from '../../lib/values/errors.js';
 import { answerOf, blockStoreContract, HOSTILE_IDS, idsIn } from '../support/block-store-contract.js';
 import { errorOf } from '../support/checkpoint-store-contract.js';
+import { canaries, canariesIn, shownBy } from '../support/canaries.js';
 import { startS3, type S3Service } from '../support/s3-service.js';
 
 describe('s3Blocks', () => {
@@ -149,6 +151,23 @@ describe('s3Blocks', () => {
         }
       });
     }
+
+    it('by throwing: nothing of what it throws is shown but its name', async () => {
+      const thrown = Object.assign(new Error(canaries.sessionToken), { name: 'SignatureError', $response: { body: canaries.payload } });
+      const throwing: S3ClientLike = {
+        send: () => {
+          throw thrown;
+        },
+      };
+      const store = s3Blocks({ client: throwing, bucket: 'b' });
+      for (const call of [store.put(block(1)), store.get('x'), store.delete('x'), store.list()]) {
+        const error = await errorOf(answerOf<unknown>(call));
+        expect(error).to.satisfy(isBlockStoreError);
+        expect((error as Error).message).to.include('SignatureError');
+        expect(canariesIn(shownBy(error))).to.deep.equal([]);
+        expect(rawErrorOf(error)).to.equal(thrown);
+      }
+    });
 
     it('in the middle of an object is an error that passes', async () => {
       const Body = { transformToByteArray: () => Promise.reject(new Error('aborted')) };
