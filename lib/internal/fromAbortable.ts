@@ -6,8 +6,8 @@ import { reducedFault } from './aws-fault.js';
  *
  * @remarks
  * Each subscription makes the call once. Unsubscribing before the Promise settles aborts the signal and ignores the Promise's result,
- * so an abort never shows as an unhandled rejection. If `call` throws, the Observable errors. A rejection is reduced to what is safe to
- * log, see {@link AwsFault}.
+ * so an abort never shows as an unhandled rejection. A rejection, or what `call` throws, is reduced to what is safe to log, see
+ * {@link AwsFault}.
  *
  * @param call - made on subscription.
  * @param given - is aborted in place of a controller of its own; then the Observable is for one subscription.
@@ -21,16 +21,18 @@ export function fromAbortable<T>(call: (signal: AbortSignal) => Promise<T>, give
       if (!settled) controller.abort();
     });
 
-    call(controller.signal).then(
-      (value) => {
+    const fail = (error: unknown): void => {
+      settled = true;
+      subscriber.error(reducedFault(error));
+    };
+    try {
+      call(controller.signal).then((value) => {
         settled = true;
         subscriber.next(value);
         subscriber.complete();
-      },
-      (error: unknown) => {
-        settled = true;
-        subscriber.error(reducedFault(error));
-      },
-    );
+      }, fail);
+    } catch (error) {
+      fail(error);
+    }
   });
 }

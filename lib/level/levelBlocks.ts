@@ -17,8 +17,7 @@ import { blockIdIn, blockName } from '../blocks/block-name.js';
 import type { BlockStore } from '../blocks/block-store.js';
 import { BlockStoreError } from '../blocks/errors.js';
 import { reducedFault } from '../internal/aws-fault.js';
-import { KeyedQueue } from '../internal/keyed-queue.js';
-import { uninterrupted } from '../internal/uninterrupted.js';
+import { writesTo } from '../internal/write-queue.js';
 import type { Block } from '../values/block.js';
 import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
 import type { SequenceNumberRangesJson } from '../values/sequence-range.js';
@@ -33,11 +32,12 @@ import { codeOf, isNotFound, isPassing } from './level-error.js';
  * `rx-kinesis/block/`). A block and its index entry are written in one batch, so either both are there or neither is. `put` and
  * `delete` complete once the batch is on the disk, so with `classic-level` a block survives a power failure. LevelDB frees the
  * space of deleted blocks when it compacts. `list` reads only the index. The `put` and `delete` calls of one block wait for each other,
- * and unsubscribing does not cancel one that has begun. Buffers one block a call. A LevelDB directory belongs to one process, and a
- * database to one application: `storeBlocks` deletes blocks of its shard that it does not know.
+ * also those of two stores of one `db`, and unsubscribing does not cancel one that has begun. Buffers one block a call. A LevelDB directory
+ * belongs to one process, and a database to one application: `storeBlocks` deletes blocks of its shard that it does not know.
  *
- * Errors: `BlockStoreError` with `fault: 'failed'`, retriable when the database is not open or its disk failed;
- * `InvalidValueError` from `put` for a block whose records do not match its ranges, and from `get` for an entry that is torn, changed or
+ * Errors: `BlockStoreError` with `fault: 'failed'`, retriable when the database is not open or its disk failed, and with
+ * `fault: 'timeout'`, retriable, while an earlier `put` or `delete` of the block hangs: its caller and one that waited for it have
+ * unsubscribed; `InvalidValueError` from `put` for a block whose records do not match its ranges, and from `get` for an entry that is torn, changed or
  * another block's: such a block is lost, but `get` never emits a wrong one.
  *
  * @param db - an open database, or one that is opening.
@@ -53,14 +53,14 @@ export function levelBlocks(db: LevelBlockDatabase, config: EncodeBlockConfig = 
     throw new InvalidConfigError('levelBlocks: expected db to be an abstract-level database, with get, batch and keys');
   }
   const encode = blockEncoder(config);
-  const turns = new KeyedQueue();
-  const inTurn = (id: string, work: Observable<never>) => defer(() => uninterrupted(turns.run(id, work)));
+  const inTurn = turnsOf(db);
 
   return {
     put: (block) =>
       defer(() => {
         const name = blockName(block.id);
         return inTurn(
+          'put',
           block.id,
           encode(block).pipe(mergeMap((bytes) => change(db, 'store', [putData(name, bytes), putIndex(name, block)]))),
         );
@@ -69,7 +69,7 @@ export function levelBlocks(db: LevelBlockDatabase, config: EncodeBlockConfig = 
     delete: (id) =>
       defer(() => {
         const name = blockName(id);
-        return inTurn(id, change(db, 'delete', [del(DATA + name), del(INDEX + name)]));
+        return inTurn('delete', id, change(db, 'delete', [del(DATA + name), del(INDEX + name)]));
       }),
     list: () => listIds(db),
   };
@@ -85,6 +85,19 @@ const INDEX_VERSION = 1;
 interface IndexEntry {
   readonly version: typeof INDEX_VERSION;
   readonly ranges: SequenceNumberRangesJson;
+}
+
+/** Lets the writes of one block wait for each other. */
+function turnsOf(db: LevelBlockDatabase) {
+  const writes = writesTo(db);
+  return (action: 'put' | 'delete', id: string, work: Observable<never>): Observable<never> =>
+    writes.run({
+      key: DATA + id,
+      name: `the ${action} of ${id}`,
+      work,
+      refusal: (before) =>
+        new BlockStoreError(`${action}: the level database has not answered ${before}`, { fault: 'timeout', retriable: true }),
+    });
 }
 
 function putData(name: string, value: Uint8Array): LevelChange {

@@ -3,12 +3,12 @@ import { assertCheckpoint, assertNotBackwards } from '../checkpoints/checkpoint-
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { CheckpointError } from '../checkpoints/errors.js';
 import { reducedFault } from '../internal/aws-fault.js';
-import { KeyedQueue } from '../internal/keyed-queue.js';
-import { uninterrupted } from '../internal/uninterrupted.js';
+import { writesTo } from '../internal/write-queue.js';
 import { InvalidConfigError, isRxKinesisError } from '../values/errors.js';
 import { entryKey, readEntry, writeEntry } from './checkpoint-entry.js';
 import { codeOf, isNotFound, isPassing } from './level-error.js';
 import { isLevelDatabase, type LevelDatabase, type LevelReadOptions, type LevelWriteOptions } from './level-database.js';
+import { positionToString } from '../values/sequence-range.js';
 import type { ShardName } from '../values/shard-id.js';
 
 /**
@@ -18,12 +18,14 @@ import type { ShardName } from '../values/shard-id.js';
  * @remarks
  * You own the database: this store neither opens nor closes it, and it may hold other entries (the keys here begin with
  * `rx-kinesis/checkpoint/`). A `write` completes once the entry is on the disk, so with `classic-level` it survives a power failure.
- * Writes of one shard run one after another; unsubscribing does not cancel a write that has begun. Keeps `settledBeyond` and `unreleased`
- * too. A LevelDB directory belongs to one process at a time: for several workers use `leaseTable` of `rx-kinesis/dynamodb`.
+ * Writes of one shard run one after another, also those of two stores of one `db`; unsubscribing does not cancel a write that has begun.
+ * Keeps `settledBeyond` and `unreleased` too. A LevelDB directory belongs to one process at a time: for several workers use `leaseTable` of
+ * `rx-kinesis/dynamodb`.
  *
- * Errors: `CheckpointError`, retriable when the database is not open or its disk failed, not retriable when a write would
- * go back before the stored checkpoint; `InvalidValueError` for an entry that is corrupt or foreign (it is not
- * overwritten), and for a checkpoint that is malformed, belongs to another shard, or is a start such as `LATEST`.
+ * Errors: `CheckpointError`, retriable when the database is not open, its disk failed, or an earlier write of the shard hangs (its caller
+ * and one that waited for it have unsubscribed), not retriable when a write would go back before the stored checkpoint;
+ * `InvalidValueError` for an entry that is corrupt or foreign (it is not overwritten), and for a checkpoint that is malformed, belongs to
+ * another shard, or is a start such as `LATEST`.
  *
  * @example
  * ```ts
@@ -37,7 +39,7 @@ import type { ShardName } from '../values/shard-id.js';
 export function levelCheckpoints(db: LevelDatabase): CheckpointStore {
   if (!isLevelDatabase(db))
     throw new InvalidConfigError('levelCheckpoints: expected db to be an abstract-level database, with get and put');
-  const turns = new KeyedQueue();
+  const writes = writesTo(db);
 
   const read = (shard: ShardName) => getEntry(db, shard).pipe(map((text) => (text === undefined ? undefined : readEntry(text, shard))));
   const write = (checkpoint: Checkpoint, shard: ShardName) =>
@@ -52,7 +54,12 @@ export function levelCheckpoints(db: LevelDatabase): CheckpointStore {
     write: (checkpoint, shard) =>
       defer(() => {
         assertCheckpoint(checkpoint, shard);
-        return uninterrupted(turns.run(entryKey(shard), write(checkpoint, shard)));
+        return writes.run({
+          key: entryKey(shard),
+          name: `the write of ${positionToString(checkpoint)}`,
+          work: write(checkpoint, shard),
+          refusal: (before) => new CheckpointError(`${failedTo('write')}: it has not answered ${before}`, { ...shard, retriable: true }),
+        });
       }),
   };
 }
@@ -77,10 +84,14 @@ function storeError(action: string, cause: unknown, { streamName, shardId }: Sha
   if (isRxKinesisError(cause)) return cause;
   // The database's own message may quote its content.
   const fault = reducedFault(cause);
-  return new CheckpointError(`the level database could not ${action} the checkpoint: ${codeOf(fault) ?? 'unknown error'}`, {
+  return new CheckpointError(`${failedTo(action)}: ${codeOf(fault) ?? 'unknown error'}`, {
     streamName,
     shardId,
     retriable: isPassing(cause),
     cause: fault,
   });
+}
+
+function failedTo(action: string): string {
+  return `the level database could not ${action} the checkpoint`;
 }

@@ -3,7 +3,7 @@ import type { BoundedStore } from '../blocks/bounded-store.js';
 import type { KeyedQueue } from '../internal/keyed-queue.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId } from '../values/block.js';
-import { reportsFailure } from './stored-blocks.js';
+import { cleansUp, reportsFailure } from './stored-blocks.js';
 
 /**
  * Deletes the blocks of a shard that its store has and no checkpoint names: their records are read again from Kinesis, and may form other
@@ -40,6 +40,7 @@ export class ForgottenBlocks {
       const ownPrefix = `${streamName}/${shardId}/`;
       let count = 0;
       const deletes$ = this.#store.list().pipe(
+        cleansUp('list', [this.#tracked]),
         filter((id) => id.startsWith(ownPrefix)),
         mergeMap((id) => this.#turns.run(`lane ${count++ % MAX_DELETES_AT_ONCE}`, this.#delete(id))),
       );
@@ -64,9 +65,8 @@ export class ForgottenBlocks {
   }
 
   #delete(id: string): Observable<never> {
-    return defer(() =>
-      this.#spared?.has(id) ? EMPTY : this.#turns.run(`block ${id}`, this.#reported(this.#store.delete(id), 'delete', id)),
-    );
+    const delete$ = this.#store.delete(id).pipe(cleansUp('delete', [this.#tracked]));
+    return defer(() => (this.#spared?.has(id) ? EMPTY : this.#turns.run(`block ${id}`, this.#reported(delete$, 'delete', id))));
   }
 
   #reported<T>(call: Observable<T>, action: 'delete' | 'list', id?: string): Observable<T> {

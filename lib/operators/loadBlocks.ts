@@ -20,6 +20,7 @@ import {
 } from 'rxjs';
 import type { BlockStore } from '../blocks/block-store.js';
 import { boundedStore } from '../blocks/bounded-store.js';
+import { isBlockStoreError } from '../blocks/errors.js';
 import type { StoredBlock } from '../blocks/stored-block.js';
 import { delayOf, MAX_TIMER_MS } from '../internal/delay.js';
 import { assertInteger, assertKnownFields, assertScheduler, type FieldsOf } from '../internal/validate.js';
@@ -61,8 +62,8 @@ export interface LoadBlocksConfig {
  * a `watermarkHeld` event reports after 10 s.
  *
  * A lost block is re-read by its ranges, with the shard's own client and within its read budget, and verified: first and last record, and
- * count. Lost blocks that follow each other are re-read together, up to 10 000 records; blocks that are not lost are not. When a page of
- * them leaves no room, the rest is read when there is room again. A re-read block is put back into the store, has `recovered: true`, and
+ * count. Lost blocks that follow each other are re-read together, up to 10 000 records, and up to the first about which the store does not
+ * answer in time; blocks that are not lost are not. When a page of them leaves no room, the rest is read when there is room again. A re-read block is put back into the store, has `recovered: true`, and
  * settles like the original. The events `recoveryStarted` and `recovered` report it; `blockStoreFailed` reports a store that failed.
  *
  * Buffers handles, and of lost blocks one page (at most 10 MiB and 10 000 records of Kinesis) or one larger block, beyond
@@ -119,13 +120,16 @@ function load(first: StoredBlock, waiting: Set<StoredBlock>, loading: Loading, c
   });
 }
 
-/** Loads a lost block and the lost ones right after it, and the first one that is not lost, since the store has already given it. */
+/**
+ * Loads a lost block and the lost ones right after it, up to one about which the store does not answer in time, and the first one that is not
+ * lost, since the store has already given it.
+ */
 function loadLost(first: Found, waiting: Set<StoredBlock>, loading: Loading, credit: LoadedBlocks): Observable<Block> {
   // After a turn of the scheduler, so that handles that arrive together are read together.
   return delayOf(0, loading.scheduler).pipe(
     concatMap(() => lookUpAll(followers(first.handle, waiting), loading)),
-    takeWhile(({ block }) => block === undefined, true),
     startWith(first),
+    takeWhile(isLostAtOnce, true),
     toArray(),
     concatMap((found) => {
       for (const { handle } of found) waiting.delete(handle);
@@ -134,6 +138,11 @@ function loadLost(first: Found, waiting: Set<StoredBlock>, loading: Loading, cre
       return concat(restoreLost(lost, loading, credit), ...there);
     }),
   );
+}
+
+/** Whether the store has no block, and needed no time-out to say so: each further block would take one as well, and the first wait for all. */
+function isLostAtOnce({ block, error }: Found): boolean {
+  return block === undefined && !(isBlockStoreError(error) && error.fault === 'timeout');
 }
 
 /** The handles whose blocks may be read together with `first`, if they are lost. */

@@ -29,7 +29,7 @@ import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId } from '../values/block.js';
 import { comparePositions } from '../values/position.js';
 import { endOf, type SequenceNumberRanges } from '../values/sequence-range.js';
-import { assertBlockStore, reportsFailure } from './stored-blocks.js';
+import { assertBlockStore, cleansUp, reportsFailure } from './stored-blocks.js';
 import { withQueue } from './with-queue.js';
 
 /** How {@link releaseBlocks} releases. */
@@ -54,8 +54,9 @@ export interface ReleaseBlocksConfig {
  * Without a checkpoint store the data is deleted after `retainMs`. When the source completes, the operator writes a last checkpoint and
  * deletes the released blocks that are left, also before `retainMs`; then it completes.
  *
- * Buffers the ranges of blocks that wait for their checkpoint. A delete that fails is a `blockStoreFailed` event; the next
- * `storeBlocks` of the shard deletes what is left. After an error or an unsubscription nothing more is deleted.
+ * Buffers the ranges of blocks that wait for their checkpoint. A delete that fails, or has not ended four fifths of `stopTimeoutMs` after
+ * `stop`, is a `blockStoreFailed` event; the next `storeBlocks` of the shard deletes what is left. After an error or an unsubscription
+ * nothing more is deleted.
  *
  * @param blocks - the store that `storeBlocks` has.
  * @throws InvalidConfigError when called with a number out of range, or an invalid store.
@@ -139,6 +140,7 @@ function isDone(ranges: SequenceNumberRanges, owners: readonly TrackedShard[]): 
 function deleting(ranges: SequenceNumberRanges, store: BoundedStore, owners: readonly TrackedShard[]): Observable<never> {
   const id = blockId(ranges);
   return store.delete(id).pipe(
+    cleansUp('delete', owners),
     reportsFailure(owners[0], 'delete', id),
     catchError(() => EMPTY),
   );

@@ -57,7 +57,7 @@ export interface StoreBlocksConfig {
  * First it emits the handles of the blocks that an earlier run, or an earlier subscription, stored and did not release, oldest first;
  * their ranges come from the shard's checkpoint, so it emits them also when the store has lost the blocks. Then it puts one block at a
  * time, in order, and emits its handle when it is stored. Beside that it deletes the store's other blocks of this shard, since no
- * checkpoint names them; it completes after these deletes.
+ * checkpoint names them; it completes after these deletes, and waits for them no longer than four fifths of `stopTimeoutMs` after `stop`.
  *
  * From then on, a checkpoint beyond the block names its ranges, until `releaseBlocks`. With `checkpointEvery` directly after this
  * operator a checkpoint means *safely stored*, and after the work *done*. A checkpoint names at most 100 such ranges, and none in a

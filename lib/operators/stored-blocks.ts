@@ -1,5 +1,6 @@
-import { tap, type MonoTypeOperatorFunction } from 'rxjs';
+import { filter, map, merge, startWith, takeUntil, tap, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
 import { BLOCK_STORE_CALLS, type BlockStore } from '../blocks/block-store.js';
+import { BlockStoreError } from '../blocks/errors.js';
 import { assertMethod } from '../internal/validate.js';
 import type { BlockStoreFailedEvent } from '../monitoring/events.js';
 import type { Shard } from '../shards/shard.js';
@@ -21,6 +22,24 @@ export function reportsFailure<T>(
   return tap({
     error: (error: unknown) => tracked?.notify({ type: 'blockStoreFailed', action, ...(blockId !== undefined && { blockId }), error }),
   });
+}
+
+/**
+ * Errors when a stop of one of the shards can wait no longer for a call that only cleans up: what it leaves takes space until the next start, and a
+ * stop must not fail of that.
+ */
+export function cleansUp<T>(action: 'delete' | 'list', shards: readonly TrackedShard[]): MonoTypeOperatorFunction<T> {
+  const late = (): never => {
+    throw new BlockStoreError(`${action}: the block store was not done when the stop had to end`, { fault: 'timeout', retriable: true });
+  };
+  return takeUntil(merge(...shards.map(cleanUpOver)).pipe(map(late)));
+}
+
+function cleanUpOver(shard: TrackedShard): Observable<unknown> {
+  return shard.changes$.pipe(
+    startWith(undefined),
+    filter(() => shard.unreleased.isCleanUpOver),
+  );
 }
 
 /** The state of the shard. @throws InvalidConfigError for a shard that no source of this package has made. */

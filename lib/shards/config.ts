@@ -69,6 +69,9 @@ export interface ResolvedShardConfig extends ResolvedKinesisConfig {
   readonly rates: RateConfig | undefined;
 }
 
+/** The part of `stopTimeoutMs` for which a stop waits for what does no harm if it fails: after it the stop still ends in time. */
+export const PATIENCE = 0.8;
+
 /** Checks the options that the sources of shards share. @throws InvalidConfigError */
 export function resolveShardConfig(config: ShardReadingConfig): ResolvedShardConfig {
   const { startFrom, store, stop, stopTimeoutMs = 25_000 } = config;

@@ -5,7 +5,7 @@ import { delayOf } from '../internal/delay.js';
 import { retryWithBackOff } from '../internal/back-off.js';
 import { Tenure } from '../tracking/tenure.js';
 import type { ShardIdentity } from '../values/shard-id.js';
-import type { ResolvedShardConfig } from './config.js';
+import { PATIENCE, type ResolvedShardConfig } from './config.js';
 
 /** This worker's lease of one shard, from its grant until it is lost or released. */
 export class ShardLease {
@@ -70,6 +70,3 @@ export class ShardLease {
     return watch;
   }
 }
-
-/** The part of `stopTimeoutMs` for which a release is tried: after it `stop` still ends in time. */
-const PATIENCE = 0.8;

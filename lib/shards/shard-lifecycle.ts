@@ -168,6 +168,12 @@ export class ShardLifecycle {
     return this.#tracked.ledger.outstandingBytes;
   }
 
+  /** Has the operators wait no longer for deletes of stored blocks. */
+  endCleanUp(): void {
+    this.#tracked.unreleased.isCleanUpOver = true;
+    this.#tracked.noteChange();
+  }
+
   /** Whether the shard was released. */
   get isReleased(): boolean {
     return this.#isReleased;

@@ -1,6 +1,6 @@
-import { defer, EMPTY, map, merge, Subject, switchMap, takeUntil, tap, type Observable } from 'rxjs';
+import { defer, EMPTY, ignoreElements, map, merge, Subject, switchMap, takeUntil, tap, type Observable } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
-import type { ResolvedShardConfig } from './config.js';
+import { PATIENCE, type ResolvedShardConfig } from './config.js';
 import { StopTimeoutError } from './errors.js';
 import type { ShardLifecycle } from './shard-lifecycle.js';
 
@@ -17,7 +17,7 @@ export interface StopInTimeOptions {
 
 /**
  * Mirrors `released$`, which completes when all shards are released. After `stop` it reports the open work, and errors with a
- * `StopTimeoutError` when there still is open work after `stopTimeoutMs`.
+ * `StopTimeoutError` when there still is open work after `stopTimeoutMs`. Deletes of stored blocks are no work: it ends them before that.
  */
 export function stopInTime<T>(released$: Observable<T>, { config, stop$, live, hasDeadline }: StopInTimeOptions): Observable<T> {
   const { stream, stopTimeoutMs, scheduler, notify } = config;
@@ -42,12 +42,22 @@ export function stopInTime<T>(released$: Observable<T>, { config, stop$, live, h
     };
     const deadline$ = stop$.pipe(
       tap(noteStopping),
-      switchMap(() => (hasDeadline() ? delayOf(stopTimeoutMs, scheduler) : EMPTY)),
+      switchMap(() => (hasDeadline() ? deadlineOf({ config, live }) : EMPTY)),
       map(failLate),
       takeUntil(done$),
     );
     return merge(deadline$, released$.pipe(tap({ complete: noteStopped })));
   });
+}
+
+/** Ends the clean-up of the shards after most of the time, and emits when all of it has passed. */
+function deadlineOf({ config, live }: Pick<StopInTimeOptions, 'config' | 'live'>): Observable<unknown> {
+  const { stopTimeoutMs, scheduler } = config;
+  const endCleanUp = (): void => {
+    for (const life of [...live()]) life.endCleanUp();
+  };
+  const cleanUp$ = delayOf(stopTimeoutMs * PATIENCE, scheduler).pipe(tap(endCleanUp), ignoreElements());
+  return merge(cleanUp$, delayOf(stopTimeoutMs, scheduler));
 }
 
 function inFlight(open: readonly ShardLifecycle[]): { shards: number; records: number; bytes: number } {

@@ -23,6 +23,8 @@ interface UnreleasedBlock {
  * @remarks Pure. The instance of its ranges identifies each block. Adding in order and releasing take constant time.
  */
 export class UnreleasedBlocks {
+  /** Whether a stop can wait no longer for the deletes of blocks that are released, or not known. */
+  isCleanUpOver = false;
   readonly #blocks = new Map<SequenceNumberRanges, UnreleasedBlock>();
   #lastEnd: Position | undefined;
   #inWork = 0;

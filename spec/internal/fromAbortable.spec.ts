@@ -87,14 +87,17 @@ describe('fromAbortable', () => {
     expect(signals.map((signal) => signal.aborted)).to.deep.equal([false]);
   });
 
-  it('errs when the call throws', () => {
+  it('errs when the call throws, with what is safe to log, and without aborting', () => {
+    const signals: AbortSignal[] = [];
     const { seen } = observe(
-      fromAbortable(() => {
-        throw new Error('thrown');
+      fromAbortable((signal) => {
+        signals.push(signal);
+        throw Object.assign(new Error('secret'), { name: 'SerializationException' });
       }),
     );
 
-    expect(seen).to.deep.equal(['error thrown']);
+    expect(seen).to.deep.equal(['error SerializationException']);
+    expect(signals.map((signal) => signal.aborted)).to.deep.equal([false]);
   });
 
   it('makes one call a subscription, and none before', async () => {

@@ -272,7 +272,8 @@ describe('levelBlocks', () => {
     });
   });
 
-  it('ends a put that is unsubscribed before the delete of the same block begins', async () => {
+  /** A database whose batches the test ends, and what they do. */
+  function pending() {
     const begun: string[] = [];
     const ends: (() => void)[] = [];
     const db: LevelBlockDatabase = {
@@ -283,17 +284,46 @@ describe('levelBlocks', () => {
       },
       keys: () => (async function* () {})(),
     };
+    return { begun, ends, db };
+  }
+
+  for (const [name, deleting] of [
+    ['', (_db, store) => store],
+    [', also by another store of the database', (db) => levelBlocks(db)],
+  ] as readonly [name: string, deleting: (db: LevelBlockDatabase, store: BlockStore) => BlockStore][]) {
+    it(`ends a put that is unsubscribed before the delete of the same block begins${name}`, async () => {
+      const { begun, ends, db } = pending();
+      const store = levelBlocks(db);
+      from(store.put(block(1)))
+        .subscribe()
+        .unsubscribe();
+      const deleted = answerOf(deleting(db, store).delete(block(1).id));
+      expect(begun).to.deep.equal(['put']);
+      ends[0]!();
+      await new Promise(setImmediate);
+      expect(begun).to.deep.equal(['put', 'del']);
+      ends[1]!();
+      await deleted;
+    });
+  }
+
+  it('says of a call behind one that the database never answers which that is, and makes calls again once it is answered', async () => {
+    const { begun, ends, db } = pending();
     const store = levelBlocks(db);
-    from(store.put(block(1)))
-      .subscribe()
-      .unsubscribe();
-    const deleted = answerOf(store.delete(block(1).id));
-    expect(begun).to.deep.equal(['put']);
+    const one = block(1);
+    // As after their time limits.
+    for (const call of [store.delete(one.id), store.put(one)]) from(call).subscribe().unsubscribe();
+    for (const call of [store.put(one), store.delete(one.id)]) {
+      const error = await errorOf(answerOf<unknown>(call));
+      expect(error).to.satisfy(isBlockStoreError).and.include({ fault: 'timeout', retriable: true });
+      expect((error as Error).message).to.include(`has not answered the delete of ${one.id}`);
+    }
     ends[0]!();
     await new Promise(setImmediate);
-    expect(begun).to.deep.equal(['put', 'del']);
+    const put = answerOf(store.put(one));
+    expect(begun).to.deep.equal(['del', 'put']);
     ends[1]!();
-    await deleted;
+    await put;
   });
 
   for (const value of [undefined, null, {}, { get: () => undefined, batch: () => undefined }]) {

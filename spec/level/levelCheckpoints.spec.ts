@@ -194,7 +194,8 @@ describe('levelCheckpoints', () => {
     });
   });
 
-  it('ends a write that is unsubscribed before it begins the next', async () => {
+  /** A database whose puts the test ends, and the sequence numbers that are put. */
+  function pending() {
     const puts: string[] = [];
     const ends: (() => void)[] = [];
     const db: LevelDatabase = {
@@ -204,6 +205,11 @@ describe('levelCheckpoints', () => {
         return new Promise<void>((resolve) => ends.push(resolve));
       },
     };
+    return { puts, ends, db };
+  }
+
+  it('ends a write that is unsubscribed before it begins the next', async () => {
+    const { puts, ends, db } = pending();
     const store = levelCheckpoints(db);
 
     const first = from(store.write(checkpointOf(shard, '1'), shard)).subscribe();
@@ -218,6 +224,54 @@ describe('levelCheckpoints', () => {
     expect(puts).to.deep.equal(['1', '2']);
     ends[1]?.();
     await second;
+  });
+
+  it('says of a write behind one that the database never answers which that is, and writes again once it is answered', async () => {
+    const { puts, ends, db } = pending();
+    const store = levelCheckpoints(db);
+    for (const sequenceNumber of ['1', '2']) {
+      const write = from(store.write(checkpointOf(shard, sequenceNumber), shard)).subscribe();
+      await new Promise(setImmediate);
+      // As after a time limit.
+      write.unsubscribe();
+    }
+    const error = await errorOf(writeTo(store, shard, checkpointOf(shard, '3')));
+    expect(error).to.satisfy(isCheckpointError).and.include({ retriable: true, shardId: shard.shardId });
+    expect((error as Error).message).to.include('it has not answered the write of 1');
+    expect(await readFrom(store, shard)).to.equal(undefined);
+
+    ends[0]!();
+    await new Promise(setImmediate);
+    const last = writeTo(store, shard, checkpointOf(shard, '4'));
+    await new Promise(setImmediate);
+    expect(puts).to.deep.equal(['1', '4']);
+    ends[1]!();
+    await last;
+  });
+
+  it('does not go back when two stores of one database write the same shard', async () => {
+    const gets: (() => void)[] = [];
+    const db = new MemoryLevel();
+    const slow: LevelDatabase = {
+      get: async (...args) => {
+        const text = await db.get(...args);
+        await new Promise<void>((resolve) => gets.push(resolve));
+        return text;
+      },
+      put: (...args) => db.put(...args),
+    };
+    const older = writeTo(levelCheckpoints(slow), shard, checkpointOf(shard, '5'));
+    const newer = writeTo(levelCheckpoints(slow), shard, checkpointOf(shard, '9'));
+    for (let answered = 0; answered < 2;) {
+      await new Promise(setImmediate);
+      // The newest read is answered first.
+      const answer = gets.pop();
+      if (!answer) continue;
+      answered++;
+      answer();
+    }
+    await Promise.allSettled([older, newer]);
+    expect(await readFrom(levelCheckpoints(db), shard)).to.deep.equal(checkpointOf(shard, '9'));
   });
 
   for (const value of [undefined, null, {}, { get: () => undefined }]) {

@@ -182,6 +182,30 @@ describe('loadBlocks', () => {
     }),
   );
 
+  for (const [name, deaf, times] of [
+    ['any block: each waits for its own time limit, and not for those of the ones behind it', () => true, '15 20 25 30'],
+    ['some: a lost one waits for at most one that follows it', (id: string) => id !== idOf(1, 2), '15 15 20 25'],
+  ] as const) {
+    it(`emits a block in time when the store never answers about ${name}`, () => {
+      const log: string[] = [];
+      marbles(({ scheduler }) => {
+        const { shard } = opened('abcdefgh^|');
+        const gate = new Subject<void>();
+        const blocks: BlockStore = { ...memoryBlocks(), get: (id) => (deaf(id) ? NEVER : of(undefined)) };
+        stored(shard, blocks)
+          .pipe(
+            mergeMap((handle) => gate.pipe(map(() => handle))),
+            load(shard, blocks, { requestTimeoutMs: 5, scheduler }),
+          )
+          .subscribe((one) => log.push(`${scheduler.now()} ${inLetters(one)}`));
+        timer(10).subscribe(() => gate.next());
+        timer(100).subscribe(() => gate.complete());
+      })();
+      expect(log.map((entry) => entry.split(' ')[1])).to.deep.equal(["ab'", "cd'", "ef'", "gh'"]);
+      expect(log.map((entry) => entry.split(' ')[0]).join(' ')).to.equal(times);
+    });
+  }
+
   it(
     'puts back what it read again, as it was',
     marbles(() => {

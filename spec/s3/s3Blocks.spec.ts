@@ -3,12 +3,15 @@ import { expect } from 'chai';
 import { readdir } from 'node:fs/promises';
 import { from } from 'rxjs';
 import { encodeBlockSync } from '../../lib/blocks/block-codec.js';
+import type { BlockStore } from '../../lib/blocks/block-store.js';
 import { isBlockStoreError } from '../../lib/blocks/errors.js';
+import { rawErrorOf } from '../../lib/internal/aws-fault.js';
 import { s3Blocks, type S3BlocksConfig, type S3ClientLike } from '../../lib/s3/index.js';
 import { block, record } from '../../lib/testing/index.js';
 import { isInvalidConfig, isInvalidValue } from '../../lib/values/errors.js';
 import { answerOf, blockStoreContract, HOSTILE_IDS, idsIn } from '../support/block-store-contract.js';
 import { errorOf } from '../support/checkpoint-store-contract.js';
+import { canaries, canariesIn, shownBy } from '../support/canaries.js';
 import { startS3, type S3Service } from '../support/s3-service.js';
 
 describe('s3Blocks', () => {
@@ -150,6 +153,23 @@ describe('s3Blocks', () => {
       });
     }
 
+    it('by throwing: nothing of what it throws is shown but its name', async () => {
+      const thrown = Object.assign(new Error(canaries.sessionToken), { name: 'SignatureError', $response: { body: canaries.payload } });
+      const throwing: S3ClientLike = {
+        send: () => {
+          throw thrown;
+        },
+      };
+      const store = s3Blocks({ client: throwing, bucket: 'b' });
+      for (const call of [store.put(block(1)), store.get('x'), store.delete('x'), store.list()]) {
+        const error = await errorOf(answerOf<unknown>(call));
+        expect(error).to.satisfy(isBlockStoreError);
+        expect((error as Error).message).to.include('SignatureError');
+        expect(canariesIn(shownBy(error))).to.deep.equal([]);
+        expect(rawErrorOf(error)).to.equal(thrown);
+      }
+    });
+
     it('in the middle of an object is an error that passes', async () => {
       const Body = { transformToByteArray: () => Promise.reject(new Error('aborted')) };
       const store = s3Blocks({ client: { send: async () => ({ Body }) }, bucket: 'b' });
@@ -173,24 +193,66 @@ describe('s3Blocks', () => {
     expect(signals.map(({ aborted }) => aborted)).to.deep.equal([true, false]);
   });
 
-  it('deletes a block only when its put has ended', async () => {
+  /** A client whose requests the test ends, what it is sent, and the signals. */
+  function pending() {
     const sent: object[] = [];
     const ends: (() => void)[] = [];
-    const pending: S3ClientLike = {
-      send: (command) => {
+    const signals: AbortSignal[] = [];
+    const deaf: S3ClientLike = {
+      send: (command, options) => {
         sent.push(command);
+        signals.push(options!.abortSignal!);
         return new Promise<void>((resolve) => ends.push(resolve));
       },
     };
-    const store = s3Blocks({ client: pending, bucket: 'b' });
-    from(store.put(block(1)))
-      .subscribe()
-      .unsubscribe();
-    from(store.delete(block(1).id)).subscribe();
-    expect(sent).to.have.length(1);
+    return { sent, ends, signals, client: deaf };
+  }
+
+  for (const [name, deleting] of [
+    ['', (_client, store) => store],
+    [', also by another store with this client', (own) => s3Blocks({ client: own, bucket: 'b' })],
+  ] as readonly [name: string, deleting: (client: S3ClientLike, store: BlockStore) => BlockStore][]) {
+    it(`deletes a block only when its put has ended${name}`, async () => {
+      const { sent, ends, client: own } = pending();
+      const store = s3Blocks({ client: own, bucket: 'b' });
+      from(store.put(block(1)))
+        .subscribe()
+        .unsubscribe();
+      from(deleting(own, store).delete(block(1).id)).subscribe();
+      expect(sent).to.have.length(1);
+      ends[0]!();
+      await new Promise(setImmediate);
+      expect(sent[1]).to.be.an.instanceOf(DeleteObjectCommand);
+    });
+  }
+
+  it('aborts a put that is never answered when a call behind it is given up too, and makes the next one', async () => {
+    const { sent, ends, signals, client: own } = pending();
+    const store = s3Blocks({ client: own, bucket: 'b' });
+    const one = block(1);
+    // As after their time limits.
+    for (const call of [store.put(one), store.put(one)]) from(call).subscribe().unsubscribe();
+    const put = answerOf(store.put(one));
+    expect(signals.map(({ aborted }) => aborted)).to.deep.equal([true, false]);
+    ends[1]!();
+    await put;
+    expect(sent).to.have.length(2);
+  });
+
+  it('says of a call behind a delete that is never answered which that is, and makes calls again once it is answered', async () => {
+    const { sent, ends, signals, client: own } = pending();
+    const store = s3Blocks({ client: own, bucket: 'b' });
+    const one = block(1);
+    for (const call of [store.delete(one.id), store.put(one)]) from(call).subscribe().unsubscribe();
+    const error = await errorOf(answerOf(store.put(one)));
+    expect(error).to.satisfy(isBlockStoreError).and.include({ fault: 'timeout', retriable: true });
+    expect((error as Error).message).to.include(`has not answered the delete of ${one.id}`);
+    expect([sent.length, signals[0]!.aborted]).to.deep.equal([1, false]);
     ends[0]!();
     await new Promise(setImmediate);
-    expect(sent[1]).to.be.an.instanceOf(DeleteObjectCommand);
+    const put = answerOf(store.put(one));
+    ends[1]!();
+    await put;
   });
 
   describe('refuses, when called,', () => {

@@ -2,18 +2,20 @@ import { expect } from 'chai';
 import { bufferCount, bufferTime, concatMap, map, NEVER, of, tap, timer, type Observable } from 'rxjs';
 import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import type { BlockStore } from '../../lib/blocks/block-store.js';
 import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { loadBlocks } from '../../lib/operators/loadBlocks.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
+import { releaseBlocks } from '../../lib/operators/releaseBlocks.js';
 import { storeBlocks } from '../../lib/operators/storeBlocks.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { isStopTimeout, type StopTimeoutError } from '../../lib/shards/errors.js';
 import type { Shard } from '../../lib/shards/shard.js';
 import { kinesisShard } from '../../lib/sources/kinesisShard.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
-import { fakeKinesis, marbles, type FakeKinesis } from '../../lib/testing/index.js';
+import { block, fakeKinesis, marbles, record, type FakeKinesis } from '../../lib/testing/index.js';
 import { toShardId } from '../../lib/testing/shard-name.js';
 import { fastReading, textsOf } from '../support/fast-reading.js';
 import { recordingStore } from '../support/recording-store.js';
@@ -147,6 +149,49 @@ describe('stop', () => {
       }),
     );
   }
+
+  describe('ends without an error, and tells of it, while a store of blocks never answers', () => {
+    const inner = memoryBlocks();
+    const old = block(record(90, { streamName: 'stream' }));
+    const stores: Readonly<Record<string, readonly [calls: Partial<BlockStore>, told: readonly string[]]>> = {
+      // Each block of one record: the deletes of eight have begun.
+      'the deletes of released blocks': [{ delete: () => NEVER }, Array.from({ length: 10 }, () => 'delete')],
+      'the delete of a block that is left over': [
+        { list: () => of(old.id), delete: (id) => (id === old.id ? NEVER : inner.delete(id)) },
+        ['delete'],
+      ],
+      'a list': [{ list: () => NEVER }, ['list']],
+    };
+    for (const [name, [calls, told]] of Object.entries(stores)) {
+      it(
+        name,
+        marbles(({ flush }) => {
+          const blocks: BlockStore = { ...inner, ...calls };
+          const checkpoints = recordingStore();
+          const pipeline = (shard: Shard): Observable<string> =>
+            shard.pipe(
+              bufferCount(1),
+              withSequenceRanges(),
+              storeBlocks(blocks, { shard }),
+              checkpointEvery(10),
+              loadBlocks(blocks, { shard }),
+              releaseBlocks(blocks),
+              map(({ id }) => id),
+            );
+          const config = { store: checkpoints, stop: timer(50) };
+          const { timeline, events, error } = followed(fakeKinesis({ shards: { 0: 'abcdefghij^' } }), config, pipeline);
+          flush();
+          expect(error()).to.equal(undefined);
+          expect(timeline.at(-1)).to.match(/^20\d\d\d complete$/);
+          expect(checkpoints.kept.at(-1)).to.match(/ 10$/);
+          const failures = events.flatMap((event) => (event.type === 'blockStoreFailed' ? [[event.action, String(event.error)]] : []));
+          expect(failures.map(([action]) => action)).to.deep.equal(told);
+          for (const [, text] of failures) expect(text).to.include('was not done when the stop had to end');
+          expect(events.at(-1)).to.include({ type: 'stopped' });
+        }),
+      );
+    }
+  });
 
   for (const [missing, pipeline, open, words] of [
     [
