@@ -71,7 +71,8 @@ export type Recovered<T extends Block | KinesisRecord> = T | (T extends Block ? 
  * They are re-read from Kinesis and verified. Re-read blocks have `recovered: true`, are emitted in order and before later ones, and settle
  * like any other. Then the operator re-subscribes to the source, which resumes after the last delivered record. Values that have passed
  * are neither torn down nor repeated. A shard of which nothing has passed yet restarts at its watermark. Lost records in no block are not
- * re-emitted if the store has a checkpoint beyond them. The first recovery begins at once, later ones back off with full jitter.
+ * re-emitted if the store has a checkpoint beyond them that does not name their block as unreleased. The first recovery begins at once, later
+ * ones back off with full jitter.
  *
  * Put it where the values are still blocks (or records), before the work: re-read values are plain blocks, and do not pass the operators
  * between the source and this one. Put it after shards (one, or several merged); after a merged `kinesisStream`, whose shards are new with

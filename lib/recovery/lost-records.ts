@@ -1,32 +1,36 @@
+import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import { openBlock } from '../tracking/tracked-block.js';
 import { TrackedRecord } from '../tracking/tracked-record.js';
 import type { Block } from '../values/block.js';
 import { comparePositions, type Position } from '../values/position.js';
 import type { KinesisRecord, RecordFields } from '../values/record.js';
-import { startOf, type SequenceNumberRange } from '../values/sequence-range.js';
+import { endOf, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
 import type { LostRecords } from './lost-work.js';
 
 /** Gives re-read records the places that the lost ones had in the ledger. */
 export class RecordRestorer {
   readonly #lost: LostRecords;
+  readonly #stored: Checkpoint | undefined;
   #ordinal: number;
   #bytesThrough: number;
 
-  constructor(lost: LostRecords) {
+  /** @param stored - the checkpoint in the store: what it says is done, by whichever worker, is not re-emitted. */
+  constructor(lost: LostRecords, stored: Checkpoint | undefined) {
     const { run, after } = lost;
     this.#lost = lost;
+    this.#stored = stored;
     this.#ordinal = Math.max(run.firstOrdinal, after.ordinal + 1);
     this.#bytesThrough = isCut(lost) ? after.bytesThrough : run.bytesBefore;
   }
 
   /** The lost records of a page, or one block of them. */
-  restore(page: readonly RecordFields[], settled: Position | undefined): (Block | KinesisRecord)[] {
+  restore(page: readonly RecordFields[]): (Block | KinesisRecord)[] {
     const { after, asBlocks, shard } = this.#lost;
     // By position and not by count: under `onGap: 'continue'` records before the lost ones may be missing.
     const lost = page.filter((fields) => isAfter(fields, after.position));
     this.#skipMissing(lost);
     const records = lost.map((fields) => this.#place(fields));
-    const due = records.filter((record) => !shard.content.settledBefore.include(record) && isAfter(record, settled));
+    const due = records.filter((record) => !shard.content.settledBefore.include(record) && !isDone(record, this.#stored));
     if (!asBlocks) return due;
     return due.length > 0 ? [openBlock(due, true)] : [];
   }
@@ -49,6 +53,13 @@ export class RecordRestorer {
   #bytesOf(fields: RecordFields): number {
     return this.#lost.shard.content.settledBefore.include(fields) ? 0 : fields.data.byteLength;
   }
+}
+
+/** Whether a checkpoint says that the work on a record is done: that on a block which it names is not. */
+function isDone(position: Position, checkpoint: Checkpoint | undefined): boolean {
+  if (!checkpoint || isAfter(position, checkpoint)) return false;
+  const holds = (range: SequenceNumberRange): boolean => !isAfter(startOf(range), position) && !isAfter(position, endOf(range));
+  return !checkpoint.unreleased?.some(({ ranges }) => ranges.some(holds));
 }
 
 function isAfter(position: Position, other: Position | undefined): boolean {

@@ -91,17 +91,16 @@ export class Recovery {
     const { reread } = lost.shard;
     if (!reread) return EMPTY;
     const { retryTimeoutMs } = this.#options;
-    const restorer = new RecordRestorer(lost);
-    // Records up to the stored checkpoint are settled, by whichever worker, and need not be re-emitted.
     return lost.shard.readStored(this.#options.store).pipe(
-      concatMap((settled) =>
-        reread([this.#rangeToAsk(lost)], { retryTimeoutMs }).pipe(
+      concatMap((stored) => {
+        const restorer = new RecordRestorer(lost, stored);
+        return reread([this.#rangeToAsk(lost)], { retryTimeoutMs }).pipe(
           concatMap((page, index) => {
             if (index === 0 && isBeheaded(lost, page)) this.#beheaded.add(lost.run);
-            return restorer.restore(page, settled);
+            return restorer.restore(page);
           }),
-        ),
-      ),
+        );
+      }),
       tap({ complete: () => this.#lost.noteReread(lost) }),
     );
   }

@@ -220,6 +220,18 @@ describe('Recovery', () => {
       expect(everything(recovery.emitLost()).values.map(numbersOf)).to.deep.equal([['4']]);
     });
 
+    it('emits what the stored checkpoint passes and names as not released: the work on it is not done', () => {
+      const unreleased = [blockByHand(3).ranges];
+      const store = memoryCheckpoints();
+      const { account, block, deliver } = handFedShard({ reread: rereading().reread });
+      lost.notePassed(block(1));
+      deliver(2, 3, 4);
+      from(store.write({ ...PLACE, sequenceNumber: '3', subSequenceNumber: 0, unreleased }, account.identity)).subscribe();
+      const recovery = recovering(lost, store);
+      recovery.begin('failed');
+      expect(everything(recovery.emitLost()).values.map(numbersOf)).to.deep.equal([['3'], ['4']]);
+    });
+
     it('leaves out what an earlier process settled out of order', () => {
       const { account, block, deliver } = handFedShard({ reread: rereading().reread });
       const settledBeyond = [{ ...PLACE, fromSeqNumber: '3', toSeqNumber: '3', fromSubSeqNumber: 0, toSubSeqNumber: 0, recordCount: 1 }];
