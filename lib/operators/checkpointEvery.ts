@@ -12,7 +12,10 @@ import type { SequenceNumberRanges } from '../values/sequence-range.js';
 
 /** How {@link checkpointEvery} writes. */
 export interface CheckpointEveryConfig {
-  /** Where to write. @defaultValue the store that each shard came with; without one, blocks are only settled */
+  /**
+   * Where to write the checkpoints of blocks made by hand. For the shards of a source it must be the source's own.
+   * @defaultValue the store of each shard's source; without one, blocks are only settled
+   */
   readonly store?: CheckpointStore;
   /** How often a failed write is retried with back-off; after that it is tried again at the next tick. From 0 up. @defaultValue 10 */
   readonly maxRetries?: number;
@@ -43,8 +46,8 @@ export interface CheckpointEveryConfig {
  * and only while there is something to write.
  *
  * Errors: the source's; `CheckpointError` (or the store's own error, if it is of this package) when the last write fails after all
- * retries; `InvalidConfigError` for a value that is not a block, and for a block made by hand without the option `store`. A lost lease is
- * no error: it only ends the shard's checkpoints.
+ * retries; `InvalidConfigError` for a value that is not a block, for a block made by hand without the option `store`, and for a shard whose
+ * source has another store than the option. A lost lease is no error: it only ends the shard's checkpoints.
  *
  * @param intervalMs - the time between two writes of a shard, in ms. From 1 up; `Infinity` writes at the end only.
  * @throws InvalidConfigError when called with a number out of range, or with an invalid store.

@@ -22,7 +22,6 @@ import { isBlockUnavailable } from '../blocks/errors.js';
 import { RecoveryTimeoutError } from '../kinesis/errors.js';
 import { RangeScan } from '../readers/range-scan.js';
 import { LostWork } from '../recovery/lost-work.js';
-import type { TrackedShard } from '../tracking/tracked-shard.js';
 import type { Block } from '../values/block.js';
 import { InvalidConfigError, isFinal } from '../values/errors.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
@@ -79,9 +78,9 @@ export type Recovered<T extends Block | KinesisRecord> = T | (T extends Block ? 
  *
  * Errors: propagates an error that is not retriable (access denied, an invalid config, an expired range under `onGap: 'fail'`), and the
  * last error after more than `maxRecoveries` within `resetAfterMs`; errors with an `InvalidConfigError` at the first value of a shard whose
- * source has another store. Unsubscribing aborts a re-read.
+ * source has another store, or none. Unsubscribing aborts a re-read.
  *
- * @param store - where the progress of the shards is kept, for shards without a store of their own. @defaultValue each shard's own
+ * @param store - the store of the shards' source, to be told if it has another one, or none. @defaultValue nothing is compared
  * @throws InvalidConfigError when called with a number out of range or with an invalid store.
  *
  * @example
@@ -98,8 +97,8 @@ export function recoverFrom<T extends Block | KinesisRecord>(
 
   return (source) =>
     defer(() => {
-      const lost = new LostWork((shard) => assertOwnStore(shard, store));
-      const recovery = new Recovery(lost, { store, retryTimeoutMs, readForeign });
+      const lost = new LostWork((shard) => shard.content.assertOwnStore(store, 'recoverFrom'));
+      const recovery = new Recovery(lost, { retryTimeoutMs, readForeign });
 
       // 1. The source errors: decide whether to recover, and make its shards resume after the last delivered record.
       const shouldRetry = (error: unknown, attempt: number): boolean | 'at once' => {
@@ -146,14 +145,6 @@ const RECOVERY_FIELDS: FieldsOf<RecoverFromConfig> = {
   scheduler: true,
   random: true,
 };
-
-/** Throws if the shard's source has another store: two stores would hold two checkpoints of one shard. */
-function assertOwnStore({ identity: { streamName, shardId }, checkpointer }: TrackedShard, store: CheckpointStore | undefined): void {
-  if (!store || !checkpointer.store || checkpointer.store === store) return;
-  throw new InvalidConfigError(
-    `${streamName}/${shardId}: recoverFrom has another store than the shard's source; give it that one, or none`,
-  );
-}
 
 /** Reads ranges of one shard with the user's `read`, and verifies them like any other re-read. */
 function rereadGiven(read: NonNullable<RecoverFromConfig['read']>, scheduler: SchedulerLike): Reread<SequenceNumberRange> {

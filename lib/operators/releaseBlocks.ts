@@ -133,7 +133,7 @@ function isDone(ranges: SequenceNumberRanges, owners: readonly TrackedShard[]): 
   const end = endOf(ranges.ranges.at(-1)!);
   const isCovered = (written: Checkpoint | undefined): boolean =>
     written !== undefined && comparePositions(end, written) <= 0 && !written.unreleased?.includes(ranges);
-  return owners.every(({ checkpointer: { written } }) => written.length === 0 || written.some(isCovered));
+  return owners.every(({ checkpointer: { store, written } }) => !store || isCovered(written));
 }
 
 function deleting(ranges: SequenceNumberRanges, store: BoundedStore, owners: readonly TrackedShard[]): Observable<never> {
@@ -146,9 +146,7 @@ function deleting(ranges: SequenceNumberRanges, store: BoundedStore, owners: rea
 
 /** Writes the last checkpoints. A write that fails is reported as an event, and its blocks then stay in the store. */
 function writeLast(shards: Iterable<TrackedShard>): Observable<never> {
-  const writes = [...shards].flatMap(({ checkpointer }) =>
-    checkpointer.stores.map((store) => checkpointer.write(store).pipe(catchError(() => EMPTY))),
-  );
+  const writes = [...shards].map(({ checkpointer }) => checkpointer.write().pipe(catchError(() => EMPTY)));
   return merge(...writes).pipe(ignoreElements());
 }
 

@@ -27,8 +27,8 @@ export interface TrackedShardOptions extends Partial<StoreCallLimits> {
   readonly reasonOf?: CheckpointerOptions['reasonOf'];
   /** Absent for blocks that were made by hand. */
   readonly reread?: Reread;
-  /** Emits, once, the checkpoint in a store (default: the shard's own), with the retries of the source. @defaultValue emits `undefined` */
-  readonly readStored?: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
+  /** Emits, once, the checkpoint in the store, with the retries of the source. @defaultValue emits `undefined` */
+  readonly readStored?: () => Observable<Checkpoint | undefined>;
 }
 
 /** How a pipeline ended: `leavesWork` if it has emitted unsettled blocks or records, `leavesRecords` if it has emitted records. */
@@ -51,7 +51,7 @@ export interface PipelineEnd {
 export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   readonly notify: EventSink;
   readonly reread: Reread | undefined;
-  readonly readStored: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
+  readonly readStored: () => Observable<Checkpoint | undefined>;
   readonly ledger: Ledger;
   readonly checkpointer: Checkpointer;
   /** What the checkpoints say. */
@@ -100,7 +100,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     this.leaseLost$ = tenure.lost$;
     this.readStored = options.readStored ?? (() => of(undefined));
     this.ledger = new Ledger(() => this.noteChange());
-    this.content = new CheckpointContent(this);
+    this.content = new CheckpointContent(this, store);
     this.checkpointer = new Checkpointer({
       store,
       notify,
@@ -109,8 +109,8 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
       scheduler,
       saysOther,
       identity: () => this.#identity,
-      currentFor: (to) => this.content.currentFor(to),
-      storedInstead: (checkpoint, refusal, from) => storedInstead(checkpoint, refusal, this.readStored(from)),
+      current: () => this.content.current(),
+      storedInstead: (checkpoint, refusal) => storedInstead(checkpoint, refusal, this.readStored()),
       lose: () => this.lose(),
     });
     tenure.lost$.subscribe({ complete: () => this.noteChange(), error: () => undefined });

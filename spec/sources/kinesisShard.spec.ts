@@ -362,17 +362,6 @@ describe('kinesisShard', () => {
       }),
     );
 
-    it(
-      'is released also when its own pipeline writes to another store: the last checkpoint goes to both',
-      marbles(({ flush }) => {
-        const [own, other] = [recordingStore(), recordingStore()];
-        const { shard } = followed(fakeKinesis({ shards: { 0: 'a|^' } }), { store: own });
-        shard.pipe(bufferTime(5), withSequenceRanges(), checkpointEvery(1_000, { store: other })).subscribe();
-        flush();
-        expect([own, other].map(({ kept }) => kept.at(-1)?.split(' ')[1])).to.deep.equal(['SHARD_END', 'SHARD_END']);
-      }),
-    );
-
     for (const [name, supervised, last] of [
       ['not as ended when a filter drops all that is read between a start and the end: nobody says that it is done', false, []],
       ['as ended in that case under mergeShards, which sees the pipeline complete', true, ['SHARD_END']],
