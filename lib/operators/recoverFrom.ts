@@ -3,6 +3,7 @@ import {
   defer,
   filter,
   from,
+  identity,
   map,
   tap,
   throwError,
@@ -23,9 +24,13 @@ import { RecoveryTimeoutError } from '../kinesis/errors.js';
 import { RangeScan } from '../readers/range-scan.js';
 import { LostWork } from '../recovery/lost-work.js';
 import type { Block } from '../values/block.js';
-import { InvalidConfigError, isFinal } from '../values/errors.js';
+import { InvalidConfigError, InvalidValueError, isFinal } from '../values/errors.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
+import { hasOwnPatience } from '../readers/own-patience.js';
 import type { Reread } from '../readers/reread.js';
+import { isRecord, misplaced } from '../tracking/misplaced.js';
+import type { ShardName } from '../values/shard-id.js';
+import { shown } from '../values/shown.js';
 import type { KinesisRecord, RecordFields } from '../values/record.js';
 
 /** How {@link recoverFrom} recovers. */
@@ -41,11 +46,14 @@ export interface RecoverFromConfig {
   readonly maxDelayMs?: number;
   /** The sliding window in which errors are counted, in ms. From 1 up. @defaultValue 60_000 */
   readonly resetAfterMs?: number;
-  /** The longest time without progress in a re-read, in ms; then the re-read counts as failed. From 1 up. @defaultValue 10_000 */
+  /**
+   * The longest time without progress in a re-read, in ms; then the re-read counts as failed. For `read` it is the time between two records,
+   * but what `kinesisRanges` returns has a `retryTimeoutMs` of its own. From 1 up. @defaultValue 10_000
+   */
   readonly retryTimeoutMs?: number;
   /**
-   * Reads the ranges of a block that does not come from a shard of this process, for example
-   * `(ranges) => kinesisRanges(ranges, { client })`. Blocks of a shard are re-read with the client of its source.
+   * Reads ranges of one shard, of a block that does not come from a shard of this process, for example
+   * `(ranges) => kinesisRanges(ranges, { client })`. Must emit records of that shard. Blocks of a shard are re-read with the client of its source.
    * @defaultValue such blocks are an error
    */
   readonly read?: (ranges: readonly SequenceNumberRange[]) => ObservableInput<KinesisRecord>;
@@ -150,17 +158,27 @@ const RECOVERY_FIELDS: FieldsOf<RecoverFromConfig> = {
 function rereadGiven(read: NonNullable<RecoverFromConfig['read']>, scheduler: SchedulerLike): Reread<SequenceNumberRange> {
   return (ranges, { retryTimeoutMs }) =>
     defer(() => {
+      const records$ = read(ranges);
       const scan = new RangeScan(ranges, (error) => {
         throw error;
       });
       const stalled = (): Observable<never> => throwError(() => new RecoveryTimeoutError(scan.pending, retryTimeoutMs));
-      return from(read(ranges)).pipe(
-        timeout({ each: Math.min(retryTimeoutMs, MAX_TIMER_MS), with: stalled, scheduler }),
-        tap({ complete: () => scan.end() }),
+      return from(records$).pipe(
+        hasOwnPatience(records$) ? identity : timeout({ each: Math.min(retryTimeoutMs, MAX_TIMER_MS), with: stalled, scheduler }),
+        tap({ next: (record) => assertOfShard(record, ranges[0]!), complete: () => scan.end() }),
         filter((record) => scan.picks(record)),
         map((record) => [fieldsOf(record)]),
       );
     });
+}
+
+/** @throws InvalidConfigError for a value that is no record; InvalidValueError for a record of another shard. */
+function assertOfShard(record: KinesisRecord, { streamName, shardId }: ShardName): void {
+  if (!isRecord(record)) throw misplaced('recoverFrom, option read: expected a record', record, 'emit one record after another');
+  if (record.shardId === shardId && record.streamName === streamName) return;
+  throw new InvalidValueError(
+    `recoverFrom, option read: expected a record of ${streamName}/${shardId}, got one of ${shown(record.streamName)}/${record.shardId}`,
+  );
 }
 
 function fieldsOf(record: KinesisRecord): RecordFields {

@@ -2,6 +2,7 @@ import { concatMap, EMPTY, type Observable } from 'rxjs';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { askedRanges, assertOneStream, type AskedRanges } from '../readers/asked-ranges.js';
 import { emptyStretches } from '../readers/empty-stretches.js';
+import { withOwnPatience } from '../readers/own-patience.js';
 import { readRanges, type RangePage } from '../readers/range-reader.js';
 import { resolveStream, type ResolvedStream } from '../kinesis/stream-id.js';
 import { InvalidConfigError } from '../values/errors.js';
@@ -59,7 +60,8 @@ export function kinesisRanges(ranges: AskedRanges, config: KinesisRangesConfig):
   const stream = streamOf(list, streamARN);
   if (!stream) return EMPTY;
   const reading = { retryTimeoutMs, maxRecordsPerPage, concurrency };
-  return readRanges(list, (shardId) => readContext(means, stream, shardId), reading, emptyStretches()).pipe(concatMap(toRecords));
+  const pages$ = readRanges(list, (shardId) => readContext(means, stream, shardId), reading, emptyStretches());
+  return withOwnPatience(pages$.pipe(concatMap(toRecords)));
 }
 
 /** Throws for a part of an aggregate, which cannot be read unless aggregates are taken apart. */
