@@ -24,13 +24,14 @@ import type { StoredBlock } from '../blocks/stored-block.js';
 import { delayOf, MAX_TIMER_MS } from '../internal/delay.js';
 import { assertInteger, assertKnownFields, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import type { Shard } from '../shards/shard.js';
+import { hasRanges, misplaced } from '../tracking/misplaced.js';
 import { makeBlock, type Block } from '../values/block.js';
 import { comparePositions } from '../values/position.js';
 import { endOf, startOf } from '../values/sequence-range.js';
 import { inTurn } from './in-turn.js';
 import { LoadedBlocks } from './loaded-blocks.js';
 import { restoreLost, type RestoreOptions } from './restore-lost.js';
-import { assertBlockStore, ownShardOf, reportsFailure } from './stored-blocks.js';
+import { assertBlockStore, assertOfShard, ownShardOf, reportsFailure } from './stored-blocks.js';
 
 /** How {@link loadBlocks} loads. */
 export interface LoadBlocksConfig {
@@ -87,11 +88,20 @@ export function loadBlocks(blocks: BlockStore, config: LoadBlocksConfig): Operat
       /** The handles whose blocks have not been looked up, in order. */
       const waiting = new Set<StoredBlock>();
       return source.pipe(
-        tap((handle) => waiting.add(handle)),
+        tap((handle) => {
+          assertHandle(handle, loading);
+          waiting.add(handle);
+        }),
         // An earlier turn may have loaded this block: it was lost and read together with others, or came after lost ones.
         inTurn((handle) => (waiting.has(handle) ? concat(credit.available(), load(handle, waiting, loading, credit)) : EMPTY)),
       );
     });
+}
+
+/** @throws InvalidConfigError for what is no handle; InvalidValueError for one of another shard. */
+function assertHandle(handle: StoredBlock, { tracked }: Loading): void {
+  if (!hasRanges(handle)) throw misplaced('loadBlocks: expected the handle of a block', handle, 'put it behind storeBlocks');
+  assertOfShard('loadBlocks', handle, tracked);
 }
 
 /** The resolved options of loading. */

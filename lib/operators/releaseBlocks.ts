@@ -24,9 +24,11 @@ import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
 import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import { delayOf, MAX_TIMER_MS } from '../internal/delay.js';
 import { assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
+import { hasRanges, misplaced } from '../tracking/misplaced.js';
 import { entriesOf } from '../tracking/tracked-block.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId } from '../values/block.js';
+import { InvalidConfigError } from '../values/errors.js';
 import { comparePositions } from '../values/position.js';
 import { endOf, type SequenceNumberRanges } from '../values/sequence-range.js';
 import { assertBlockStore, reportsFailure } from './stored-blocks.js';
@@ -34,7 +36,10 @@ import { withQueue } from './with-queue.js';
 
 /** How {@link releaseBlocks} releases. */
 export interface ReleaseBlocksConfig {
-  /** How long a block stays in the store after its checkpoint, for other readers, in ms. From 0 up, or `Infinity`. @defaultValue 0 */
+  /**
+   * How long a block stays in the store after its checkpoint, for other readers, in ms. Until then its ranges are kept in memory. To keep blocks
+   * for good, give a store whose `delete` does nothing. From 0 up. @defaultValue 0
+   */
   readonly retainMs?: number;
   /**
    * How long a call to the store may take before it counts as failed, in ms. A store of `blockStore` limits the calls to
@@ -80,7 +85,8 @@ export function releaseBlocks<T extends { readonly ranges: SequenceNumberRanges 
       const sourceEnded$ = new Subject<void>();
       let deletes = 0;
 
-      const release = ({ ranges }: T): void => {
+      const release = (value: T): void => {
+        const ranges = rangesOf(value);
         const owners = entriesOf(ranges).map(({ shard }) => shard);
         waiting.set(ranges, owners);
         for (const shard of owners) {
@@ -116,6 +122,11 @@ export function releaseBlocks<T extends { readonly ranges: SequenceNumberRanges 
         deleteRest$,
       );
     });
+}
+
+function rangesOf(value: { readonly ranges: SequenceNumberRanges }): SequenceNumberRanges {
+  if (hasRanges(value)) return value.ranges;
+  throw misplaced('releaseBlocks: expected a block, or an object with its ranges', value, 'return the block from your work');
 }
 
 /** Emits once, when written checkpoints of all these shards cover the block and no longer name it. */
@@ -158,7 +169,11 @@ function resolve(blocks: BlockStore, config: ReleaseBlocksConfig) {
   assertKnownFields(config, RELEASE_BLOCKS_FIELDS);
   const { retainMs = 0, requestTimeoutMs = 30_000, scheduler = asyncScheduler } = config;
   assertBlockStore(blocks);
-  assertNumber('retainMs', retainMs, 0, true);
+  if (retainMs === Infinity)
+    throw new InvalidConfigError(
+      'retainMs: expected a finite number, got Infinity: to keep blocks for good, give a store whose delete does nothing',
+    );
+  assertNumber('retainMs', retainMs, 0);
   assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMER_MS);
   assertScheduler(scheduler);
   return { store: boundedStore(blocks, { requestTimeoutMs, scheduler }), retainMs, scheduler };
