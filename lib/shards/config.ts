@@ -16,8 +16,11 @@ import type { RateConfig } from './shard-rate.js';
 /** Where to begin a shard that has no checkpoint, and no parent that was read. */
 export type StartPosition = 'TRIM_HORIZON' | 'LATEST' | Date;
 
-/** How to read shards. `kinesisStream` and `kinesisShard` share these options. */
-export interface ShardReadingConfig extends KinesisConfig, StreamConfig {
+/** How to read the shards of a stream. `kinesisStream` and `kinesisShard` share these options. */
+export type ShardReadingConfig = ShardReadingOptions & StreamConfig;
+
+/** How to read shards, whatever their stream. */
+export interface ShardReadingOptions extends KinesisConfig {
   /**
    * Where to begin a shard that has no checkpoint, and no parent that was read. `'LATEST'` means the time of the subscription, by this
    * machine's clock (put back if Kinesis says that it has not come), also when the shard is read later or again; `kinesisShard` takes the time

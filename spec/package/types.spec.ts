@@ -54,7 +54,7 @@ describe('the packed declarations', () => {
 
 const consumer = `
 import { bufferTime, concatMap, of, type Observable } from 'rxjs';
-import { checkpointEvery, kinesisStream, memoryCheckpoints, mergeShards, recoverFrom, withSequenceRanges, type Block, type KinesisPort } from 'rx-kinesis';
+import { checkpointEvery, kinesisShard, kinesisStream, memoryCheckpoints, mergeShards, recoverFrom, withSequenceRanges, type Block, type KinesisPort, type ShardReadingOptions, type StreamByName, type StreamConfig } from 'rx-kinesis';
 import * as dynamodb from 'rx-kinesis/dynamodb';
 import * as level from 'rx-kinesis/level';
 import * as s3 from 'rx-kinesis/s3';
@@ -79,6 +79,16 @@ export function pipeline(client: KinesisPort): Observable<Block> {
 
 // @ts-expect-error: startFrom has no default.
 kinesisStream({ client: {} as KinesisPort, streamName: 'flights' });
+// @ts-expect-error: a stream has a name or an ARN.
+kinesisStream({ client: {} as KinesisPort, startFrom: 'LATEST' });
+// @ts-expect-error: and not both.
+kinesisStream({ client: {} as KinesisPort, startFrom: 'LATEST', streamName: 'flights', streamARN: 'arn' });
+// @ts-expect-error: so it is for a shard.
+kinesisShard({ client: {} as KinesisPort, startFrom: 'LATEST', shardId: 'shardId-000000000000' });
+// A config of one's own that builds on it.
+export interface Settings extends ShardReadingOptions, StreamByName {}
+export const withSettings = (settings: Settings) => kinesisStream({ ...settings, discoveryIntervalMs: 60_000 });
+export const ofEither = (stream: StreamConfig, client: KinesisPort) => kinesisStream({ ...stream, client, startFrom: 'LATEST' });
 `;
 
 function errorsIn(files: readonly string[], { directory }: Packed, options: ts.CompilerOptions = {}): string[] {
