@@ -41,16 +41,16 @@ export interface LoadBlocksConfig {
    * The payload bytes of loaded and not released blocks above which no further block is loaded. One block is always loaded.
    * From 1 up. @defaultValue 16_777_216
    */
-  readonly maxLoadedBytes?: number;
+  readonly maxLoadedBytes?: number | undefined;
   /** The longest time without progress while lost blocks are re-read from Kinesis, in ms. From 1 up. @defaultValue 10_000 */
-  readonly retryTimeoutMs?: number;
+  readonly retryTimeoutMs?: number | undefined;
   /**
    * How long a call to the store may take before its block counts as lost, in ms. A store of `blockStore` limits the calls to
    * its tiers itself, by its own `requestTimeoutMs`. From 1 up. @defaultValue 30_000
    */
-  readonly requestTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
   /** The scheduler of all timers. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
 }
 
 /**

@@ -36,31 +36,31 @@ import type { KinesisRecord, RecordFields } from '../values/record.js';
 /** How {@link recoverFrom} recovers. */
 export interface RecoverFromConfig {
   /** The most recoveries within `resetAfterMs`; the next error is propagated. From 0 up. @defaultValue 10 */
-  readonly maxRecoveries?: number;
+  readonly maxRecoveries?: number | undefined;
   /**
    * The bound from which the delays grow: doubled with each recovery within `resetAfterMs`, with full jitter; the first recovery begins
    * at once. In ms, from 0 up. @defaultValue 100
    */
-  readonly initialDelayMs?: number;
+  readonly initialDelayMs?: number | undefined;
   /** The bound of every delay, in ms. From 0 up. @defaultValue 10_000 */
-  readonly maxDelayMs?: number;
+  readonly maxDelayMs?: number | undefined;
   /** The sliding window in which errors are counted, in ms. From 1 up. @defaultValue 60_000 */
-  readonly resetAfterMs?: number;
+  readonly resetAfterMs?: number | undefined;
   /**
    * The longest time without progress in a re-read, in ms; then the re-read counts as failed. For `read` it is the time between two records,
    * but what `kinesisRanges` returns has a `retryTimeoutMs` of its own. From 1 up. @defaultValue 10_000
    */
-  readonly retryTimeoutMs?: number;
+  readonly retryTimeoutMs?: number | undefined;
   /**
    * Reads ranges of one shard, of a block that does not come from a shard of this process, for example
    * `(ranges) => kinesisRanges(ranges, { client })`. Must emit records of that shard. Blocks of a shard are re-read with the client of its source.
    * @defaultValue such blocks are an error
    */
-  readonly read?: (ranges: readonly SequenceNumberRange[]) => ObservableInput<KinesisRecord>;
+  readonly read?: ((ranges: readonly SequenceNumberRange[]) => ObservableInput<KinesisRecord>) | undefined;
   /** The scheduler of all timers, and the clock. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
   /** Returns a number from 0 up to 1, for the jitter. @defaultValue Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 /**

@@ -40,14 +40,14 @@ export interface ReleaseBlocksConfig {
    * How long a block stays in the store after its checkpoint, for other readers, in ms. Until then its ranges are kept in memory. To keep blocks
    * for good, give a store whose `delete` does nothing. From 0 up. @defaultValue 0
    */
-  readonly retainMs?: number;
+  readonly retainMs?: number | undefined;
   /**
    * How long a call to the store may take before it counts as failed, in ms. A store of `blockStore` limits the calls to
    * its tiers itself, by its own `requestTimeoutMs`. From 1 up. @defaultValue 30_000
    */
-  readonly requestTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
   /** The scheduler of all timers. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
 }
 
 /**

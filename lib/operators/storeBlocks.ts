@@ -37,18 +37,18 @@ export interface StoreBlocksConfig {
   /** The shard that the blocks come from. */
   readonly shard: Shard;
   /** How often a failed put is retried before its error is propagated. From 0 up. @defaultValue 10 */
-  readonly maxRetries?: number;
+  readonly maxRetries?: number | undefined;
   /** The bound of the first retry's delay, doubled with each retry, with full jitter; in ms. From 0 up. @defaultValue 1_000 */
-  readonly retryDelayMs?: number;
+  readonly retryDelayMs?: number | undefined;
   /**
    * How long a call to the store may take before it counts as failed, in ms. A store of `blockStore` limits the calls to
    * its tiers itself, by its own `requestTimeoutMs`. From 1 up. @defaultValue 30_000
    */
-  readonly requestTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
   /** The scheduler of all timers. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
   /** Returns a number from 0 up to 1, for the jitter. @defaultValue Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 /**

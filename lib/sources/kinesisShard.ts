@@ -13,9 +13,9 @@ export type KinesisShardConfig = ShardReadingConfig & {
   /** The id of the shard, for example `shardId-000000000000`. */
   readonly shardId: string;
   /** The ids of its parents, for the row of a lease table. @defaultValue none */
-  readonly parentShardIds?: readonly string[];
+  readonly parentShardIds?: readonly string[] | undefined;
   /** Its hash key range, for the row of a lease table. @defaultValue unknown */
-  readonly hashKeyRange?: HashKeyRange;
+  readonly hashKeyRange?: HashKeyRange | undefined;
 };
 
 /**

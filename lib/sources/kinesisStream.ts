@@ -48,7 +48,7 @@ import type { ShardIdentity } from '../values/shard-id.js';
 /** How {@link kinesisStream} reads a stream. */
 export type KinesisStreamConfig = ShardReadingConfig & {
   /** How often the shards are listed again, in ms. From 1 up; `Infinity` lists them only at the ends of shards. @defaultValue 30_000 */
-  readonly discoveryIntervalMs?: number;
+  readonly discoveryIntervalMs?: number | undefined;
 };
 
 /**
