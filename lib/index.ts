@@ -19,7 +19,7 @@ export {
   type ShardRecoveryPlan,
 } from './recovery/planRecovery.js';
 export type { AskedRanges } from './readers/asked-ranges.js';
-export type { ShardReadingConfig, StartPosition } from './shards/config.js';
+export type { ShardReadingConfig, ShardReadingOptions, StartPosition } from './shards/config.js';
 export type { Shard } from './shards/shard.js';
 
 // Readers, and what they read with
@@ -30,7 +30,7 @@ export type { RateEstimator, SettledBatch } from './rates/rate-estimator.js';
 export { fanOut, type FanOutConfig } from './readers/fanOut.js';
 export { readBudget, type ReadBudget, type ReadBudgetConfig } from './kinesis/read-budget.js';
 export type { RetryConfig, RetryPolicy } from './kinesis/retry.js';
-export type { ResolvedStream, StreamConfig } from './kinesis/stream-id.js';
+export type { ResolvedStream, StreamByARN, StreamByName, StreamConfig } from './kinesis/stream-id.js';
 export type { KinesisClientLike } from './kinesis/sdk-port.js';
 export type { WatchedCall } from './kinesis/watched-port.js';
 export type { PayloadPlacement } from './kinesis/wire/page-payloads.js';

@@ -10,7 +10,7 @@ import { assertWholeBlock } from './whole-block.js';
 /** How a block is written. */
 export interface EncodeBlockConfig {
   /** Whether to compress with gzip, where the platform has `CompressionStream`. @defaultValue false */
-  readonly compress?: boolean;
+  readonly compress?: boolean | undefined;
 }
 
 /**

@@ -13,20 +13,20 @@ import { traitsOf, type StorageLevel, type StorageLevelTraits } from './storage-
 /** The tiers of a {@link blockStore}, and how it calls them. */
 export interface BlockStoreConfig {
   /** The memory tier of a `MEMORY_` level. @defaultValue memoryBlocks() */
-  readonly memory?: BlockStore;
+  readonly memory?: BlockStore | undefined;
   /** The disk tier of a level that has one, for example `levelBlocks(db)`. There is no default. */
-  readonly disk?: BlockStore;
+  readonly disk?: BlockStore | undefined;
   /** Where the second copy of a `_2` level goes: to the first of them; each further one replaces a copy that cannot be made. */
-  readonly replicas?: readonly BlockStore[];
+  readonly replicas?: readonly BlockStore[] | undefined;
   /** How long a call to one tier may take before it counts as failed, and the next tier is asked, in ms. From 1 up. @defaultValue 30_000 */
-  readonly requestTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
   /**
    * Takes an event for each call of a tier that failed, or `'silent'`. Its errors and rejections are ignored.
    * @defaultValue the events are written with `console.warn`, at most once a minute
    */
-  readonly events?: Pick<Observer<KinesisEvent>, 'next'> | 'silent';
+  readonly events?: Pick<Observer<KinesisEvent>, 'next'> | 'silent' | undefined;
   /** The scheduler of all timers. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
 }
 
 /**

@@ -7,7 +7,7 @@ import { BlockStoreError } from './errors.js';
 /** How much {@link memoryBlocks} may hold. */
 export interface MemoryBlocksConfig {
   /** The most bytes that all serialised blocks together may take. From 0 up. @defaultValue 67_108_864 */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
 }
 
 /**

@@ -13,7 +13,8 @@ import {
   type Observable,
   type SchedulerLike,
 } from 'rxjs';
-import { delayOf, MAX_TIMER_MS } from '../internal/delay.js';
+import { delayOf } from '../internal/delay.js';
+import { answeredWithin } from '../internal/request-timeout.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { TableRequests } from './lease-requests.js';
 
@@ -44,7 +45,7 @@ export function ensureTable(
   requests: TableRequests,
   { tableName, pollIntervalMs, requestTimeoutMs, scheduler }: EnsureTableConfig,
 ): Observable<undefined> {
-  const within = <T>(): MonoTypeOperatorFunction<T> => timeout({ first: Math.min(requestTimeoutMs, MAX_TIMER_MS), scheduler });
+  const within = <T>(): MonoTypeOperatorFunction<T> => answeredWithin(requestTimeoutMs, 'the lease table', scheduler);
   const describeTable = () => requests.describeTable().pipe(within());
   return defer(() => {
     // Right after its creation DescribeTable may still not know the table: it reads with eventual consistency. A table that it knew is gone.

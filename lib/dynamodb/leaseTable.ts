@@ -18,7 +18,7 @@ export interface LeaseTableConfig extends LeaseConfig {
   /** The table's name (3 to 255 of `a-z A-Z 0-9 _ - .`) or ARN. One table serves one application and one stream. */
   readonly tableName: string;
   /** The time between two looks at a table that is being made, in ms from 0 up. @defaultValue 1_000 */
-  readonly tablePollIntervalMs?: number;
+  readonly tablePollIntervalMs?: number | undefined;
 }
 
 /** The lease table of KCL as a store of checkpoints and leases. */

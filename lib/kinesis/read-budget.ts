@@ -12,9 +12,9 @@ import { BYTES_PER_SECOND, READS_PER_SECOND, ReadPace } from './read-pace.js';
  */
 export interface ReadBudgetConfig {
   /** GetRecords calls a second and shard. Above 0; `Infinity` for no limit, for emulators and tests. @defaultValue 5 */
-  readonly readsPerSecond?: number;
+  readonly readsPerSecond?: number | undefined;
   /** Bytes a second and shard. Above 0; `Infinity` for no limit. @defaultValue 2_097_152 */
-  readonly bytesPerSecond?: number;
+  readonly bytesPerSecond?: number | undefined;
 }
 
 /**

@@ -6,11 +6,11 @@ import { classify, type FaultKind } from './classify.js';
 /** How failed calls to Kinesis are retried: exponential back-off with full jitter. */
 export interface RetryConfig {
   /** How often one call is retried before its error is propagated. From 0 up. @defaultValue 10 */
-  readonly maxRetries?: number;
+  readonly maxRetries?: number | undefined;
   /** The bound of the first delay, doubled with each retry, in ms. From 0 up. @defaultValue 100 */
-  readonly initialDelayMs?: number;
+  readonly initialDelayMs?: number | undefined;
   /** The bound of every delay, in ms. From 0 up. @defaultValue 10_000 */
-  readonly maxDelayMs?: number;
+  readonly maxDelayMs?: number | undefined;
 }
 
 /** A {@link RetryConfig} with its defaults, and the scheduler and random numbers that it uses. */

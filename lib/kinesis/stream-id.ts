@@ -2,13 +2,22 @@ import { InvalidConfigError } from '../values/errors.js';
 import { shown } from '../values/shown.js';
 import type { StreamId } from './port.js';
 
-/** The stream to read: exactly one of the two. */
-export interface StreamConfig {
+/** The stream to read, by its name. */
+export interface StreamByName {
   /** The name of the stream, in the client's account and region. */
-  readonly streamName?: string;
-  /** The ARN of the stream, for example `arn:aws:kinesis:eu-west-1:123456789012:stream/flights`. */
-  readonly streamARN?: string;
+  readonly streamName: string;
+  readonly streamARN?: undefined;
 }
+
+/** The stream to read, by its ARN. */
+export interface StreamByARN {
+  readonly streamName?: undefined;
+  /** The ARN of the stream, for example `arn:aws:kinesis:eu-west-1:123456789012:stream/flights`. */
+  readonly streamARN: string;
+}
+
+/** The stream to read: exactly one of the two. */
+export type StreamConfig = StreamByARN | StreamByName;
 
 /** A stream's name or ARN for the API, and the plain name that records and checkpoints have. */
 export interface ResolvedStream {

@@ -1,5 +1,5 @@
-import { timeout, type MonoTypeOperatorFunction } from 'rxjs';
-import { MAX_TIMER_MS } from '../internal/delay.js';
+import type { MonoTypeOperatorFunction } from 'rxjs';
+import { answeredWithin } from '../internal/request-timeout.js';
 import type { ResolvedLeaseConfig } from './lease-config.js';
 import type { LeasePort } from './lease-port.js';
 
@@ -8,10 +8,7 @@ export function boundedPort(
   port: LeasePort,
   { requestTimeoutMs, failoverTimeMs, scheduler }: Pick<ResolvedLeaseConfig, 'requestTimeoutMs' | 'failoverTimeMs' | 'scheduler'>,
 ): LeasePort {
-  const within =
-    <T>(ms: number): MonoTypeOperatorFunction<T> =>
-    (source) =>
-      source.pipe(timeout({ first: Math.min(ms, MAX_TIMER_MS), scheduler }));
+  const within = <T>(ms: number): MonoTypeOperatorFunction<T> => answeredWithin(ms, 'the lease table', scheduler);
   return {
     // More time, since a scan reads many pages.
     scan: (isConsistent) => port.scan(isConsistent).pipe(within(Math.max(requestTimeoutMs, failoverTimeMs))),

@@ -11,17 +11,17 @@ import type { LeaseAssignment } from './lease-rules.js';
 /** How a worker shares leases with other workers. */
 export interface LeaseConfig {
   /** The name of this worker in the rows. It must be different for each process. @defaultValue a new random UUID */
-  readonly workerId?: string;
+  readonly workerId?: string | undefined;
   /**
    * How long a lease must go without renewal before another worker takes it, in ms from 100 up. It must be the same for all workers, also
    * for those of KCL. Leases are renewed every third of it. A lease is given up nine tenths of it after its last renewal, and all are after that of
    * the row with this worker's pulse. @defaultValue 10_000
    */
-  readonly failoverTimeMs?: number;
+  readonly failoverTimeMs?: number | undefined;
   /** How many leases this worker may have, from 1 up. If no worker has room for a shard, nobody reads it. @defaultValue Infinity */
-  readonly maxLeases?: number;
+  readonly maxLeases?: number | undefined;
   /** Decides which leases to take and which to ask for. @defaultValue fairAssignment, a fair share in one round */
-  readonly assignment?: LeaseAssignment;
+  readonly assignment?: LeaseAssignment | undefined;
   /**
    * How often to look at the whole table, in ms from 1 up; it should be the same for all workers. By default two workers watch for all:
    * they read one row of each other worker every seventh of the failover time, and the table after 2.5 failover times. Of more than 25 workers
@@ -30,22 +30,22 @@ export interface LeaseConfig {
    * least a twentieth and at most twice the failover time. Half a ms for each row is the least. A
    * worker that waits for a lease that it asked for, or whose request has failed, looks as by default. @defaultValue by who watches
    */
-  readonly lookIntervalMs?: number;
+  readonly lookIntervalMs?: number | undefined;
   /** How long a worker may take to hand over a lease when asked, in ms from 0 up; then its work is cut off. @defaultValue 30_000 */
-  readonly handOverTimeoutMs?: number;
+  readonly handOverTimeoutMs?: number | undefined;
   /** How long one request to the table may take, in ms from 1 up. @defaultValue a fifth of the failover time */
-  readonly requestTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
   /** Whether to delete the rows of shards that are done and whose children have checkpoints, as KCL does. @defaultValue true */
-  readonly cleanUp?: boolean;
+  readonly cleanUp?: boolean | undefined;
   /**
    * Takes the events of leases, or `'silent'`. Its errors and rejections are ignored.
    * @defaultValue warnings and errors are written with `console.warn`, at most once a minute for each kind and shard
    */
-  readonly events?: Pick<Observer<LeaseEvent>, 'next'> | 'silent';
+  readonly events?: Pick<Observer<LeaseEvent>, 'next'> | 'silent' | undefined;
   /** The scheduler of all timers, and the clock. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
   /** Returns a number from 0 up to 1. @defaultValue Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 /** A {@link LeaseConfig} checked, with its defaults. */

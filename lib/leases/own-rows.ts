@@ -1,5 +1,5 @@
 import type { LeasableShard } from '../checkpoints/checkpoint-store.js';
-import { ForeignCheckpointError } from '../checkpoints/errors.js';
+import { assertOwnStart } from '../checkpoints/own-checkpoint.js';
 import { isSequenceNumber } from '../values/position.js';
 import type { LeaseRow } from './lease.js';
 
@@ -12,9 +12,8 @@ import type { LeaseRow } from './lease.js';
 export function assertOwnRows(rows: readonly LeaseRow[], shards: ReadonlyMap<string, LeasableShard>): void {
   for (const { leaseKey, checkpoint, shardStart: stored } of rows) {
     const shard = shards.get(leaseKey);
-    const shardStart = shard?.startingSequenceNumber;
     // A malformed number is left to the opening of its shard, which ends no other.
-    if (shardStart === undefined || !isSequenceNumber(stored) || stored === shardStart) continue;
-    throw new ForeignCheckpointError({ ...shard!, checkpoint, shardStart, reason: `it was stored for one that begins at ${stored}` });
+    if (shard?.startingSequenceNumber === undefined || !isSequenceNumber(stored)) continue;
+    assertOwnStart(stored, checkpoint, shard, shard.startingSequenceNumber);
   }
 }

@@ -30,9 +30,9 @@ export interface Health {
 /** What {@link health} calls healthy. */
 export interface HealthConfig {
   /** For how long a shard may be stuck, as `stuckShards` means it, before the process is not live, in ms. From 1 up. @defaultValue 300_000 */
-  readonly maxAllowedLagMs?: number;
+  readonly maxAllowedLagMs?: number | undefined;
   /** Every timer and clock. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
 }
 
 /**

@@ -12,7 +12,7 @@ import { resolveWindow, WINDOW_FIELDS, type WindowConfig } from './window-config
 /** When {@link highErrorRate} calls a rate high. */
 export interface HighErrorRateConfig extends WindowConfig {
   /** The part of all that was tried which may fail, from 0 up, below 1. @defaultValue 0.05 */
-  readonly threshold?: number;
+  readonly threshold?: number | undefined;
 }
 
 /**

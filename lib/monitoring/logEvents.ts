@@ -23,7 +23,7 @@ export interface LogEventsConfig {
    * Whether the logger takes the fields before the message, as pino and bunyan do.
    * @defaultValue true if the logger has no method `log`: pino and bunyan have none; Nest's, winston and `console` have one
    */
-  readonly fieldsFirst?: boolean;
+  readonly fieldsFirst?: boolean | undefined;
 }
 
 /**

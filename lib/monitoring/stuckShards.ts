@@ -28,7 +28,7 @@ export interface StuckShardsConfig {
    */
   readonly maxAllowedLagMs: number;
   /** Every timer and clock. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
 }
 
 /**

@@ -5,11 +5,11 @@ import { InvalidConfigError } from '../values/errors.js';
 /** The sliding window that a metric looks at. */
 export interface WindowConfig {
   /** How far back a figure looks, in ms. From 1 up: a multiple of `everyMs`, up to 1 000 times it. @defaultValue 300_000 */
-  readonly windowMs?: number;
+  readonly windowMs?: number | undefined;
   /** How often a figure is emitted, in ms. From 1 up. @defaultValue a tenth of the window */
-  readonly everyMs?: number;
+  readonly everyMs?: number | undefined;
   /** Every timer and clock. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
 }
 
 /** A {@link WindowConfig} checked, with its defaults. */

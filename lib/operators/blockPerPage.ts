@@ -5,7 +5,7 @@ import { assertKnownFields, assertScheduler } from '../internal/validate.js';
 /** How {@link blockPerPage} waits. */
 export interface BlockPerPageConfig {
   /** Schedules the end of each array, without a delay. @defaultValue asapScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
 }
 
 /**

@@ -12,21 +12,24 @@ import type { SequenceNumberRanges } from '../values/sequence-range.js';
 
 /** How {@link checkpointEvery} writes. */
 export interface CheckpointEveryConfig {
-  /** Where to write. @defaultValue the store that each shard came with; without one, blocks are only settled */
-  readonly store?: CheckpointStore;
+  /**
+   * Where to write the checkpoints of blocks made by hand. For the shards of a source it must be the source's own.
+   * @defaultValue the store of each shard's source; without one, blocks are only settled
+   */
+  readonly store?: CheckpointStore | undefined;
   /** How often a failed write is retried with back-off; after that it is tried again at the next tick. From 0 up. @defaultValue 10 */
-  readonly maxRetries?: number;
+  readonly maxRetries?: number | undefined;
   /** The bound of the first retry's delay, doubled with each retry, with full jitter; in ms. From 0 up. @defaultValue 1_000 */
-  readonly retryDelayMs?: number;
+  readonly retryDelayMs?: number | undefined;
   /**
    * Takes the events of blocks made by hand, or `'silent'`; the events of a shard's blocks go where its source sends them. Errors that the observer
    * throws are ignored. @defaultValue a failing checkpoint is written with `console.warn`, at most once a minute for each shard
    */
-  readonly events?: Pick<Observer<KinesisEvent>, 'next'> | 'silent';
+  readonly events?: Pick<Observer<KinesisEvent>, 'next'> | 'silent' | undefined;
   /** The scheduler of all timers, and the clock. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
   /** Returns a number from 0 up to 1, for the jitter. @defaultValue Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 /**
@@ -43,8 +46,8 @@ export interface CheckpointEveryConfig {
  * and only while there is something to write.
  *
  * Errors: the source's; `CheckpointError` (or the store's own error, if it is of this package) when the last write fails after all
- * retries; `InvalidConfigError` for a value that is not a block, and for a block made by hand without the option `store`. A lost lease is
- * no error: it only ends the shard's checkpoints.
+ * retries; `InvalidConfigError` for a value that is not a block, for a block made by hand without the option `store`, and for a shard whose
+ * source has another store than the option. A lost lease is no error: it only ends the shard's checkpoints.
  *
  * @param intervalMs - the time between two writes of a shard, in ms. From 1 up; `Infinity` writes at the end only.
  * @throws InvalidConfigError when called with a number out of range, or with an invalid store.

@@ -16,7 +16,7 @@ export interface DeaggregateConfig extends AggregateConfig {
    * The hash key range of the shard that the records come from; for user records outside it, see `outOfRange`.
    * @defaultValue the whole key space, in which every partition key lies
    */
-  readonly hashKeyRange?: HashKeyRange;
+  readonly hashKeyRange?: HashKeyRange | undefined;
 }
 
 /**

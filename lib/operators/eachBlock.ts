@@ -22,9 +22,9 @@ import { checkpointEvery, CHECKPOINTING_FIELDS, type CheckpointEveryConfig } fro
 /** How {@link eachBlock} iterates, and writes checkpoints. */
 export interface EachBlockConfig extends CheckpointEveryConfig {
   /** The time between two checkpoints of a shard, in ms. From 1 up; `Infinity` writes at the end only. @defaultValue 30_000 */
-  readonly intervalMs?: number;
+  readonly intervalMs?: number | undefined;
   /** When it is aborted, the iteration throws the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -61,7 +61,7 @@ export class ForgottenBlocks {
   }
 
   #writtenIds(): string[] {
-    return this.#tracked.checkpointer.written.flatMap((checkpoint) => checkpoint?.unreleased ?? []).map(blockId);
+    return (this.#tracked.checkpointer.written?.unreleased ?? []).map(blockId);
   }
 
   #delete(id: string): Observable<never> {

@@ -25,13 +25,14 @@ import type { StoredBlock } from '../blocks/stored-block.js';
 import { delayOf, MAX_TIMER_MS } from '../internal/delay.js';
 import { assertInteger, assertKnownFields, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import type { Shard } from '../shards/shard.js';
+import { hasRanges, misplaced } from '../tracking/misplaced.js';
 import { makeBlock, type Block } from '../values/block.js';
 import { comparePositions } from '../values/position.js';
 import { endOf, startOf } from '../values/sequence-range.js';
 import { inTurn } from './in-turn.js';
 import { LoadedBlocks } from './loaded-blocks.js';
 import { restoreLost, type RestoreOptions } from './restore-lost.js';
-import { assertBlockStore, ownShardOf, reportsFailure } from './stored-blocks.js';
+import { assertBlockStore, assertOfShard, ownShardOf, reportsFailure } from './stored-blocks.js';
 
 /** How {@link loadBlocks} loads. */
 export interface LoadBlocksConfig {
@@ -41,16 +42,16 @@ export interface LoadBlocksConfig {
    * The payload bytes of loaded and not released blocks above which no further block is loaded. One block is always loaded.
    * From 1 up. @defaultValue 16_777_216
    */
-  readonly maxLoadedBytes?: number;
+  readonly maxLoadedBytes?: number | undefined;
   /** The longest time without progress while lost blocks are re-read from Kinesis, in ms. From 1 up. @defaultValue 10_000 */
-  readonly retryTimeoutMs?: number;
+  readonly retryTimeoutMs?: number | undefined;
   /**
    * How long a call to the store may take before its block counts as lost, in ms. A store of `blockStore` limits the calls to
    * its tiers itself, by its own `requestTimeoutMs`. From 1 up. @defaultValue 30_000
    */
-  readonly requestTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
   /** The scheduler of all timers. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
 }
 
 /**
@@ -88,11 +89,20 @@ export function loadBlocks(blocks: BlockStore, config: LoadBlocksConfig): Operat
       /** The handles whose blocks have not been looked up, in order. */
       const waiting = new Set<StoredBlock>();
       return source.pipe(
-        tap((handle) => waiting.add(handle)),
+        tap((handle) => {
+          assertHandle(handle, loading);
+          waiting.add(handle);
+        }),
         // An earlier turn may have loaded this block: it was lost and read together with others, or came after lost ones.
         inTurn((handle) => (waiting.has(handle) ? concat(credit.available(), load(handle, waiting, loading, credit)) : EMPTY)),
       );
     });
+}
+
+/** @throws InvalidConfigError for what is no handle; InvalidValueError for one of another shard. */
+function assertHandle(handle: StoredBlock, { tracked }: Loading): void {
+  if (!hasRanges(handle)) throw misplaced('loadBlocks: expected the handle of a block', handle, 'put it behind storeBlocks');
+  assertOfShard('loadBlocks', handle, tracked);
 }
 
 /** The resolved options of loading. */

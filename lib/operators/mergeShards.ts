@@ -31,25 +31,25 @@ export interface RestartConfig {
    * The most restarts of one shard within `resetAfterMs`; the next error is propagated. From 0 up; with `Infinity` only an error without
    * restart ends the other shards. @defaultValue 10
    */
-  readonly maxRestarts?: number;
+  readonly maxRestarts?: number | undefined;
   /** The bound of the first delay, doubled with each restart, in ms. From 0 up. @defaultValue 1_000 */
-  readonly initialDelayMs?: number;
+  readonly initialDelayMs?: number | undefined;
   /** The bound of every delay, in ms. From 0 up. @defaultValue 60_000 */
-  readonly maxDelayMs?: number;
+  readonly maxDelayMs?: number | undefined;
   /** The sliding window in which errors are counted, in ms. From 0 up; `Infinity` counts all. @defaultValue 600_000 */
-  readonly resetAfterMs?: number;
+  readonly resetAfterMs?: number | undefined;
 }
 
 /** How {@link mergeShards} runs and restarts pipelines. */
 export interface MergeShardsConfig {
   /** How many shards are worked on at once; others wait. From 1 up. @defaultValue Infinity */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /** What to do when a shard's pipeline fails. */
-  readonly restart?: RestartConfig;
+  readonly restart?: RestartConfig | undefined;
   /** The scheduler of all timers, and the clock. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
   /** Returns a number from 0 up to 1, for the jitter. @defaultValue Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 /**

@@ -3,6 +3,7 @@ import {
   defer,
   filter,
   from,
+  identity,
   map,
   tap,
   throwError,
@@ -22,38 +23,44 @@ import { isBlockUnavailable } from '../blocks/errors.js';
 import { RecoveryTimeoutError } from '../kinesis/errors.js';
 import { RangeScan } from '../readers/range-scan.js';
 import { LostWork } from '../recovery/lost-work.js';
-import type { TrackedShard } from '../tracking/tracked-shard.js';
 import type { Block } from '../values/block.js';
-import { InvalidConfigError, isFinal } from '../values/errors.js';
+import { InvalidConfigError, InvalidValueError, isFinal } from '../values/errors.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
+import { hasOwnPatience } from '../readers/own-patience.js';
 import type { Reread } from '../readers/reread.js';
+import { isRecord, misplaced } from '../tracking/misplaced.js';
+import type { ShardName } from '../values/shard-id.js';
+import { shown } from '../values/shown.js';
 import type { KinesisRecord, RecordFields } from '../values/record.js';
 
 /** How {@link recoverFrom} recovers. */
 export interface RecoverFromConfig {
   /** The most recoveries within `resetAfterMs`; the next error is propagated. From 0 up. @defaultValue 10 */
-  readonly maxRecoveries?: number;
+  readonly maxRecoveries?: number | undefined;
   /**
    * The bound from which the delays grow: doubled with each recovery within `resetAfterMs`, with full jitter; the first recovery begins
    * at once. In ms, from 0 up. @defaultValue 100
    */
-  readonly initialDelayMs?: number;
+  readonly initialDelayMs?: number | undefined;
   /** The bound of every delay, in ms. From 0 up. @defaultValue 10_000 */
-  readonly maxDelayMs?: number;
+  readonly maxDelayMs?: number | undefined;
   /** The sliding window in which errors are counted, in ms. From 1 up. @defaultValue 60_000 */
-  readonly resetAfterMs?: number;
-  /** The longest time without progress in a re-read, in ms; then the re-read counts as failed. From 1 up. @defaultValue 10_000 */
-  readonly retryTimeoutMs?: number;
+  readonly resetAfterMs?: number | undefined;
   /**
-   * Reads the ranges of a block that does not come from a shard of this process, for example
-   * `(ranges) => kinesisRanges(ranges, { client })`. Blocks of a shard are re-read with the client of its source.
+   * The longest time without progress in a re-read, in ms; then the re-read counts as failed. For `read` it is the time between two records,
+   * but what `kinesisRanges` returns has a `retryTimeoutMs` of its own. From 1 up. @defaultValue 10_000
+   */
+  readonly retryTimeoutMs?: number | undefined;
+  /**
+   * Reads ranges of one shard, of a block that does not come from a shard of this process, for example
+   * `(ranges) => kinesisRanges(ranges, { client })`. Must emit records of that shard. Blocks of a shard are re-read with the client of its source.
    * @defaultValue such blocks are an error
    */
-  readonly read?: (ranges: readonly SequenceNumberRange[]) => ObservableInput<KinesisRecord>;
+  readonly read?: ((ranges: readonly SequenceNumberRange[]) => ObservableInput<KinesisRecord>) | undefined;
   /** The scheduler of all timers, and the clock. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
   /** Returns a number from 0 up to 1, for the jitter. @defaultValue Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 /**
@@ -80,9 +87,9 @@ export type Recovered<T extends Block | KinesisRecord> = T | (T extends Block ? 
  *
  * Errors: propagates an error that is not retriable (access denied, an invalid config, an expired range under `onGap: 'fail'`), and the
  * last error after more than `maxRecoveries` within `resetAfterMs`; errors with an `InvalidConfigError` at the first value of a shard whose
- * source has another store. Unsubscribing aborts a re-read.
+ * source has another store, or none. Unsubscribing aborts a re-read.
  *
- * @param store - where the progress of the shards is kept, for shards without a store of their own. @defaultValue each shard's own
+ * @param store - the store of the shards' source, to be told if it has another one, or none. @defaultValue nothing is compared
  * @throws InvalidConfigError when called with a number out of range or with an invalid store.
  *
  * @example
@@ -99,8 +106,8 @@ export function recoverFrom<T extends Block | KinesisRecord>(
 
   return (source) =>
     defer(() => {
-      const lost = new LostWork((shard) => assertOwnStore(shard, store));
-      const recovery = new Recovery(lost, { store, retryTimeoutMs, readForeign });
+      const lost = new LostWork((shard) => shard.content.assertOwnStore(store, 'recoverFrom'));
+      const recovery = new Recovery(lost, { retryTimeoutMs, readForeign });
 
       // 1. The source errors: decide whether to recover, and make its shards resume after the last delivered record.
       const shouldRetry = (error: unknown, attempt: number): boolean | 'at once' => {
@@ -148,29 +155,31 @@ const RECOVERY_FIELDS: FieldsOf<RecoverFromConfig> = {
   random: true,
 };
 
-/** Throws if the shard's source has another store: two stores would hold two checkpoints of one shard. */
-function assertOwnStore({ identity: { streamName, shardId }, checkpointer }: TrackedShard, store: CheckpointStore | undefined): void {
-  if (!store || !checkpointer.store || checkpointer.store === store) return;
-  throw new InvalidConfigError(
-    `${streamName}/${shardId}: recoverFrom has another store than the shard's source; give it that one, or none`,
-  );
-}
-
 /** Reads ranges of one shard with the user's `read`, and verifies them like any other re-read. */
 function rereadGiven(read: NonNullable<RecoverFromConfig['read']>, scheduler: SchedulerLike): Reread<SequenceNumberRange> {
   return (ranges, { retryTimeoutMs }) =>
     defer(() => {
+      const records$ = read(ranges);
       const scan = new RangeScan(ranges, (error) => {
         throw error;
       });
       const stalled = (): Observable<never> => throwError(() => new RecoveryTimeoutError(scan.pending, retryTimeoutMs));
-      return from(read(ranges)).pipe(
-        timeout({ each: Math.min(retryTimeoutMs, MAX_TIMER_MS), with: stalled, scheduler }),
-        tap({ complete: () => scan.end() }),
+      return from(records$).pipe(
+        hasOwnPatience(records$) ? identity : timeout({ each: Math.min(retryTimeoutMs, MAX_TIMER_MS), with: stalled, scheduler }),
+        tap({ next: (record) => assertOfShard(record, ranges[0]!), complete: () => scan.end() }),
         filter((record) => scan.picks(record)),
         map((record) => [fieldsOf(record)]),
       );
     });
+}
+
+/** @throws InvalidConfigError for a value that is no record; InvalidValueError for a record of another shard. */
+function assertOfShard(record: KinesisRecord, { streamName, shardId }: ShardName): void {
+  if (!isRecord(record)) throw misplaced('recoverFrom, option read: expected a record', record, 'emit one record after another');
+  if (record.shardId === shardId && record.streamName === streamName) return;
+  throw new InvalidValueError(
+    `recoverFrom, option read: expected a record of ${streamName}/${shardId}, got one of ${shown(record.streamName)}/${record.shardId}`,
+  );
 }
 
 function fieldsOf(record: KinesisRecord): RecordFields {

@@ -24,9 +24,11 @@ import { boundedStore, type BoundedStore } from '../blocks/bounded-store.js';
 import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import { delayOf, MAX_TIMER_MS } from '../internal/delay.js';
 import { assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
+import { hasRanges, misplaced } from '../tracking/misplaced.js';
 import { entriesOf } from '../tracking/tracked-block.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId } from '../values/block.js';
+import { InvalidConfigError } from '../values/errors.js';
 import { comparePositions } from '../values/position.js';
 import { endOf, type SequenceNumberRanges } from '../values/sequence-range.js';
 import { assertBlockStore, cleansUp, reportsFailure } from './stored-blocks.js';
@@ -34,15 +36,18 @@ import { withQueue } from './with-queue.js';
 
 /** How {@link releaseBlocks} releases. */
 export interface ReleaseBlocksConfig {
-  /** How long a block stays in the store after its checkpoint, for other readers, in ms. From 0 up, or `Infinity`. @defaultValue 0 */
-  readonly retainMs?: number;
+  /**
+   * How long a block stays in the store after its checkpoint, for other readers, in ms. Until then its ranges are kept in memory. To keep blocks
+   * for good, give a store whose `delete` does nothing. From 0 up. @defaultValue 0
+   */
+  readonly retainMs?: number | undefined;
   /**
    * How long a call to the store may take before it counts as failed, in ms. A store of `blockStore` limits the calls to
    * its tiers itself, by its own `requestTimeoutMs`. From 1 up. @defaultValue 30_000
    */
-  readonly requestTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
   /** The scheduler of all timers. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
 }
 
 /**
@@ -81,7 +86,8 @@ export function releaseBlocks<T extends { readonly ranges: SequenceNumberRanges 
       const sourceEnded$ = new Subject<void>();
       let deletes = 0;
 
-      const release = ({ ranges }: T): void => {
+      const release = (value: T): void => {
+        const ranges = rangesOf(value);
         const owners = entriesOf(ranges).map(({ shard }) => shard);
         waiting.set(ranges, owners);
         for (const shard of owners) {
@@ -119,6 +125,11 @@ export function releaseBlocks<T extends { readonly ranges: SequenceNumberRanges 
     });
 }
 
+function rangesOf(value: { readonly ranges: SequenceNumberRanges }): SequenceNumberRanges {
+  if (hasRanges(value)) return value.ranges;
+  throw misplaced('releaseBlocks: expected a block, or an object with its ranges', value, 'return the block from your work');
+}
+
 /** Emits once, when written checkpoints of all these shards cover the block and no longer name it. */
 function whenDone(ranges: SequenceNumberRanges, owners: readonly TrackedShard[]): Observable<unknown> {
   const writes$ = merge(...owners.map(({ checkpointer }) => checkpointer.writes$));
@@ -134,7 +145,7 @@ function isDone(ranges: SequenceNumberRanges, owners: readonly TrackedShard[]): 
   const end = endOf(ranges.ranges.at(-1)!);
   const isCovered = (written: Checkpoint | undefined): boolean =>
     written !== undefined && comparePositions(end, written) <= 0 && !written.unreleased?.includes(ranges);
-  return owners.every(({ checkpointer: { written } }) => written.length === 0 || written.some(isCovered));
+  return owners.every(({ checkpointer: { store, written } }) => !store || isCovered(written));
 }
 
 function deleting(ranges: SequenceNumberRanges, store: BoundedStore, owners: readonly TrackedShard[]): Observable<never> {
@@ -148,9 +159,7 @@ function deleting(ranges: SequenceNumberRanges, store: BoundedStore, owners: rea
 
 /** Writes the last checkpoints. A write that fails is reported as an event, and its blocks then stay in the store. */
 function writeLast(shards: Iterable<TrackedShard>): Observable<never> {
-  const writes = [...shards].flatMap(({ checkpointer }) =>
-    checkpointer.stores.map((store) => checkpointer.write(store).pipe(catchError(() => EMPTY))),
-  );
+  const writes = [...shards].map(({ checkpointer }) => checkpointer.write().pipe(catchError(() => EMPTY)));
   return merge(...writes).pipe(ignoreElements());
 }
 
@@ -162,7 +171,11 @@ function resolve(blocks: BlockStore, config: ReleaseBlocksConfig) {
   assertKnownFields(config, RELEASE_BLOCKS_FIELDS);
   const { retainMs = 0, requestTimeoutMs = 30_000, scheduler = asyncScheduler } = config;
   assertBlockStore(blocks);
-  assertNumber('retainMs', retainMs, 0, true);
+  if (retainMs === Infinity)
+    throw new InvalidConfigError(
+      'retainMs: expected a finite number, got Infinity: to keep blocks for good, give a store whose delete does nothing',
+    );
+  assertNumber('retainMs', retainMs, 0);
   assertInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMER_MS);
   assertScheduler(scheduler);
   return { store: boundedStore(blocks, { requestTimeoutMs, scheduler }), retainMs, scheduler };

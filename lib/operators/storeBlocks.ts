@@ -23,12 +23,13 @@ import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
 import { MAX_TIMER_MS } from '../internal/delay.js';
 import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import type { Shard } from '../shards/shard.js';
+import { hasRanges, misplaced } from '../tracking/misplaced.js';
 import { bindSettledBlock, entriesOf } from '../tracking/tracked-block.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import { blockId, type Block } from '../values/block.js';
-import { InvalidValueError, isFinal } from '../values/errors.js';
+import { isFinal } from '../values/errors.js';
 import { ForgottenBlocks } from './forgotten-blocks.js';
-import { assertBlockStore, ownShardOf, reportsFailure } from './stored-blocks.js';
+import { assertBlockStore, assertOfShard, ownShardOf, reportsFailure } from './stored-blocks.js';
 import { withQueue } from './with-queue.js';
 
 /** How {@link storeBlocks} stores. */
@@ -36,18 +37,18 @@ export interface StoreBlocksConfig {
   /** The shard that the blocks come from. */
   readonly shard: Shard;
   /** How often a failed put is retried before its error is propagated. From 0 up. @defaultValue 10 */
-  readonly maxRetries?: number;
+  readonly maxRetries?: number | undefined;
   /** The bound of the first retry's delay, doubled with each retry, with full jitter; in ms. From 0 up. @defaultValue 1_000 */
-  readonly retryDelayMs?: number;
+  readonly retryDelayMs?: number | undefined;
   /**
    * How long a call to the store may take before it counts as failed, in ms. A store of `blockStore` limits the calls to
    * its tiers itself, by its own `requestTimeoutMs`. From 1 up. @defaultValue 30_000
    */
-  readonly requestTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
   /** The scheduler of all timers. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
   /** Returns a number from 0 up to 1, for the jitter. @defaultValue Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 /**
@@ -100,7 +101,7 @@ export function storeBlocks(blocks: BlockStore, config: StoreBlocksConfig): Oper
       );
       const first$ = turns.run('', opened$.pipe(concatMap(() => emitLeftOver(tracked, (known) => known$.next(known)))));
       const stored$ = source.pipe(
-        tap({ complete: () => sourceEnded$.next() }),
+        tap({ next: assertBlock, complete: () => sourceEnded$.next() }),
         mergeMap((block) => turns.run('', forgotten.sparing(block.id, storing(block, store, tracked, policy)))),
       );
       return merge(
@@ -131,7 +132,7 @@ function emitLeftOver(tracked: TrackedShard, tellKnown: (ids: readonly string[])
 function storing(block: Block, store: BoundedStore, tracked: TrackedShard, policy: RetryPolicy): Observable<StoredBlock> {
   const { id, ranges, recovered } = block;
   const put$ = defer(() => {
-    assertOwn(block, tracked);
+    assertOfShard('storeBlocks', block, tracked);
     return store.put(block);
   }).pipe(
     reportsFailure(tracked, 'put', id),
@@ -145,9 +146,11 @@ function storing(block: Block, store: BoundedStore, tracked: TrackedShard, polic
   return concat(put$, stored$);
 }
 
-function assertOwn({ id, ranges }: Block, { identity: { streamName, shardId } }: TrackedShard): void {
-  const isOwn = ranges.nonEmpty() && ranges.ranges.every((range) => range.shardId === shardId && range.streamName === streamName);
-  if (!isOwn) throw new InvalidValueError(`storeBlocks: expected a block of ${streamName}/${shardId}, got ${id}`);
+/** @throws InvalidConfigError for what cannot be stored. */
+function assertBlock(value: Block): void {
+  if (hasRanges(value) && Array.isArray(value.records)) return;
+  const advice = hasRanges(value) ? 'pass on the block itself' : 'put withSequenceRanges before it, and pass on each block by itself';
+  throw misplaced('storeBlocks: expected a block with its records', value, advice);
 }
 
 type RetryPolicy = Pick<BackOff, 'maxRetries' | 'initialDelayMs' | 'scheduler' | 'random'>;

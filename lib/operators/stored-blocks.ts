@@ -1,16 +1,27 @@
 import { filter, map, merge, startWith, takeUntil, tap, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
 import { BLOCK_STORE_CALLS, type BlockStore } from '../blocks/block-store.js';
 import { BlockStoreError } from '../blocks/errors.js';
+import type { StoredBlock } from '../blocks/stored-block.js';
 import { assertMethod } from '../internal/validate.js';
 import type { BlockStoreFailedEvent } from '../monitoring/events.js';
 import type { Shard } from '../shards/shard.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
-import { InvalidConfigError } from '../values/errors.js';
+import { InvalidConfigError, InvalidValueError } from '../values/errors.js';
 import { isObject } from '../values/isObject.js';
 
 /** @throws InvalidConfigError unless `blocks` has the calls of a block store. */
 export function assertBlockStore(blocks: BlockStore): void {
   for (const call of BLOCK_STORE_CALLS) assertMethod('blocks', blocks, call);
+}
+
+/** Throws unless all ranges of a block, or of its handle, are of the operator's shard. @throws InvalidValueError */
+export function assertOfShard(
+  operator: string,
+  { id, ranges }: Pick<StoredBlock, 'id' | 'ranges'>,
+  { identity: { streamName, shardId } }: TrackedShard,
+): void {
+  const isOwn = ranges.ranges.length > 0 && ranges.ranges.every((range) => range.shardId === shardId && range.streamName === streamName);
+  if (!isOwn) throw new InvalidValueError(`${operator}: expected a block of ${streamName}/${shardId}, got ${id}`);
 }
 
 /** Reports an error of a call to a block store as an event of the shard, if there is one, before it is propagated. */

@@ -4,15 +4,15 @@ import type { RateEstimator, SettledBatch } from './rate-estimator.js';
 /** The gains and the floor of {@link pid}. */
 export interface PidConfig {
   /** The weight of the difference between the rate and what is processed. From 0 up. @defaultValue 1 */
-  readonly proportional?: number;
+  readonly proportional?: number | undefined;
   /** The weight of the backlog. From 0 up. @defaultValue 0.2 */
-  readonly integral?: number;
+  readonly integral?: number | undefined;
   /** The weight of the change of that difference. From 0 up. @defaultValue 0 */
-  readonly derived?: number;
+  readonly derived?: number | undefined;
   /** The least rate, in records a second and shard. Above 0. @defaultValue 100 */
-  readonly minRate?: number;
+  readonly minRate?: number | undefined;
   /** The least time between two estimates, and the time in which a backlog is to be worked off, in ms. From 1 up. @defaultValue 1_000 */
-  readonly intervalMs?: number;
+  readonly intervalMs?: number | undefined;
 }
 
 /**

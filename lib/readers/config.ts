@@ -20,36 +20,36 @@ export interface KinesisConfig extends WireConfig {
   /** A `KinesisClient` of `@aws-sdk/client-kinesis`, or a {@link KinesisPort}. */
   readonly client: KinesisClientLike | KinesisPort;
   /** How failed calls are retried. */
-  readonly retry?: RetryConfig;
+  readonly retry?: RetryConfig | undefined;
   /**
    * How much may be read of each shard in a second. Give one {@link readBudget} to all sources of a process that read the same
    * stream. @defaultValue a budget of its own: 5 reads and 2 MiB a second and shard
    */
-  readonly budget?: ReadBudget;
+  readonly budget?: ReadBudget | undefined;
   /**
    * What to do when Kinesis no longer holds records that should be read: `'fail'` errors with a `RangeExpiredError`,
    * `'continue'` emits a `gap` event and reads on at the next record, or a function decides. @defaultValue 'fail'
    */
-  readonly onGap?: GapPolicy;
+  readonly onGap?: GapPolicy | undefined;
   /**
    * Whether to take KPL aggregates apart into all their user records, also those whose hash key lies outside the shard's range; `false`
    * emits aggregates as they are. Read ranges and checkpoints with the same value with which they were made. @defaultValue true
    */
-  readonly deaggregate?: boolean;
+  readonly deaggregate?: boolean | undefined;
   /**
    * Takes the {@link KinesisEvent}s, or `'silent'`. Its errors and rejections are ignored.
    * @defaultValue warnings and errors are written with `console.warn`, at most once a minute for each kind and shard
    */
-  readonly events?: Pick<Observer<KinesisEvent>, 'next'> | 'silent';
+  readonly events?: Pick<Observer<KinesisEvent>, 'next'> | 'silent' | undefined;
   /**
    * How long a call to Kinesis or to the store may take, in ms, before it counts as failed and is retried. From 1 up; `Infinity`
    * for no limit. @defaultValue 30_000
    */
-  readonly requestTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
   /** The scheduler of all timers, and the clock. @defaultValue asyncScheduler */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
   /** Returns a number from 0 up to 1, for the jitter of delays. @defaultValue Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 /** A {@link KinesisConfig} checked, with its defaults. */

@@ -16,23 +16,23 @@ export interface FanOutConfig {
    * The name of the consumer: one for each application that reads the stream. 1 to 128 letters, digits, `_`, `.` and `-`. It is registered if the stream
    * has no such consumer, and never deregistered.
    */
-  readonly consumerName?: string;
+  readonly consumerName?: string | undefined;
   /** The ARN of a consumer of the stream that somebody else has registered. */
-  readonly consumerArn?: string;
+  readonly consumerArn?: string | undefined;
   /** Reads a shard when there is no consumer to subscribe with, for example `polling()`. @defaultValue the shard errors */
-  readonly fallback?: Reader;
+  readonly fallback?: Reader | undefined;
   /**
    * How long to wait for the consumer to become active, in ms; then the `fallback` reads. Without one, the wait is repeated as `retry` of the source
    * says. From 1 up. @defaultValue 60_000
    */
-  readonly consumerTimeoutMs?: number;
+  readonly consumerTimeoutMs?: number | undefined;
   /**
    * How long an open subscription may be silent before another one replaces it, in ms. From 1 up. Kinesis sends an event every few seconds, also
    * without records. @defaultValue 30_000
    */
-  readonly idleTimeoutMs?: number;
+  readonly idleTimeoutMs?: number | undefined;
   /** How long a subscription stays open while the shard has no credit, in ms. From 0 up; `Infinity` for no limit. @defaultValue 10_000 */
-  readonly maxPauseMs?: number;
+  readonly maxPauseMs?: number | undefined;
 }
 
 /**

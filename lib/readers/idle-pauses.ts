@@ -6,9 +6,9 @@ import { shown } from '../values/shown.js';
 /** The bounds of the pause after a page that reached the newest record: a fifth of the time since the last record lies between them. */
 export interface IdleDelayConfig {
   /** The shortest pause, while records come, in ms. From 0 up. @defaultValue 250 */
-  readonly min?: number;
+  readonly min?: number | undefined;
   /** The longest pause, when none have come for five times as long, in ms. From `min` up. @defaultValue 1_000 */
-  readonly max?: number;
+  readonly max?: number | undefined;
 }
 
 /** How long a reader pauses: the fields that `polling` has for it, checked. */

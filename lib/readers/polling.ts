@@ -9,18 +9,18 @@ import { ShardCursor } from './shard-cursor.js';
 /** How {@link polling} reads. */
 export interface PollingConfig {
   /** The most records a page. 1 to 10 000 (GetRecords, Limit). @defaultValue 10_000 */
-  readonly maxRecordsPerPage?: number;
+  readonly maxRecordsPerPage?: number | undefined;
   /**
    * The pause after a page that reached the newest record, in ms: a fifth of the time since the last record came, within these bounds. The
    * first pause is up to twice as long, by chance, so that shards that begin together are not read in step; one of 500 ms or more is up to 39 ms shorter, so that
    * it ends at a multiple of 40 ms, at which other silent shards are read too. A number, from 0 up: exactly that, each time. @defaultValue \{ min: 250, max: 1_000 \}
    */
-  readonly idleDelayMs?: number | IdleDelayConfig;
+  readonly idleDelayMs?: number | IdleDelayConfig | undefined;
   /**
    * `'low'` instead of `idleDelayMs`: reads the shard each 200 ms, also while it is silent. That is all that Kinesis allows, so it is for the only
    * consumer of a stream: another one that polls is throttled, and so is this one. @defaultValue none
    */
-  readonly latency?: 'low';
+  readonly latency?: 'low' | undefined;
 }
 
 /**

@@ -31,8 +31,9 @@ export interface Lost {
  * Watches the values that pass a place in a pipeline, to find after a failure the records that were delivered and have not passed.
  *
  * @remarks
- * Pure. It leaves out a shard of which nothing has passed: its reading restarts at its watermark, and that repeats nothing. Blocks that
- * have passed are being worked on downstream, and are not lost.
+ * Pure. It leaves out a shard of which nothing has passed: its reading restarts at its watermark, and that repeats nothing; and one that is
+ * finished or has no lease any more: another worker reads on at its checkpoint. Blocks that have passed are being worked on downstream, and
+ * are not lost.
  */
 export class LostWork {
   /** The shards seen: `'blocks'` if blocks passed, else the last record that passed. */
@@ -78,7 +79,7 @@ export class LostWork {
 
   /** Finds what is lost if the source fails now. */
   find(): Lost {
-    this.#forgetFinished();
+    this.#forgetOver();
     const queues = new Map<TrackedShard, Set<SequenceNumberRanges>>();
     const records: LostRecords[] = [];
     for (const [shard, passed] of this.#seen) {
@@ -113,17 +114,17 @@ export class LostWork {
     return key;
   }
 
-  /** Notes a shard; when it is new, forgets the finished ones. */
+  /** Notes a shard; when it is new, forgets those that are over. */
   #note(shard: TrackedShard, passed: DeliveryPoint | 'blocks'): void {
     if (!this.#seen.has(shard)) {
       this.#assertUsable(shard);
-      this.#forgetFinished();
+      this.#forgetOver();
     }
     this.#seen.set(shard, passed);
   }
 
-  #forgetFinished(): void {
-    for (const shard of this.#seen.keys()) if (shard.ledger.isFinished) this.#seen.delete(shard);
+  #forgetOver(): void {
+    for (const shard of this.#seen.keys()) if (shard.ledger.isFinished || shard.isOver) this.#seen.delete(shard);
   }
 }
 

@@ -14,22 +14,22 @@ export interface PlanRecoveryConfig {
    * The average payload of a record, in bytes, from 1 up; a `pageRead` event has `bytes` and `records`.
    * @defaultValue unknown: the plan then has no `bytes`, and its `seconds` follow from the number of reads alone
    */
-  readonly bytesPerRecord?: number;
+  readonly bytesPerRecord?: number | undefined;
   /**
    * How many records lie between two neighbouring ranges of a shard: after the loss of each tenth block of 40 records, 360. From 0 up;
    * above 0 it needs `bytesPerRecord`. @defaultValue 0
    */
-  readonly recordsBetween?: number;
+  readonly recordsBetween?: number | undefined;
   /** The most records a page, as `kinesisRanges` has it. 1 to 10 000 (GetRecords, Limit). @defaultValue 10_000 */
-  readonly maxRecordsPerPage?: number;
+  readonly maxRecordsPerPage?: number | undefined;
   /** How many shards are read at once, as `kinesisRanges` has it. From 1 up. @defaultValue 4 */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /** The GetRecords calls a second and shard of the `budget`. Above 0, or `Infinity`. @defaultValue 5 */
-  readonly readsPerSecond?: number;
+  readonly readsPerSecond?: number | undefined;
   /** The bytes a second and shard of the `budget`. Above 0, or `Infinity`. @defaultValue 2_097_152 */
-  readonly bytesPerSecond?: number;
+  readonly bytesPerSecond?: number | undefined;
   /** How long a call to Kinesis takes, in ms. From 0 up. @defaultValue 0 */
-  readonly latencyMs?: number;
+  readonly latencyMs?: number | undefined;
 }
 
 /** What a recovery costs. */

@@ -32,19 +32,22 @@ export interface PlannedPass {
  * Goes through the pages with which the ranges of one shard would be read, by the rules of the real reader: {@link RangePageSize} decides the
  * size of each page and when a new iterator is worth it, {@link ReadPace} when it may be read.
  *
- * @remarks Pure. Its cost grows with the ranges and the pages, and not with the records.
+ * @remarks Pure. Its cost grows with the ranges alone: the full pages within a range are all alike, so that only two of them are gone through.
  */
 export class PlannedRead {
   readonly passes: PlannedPass[] = [];
   /** Records of Kinesis that are sent, those between and behind the ranges included. */
   sentRecords = 0;
-  /** The time from the first call to the last answer. */
-  elapsedMs = 0;
 
   readonly #runs: readonly Run[];
   readonly #assumed: PlanAssumptions;
   readonly #pageSize: RangePageSize;
   readonly #pace: ReadPace;
+  /** The records of a page that is as large as it may be. */
+  readonly #fullPage: number;
+  /** The time of the pages that were gone through, which the pace knows, and of the others. */
+  #nowMs: number;
+  #skippedMs = 0;
   /** The run that is read, or comes next; how many of its records are read; how many other records come before it. */
   #index = 0;
   #done = 0;
@@ -62,9 +65,15 @@ export class PlannedRead {
     this.#pageSize = new RangePageSize(assumed.maxRecordsPerPage);
     this.#pace = new ReadPace(assumed);
     this.#remaining = this.records;
-    this.elapsedMs = assumed.latencyMs;
-    while (this.#next) this.#readPage();
+    this.#fullPage = Math.min(assumed.maxRecordsPerPage, Math.max(1, Math.floor(MAX_PAGE_BYTES / assumed.bytesPerRecord)));
+    this.#nowMs = assumed.latencyMs;
+    while (this.#next) this.#readOn();
     this.#endPass();
+  }
+
+  /** The time from the first call to the last answer. */
+  get elapsedMs(): number {
+    return this.#nowMs + this.#skippedMs;
   }
 
   /** The records in the ranges, each counted once. */
@@ -76,21 +85,38 @@ export class PlannedRead {
     return this.#runs[this.#index];
   }
 
-  #readPage(): void {
-    const { bytesPerRecord, latencyMs } = this.#assumed;
+  /** Reads the next page, or all but the last of the full pages that the present run still gives. */
+  #readOn(): void {
     const nearest = this.#next!.records - this.#done;
+    const fullPages = this.#gapLeft > 0 ? 0 : Math.floor((nearest - this.#assumed.maxRecordsPerPage) / this.#fullPage);
+    this.#readPage(nearest);
+    if (fullPages < 3) return;
+    const firstMs = this.#nowMs;
+    this.#readPage(nearest - this.#fullPage);
+    // Each further one comes as long after the one before as the second after the first.
+    this.#skippedMs += (fullPages - 2) * (this.#nowMs - firstMs);
+    this.#takePages(fullPages - 2, this.#fullPage);
+  }
+
+  #readPage(nearest: number): void {
     const asked = this.#pageSize.next(this.#remaining, nearest);
-    const sent = Math.min(asked, Math.max(1, Math.floor(MAX_PAGE_BYTES / bytesPerRecord)));
-    const hasPicked = this.#take(sent);
-    const bytes = sent * bytesPerRecord;
-    this.#pageSize.endPage(bytes);
-    this.#passReads++;
-    this.sentRecords += sent;
-    const startMs = Math.max(this.elapsedMs, this.#pace.dueMs);
+    const sent = Math.min(asked, this.#fullPage);
+    const startMs = Math.max(this.#nowMs, this.#pace.dueMs);
     this.#pace.begin(startMs);
-    this.elapsedMs = startMs + latencyMs;
-    this.#pace.spend(this.elapsedMs, bytes);
+    this.#nowMs = startMs + this.#assumed.latencyMs;
+    this.#pace.spend(this.#nowMs, sent * this.#assumed.bytesPerRecord);
+    const hasPicked = this.#takePages(1, sent);
     this.#moveOn(hasPicked);
+  }
+
+  /** Takes pages of so many records; returns whether some of these are in a range. */
+  #takePages(pages: number, size: number): boolean {
+    const sent = pages * size;
+    const hasPicked = this.#take(sent);
+    this.#pageSize.endPage(sent * this.#assumed.bytesPerRecord);
+    this.#passReads += pages;
+    this.sentRecords += sent;
+    return hasPicked;
   }
 
   /** Goes over the next records of the shard; returns whether some of them are in a range. */
@@ -128,7 +154,7 @@ export class PlannedRead {
     this.#passStart = this.#index;
     this.#passReads = 0;
     this.#gapLeft = 0;
-    this.elapsedMs += this.#assumed.latencyMs;
+    this.#nowMs += this.#assumed.latencyMs;
   }
 
   #endPass(): void {

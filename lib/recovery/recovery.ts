@@ -1,5 +1,4 @@
 import { concat, concatMap, defer, EMPTY, from, merge, tap, type Observable } from 'rxjs';
-import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { reportBlock } from '../tracking/tracked-block.js';
 import type { UnclaimedRun } from '../ledger/deliveries.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
@@ -11,22 +10,16 @@ import { isBeheaded, rangeOfLost, RecordRestorer } from './lost-records.js';
 import type { LostRecords, LostWork } from './lost-work.js';
 import { byShard, restoreBlock, type RestoreBlockOptions } from './restore-block.js';
 
-/** How lost work is re-read. */
-export interface RecoveryOptions extends RestoreBlockOptions {
-  /** Where the progress of the shards is kept. @defaultValue each shard's own store */
-  readonly store?: CheckpointStore | undefined;
-}
-
 /** Re-reads lost blocks and records, and gives them the places of the lost ones in the ledger. */
 export class Recovery {
   readonly #lost: LostWork;
-  readonly #options: RecoveryOptions;
+  readonly #options: RestoreBlockOptions;
   /** The runs of which the head is gone: how many records are left of them is unknown. */
   readonly #beheaded = new WeakSet<UnclaimedRun>();
   #resuming: readonly TrackedShard[] = [];
   #isUnderWay = false;
 
-  constructor(lost: LostWork, options: RecoveryOptions) {
+  constructor(lost: LostWork, options: RestoreBlockOptions) {
     this.#lost = lost;
     this.#options = options;
   }
@@ -91,7 +84,7 @@ export class Recovery {
     const { reread } = lost.shard;
     if (!reread) return EMPTY;
     const { retryTimeoutMs } = this.#options;
-    return lost.shard.readStored(this.#options.store).pipe(
+    return lost.shard.readStored().pipe(
       concatMap((stored) => {
         const restorer = new RecordRestorer(lost, stored);
         return reread([this.#rangeToAsk(lost)], { retryTimeoutMs }).pipe(

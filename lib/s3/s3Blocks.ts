@@ -18,7 +18,7 @@ export interface S3BlocksConfig extends EncodeBlockConfig {
    * The beginning of the keys: at most 100 of the characters `A-Z a-z 0-9 / - _ .`. Give each application its own prefix: an application
    * deletes blocks that it does not know, since it takes them for left-over ones. @defaultValue 'rx-kinesis/blocks/'
    */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
 }
 
 /**

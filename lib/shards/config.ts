@@ -16,8 +16,11 @@ import type { RateConfig } from './shard-rate.js';
 /** Where to begin a shard that has no checkpoint, and no parent that was read. */
 export type StartPosition = 'TRIM_HORIZON' | 'LATEST' | Date;
 
-/** How to read shards. `kinesisStream` and `kinesisShard` share these options. */
-export interface ShardReadingConfig extends KinesisConfig, StreamConfig {
+/** How to read the shards of a stream. `kinesisStream` and `kinesisShard` share these options. */
+export type ShardReadingConfig = ShardReadingOptions & StreamConfig;
+
+/** How to read shards, whatever their stream. */
+export interface ShardReadingOptions extends KinesisConfig {
   /**
    * Where to begin a shard that has no checkpoint, and no parent that was read. `'LATEST'` means the time of the subscription, by this
    * machine's clock (put back if Kinesis says that it has not come), also when the shard is read later or again; `kinesisShard` takes the time
@@ -25,35 +28,35 @@ export interface ShardReadingConfig extends KinesisConfig, StreamConfig {
    */
   readonly startFrom: StartPosition;
   /** Where checkpoints are kept. Without a store, the process loses its progress at its end. */
-  readonly store?: CheckpointStore;
+  readonly store?: CheckpointStore | undefined;
   /** How shards are read. @defaultValue polling() */
-  readonly reader?: Reader;
+  readonly reader?: Reader | undefined;
   /** `'low'` stands for `reader: polling({ latency: 'low' })`: for the only consumer of a stream; it needs the default `reader`. @defaultValue none */
-  readonly latency?: 'low';
+  readonly latency?: 'low' | undefined;
   /**
    * A notifier, or an `AbortSignal`: when it emits (or is aborted, also before the subscription), shards complete, pipelines drain, and the
    * records that were read are settled and checkpointed.
    */
-  readonly stop?: ObservableInput<unknown> | AbortSignal;
+  readonly stop?: ObservableInput<unknown> | AbortSignal | undefined;
   /**
    * How long draining, the last writes and the releases may take after `stop`, in ms; then the stream errors with a `StopTimeoutError`
    * that names the open shards. From 1 up; `Infinity` for no limit. @defaultValue 25_000 (Kubernetes kills 30 s after SIGTERM)
    */
-  readonly stopTimeoutMs?: number;
+  readonly stopTimeoutMs?: number | undefined;
   /** How many records of a shard may be delivered and not settled before its reader pauses. From 1 up. @defaultValue 10_000 */
-  readonly maxInFlightRecords?: number;
+  readonly maxInFlightRecords?: number | undefined;
   /** The same limit in payload bytes. From 1 up. @defaultValue 16_777_216 */
-  readonly maxInFlightBytes?: number;
+  readonly maxInFlightBytes?: number | undefined;
   /**
    * How many records a second of a shard are read at most: user records, where KPL aggregates are taken apart. A read asks for those of a second at
    * most. Above 0. @defaultValue no limit
    */
-  readonly maxRate?: number;
+  readonly maxRate?: number | undefined;
   /**
    * Adapts the rate of each shard to what its pipeline settles, for example `pid()`; `maxRate` stays the limit. Without it, credit alone bounds what is
    * in flight. @defaultValue none
    */
-  readonly rateEstimator?: RateEstimator;
+  readonly rateEstimator?: RateEstimator | undefined;
 }
 
 /** A {@link ShardReadingConfig} checked, with its defaults. */

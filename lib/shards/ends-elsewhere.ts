@@ -1,6 +1,6 @@
 import type { LeaseNews } from '../checkpoints/checkpoint-store.js';
+import { assertOwn } from '../checkpoints/own-checkpoint.js';
 import { SHARD_END } from '../values/position.js';
-import { assertOwn } from './open-shard.js';
 import type { ShardGraph } from './shard-graph.js';
 
 type EndedNews = Extract<LeaseNews, { readonly type: 'ended' }>;

@@ -1,7 +1,7 @@
 import { catchError, concatMap, from, map, of, tap, throwError, toArray, type Observable } from 'rxjs';
 import { isStart } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
-import { ForeignCheckpointError } from '../checkpoints/errors.js';
+import { assertOwn } from '../checkpoints/own-checkpoint.js';
 import { readCheckpoint } from '../checkpoints/store-calls.js';
 import { classify } from '../kinesis/classify.js';
 import { RangeExpiredError } from '../kinesis/errors.js';
@@ -9,7 +9,7 @@ import { findShard } from '../kinesis/listShards.js';
 import type { PortShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { allowsGap, type ReadStart } from '../readers/reader.js';
-import { AT_TIMESTAMP, compareSequenceNumbers, isSentinel, LATEST, SHARD_END } from '../values/position.js';
+import { AT_TIMESTAMP, LATEST, SHARD_END } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { ResolvedShardConfig } from './config.js';
 import type { LatestMoment } from './latest-moment.js';
@@ -93,29 +93,6 @@ export function readStored(identity: ShardIdentity, config: ResolvedShardConfig)
 /** Where a shard without a checkpoint begins, for people. */
 export function startToString(start: ReadStart): string {
   return start.type === 'AT_TIMESTAMP' ? start.timestamp.toISOString() : start.type;
-}
-
-/**
- * Checks a stored checkpoint against the listing. If the checkpoint has the start of its shard, that must be the start of this one. If it
- * has none (a row of KCL), its number must not lie before this shard, and SHARD_END needs a closed shard.
- *
- * @throws ForeignCheckpointError
- */
-export function assertOwn(checkpoint: Checkpoint, identity: ShardIdentity, closed: boolean, shardStart: string | undefined): void {
-  if (shardStart === undefined) return;
-  const refuse = (reason: string): never => {
-    throw new ForeignCheckpointError({ ...identity, checkpoint, shardStart, reason });
-  };
-  if (checkpoint.shardStart !== undefined) {
-    if (compareSequenceNumbers(checkpoint.shardStart, shardStart) !== 0)
-      refuse(`it was stored for one that begins at ${checkpoint.shardStart}`);
-    return;
-  }
-  if (checkpoint.sequenceNumber === SHARD_END) {
-    if (!closed) refuse('the stream lists the shard as open');
-  } else if (!isSentinel(checkpoint.sequenceNumber) && compareSequenceNumbers(checkpoint.sequenceNumber, shardStart) < 0) {
-    refuse('its number lies before that');
-  }
 }
 
 const FROM_HORIZON: ReadStart = { type: 'TRIM_HORIZON' };

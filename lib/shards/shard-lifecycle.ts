@@ -1,4 +1,4 @@
-import { catchError, concat, concatMap, defer, EMPTY, finalize, ignoreElements, merge, of, takeUntil, tap, type Observable } from 'rxjs';
+import { catchError, concat, concatMap, defer, EMPTY, finalize, ignoreElements, of, takeUntil, tap, type Observable } from 'rxjs';
 import { requestFault } from '../internal/aws-errors.js';
 import { delayOf } from '../internal/delay.js';
 import { firstThen } from '../internal/first-then.js';
@@ -80,7 +80,7 @@ export class ShardLifecycle {
   #opened: Opened | undefined;
   #isOpening = false;
   #isReleased = false;
-  /** Whether all stores held the last checkpoint when the lease was given up, from then on. */
+  /** Whether the store held the last checkpoint when the lease was given up, from then on. */
   #wasWritten: boolean | undefined;
   #subscription: SubscriptionState = 'none';
 
@@ -99,7 +99,7 @@ export class ShardLifecycle {
       notify: rate?.hearing(notify) ?? notify,
       tenure: lease?.tenure,
       reread: rereadWith(config, stream, identity.shardId),
-      readStored: (from = store) => readStored(identity, { ...config, store: from }),
+      readStored: () => readStored(identity, config),
     });
     this.shard = makeShard({
       config,
@@ -254,7 +254,7 @@ export class ShardLifecycle {
   }
 
   /**
-   * Writes the last checkpoints of the shard to all its stores; never errors.
+   * Writes the last checkpoint of the shard; never errors.
    *
    * SHARD_END must be written before the children start, so it is retried without limit and after any error; each failure is an event.
    * After `stop`, and where no children wait, there is a limit.
@@ -262,19 +262,17 @@ export class ShardLifecycle {
   #lastWrites(): Observable<unknown> {
     const { config, stop$, insistsOnEnd } = this.#options;
     const { scheduler, random } = config;
-    const { checkpointer } = this.#tracked;
-    const writes = (maxRetries: number): Observable<unknown> => {
+    const write = (maxRetries: number): Observable<unknown> => {
       const retry = { retriesEverything: true, maxRetries, retryDelayMs: 1_000, scheduler, random };
-      return merge(...checkpointer.stores.map((store) => checkpointer.write(store, retry).pipe(catchError(() => EMPTY))));
+      return this.#tracked.checkpointer.write(retry).pipe(catchError(() => EMPTY));
     };
-    const insisting$ = insistsOnEnd ? writes(Infinity).pipe(takeUntil(stop$)) : EMPTY;
-    return concat(insisting$, writes(MAX_LAST_RETRIES));
+    const insisting$ = insistsOnEnd ? write(Infinity).pipe(takeUntil(stop$)) : EMPTY;
+    return concat(insisting$, write(MAX_LAST_RETRIES));
   }
 
-  /** Whether all stores hold the last checkpoint; after `stop` the shard does not wait for a store that refuses. */
+  /** Whether the store holds the last checkpoint; after `stop` the shard does not wait for a store that refuses. */
   get #isWritten(): boolean {
-    const { checkpointer } = this.#tracked;
-    return this.#wasWritten ?? !checkpointer.stores.some((store) => checkpointer.isDue(store));
+    return this.#wasWritten ?? !this.#tracked.checkpointer.isDue();
   }
 
   #conclude(reason: ReleaseReason): Observable<never> {

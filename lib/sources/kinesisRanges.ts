@@ -2,6 +2,7 @@ import { concatMap, EMPTY, type Observable } from 'rxjs';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { askedRanges, assertOneStream, type AskedRanges } from '../readers/asked-ranges.js';
 import { emptyStretches } from '../readers/empty-stretches.js';
+import { withOwnPatience } from '../readers/own-patience.js';
 import { readRanges, type RangePage } from '../readers/range-reader.js';
 import { resolveStream, type ResolvedStream } from '../kinesis/stream-id.js';
 import { InvalidConfigError } from '../values/errors.js';
@@ -12,16 +13,16 @@ import { KINESIS_FIELDS, type KinesisConfig, readContext, resolveKinesis } from 
 /** How ranges are read. */
 export interface KinesisRangesConfig extends KinesisConfig {
   /** The ARN of the stream, to read a stream of another account. @defaultValue the ranges' `streamName`, in the client's account */
-  readonly streamARN?: string;
+  readonly streamARN?: string | undefined;
   /**
    * The longest time without progress, in ms; then the read errors with a `RecoveryTimeoutError`. Progress is a page with a later
    * record, or an empty page that is nearer to the newest record. From 1 up. @defaultValue 10_000
    */
-  readonly retryTimeoutMs?: number;
+  readonly retryTimeoutMs?: number | undefined;
   /** The most records a page. 1 to 10 000 (GetRecords, Limit). @defaultValue 10_000 */
-  readonly maxRecordsPerPage?: number;
+  readonly maxRecordsPerPage?: number | undefined;
   /** How many shards are read at once. From 1 up. @defaultValue 4 */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
 }
 
 /**
@@ -59,7 +60,8 @@ export function kinesisRanges(ranges: AskedRanges, config: KinesisRangesConfig):
   const stream = streamOf(list, streamARN);
   if (!stream) return EMPTY;
   const reading = { retryTimeoutMs, maxRecordsPerPage, concurrency };
-  return readRanges(list, (shardId) => readContext(means, stream, shardId), reading, emptyStretches()).pipe(concatMap(toRecords));
+  const pages$ = readRanges(list, (shardId) => readContext(means, stream, shardId), reading, emptyStretches());
+  return withOwnPatience(pages$.pipe(concatMap(toRecords)));
 }
 
 /** Throws for a part of an aggregate, which cannot be read unless aggregates are taken apart. */

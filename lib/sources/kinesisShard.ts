@@ -9,14 +9,14 @@ import { InvalidConfigError } from '../values/errors.js';
 import type { HashKeyRange } from '../values/shard-id.js';
 
 /** How {@link kinesisShard} reads a shard. */
-export interface KinesisShardConfig extends ShardReadingConfig {
+export type KinesisShardConfig = ShardReadingConfig & {
   /** The id of the shard, for example `shardId-000000000000`. */
   readonly shardId: string;
   /** The ids of its parents, for the row of a lease table. @defaultValue none */
-  readonly parentShardIds?: readonly string[];
+  readonly parentShardIds?: readonly string[] | undefined;
   /** Its hash key range, for the row of a lease table. @defaultValue unknown */
-  readonly hashKeyRange?: HashKeyRange;
-}
+  readonly hashKeyRange?: HashKeyRange | undefined;
+};
 
 /**
  * Emits one shard's records, from its checkpoint, or else from `startFrom`.

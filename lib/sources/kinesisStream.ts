@@ -46,10 +46,10 @@ import { AT_TIMESTAMP, type InitialPosition } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 
 /** How {@link kinesisStream} reads a stream. */
-export interface KinesisStreamConfig extends ShardReadingConfig {
+export type KinesisStreamConfig = ShardReadingConfig & {
   /** How often the shards are listed again, in ms. From 1 up; `Infinity` lists them only at the ends of shards. @defaultValue 30_000 */
-  readonly discoveryIntervalMs?: number;
-}
+  readonly discoveryIntervalMs?: number | undefined;
+};
 
 /**
  * Emits each shard of a stream when it may be read: parents before children, children as soon as their parents are settled,

@@ -2,6 +2,7 @@ import { catchError, concatMap, of, throwError, type Observable } from 'rxjs';
 import { MAX_SETTLED_RANGES } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { isCheckpointError, isLeaseLost } from '../checkpoints/errors.js';
+import { InvalidConfigError } from '../values/errors.js';
 import { comparePositions, type Position } from '../values/position.js';
 import { endOf, SequenceNumberRanges, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
 import type { ShardIdentity } from '../values/shard-id.js';
@@ -22,10 +23,28 @@ export interface CheckpointFacts {
 /** What the checkpoints of one shard of a source say: its progress, what is settled beyond it, and the blocks that are not released. */
 export class CheckpointContent {
   readonly #facts: CheckpointFacts;
+  readonly #store: CheckpointStore | undefined;
   #settledBefore = new SettledRanges();
 
-  constructor(facts: CheckpointFacts) {
+  /** @param store - that of the shard's source. */
+  constructor(facts: CheckpointFacts, store: CheckpointStore | undefined) {
     this.#facts = facts;
+    this.#store = store;
+  }
+
+  /**
+   * Throws if an operator was given another store than the shard's source: the shard begins at the checkpoint in the source's store, so nobody
+   * would ever read one in another.
+   *
+   * @throws InvalidConfigError
+   */
+  assertOwnStore(store: CheckpointStore | undefined, operator = 'checkpointEvery'): void {
+    if (!store || store === this.#store) return;
+    const { streamName, shardId } = this.#facts.identity;
+    throw new InvalidConfigError(
+      `${streamName}/${shardId}: ${operator} has another store than the shard's source${this.#store ? '' : ', which has none'}: ` +
+        `give the store to the source, and the same one or none to ${operator}`,
+    );
   }
 
   /** Takes the checkpoint at which the shard begins. */
@@ -38,10 +57,10 @@ export class CheckpointContent {
     return this.#settledBefore;
   }
 
-  /** The checkpoint that may be written to `store` now; `undefined` when none may be. */
-  currentFor(store: CheckpointStore | undefined): Checkpoint | undefined {
+  /** The checkpoint that may be written now; `undefined` when none may be. */
+  current(): Checkpoint | undefined {
     const { identity, progress: watermark, unreleased } = this.#facts;
-    const covered = watermark && unreleased.coveredBy(watermark, store?.keepsUnreleased ? MAX_UNRELEASED_RANGES : 0);
+    const covered = watermark && unreleased.coveredBy(watermark, this.#store?.keepsUnreleased ? MAX_UNRELEASED_RANGES : 0);
     if (!covered) return undefined;
     const { streamName, shardId, startingSequenceNumber: shardStart } = identity;
     const { position, blocks } = covered;

@@ -12,7 +12,7 @@ import { entriesOf } from './tracked-block.js';
 
 /** When and where checkpoints are written. */
 export interface CheckpointScheduleOptions {
-  /** The store to write to, instead of the store that each shard came with. */
+  /** The store for blocks made by hand; the shards of a source have no other one. */
   readonly store: CheckpointStore | undefined;
   /** The time between two writes of a shard, in ms. */
   readonly intervalMs: number;
@@ -58,12 +58,13 @@ export class CheckpointSchedule {
   /**
    * Settles the block with these ranges; the checkpoints of its shards are written at the next tick.
    *
-   * @throws InvalidConfigError for a block made by hand when there is no store to write to.
+   * @throws InvalidConfigError for a block made by hand when there is no store to write to, and for a shard whose source has another one.
    */
   settle(ranges: SequenceNumberRanges): void {
     const entries = entriesOf(ranges);
     if (entries.length === 0) ranges.ranges.forEach((range) => this.#settleByHand(range));
     for (const { shard, entry } of entries) {
+      shard.content.assertOwnStore(this.#options.store);
       shard.settle(entry, this.#options.retry.scheduler.now());
       this.#remember(shard);
     }
@@ -108,7 +109,7 @@ export class CheckpointSchedule {
   /** Ends the ticks, and starts a last write for each shard, without waiting for it. */
   startLast(): void {
     this.stop();
-    for (const shard of this.shards) shard.checkpointer.write(this.#storeOf(shard)).subscribe({ error: noop });
+    for (const shard of this.shards) shard.checkpointer.write().subscribe({ error: noop });
   }
 
   /** Settles a range of a block without an entry: such blocks settle in order of arrival. */
@@ -163,12 +164,12 @@ export class CheckpointSchedule {
       shard.tell({ type: 'checkpointSkipped', reason: 'writing' });
       return;
     }
-    const store = this.#storeOf(shard);
-    if (store && !shard.checkpointer.isDue(store) && shard.isHeld) shard.tell({ type: 'checkpointSkipped', reason: 'held' });
+    const { checkpointer } = shard;
+    if (checkpointer.store && !checkpointer.isDue() && shard.isHeld) shard.tell({ type: 'checkpointSkipped', reason: 'held' });
     state.isWriting = true;
     const written = (): void => {
       state.isWriting = false;
-      if (shard.checkpointer.isDue(store)) this.#noteDue();
+      if (checkpointer.isDue()) this.#noteDue();
       else if (shard.isOver) {
         state.releases.unsubscribe();
         this.#shards.delete(shard);
@@ -178,10 +179,6 @@ export class CheckpointSchedule {
   }
 
   #write(shard: CheckpointedShard): Observable<unknown> {
-    return shard.checkpointer.write(this.#storeOf(shard), this.#options.retry);
-  }
-
-  #storeOf(shard: CheckpointedShard): CheckpointStore | undefined {
-    return this.#options.store ?? shard.checkpointer.store;
+    return shard.checkpointer.write(this.#options.retry);
   }
 }

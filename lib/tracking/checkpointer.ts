@@ -22,42 +22,35 @@ export interface WriteRetry {
 /** Whose checkpoints a {@link Checkpointer} writes, and where. */
 export interface CheckpointerOptions extends StoreCallLimits {
   readonly identity: () => ShardIdentity;
-  /** The store that the shard came with. */
+  /** Without one nothing is written. */
   readonly store: CheckpointStore | undefined;
   readonly notify: EventSink;
   /** Says in one word why a write failed, for the event. @defaultValue `'transient'` */
   readonly reasonOf?: (error: unknown) => CheckpointFailedEvent['reason'];
-  /** The checkpoint that may be written to `store` now; `undefined` when none may be. */
-  readonly currentFor: (store: CheckpointStore | undefined) => Checkpoint | undefined;
+  /** The checkpoint that may be written now; `undefined` when none may be. */
+  readonly current: () => Checkpoint | undefined;
   /** Whether a checkpoint at the position of the written one has something else to say. @defaultValue it never has */
   readonly saysOther?: (checkpoint: Checkpoint, written: Checkpoint) => boolean;
   /** Emits the checkpoint that the store holds instead of a refused one, or errors. @defaultValue errors with the refusal */
-  readonly storedInstead?: (checkpoint: Checkpoint, refusal: unknown, store: CheckpointStore) => Observable<Checkpoint>;
+  readonly storedInstead?: (checkpoint: Checkpoint, refusal: unknown) => Observable<Checkpoint>;
   /** Called when a write is refused because another worker holds the lease. */
   readonly lose: () => void;
 }
 
-/** The writes to one store. */
-interface StoreState {
-  /** The checkpoint that the store holds, as far as is known. */
-  written: Checkpoint | undefined;
-  /** The result of the write that is under way. */
-  inFlight: Observable<Checkpoint> | undefined;
-}
-
 /**
- * Writes the checkpoints of one shard: knows what is written to which store, and whether there is something new.
+ * Writes the checkpoints of one shard to its store: knows what is written, and whether there is something new.
  *
  * @remarks
- * It makes one write per store at a time, never backwards, and only when there is something new. The ticks of `checkpointEvery` and the
+ * It makes one write at a time, never backwards, and only when there is something new. The ticks of `checkpointEvery` and the
  * end of the shard may ask for a write at the same time; they share the write in flight. Unsubscribing does not cancel a write, since a
  * write whose outcome is unknown is worse than one that is late. This is the only place where writes are retried.
  */
 export class Checkpointer {
-  /** The store that the shard came with. */
   readonly store: CheckpointStore | undefined;
   readonly #options: CheckpointerOptions;
-  readonly #states = new Map<CheckpointStore, StoreState>();
+  #written: Checkpoint | undefined;
+  /** The result of the write that is under way. */
+  #inFlight: Observable<Checkpoint> | undefined;
   readonly #writes = new Subject<void>();
   /** Emits after each write that succeeded. */
   readonly writes$ = this.#writes.asObservable();
@@ -65,43 +58,36 @@ export class Checkpointer {
   constructor(options: CheckpointerOptions) {
     this.#options = options;
     this.store = options.store;
-    if (this.store) this.#stateOf(this.store);
   }
 
-  /** Takes the checkpoint that the shard's own store holds. */
+  /** Takes the checkpoint that the store holds. */
   restore(checkpoint: Checkpoint): void {
-    if (this.store) this.#stateOf(this.store).written = checkpoint;
+    this.#written = checkpoint;
   }
 
-  /** The checkpoint that may be written to `store` now (default: the shard's own). */
-  currentFor(store: CheckpointStore | undefined = this.store): Checkpoint | undefined {
-    return this.#options.currentFor(store);
+  /** The checkpoint that may be written now. */
+  current(): Checkpoint | undefined {
+    return this.#options.current();
   }
 
-  /** The stores to write to: the shard's own, and those that operators were given. */
-  get stores(): CheckpointStore[] {
-    return [...this.#states.keys()];
+  /** The checkpoint that the store holds, as far as is known. */
+  get written(): Checkpoint | undefined {
+    return this.#written;
   }
 
-  /** The checkpoint that each of the {@link stores} holds, as far as is known. */
-  get written(): (Checkpoint | undefined)[] {
-    return [...this.#states.values()].map(({ written }) => written);
-  }
-
-  /** Whether there is something new to write to `store` (default: the shard's own). */
-  isDue(store: CheckpointStore | undefined = this.store): boolean {
-    return store !== undefined && this.#due(store) !== undefined;
+  /** Whether there is something new to write. */
+  isDue(): boolean {
+    return this.#due() !== undefined;
   }
 
   /**
-   * Writes the current checkpoint to `store` (default: the shard's own; nothing without one), after the write in flight if there is one.
-   * Emits the checkpoints written; completes at once if nothing is new. Completes without an error when the lease is lost.
+   * Writes the current checkpoint, after the write in flight if there is one. Emits the checkpoints written; completes at once if nothing is
+   * new, or without a store. Completes without an error when the lease is lost.
    *
    * @param policy - how errors are retried, with full jitter; without one they are not.
    */
-  write(store: CheckpointStore | undefined = this.store, policy?: WriteRetry): Observable<Checkpoint> {
-    if (!store) return EMPTY;
-    const write$ = this.#flush(store).pipe(
+  write(policy?: WriteRetry): Observable<Checkpoint> {
+    const write$ = this.#flush().pipe(
       catchError((error: unknown) => {
         if (!isLeaseLost(error)) throw error;
         this.#options.lose();
@@ -111,35 +97,34 @@ export class Checkpointer {
     return policy ? write$.pipe(retrying(policy)) : write$;
   }
 
-  #flush(store: CheckpointStore): Observable<Checkpoint> {
+  #flush(): Observable<Checkpoint> {
     return defer(() => {
-      const state = this.#stateOf(store);
       // The write in flight began before this call, so progress since then still has to be written.
-      if (state.inFlight) return concat(state.inFlight.pipe(catchError(() => EMPTY)), this.#flush(store));
-      const due = this.#due(store);
-      return due ? this.#begin(due, store, state) : EMPTY;
+      if (this.#inFlight) return concat(this.#inFlight.pipe(catchError(() => EMPTY)), this.#flush());
+      const due = this.#due();
+      return due ? this.#begin(due, this.store!) : EMPTY;
     });
   }
 
-  #begin(checkpoint: Checkpoint, store: CheckpointStore, state: StoreState): Observable<Checkpoint> {
+  #begin(checkpoint: Checkpoint, store: CheckpointStore): Observable<Checkpoint> {
     const { identity, notify, reasonOf = () => 'transient', storedInstead } = this.#options;
     const { streamName, shardId } = checkpoint;
     const event = { streamName, shardId, ...barePosition(checkpoint) };
     const result = new ReplaySubject<Checkpoint>(1);
-    state.inFlight = result;
+    this.#inFlight = result;
     const conclude = (written: Checkpoint): void => {
-      state.inFlight = undefined;
-      state.written = written;
+      this.#inFlight = undefined;
+      this.#written = written;
       if (written === checkpoint) notify({ type: 'checkpointWritten', ...event });
       result.next(written);
       result.complete();
       this.#writes.next();
     };
     const write$ = concat(writeCheckpoint(store, checkpoint, identity(), this.#options), of(checkpoint));
-    (storedInstead ? write$.pipe(catchError((error: unknown) => storedInstead(checkpoint, error, store))) : write$).subscribe({
+    (storedInstead ? write$.pipe(catchError((error: unknown) => storedInstead(checkpoint, error))) : write$).subscribe({
       next: conclude,
       error: (error: unknown) => {
-        state.inFlight = undefined;
+        this.#inFlight = undefined;
         notify({ type: 'checkpointFailed', ...event, reason: reasonOf(error), error });
         result.error(error);
       },
@@ -147,20 +132,11 @@ export class Checkpointer {
     return result;
   }
 
-  #due(store: CheckpointStore): Checkpoint | undefined {
-    const { written } = this.#stateOf(store);
-    const current = this.currentFor(store);
-    if (!current || !written) return current;
-    const order = comparePositions(current, written);
-    return order > 0 || (order === 0 && this.#options.saysOther?.(current, written)) ? current : undefined;
-  }
-
-  #stateOf(store: CheckpointStore): StoreState {
-    const known = this.#states.get(store);
-    if (known) return known;
-    const state = { written: undefined, inFlight: undefined };
-    this.#states.set(store, state);
-    return state;
+  #due(): Checkpoint | undefined {
+    const current = this.store && this.current();
+    if (!current || !this.#written) return current;
+    const order = comparePositions(current, this.#written);
+    return order > 0 || (order === 0 && this.#options.saysOther?.(current, this.#written)) ? current : undefined;
   }
 }
 

@@ -37,7 +37,7 @@ export class HandMadeShard implements CheckpointedShard {
       scheduler,
       requestTimeoutMs: REQUEST_TIMEOUT_MS,
       identity: () => identity,
-      currentFor: (): Checkpoint | undefined => (this.isOver || !this.#watermark ? undefined : { ...this.#name, ...this.#watermark }),
+      current: (): Checkpoint | undefined => (this.isOver || !this.#watermark ? undefined : { ...this.#name, ...this.#watermark }),
       lose: () => (this.isOver = true),
     });
   }

@@ -27,8 +27,8 @@ export interface TrackedShardOptions extends Partial<StoreCallLimits> {
   readonly reasonOf?: CheckpointerOptions['reasonOf'];
   /** Absent for blocks that were made by hand. */
   readonly reread?: Reread;
-  /** Emits, once, the checkpoint in a store (default: the shard's own), with the retries of the source. @defaultValue emits `undefined` */
-  readonly readStored?: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
+  /** Emits, once, the checkpoint in the store, with the retries of the source. @defaultValue emits `undefined` */
+  readonly readStored?: () => Observable<Checkpoint | undefined>;
 }
 
 /**
@@ -42,7 +42,7 @@ export interface TrackedShardOptions extends Partial<StoreCallLimits> {
 export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   readonly notify: EventSink;
   readonly reread: Reread | undefined;
-  readonly readStored: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
+  readonly readStored: () => Observable<Checkpoint | undefined>;
   readonly ledger: Ledger;
   readonly checkpointer: Checkpointer;
   /** What is known of who reads the shard. */
@@ -83,7 +83,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     this.readStored = options.readStored ?? (() => of(undefined));
     this.ledger = new Ledger(() => this.noteChange());
     this.pipeline = new ShardPipeline(this, tenure);
-    this.content = new CheckpointContent(this);
+    this.content = new CheckpointContent(this, store);
     this.checkpointer = new Checkpointer({
       store,
       notify,
@@ -92,8 +92,8 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
       scheduler,
       saysOther,
       identity: () => this.#identity,
-      currentFor: (to) => this.content.currentFor(to),
-      storedInstead: (checkpoint, refusal, from) => storedInstead(checkpoint, refusal, this.readStored(from)),
+      current: () => this.content.current(),
+      storedInstead: (checkpoint, refusal) => storedInstead(checkpoint, refusal, this.readStored()),
       lose: () => this.lose(),
     });
     tenure.lost$.subscribe({ complete: () => this.noteChange(), error: () => undefined });

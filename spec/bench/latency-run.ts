@@ -15,10 +15,10 @@ import {
   mergeShards,
   withSequenceRanges,
   type KinesisRecord,
-  type KinesisStreamConfig,
 } from 'rx-kinesis';
 import { clientsOf } from '../support/kinesis-services.js';
 import { fanOutLatency } from './fan-out-latency.js';
+import type { StreamFields } from '../support/fast-reading.js';
 
 /** One run, in a process of its own. */
 export interface LatencyOrder {
@@ -121,7 +121,7 @@ function handLoop(client: KinesisClient, StreamName: string, noteRead: () => voi
   });
 }
 
-function pipeline(cut: OperatorFunction<KinesisRecord, KinesisRecord[]>, config: Partial<KinesisStreamConfig> = {}): Reading {
+function pipeline(cut: OperatorFunction<KinesisRecord, KinesisRecord[]>, config: StreamFields = {}): Reading {
   return (client, streamName, noteRead) =>
     new Observable((subscriber) => {
       const events = new Subject<{ readonly type: string }>();

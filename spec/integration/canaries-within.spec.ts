@@ -36,7 +36,6 @@ import {
   type CheckpointStore,
   type KinesisEvent,
   type KinesisRecord,
-  type KinesisStreamConfig,
   type LeasingStore,
 } from '../../lib/index.js';
 import { levelCheckpoints } from '../../lib/level/index.js';
@@ -45,6 +44,7 @@ import { canaries, canariesIn, canaryPayload, shownBy } from '../support/canarie
 import { checkpointOf, shardNamed } from '../support/checkpoint-store-contract.js';
 import { rangeOf } from '../support/ranges.js';
 import { thrownBy } from '../support/thrown-by.js';
+import type { StreamFields } from '../support/fast-reading.js';
 
 const TEXT = Object.values(canaries).join(' ');
 const hot = (sequenceNumber: number): KinesisRecord => ({
@@ -181,7 +181,7 @@ describe('no payload, partition key or text of a store is told', () => {
 
   describe('by a stream', () => {
     /** Reads with parts of the user's own, which quote what they should not, until it fails. */
-    async function told(config: Partial<KinesisStreamConfig>) {
+    async function told(config: StreamFields) {
       const events: KinesisEvent[] = [];
       const stream$ = kinesisStream({
         ...{ client: fakeKinesis({ shards: { 0: 'a^' } }), streamName: 'stream', startFrom: 'TRIM_HORIZON' },

@@ -89,44 +89,56 @@ describe('a client of another service is refused when the function is called', (
   });
 });
 
+/** The functions that take options, with what they cannot do without. */
+const calls: Readonly<Record<string, (given: object) => unknown>> = {
+  kinesisStream: (given) => kinesisStream({ ...given, ...reading }),
+  'kinesisStream, retry': (given) => kinesisStream({ ...reading, retry: given }),
+  kinesisShard: (given) => kinesisShard({ ...given, ...reading, shardId: '0' }),
+  kinesisRange: (given) => kinesisRange(range, { ...given, client }),
+  kinesisRanges: (given) => kinesisRanges([range], { ...given, client }),
+  polling: (given) => polling(given),
+  readBudget: (given) => readBudget(given),
+  checkpointEvery: (given) => checkpointEvery(1_000, given),
+  recoverFrom: (given) => recoverFrom(memoryCheckpoints(), given),
+  mergeShards: (given) => mergeShards((shard) => shard, given),
+  'mergeShards, restart': (given) => mergeShards((shard) => shard, { restart: given }),
+  eachBlock: (given) => eachBlock(NEVER, given),
+  deaggregate: (given) => deaggregate(given),
+  blockStore: (given) => blockStore('MEMORY_ONLY', given),
+  memoryBlocks: (given) => memoryBlocks(given),
+  encodeBlock: (given) => encodeBlock(block(1), given),
+  levelBlocks: (given) => levelBlocks(new MemoryLevel(), given),
+  s3Blocks: (given) => s3Blocks({ ...given, client: { send: () => Promise.reject(new Error()) }, bucket: 'b' }),
+  storeBlocks: (given) => storeBlocks(memoryBlocks(), { ...given, shard: kinesisShard({ ...reading, shardId: '0' }) }),
+  loadBlocks: (given) => loadBlocks(memoryBlocks(), { ...given, shard: kinesisShard({ ...reading, shardId: '0' }) }),
+  releaseBlocks: (given) => releaseBlocks(memoryBlocks(), given),
+  leaseTable: (given) => leaseTable({ ...given, ...leasing }),
+  checkpointSuccessRate: (given) => checkpointSuccessRate(given),
+  recoveryRate: (given) => recoveryRate(given),
+  processingLag: (given) => processingLag(given),
+  throttleRate: (given) => throttleRate({ ...given, service: 'kinesis' }),
+  recordsProcessed: (given) => recordsProcessed(given),
+  stuckShards: (given) => stuckShards({ ...given, maxAllowedLagMs: 1 }),
+  highErrorRate: (given) => highErrorRate(given),
+  health: (given) => health(NEVER, given),
+};
+
 describe('a misspelt option is refused when the function is called', () => {
-  const calls: Readonly<Record<string, () => unknown>> = {
-    kinesisStream: () => kinesisStream({ ...reading, ...misspelt }),
-    'kinesisStream, retry': () => kinesisStream({ ...reading, retry: misspelt }),
-    kinesisShard: () => kinesisShard({ ...reading, shardId: '0', ...misspelt }),
-    kinesisRange: () => kinesisRange(range, { client, ...misspelt }),
-    kinesisRanges: () => kinesisRanges([range], { client, ...misspelt }),
-    polling: () => polling(misspelt),
-    readBudget: () => readBudget(misspelt),
-    checkpointEvery: () => checkpointEvery(1_000, misspelt),
-    recoverFrom: () => recoverFrom(memoryCheckpoints(), misspelt),
-    mergeShards: () => mergeShards((shard) => shard, misspelt),
-    'mergeShards, restart': () => mergeShards((shard) => shard, { restart: misspelt }),
-    eachBlock: () => eachBlock(NEVER, misspelt),
-    deaggregate: () => deaggregate(misspelt),
-    blockStore: () => blockStore('MEMORY_ONLY', misspelt),
-    memoryBlocks: () => memoryBlocks(misspelt),
-    encodeBlock: () => encodeBlock(block(1), misspelt),
-    levelBlocks: () => levelBlocks(new MemoryLevel(), misspelt),
-    s3Blocks: () => s3Blocks({ client: { send: () => Promise.reject(new Error()) }, bucket: 'b', ...misspelt }),
-    storeBlocks: () => storeBlocks(memoryBlocks(), { shard: kinesisShard({ ...reading, shardId: '0' }), ...misspelt }),
-    loadBlocks: () => loadBlocks(memoryBlocks(), { shard: kinesisShard({ ...reading, shardId: '0' }), ...misspelt }),
-    releaseBlocks: () => releaseBlocks(memoryBlocks(), misspelt),
-    leaseTable: () => leaseTable({ ...leasing, ...misspelt }),
-    checkpointSuccessRate: () => checkpointSuccessRate(misspelt),
-    recoveryRate: () => recoveryRate(misspelt),
-    processingLag: () => processingLag(misspelt),
-    throttleRate: () => throttleRate({ service: 'kinesis', ...misspelt }),
-    recordsProcessed: () => recordsProcessed(misspelt),
-    stuckShards: () => stuckShards({ maxAllowedLagMs: 1, ...misspelt }),
-    highErrorRate: () => highErrorRate(misspelt),
-    health: () => health(NEVER, misspelt),
-  };
   for (const [name, call] of Object.entries(calls)) {
     it(name, () => {
-      expect(call)
+      expect(() => call(misspelt))
         .to.throw(/maxRetires/)
         .and.to.satisfy(isInvalidConfig);
+    });
+  }
+});
+
+describe('an option that is undefined counts as absent', () => {
+  for (const [name, call] of Object.entries(calls)) {
+    it(name, () => {
+      const { message } = thrownBy(() => call(misspelt)) as Error;
+      const options = /known are (.*)$/.exec(message)![1]!.split(', ');
+      expect(() => call(Object.fromEntries(options.map((option) => [option, undefined])))).not.to.throw();
     });
   }
 });

@@ -16,7 +16,7 @@ describe('resolveStream', () => {
     });
   }
 
-  const invalid: Readonly<Record<string, readonly [config: StreamConfig, message: RegExp]>> = {
+  const invalid: Readonly<Record<string, readonly [config: object, message: RegExp]>> = {
     neither: [{}, /^expected either streamName or streamARN$/],
     both: [{ streamName: 'flights', streamARN: 'arn:aws:kinesis:eu-west-1:123456789012:stream/flights' }, /^expected either/],
     'an empty name': [{ streamName: '' }, /^streamName: expected 1 to 128 letters.*got ""$/],
@@ -33,7 +33,7 @@ describe('resolveStream', () => {
   };
   for (const [what, [config, message]] of Object.entries(invalid)) {
     it(`refuses ${what}`, () => {
-      const error = thrownBy(() => resolveStream(config));
+      const error = thrownBy(() => resolveStream(config as StreamConfig));
       expect(isInvalidConfig(error)).to.equal(true);
       expect(error).to.have.property('message').that.matches(message);
     });

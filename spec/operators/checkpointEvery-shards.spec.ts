@@ -6,17 +6,18 @@ import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
-import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
+import { kinesisStream } from '../../lib/sources/kinesisStream.js';
 import type { FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/index.js';
 import { inLetters, instantKinesis, quickReading, quickShard } from '../support/quick-shard.js';
 import { recordingStore } from '../support/recording-store.js';
 import { working } from '../support/recovering.js';
+import type { StreamFields } from '../support/fast-reading.js';
 
 const single = <T>(source: Observable<T>): Observable<T[]> => source.pipe(map((value) => [value]));
 
 /** A stream read as fast as virtual time allows. */
-const quickStream = (client: FakeKinesis, fields: Partial<KinesisStreamConfig>) =>
+const quickStream = (client: FakeKinesis, fields: StreamFields) =>
   kinesisStream({ client, discoveryIntervalMs: Infinity, ...quickReading(), ...fields });
 
 describe('checkpointEvery behind shards', () => {

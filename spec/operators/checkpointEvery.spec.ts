@@ -375,16 +375,45 @@ describe('checkpointEvery', () => {
     });
   });
 
+  for (const [title, own, message] of [
+    [
+      "refuses another store than that of the shard's source, before it settles or writes anything",
+      recordingStore(),
+      ': give the store to',
+    ],
+    ["refuses a store where the shard's source has none", undefined, ', which has none: give the store to'],
+  ] as const) {
+    it(
+      title,
+      marbles(({ cold, flush }) => {
+        const given = recordingStore();
+        const shard = handFedShard(own && { store: own });
+        const seen: unknown[] = [];
+        cold('-a|', { a: shard.block(1) })
+          .pipe(checkpointEvery(5, { store: given }))
+          .subscribe({ next: () => seen.push('a block'), error: (error: unknown) => seen.push(error) });
+        flush();
+        expect(seen).to.have.length(1);
+        expect(seen[0]).to.satisfy(isInvalidConfig);
+        expect((seen[0] as Error).message).to.include(
+          `stream/shardId-000000000000: checkpointEvery has another store than the shard's source${message}`,
+        );
+        expect([own?.asked ?? [], given.asked]).to.deep.equal([[], []]);
+        expect(shard.account.ledger.watermark).to.equal(undefined);
+      }),
+    );
+  }
+
   it(
-    'writes to its own store in place of the one that the shard came with',
+    "takes the store of the shard's source",
     marbles(({ cold, flush }) => {
-      const [own, given] = [recordingStore(), recordingStore()];
-      const shard = handFedShard({ store: own });
+      const store = recordingStore();
+      const shard = handFedShard({ store });
       cold('-a|', { a: shard.block(1) })
-        .pipe(checkpointEvery(5, { store: given }))
+        .pipe(checkpointEvery(5, { store }))
         .subscribe();
       flush();
-      expect([own.asked, given.asked]).to.deep.equal([[], ['2 1']]);
+      expect(store.asked).to.deep.equal(['2 1']);
     }),
   );
 

@@ -35,7 +35,7 @@ import { polling } from '../../lib/readers/polling.js';
 import { planRecovery } from '../../lib/recovery/planRecovery.js';
 import type { Block } from '../../lib/values/block.js';
 import type { SequenceNumberRange } from '../../lib/values/sequence-range.js';
-import { isInvalidConfig, type RxKinesisError } from '../../lib/values/errors.js';
+import { isInvalidConfig, isInvalidValue, type RxKinesisError } from '../../lib/values/errors.js';
 import { inLetters, instantKinesis, quickShard } from '../support/quick-shard.js';
 
 /** A shard whose records are there from the start, two in a block, and what is seen of it. */
@@ -59,6 +59,20 @@ function forgetful(lost: (id: string) => boolean | undefined, get?: BlockStore['
 }
 
 describe('loadBlocks', () => {
+  it('refuses the handle of a block of another shard, and asks the store for nothing', () => {
+    const blocks = forgetful(() => true);
+    const { shard } = opened({ shards: { 0: '', 1: 'ab^' } }, { shardId: 'shardId-000000000001' });
+    const { id, ranges } = block(1);
+    const seen: unknown[] = [];
+    of({ id, ranges, recovered: false })
+      .pipe(loadBlocks(blocks, { shard }))
+      .subscribe({ error: (error: unknown) => seen.push(error) });
+    expect(seen).to.have.length(1);
+    expect(seen[0]).to.satisfy(isInvalidValue);
+    expect((seen[0] as Error).message).to.equal(`loadBlocks: expected a block of stream/shardId-000000000001, got ${id}`);
+    expect(blocks.gets).to.deep.equal([]);
+  });
+
   const load = (shard: Shard, blocks: BlockStore, config: Partial<LoadBlocksConfig> = {}) => loadBlocks(blocks, { shard, ...config });
 
   it(

@@ -1,13 +1,19 @@
 import { expect } from 'chai';
 import { bufferCount, bufferTime, defer, map, mergeMap, NEVER, of, throwError, timer, toArray, Observable } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { deaggregate } from '../../lib/operators/deaggregate.js';
+import { loadBlocks } from '../../lib/operators/loadBlocks.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { recoverFrom } from '../../lib/operators/recoverFrom.js';
+import { releaseBlocks } from '../../lib/operators/releaseBlocks.js';
+import { storeBlocks } from '../../lib/operators/storeBlocks.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { fanOut } from '../../lib/readers/fanOut.js';
 import { polling } from '../../lib/readers/polling.js';
+import { kinesisShard } from '../../lib/sources/kinesisShard.js';
+import type { Shard } from '../../lib/shards/shard.js';
 import { kinesisStream } from '../../lib/sources/kinesisStream.js';
 import { block } from '../../lib/testing/block.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
@@ -20,6 +26,12 @@ import { fastReading } from '../support/fast-reading.js';
 const js = (value: unknown): never => value as never;
 const ONE_DECODED = 'give it one KinesisRecord at a time, with the decoded bytes as data';
 const shardLike = Object.assign(new Observable<never>(), { leaseLost$: NEVER });
+
+/** A shard of a source that nobody reads. */
+function madeShard(): Shard {
+  const client = fakeKinesis({ shards: { 0: 'a^' } });
+  return kinesisShard({ client, streamName: 'stream', shardId: 'shardId-000000000000', startFrom: 'TRIM_HORIZON' });
+}
 
 /** The message that a pipeline fails with at the first value, which must be an InvalidConfigError. */
 function messageOf(result$: Observable<unknown>): string {
@@ -80,6 +92,37 @@ describe('an operator that is given what it cannot work with', () => {
         ['records', [record(1)], 'got an array with a record: put it behind withSequenceRanges'],
         ['a shard', shardLike, 'got a shard: is mergeShards missing?'],
         ['nothing', undefined, 'got undefined: put it behind withSequenceRanges'],
+      ],
+    ],
+    [
+      'storeBlocks: expected a block with its records',
+      (value$) => value$.pipe(storeBlocks(memoryBlocks(), { shard: madeShard() })),
+      [
+        ['nothing', undefined, 'got undefined: put withSequenceRanges before it, and pass on each block by itself'],
+        ['a record', record(1), 'got a record: put withSequenceRanges before it, and pass on each block by itself'],
+        ['blocks', [block(1)], 'got an array with a block: put withSequenceRanges before it, and pass on each block by itself'],
+        ['a handle: it is there twice', { id: 'a', ranges: block(1).ranges }, 'got a block: pass on the block itself'],
+        ['a shard', shardLike, 'got a shard: is mergeShards missing?'],
+      ],
+    ],
+    [
+      'loadBlocks: expected the handle of a block',
+      (value$) => value$.pipe(loadBlocks(memoryBlocks(), { shard: madeShard() })),
+      [
+        ['nothing', undefined, 'got undefined: put it behind storeBlocks'],
+        ['a record', record(1), 'got a record: put it behind storeBlocks'],
+        ['a handle without ranges', { id: 'a' }, 'got object: put it behind storeBlocks'],
+      ],
+    ],
+    [
+      'releaseBlocks: expected a block, or an object with its ranges',
+      (value$) => value$.pipe(releaseBlocks(memoryBlocks())),
+      [
+        ['nothing', undefined, 'got undefined: return the block from your work'],
+        ['null', null, 'got null: return the block from your work'],
+        ['an object without ranges', { saved: 5 }, 'got object: return the block from your work'],
+        ['ranges that are none', { ranges: 5 }, 'got object: return the block from your work'],
+        ['blocks', [block(1)], 'got an array with a block: return the block from your work'],
       ],
     ],
     [

@@ -5,8 +5,13 @@ import { BlockUnavailableError } from '../../lib/blocks/errors.js';
 import { recoverFrom } from '../../lib/operators/recoverFrom.js';
 import { block, record } from '../../lib/testing/index.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
+import { kinesisRange } from '../../lib/sources/kinesisRange.js';
+import { kinesisRanges, type KinesisRangesConfig } from '../../lib/sources/kinesisRanges.js';
+import { isInvalidValue } from '../../lib/values/errors.js';
+import type { RangeToRead } from '../../lib/values/sequence-range.js';
 import type { Block } from '../../lib/values/block.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
+import { apart, pagesPort } from '../support/log-port.js';
 import { spiedScheduler } from '../support/spied-scheduler.js';
 
 const lost = block(1, 2, 3);
@@ -34,12 +39,52 @@ describe('recoverFrom, re-reading with the option read,', () => {
     'refuses a read with a hole': [records(1, 3), 'RANGE_INCOMPLETE'],
     'refuses a read that begins too late': [records(2, 3), 'RANGE_EXPIRED'],
     'gives up on one that hangs': [NEVER, 'RECOVERY_TIMEOUT'],
+    'refuses a value that is no record': [of(undefined as unknown as KinesisRecord), 'INVALID_CONFIG'],
   };
   for (const [name, [given$, expected]] of Object.entries(cases)) {
     it(
       name,
       marbles(({ scheduler, flush }) => {
         expect(outcome(given$, scheduler, flush)).to.equal(expected);
+      }),
+    );
+  }
+
+  for (const [name, place] of [
+    ['shard', { shardId: 'shardId-000000000001' }],
+    ['stream', { streamName: 'other' }],
+  ] as const) {
+    it(
+      `refuses a record of another ${name}, and names both`,
+      marbles(({ scheduler, flush }) => {
+        const given = [record(1), { ...record(2), ...place }, record(3)];
+        const failing$: Observable<Block> = throwError(() => new BlockUnavailableError(lost.ranges));
+        const seen: unknown[] = [];
+        failing$.pipe(recoverFrom(undefined, { read: () => given, scheduler })).subscribe({ error: (error: unknown) => seen.push(error) });
+        flush();
+        expect(seen).to.have.length(1);
+        expect(seen[0]).to.satisfy(isInvalidValue);
+        const { streamName, shardId } = { ...record(2), ...place };
+        expect((seen[0] as Error).message)
+          .to.include('stream/shardId-000000000000, got one of')
+          .and.include(`"${streamName}"/${shardId}`);
+      }),
+    );
+  }
+
+  for (const read of [kinesisRanges, ([range]: readonly RangeToRead[], config: KinesisRangesConfig) => kinesisRange(range!, config)]) {
+    it(
+      `waits for ${read === kinesisRanges ? 'kinesisRanges' : 'kinesisRange'} as long as it comes nearer, also through empty pages`,
+      marbles(({ flush, scheduler }) => {
+        const client = pagesPort(apart(80));
+        const failing$: Observable<Block> = throwError(() => new BlockUnavailableError(block(1, 2).ranges));
+        const seen: unknown[] = [];
+        failing$
+          .pipe(recoverFrom(undefined, { read: (ranges) => read(ranges, { client }), scheduler }), take(1))
+          .subscribe((value) => seen.push(value.records.length, scheduler.now()));
+        flush();
+        expect(seen).to.deep.equal([2, 81 * 200]);
+        expect(client.iterators).to.deep.equal(['1']);
       }),
     );
   }

@@ -78,7 +78,6 @@ describe('recoverFrom and the store of the shard', () => {
   > = {
     "takes the shard's own when none is given": (own) => [own, undefined],
     "takes the shard's own when it is given": (own) => [own, own],
-    'takes one for a shard without one': (own) => [undefined, own],
     'does without one': () => [undefined, undefined],
   };
   for (const [name, choose] of Object.entries(stores)) {
@@ -122,19 +121,23 @@ describe('recoverFrom and the store of the shard', () => {
     }),
   );
 
-  it(
-    "refuses another than the shard's, at the first value",
-    marbles(({ flush }) => {
-      const seen: unknown[] = [];
-      quickShard(losingC(), { store: memoryCheckpoints() })
-        .pipe(bufferTime(3), withSequenceRanges(), recoverFrom(memoryCheckpoints()))
-        .subscribe({ next: (value) => seen.push(inLetters(value)), error: (error: unknown) => seen.push(error) });
-      flush();
-      expect(seen).to.have.length(1);
-      expect(seen[0]).to.satisfy(isInvalidConfig);
-      expect((seen[0] as Error).message).to.match(/^stream\/shardId-000000000000: recoverFrom has another store than the shard's source/);
-    }),
-  );
+  for (const own of [memoryCheckpoints(), undefined]) {
+    it(
+      `refuses another than the shard's${own ? '' : ', which has none'}, at the first value`,
+      marbles(({ flush }) => {
+        const seen: unknown[] = [];
+        quickShard(losingC(), { store: own })
+          .pipe(bufferTime(3), withSequenceRanges(), recoverFrom(memoryCheckpoints()))
+          .subscribe({ next: (value) => seen.push(inLetters(value)), error: (error: unknown) => seen.push(error) });
+        flush();
+        expect(seen).to.have.length(1);
+        expect(seen[0]).to.satisfy(isInvalidConfig);
+        const place =
+          /^stream\/shardId-000000000000: recoverFrom has another store than the shard's source(, which has none)?: give the store to/;
+        expect((seen[0] as Error).message).to.match(place);
+      }),
+    );
+  }
 
   for (const maxRetries of [0, 5]) {
     it(

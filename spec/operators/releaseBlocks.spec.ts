@@ -179,6 +179,12 @@ describe('releaseBlocks', () => {
     });
   }
 
+  it('refuses to retain blocks for ever, whose ranges would stay in memory, and says what to do', () => {
+    expect(() => releaseBlocks(memoryBlocks(), { retainMs: Infinity }))
+      .to.throw(/^retainMs: .* Infinity: .* a store whose delete does nothing$/)
+      .that.satisfies(isInvalidConfig);
+  });
+
   it('works with a store that keeps no unreleased blocks: a checkpoint passes a block when it is released', () => {
     const positions: string[] = [];
     marbles(({ scheduler }) => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { publint } from 'publint';
@@ -40,6 +40,23 @@ describe('the packed declarations', () => {
     expect(errorsIn(files, pack)).to.deep.equal([]);
   });
 
+  it('take undefined for every option that may be left out, also under exactOptionalPropertyTypes', async function () {
+    this.timeout(240_000);
+    const file = join(await mkdtemp(join(pack.project, 'options-')), 'options.mts');
+    const entries = { 'rx-kinesis': '.', 'rx-kinesis/dynamodb': './dynamodb', 'rx-kinesis/s3': './s3', 'rx-kinesis/testing': './testing' };
+    const lines = await Promise.all(
+      Object.entries(entries).map(async ([name, folder]) => {
+        const declared = await readFile(join(pack.directory, 'dist/esm', folder, 'index.d.ts'), 'utf8');
+        const configs = [...new Set(declared.match(/\b[A-Z]\w*(?:Config|ReadingOptions)\b/g))].filter((config) => !unions.includes(config));
+        expect(configs, name).not.to.deep.equal([]);
+        const checks = configs.map((config) => `export const of${config}: ${config} = unset<${config}>();`);
+        return [`import type { ${configs.join(', ')} } from '${name}';`, ...checks].join('\n');
+      }),
+    );
+    await writeFile(file, [UNSET, ...lines].join('\n'));
+    expect(errorsIn([file], pack)).to.deep.equal([]);
+  });
+
   it('compile where TypeScript resolves as Node 10 did, as in older projects of CommonJS', async function () {
     this.timeout(240_000);
     const folder = await mkdtemp(join(pack.project, 'node10-'));
@@ -52,9 +69,15 @@ describe('the packed declarations', () => {
   });
 });
 
+/** The configs that name a stream, by either of two ways: their options are those of the others. */
+const unions = ['KinesisShardConfig', 'KinesisStreamConfig', 'ShardReadingConfig', 'StreamConfig'];
+const UNSET = `
+type Optional<T> = { [K in keyof T]-?: object extends Pick<T, K> ? K : never }[keyof T];
+declare function unset<T>(): Omit<T, Optional<T>> & { [K in Optional<T>]: undefined };`;
+
 const consumer = `
 import { bufferTime, concatMap, of, type Observable } from 'rxjs';
-import { checkpointEvery, kinesisStream, memoryCheckpoints, mergeShards, recoverFrom, withSequenceRanges, type Block, type KinesisPort } from 'rx-kinesis';
+import { checkpointEvery, kinesisShard, kinesisStream, memoryCheckpoints, mergeShards, recoverFrom, withSequenceRanges, type Block, type KinesisPort, type ShardReadingOptions, type StreamByName, type StreamConfig } from 'rx-kinesis';
 import * as dynamodb from 'rx-kinesis/dynamodb';
 import * as level from 'rx-kinesis/level';
 import * as s3 from 'rx-kinesis/s3';
@@ -79,6 +102,16 @@ export function pipeline(client: KinesisPort): Observable<Block> {
 
 // @ts-expect-error: startFrom has no default.
 kinesisStream({ client: {} as KinesisPort, streamName: 'flights' });
+// @ts-expect-error: a stream has a name or an ARN.
+kinesisStream({ client: {} as KinesisPort, startFrom: 'LATEST' });
+// @ts-expect-error: and not both.
+kinesisStream({ client: {} as KinesisPort, startFrom: 'LATEST', streamName: 'flights', streamARN: 'arn' });
+// @ts-expect-error: so it is for a shard.
+kinesisShard({ client: {} as KinesisPort, startFrom: 'LATEST', shardId: 'shardId-000000000000' });
+// A config of one's own that builds on it.
+export interface Settings extends ShardReadingOptions, StreamByName {}
+export const withSettings = (settings: Settings) => kinesisStream({ ...settings, discoveryIntervalMs: 60_000 });
+export const ofEither = (stream: StreamConfig, client: KinesisPort) => kinesisStream({ ...stream, client, startFrom: 'LATEST' });
 `;
 
 function errorsIn(files: readonly string[], { directory }: Packed, options: ts.CompilerOptions = {}): string[] {

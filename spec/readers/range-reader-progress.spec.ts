@@ -4,15 +4,9 @@ import { readBudget, type ReadBudget } from '../../lib/kinesis/read-budget.js';
 import { kinesisRanges, type KinesisRangesConfig } from '../../lib/sources/kinesisRanges.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { textOf } from '../support/fast-reading.js';
-import { logPort, numbered, pagesPort, portRecord, type LogPort, type ScriptedPage } from '../support/log-port.js';
+import { apart, logPort, numbered, pagesPort, portRecord, type LogPort, type ScriptedPage } from '../support/log-port.js';
 import { unbounded, withEnd } from '../support/range-reading.js';
 import { rangeOf } from '../support/ranges.js';
-
-/** Two records with so many empty pages between them, each nearer to the second. */
-function apart(emptyPages: number): ScriptedPage[] {
-  const empty = Array.from({ length: emptyPages }, (_, i) => ({ lagMs: 60_000 * (emptyPages - i) }));
-  return [{ records: [portRecord(1)], lagMs: 60_000 * (emptyPages + 1) }, ...empty, { records: [portRecord(2)], lagMs: 0 }];
-}
 
 const both = rangeOf(1, 2, 2);
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { collectGarbage, heldOf } from '../support/collect-garbage.js';
 import { LostWork, type Lost } from '../../lib/recovery/lost-work.js';
 import { entriesOf, openBlock, replaceBlock } from '../../lib/tracking/tracked-block.js';
 import { block, record } from '../../lib/testing/index.js';
@@ -200,6 +201,22 @@ describe('LostWork', () => {
       lost.notePassed(openBlock(living.records));
       // If it were still there, it would be seen again when it is no longer finished.
       done.ledger.restart();
+      expect(lost.find().shards).to.deep.equal([living.shard]);
+    });
+
+    it('forgets those whose lease is lost: another worker reads them', async () => {
+      const lost = new LostWork();
+      const leave = (): WeakRef<object> => {
+        const { shard, records } = ledgerWith(2);
+        lost.notePassed(openBlock(records.slice(0, 1)));
+        shard.lose();
+        return new WeakRef(shard);
+      };
+      const left = Array.from({ length: 10 }, leave);
+      const living = ledgerWith(1);
+      lost.notePassed(openBlock(living.records));
+      await collectGarbage();
+      expect(heldOf(left)).to.equal(0);
       expect(lost.find().shards).to.deep.equal([living.shard]);
     });
   });

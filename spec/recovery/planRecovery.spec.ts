@@ -103,6 +103,8 @@ describe('planRecovery', () => {
       'of 250 blocks that follow each other': [250, 40, 0, {}],
       'of more than a page': [1_000, 40, 0, {}],
       'of small pages': [100, 40, 0, { maxRecordsPerPage: 300 }],
+      'of blocks of many pages': [3, 2_500, 0, { maxRecordsPerPage: 100 }],
+      'of blocks of many pages, with others between them': [3, 2_500, 700, { maxRecordsPerPage: 90, latencyMs: 300 }],
       'of each tenth block': [200, 40, 360, {}],
       'of blocks with more than a mebibyte between them': [20, 40, 6_000, {}],
       'of large records, whose pages are full at 10 MiB': [100, 40, 0, { bytesPerRecord: 50_000 }],
@@ -200,10 +202,11 @@ describe('planRecovery', () => {
     expect(planRecovery(new SequenceNumberRanges([]), { bytesPerRecord: 9 })).to.deep.equal({ ...nothing, bytes: 0 });
   });
 
-  it('takes no longer for more records, and little for many ranges', function () {
+  it('takes no longer for more records or pages, and little for many ranges', function () {
     this.timeout(10_000);
     const startMs = performance.now();
     expect(planRecovery([rangeOf(1, 9, 1e9)], { bytesPerRecord: 200 }).records).to.equal(1e9);
+    expect(planRecovery([rangeOf(1, 9, 1e9)], { maxRecordsPerPage: 5 })).to.include({ reads: 2e8, seconds: 2e8 / 5 - 0.2 });
     expect(planRecovery(spread(100_000, 40, 360), { bytesPerRecord: 200, recordsBetween: 360 }).ranges).to.equal(100_000);
     expect(performance.now() - startMs).to.be.below(5_000);
   });

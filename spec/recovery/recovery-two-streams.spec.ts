@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { of } from 'rxjs';
-import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { Recovery } from '../../lib/recovery/recovery.js';
 import type { Reread } from '../../lib/readers/reread.js';
 import { LostWork } from '../../lib/recovery/lost-work.js';
@@ -23,7 +22,7 @@ describe('Recovery of a block of two streams whose shards have the same id', () 
     const mixed = openBlock([...a.deliver(1, 2), ...b.deliver(7)]);
     const lost = new LostWork();
     lost.noteLost(mixed.ranges);
-    const recovery = new Recovery(lost, { store: memoryCheckpoints(), retryTimeoutMs: 10_000 });
+    const recovery = new Recovery(lost, { retryTimeoutMs: 10_000 });
     recovery.begin('failed');
     recovery.emitLost().subscribe();
 

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { concat, from, NEVER, of, throwError, type Observable } from 'rxjs';
-import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { Recovery } from '../../lib/recovery/recovery.js';
 import { LostWork } from '../../lib/recovery/lost-work.js';
@@ -44,8 +43,8 @@ function failingAfter(...numbers: readonly number[]): Observable<readonly Record
   );
 }
 
-function recovering(lost: LostWork, store: CheckpointStore = memoryCheckpoints(), readForeign?: Reread): Recovery {
-  return new Recovery(lost, { store, retryTimeoutMs: 10_000, readForeign });
+function recovering(lost: LostWork, readForeign?: Reread): Recovery {
+  return new Recovery(lost, { retryTimeoutMs: 10_000, readForeign });
 }
 
 /** Everything that an Observable does at once. */
@@ -211,11 +210,11 @@ describe('Recovery', () => {
 
     it('leaves out what the store says is done by now', () => {
       const store = memoryCheckpoints();
-      const { account, block, deliver } = handFedShard({ reread: rereading().reread });
+      const { account, block, deliver } = handFedShard({ reread: rereading().reread, store });
       lost.notePassed(block(1));
       deliver(2, 3, 4);
       from(store.write({ ...PLACE, sequenceNumber: '3', subSequenceNumber: 0 }, account.identity)).subscribe();
-      const recovery = recovering(lost, store);
+      const recovery = recovering(lost);
       recovery.begin('failed');
       expect(everything(recovery.emitLost()).values.map(numbersOf)).to.deep.equal([['4']]);
     });
@@ -223,11 +222,11 @@ describe('Recovery', () => {
     it('emits what the stored checkpoint passes and names as not released: the work on it is not done', () => {
       const unreleased = [blockByHand(3).ranges];
       const store = memoryCheckpoints();
-      const { account, block, deliver } = handFedShard({ reread: rereading().reread });
+      const { account, block, deliver } = handFedShard({ reread: rereading().reread, store });
       lost.notePassed(block(1));
       deliver(2, 3, 4);
       from(store.write({ ...PLACE, sequenceNumber: '3', subSequenceNumber: 0, unreleased }, account.identity)).subscribe();
-      const recovery = recovering(lost, store);
+      const recovery = recovering(lost);
       recovery.begin('failed');
       expect(everything(recovery.emitLost()).values.map(numbersOf)).to.deep.equal([['3'], ['4']]);
     });
@@ -291,7 +290,7 @@ describe('Recovery', () => {
     it('reads it with the option read', () => {
       const { reread } = rereading();
       lost.noteLost(foreign.ranges);
-      const recovery = recovering(lost, memoryCheckpoints(), reread);
+      const recovery = recovering(lost, reread);
       recovery.begin('failed');
       const { values } = everything(recovery.emitLost());
       expect(values.map(numbersOf)).to.deep.equal([['1', '2', '3']]);
@@ -346,10 +345,10 @@ describe('Recovery', () => {
   it('takes a store without a checkpoint, and one that says nothing', () => {
     for (const answer of [of(undefined), of()]) {
       const work = new LostWork();
-      const { block, deliver } = handFedShard({ reread: rereading().reread });
+      const { block, deliver } = handFedShard({ reread: rereading().reread, store: { read: () => answer, write: () => of() } });
       work.notePassed(block(1));
       deliver(2);
-      const recovery = recovering(work, { read: () => answer, write: () => of() });
+      const recovery = recovering(work);
       recovery.begin('failed');
       expect(everything(recovery.emitLost()).values.map(numbersOf)).to.deep.equal([['2']]);
     }

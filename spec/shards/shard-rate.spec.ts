@@ -8,12 +8,13 @@ import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { pid } from '../../lib/rates/pid.js';
 import { polling } from '../../lib/readers/polling.js';
-import { kinesisShard, type KinesisShardConfig } from '../../lib/sources/kinesisShard.js';
+import { kinesisShard } from '../../lib/sources/kinesisShard.js';
 import { marbles, type FakeKinesis } from '../../lib/testing/index.js';
 import type { FakeRecord } from '../../lib/testing/kinesis/fake-script.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { instantKinesis, quickReading, quickShard } from '../support/quick-shard.js';
 import { thrownBy } from '../support/thrown-by.js';
+import type { ShardFields } from '../support/fast-reading.js';
 
 const backlog = (records: number): FakeRecord[] => Array.from({ length: records }, (_, i) => ({ atMs: -1, data: String(i) }));
 
@@ -60,7 +61,7 @@ describe('the rate of a shard', () => {
 
   describe('with an estimator', () => {
     /** Reads a long backlog with work that takes `workMs` a record; returns the changes of the rate, and the reads. */
-    function work(workMs: number, config: Partial<KinesisShardConfig> = {}) {
+    function work(workMs: number, config: ShardFields = {}) {
       const kinesis = instantKinesis({ shards: { 0: { records: backlog(20_000) } } });
       const changes: Array<Extract<KinesisEvent, { type: 'rateChanged' }>> = [];
       const errors: unknown[] = [];

@@ -21,7 +21,7 @@ import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
-import { kinesisShard, type KinesisShardConfig } from '../../lib/sources/kinesisShard.js';
+import { kinesisShard } from '../../lib/sources/kinesisShard.js';
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { toShardId } from '../../lib/testing/shard-name.js';
@@ -32,14 +32,13 @@ import type { Shard } from '../../lib/shards/shard.js';
 import { storeWith } from '../support/kept-checkpoints.js';
 import { recordingStore } from '../support/recording-store.js';
 import sinon from 'sinon';
-import { fastReading, identityOf, textOf, textsOf } from '../support/fast-reading.js';
+import { fastReading, identityOf, textOf, textsOf, type ShardFields } from '../support/fast-reading.js';
 import { spiedScheduler } from '../support/spied-scheduler.js';
 import { timelineOf } from '../support/timeline.js';
 
-const shardOf = (kinesis: FakeKinesis, config: Partial<KinesisShardConfig> = {}) =>
+const shardOf = (kinesis: FakeKinesis, config: ShardFields = {}) =>
   kinesisShard({ ...fastReading(kinesis), shardId: toShardId(0), ...config });
-const texts = (kinesis: FakeKinesis, config: Partial<KinesisShardConfig> = {}): Observable<string> =>
-  shardOf(kinesis, config).pipe(map(textOf));
+const texts = (kinesis: FakeKinesis, config: ShardFields = {}): Observable<string> => shardOf(kinesis, config).pipe(map(textOf));
 
 describe('kinesisShard', () => {
   it(
@@ -320,7 +319,7 @@ describe('kinesisShard', () => {
   });
 
   describe('at its end', () => {
-    const followed = (kinesis: FakeKinesis, config: Partial<KinesisShardConfig> = {}) => {
+    const followed = (kinesis: FakeKinesis, config: ShardFields = {}) => {
       const seen: string[] = [];
       const budget = readBudget({ readsPerSecond: Infinity, bytesPerSecond: Infinity });
       const forget = sinon.spy(budget, 'forget');
@@ -359,17 +358,6 @@ describe('kinesisShard', () => {
         flush();
         expect(seen).to.deep.equal(['leaseLost$ completes', 'released: stopped']);
         expect(store.kept.map((line) => line.split(' ')[1])).to.deep.equal(['2']);
-      }),
-    );
-
-    it(
-      'is released also when its own pipeline writes to another store: the last checkpoint goes to both',
-      marbles(({ flush }) => {
-        const [own, other] = [recordingStore(), recordingStore()];
-        const { shard } = followed(fakeKinesis({ shards: { 0: 'a|^' } }), { store: own });
-        shard.pipe(bufferTime(5), withSequenceRanges(), checkpointEvery(1_000, { store: other })).subscribe();
-        flush();
-        expect([own, other].map(({ kept }) => kept.at(-1)?.split(' ')[1])).to.deep.equal(['SHARD_END', 'SHARD_END']);
       }),
     );
 

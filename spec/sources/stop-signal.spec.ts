@@ -3,19 +3,19 @@ import { bufferTime, timer } from 'rxjs';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
-import { kinesisShard, type KinesisShardConfig } from '../../lib/sources/kinesisShard.js';
-import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
+import { kinesisShard } from '../../lib/sources/kinesisShard.js';
+import { kinesisStream } from '../../lib/sources/kinesisStream.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
-import { fastReading, textsOf } from '../support/fast-reading.js';
+import { fastReading, textsOf, type StreamFields, type ShardFields } from '../support/fast-reading.js';
 import { recordingStore } from '../support/recording-store.js';
 import { thrownBy } from '../support/thrown-by.js';
 import { timelineOf } from '../support/timeline.js';
 
 const client = fakeKinesis({ shards: {} });
-const stream = (config: Partial<KinesisStreamConfig>) => kinesisStream(fastReading(fakeKinesis({ shards: { 0: 'ab' } }), config));
-const shard = (config: Partial<KinesisShardConfig>) =>
+const stream = (config: StreamFields) => kinesisStream(fastReading(fakeKinesis({ shards: { 0: 'ab' } }), config));
+const shard = (config: ShardFields) =>
   kinesisShard({ ...fastReading(fakeKinesis({ shards: { 0: 'ab' } })), shardId: 'shardId-000000000000', ...config });
 
 describe('stop as an AbortSignal', () => {

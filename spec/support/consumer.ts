@@ -30,6 +30,7 @@ import {
   type RecoverFromConfig,
   type RestartConfig,
 } from '../../lib/index.js';
+import type { StreamFields } from './fast-reading.js';
 import type { TestStream } from './test-stream.js';
 import { SERVICE_DEADLINE_MS, until } from './until.js';
 
@@ -67,8 +68,10 @@ export interface Consumer {
 }
 
 /** A {@link KinesisStreamConfig} with defaults for local services, and how the pipeline of a shard works. */
-export interface ConsumerConfig extends Omit<KinesisStreamConfig, 'startFrom' | 'stop' | 'events'> {
-  readonly startFrom?: KinesisStreamConfig['startFrom'];
+export interface ConsumerConfig extends Omit<StreamFields, 'client' | 'stop' | 'events'>, Pick<KinesisStreamConfig, 'client'> {
+  /** One of the two. */
+  readonly streamName?: string;
+  readonly streamARN?: string;
   /** Works on a block; the block is done when it completes. */
   readonly work?: (block: Block) => ObservableInput<unknown>;
   readonly restart?: RestartConfig;
@@ -95,7 +98,8 @@ export function consume({ work = () => [], restart, recover, watcher, ...config 
       defer(() => work(block)).pipe(ignoreElements()),
       defer(() => of(block).pipe(tap(() => blocks.push(block)))),
     );
-  const blocks$ = kinesisStream({ startFrom: 'TRIM_HORIZON', ...fast, ...config, store, stop: stop$, events: observer }).pipe(
+  const source = { startFrom: 'TRIM_HORIZON', ...fast, ...config, store, stop: stop$, events: observer };
+  const blocks$ = kinesisStream(source as KinesisStreamConfig).pipe(
     mergeShards(
       (shard) =>
         shard.pipe(

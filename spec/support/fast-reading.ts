@@ -2,15 +2,23 @@ import { map, mergeMap, type Observable } from 'rxjs';
 import { polling } from '../../lib/readers/polling.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
+import type { KinesisShardConfig } from '../../lib/sources/kinesisShard.js';
+import type { StreamByName, StreamConfig } from '../../lib/kinesis/stream-id.js';
 import type { KinesisPort } from '../../lib/kinesis/port.js';
 import { toShardId, type ShardName } from '../../lib/testing/shard-name.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
+
+/** Options of {@link kinesisStream} besides the stream. */
+export type StreamFields = Partial<Omit<KinesisStreamConfig, keyof StreamConfig>>;
+
+/** Options of {@link kinesisShard} besides the stream. */
+export type ShardFields = Partial<Omit<KinesisShardConfig, keyof StreamConfig>>;
 
 /** How often a reader that has caught up polls under {@link fastReading}, in ms, without the 1 ms of the call. */
 export const IDLE_MS = 9;
 
 /** Reads a fake stream from its beginning: no read budget, a read every 10 ms when caught up, no jitter. */
-export function fastReading(kinesis: KinesisPort, config: Partial<KinesisStreamConfig> = {}): KinesisStreamConfig {
+export function fastReading(kinesis: KinesisPort, config: StreamFields = {}): KinesisStreamConfig & StreamByName {
   return {
     client: kinesis,
     streamName: 'stream',
@@ -33,7 +41,7 @@ export function textsOf(records: readonly KinesisRecord[]): string {
 }
 
 /** The payloads of all shards of a stream, as they come. */
-export function texts(kinesis: KinesisPort, config: Partial<KinesisStreamConfig> = {}): Observable<string> {
+export function texts(kinesis: KinesisPort, config: StreamFields = {}): Observable<string> {
   return kinesisStream(fastReading(kinesis, config)).pipe(
     mergeMap((shard) => shard),
     map(textOf),

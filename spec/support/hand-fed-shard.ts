@@ -22,7 +22,8 @@ export interface HandFedShard {
 /** Makes a {@link HandFedShard}. */
 export function handFedShard(opening: Partial<TrackedShardOptions> = {}, shardId = 'shardId-000000000000'): HandFedShard {
   const events: UntimedEvent[] = [];
-  const readStored = (store = opening.store): Observable<Checkpoint | undefined> =>
+  const { store } = opening;
+  const readStored = (): Observable<Checkpoint | undefined> =>
     store ? readCheckpoint(store, identity, { requestTimeoutMs: Infinity, scheduler: asyncScheduler }) : of(undefined);
   const identity = { streamName: 'stream', shardId, parentShardIds: [] };
   const account = new TrackedShard({ identity, notify: (event) => void events.push(event), readStored, ...opening });

@@ -99,3 +99,9 @@ function port(page: (index: number, limit: number) => GetRecordsPage, indexOf: (
       }),
   };
 }
+
+/** Two records with so many empty pages between them, each nearer to the second. */
+export function apart(emptyPages: number): ScriptedPage[] {
+  const empty = Array.from({ length: emptyPages }, (_, i) => ({ lagMs: 60_000 * (emptyPages - i) }));
+  return [{ records: [portRecord(1)], lagMs: 60_000 * (emptyPages + 1) }, ...empty, { records: [portRecord(2)], lagMs: 0 }];
+}

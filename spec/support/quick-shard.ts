@@ -1,4 +1,4 @@
-import { kinesisShard, type KinesisShardConfig } from '../../lib/sources/kinesisShard.js';
+import { kinesisShard } from '../../lib/sources/kinesisShard.js';
 import type { Shard } from '../../lib/shards/shard.js';
 import { polling } from '../../lib/readers/polling.js';
 import { readBudget } from '../../lib/kinesis/read-budget.js';
@@ -6,6 +6,7 @@ import type { FakeScript } from '../../lib/testing/kinesis/fake-script.js';
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import type { Block } from '../../lib/values/block.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
+import type { ShardFields } from './fast-reading.js';
 
 /** A name for what a read fails with that passes, for `faults`. */
 export const PASSING = 'InternalFailure';
@@ -27,7 +28,7 @@ export function quickReading() {
 }
 
 /** A shard of a fake, by number, read as {@link quickReading} says. */
-export function quickShard(client: FakeKinesis, fields: Partial<KinesisShardConfig> = {}, shard = 0): Shard {
+export function quickShard(client: FakeKinesis, fields: ShardFields = {}, shard = 0): Shard {
   return kinesisShard({ client, shardId: `shardId-00000000000${shard}`, ...quickReading(), ...fields });
 }
 

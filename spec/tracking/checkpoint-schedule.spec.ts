@@ -41,7 +41,7 @@ const scheduleTo = (store: CheckpointStore | undefined): CheckpointSchedule =>
 
 const OTHER = { shardId: 'shardId-000000000001' };
 const watermarksOf = (schedule: CheckpointSchedule): (string | undefined)[] =>
-  schedule.shards.map(({ checkpointer }) => checkpointer.currentFor()?.sequenceNumber);
+  schedule.shards.map(({ checkpointer }) => checkpointer.current()?.sequenceNumber);
 
 describe('CheckpointSchedule', () => {
   describe('settles blocks that come from a shard: it', () => {

@@ -15,9 +15,9 @@ const place = { streamName: shard.streamName, shardId: shard.shardId };
 const at = (sequenceNumber: number | string): Checkpoint => checkpointOf(shard, String(sequenceNumber));
 const shortOf = (event: UntimedEvent): string => `${event.type} ${'sequenceNumber' in event ? event.sequenceNumber : ''}`;
 
-function checkpointerOf(store: CheckpointStore, currentFor: () => Checkpoint | undefined, notify?: EventSink): Checkpointer {
+function checkpointerOf(store: CheckpointStore, current: () => Checkpoint | undefined, notify?: EventSink): Checkpointer {
   return new Checkpointer({
-    ...{ identity: () => shard, store, currentFor, requestTimeoutMs: Infinity, scheduler: asyncScheduler },
+    ...{ identity: () => shard, store, current, requestTimeoutMs: Infinity, scheduler: asyncScheduler },
     ...{ notify: notify ?? (() => undefined), lose: () => undefined },
   });
 }
@@ -105,7 +105,7 @@ describe('Checkpointer, writing,', () => {
       const events: UntimedEvent[] = [];
       const writer = new Checkpointer({
         ...{ identity: () => shard, requestTimeoutMs: Infinity, scheduler: asyncScheduler, lose: () => undefined },
-        currentFor: () => ({ ...at(5), shardStart: '1' }),
+        current: () => ({ ...at(5), shardStart: '1' }),
         notify: (event) => void events.push(event),
         store: { read: () => EMPTY, write: () => throwError(() => back) },
         storedInstead: (checkpoint, refusal) => storedInstead(checkpoint, refusal, stored$),

@@ -21,7 +21,7 @@ describe('Checkpointer', () => {
     it('is none before anything is settled', () => {
       const { account, block } = handFedShard();
       block(1);
-      expect(account.checkpointer.currentFor()).to.equal(undefined);
+      expect(account.checkpointer.current()).to.equal(undefined);
       expect(account.checkpointer.isDue()).to.equal(false);
     });
 
@@ -29,7 +29,7 @@ describe('Checkpointer', () => {
       const { account, block } = handFedShard();
       const [a, , c, d, , f] = [block(1, 2), block(3), block(4, 5), block(6), block(7), block(8)];
       settle(a, c, d, f);
-      expect(account.checkpointer.currentFor()).to.deep.equal({
+      expect(account.checkpointer.current()).to.deep.equal({
         ...PLACE,
         sequenceNumber: '2',
         subSequenceNumber: 0,
@@ -41,7 +41,7 @@ describe('Checkpointer', () => {
       const { account, block } = handFedShard();
       const blocks = Array.from({ length: 300 }, (_, i) => block(i + 1));
       settle(...blocks.filter((_, i) => i === 0 || i % 2 === 0));
-      const beyond = account.checkpointer.currentFor()?.settledBeyond ?? [];
+      const beyond = account.checkpointer.current()?.settledBeyond ?? [];
       expect(beyond).to.have.length(100);
       expect(beyond[99]).to.deep.equal(rangeOf(201, 201, 1));
     });
@@ -50,9 +50,8 @@ describe('Checkpointer', () => {
       const store = memoryCheckpoints();
       const { account } = handFedShard({ store });
       account.restore({ ...PLACE, sequenceNumber: '5', subSequenceNumber: 2 });
-      expect(account.checkpointer.currentFor()).to.deep.equal({ ...PLACE, sequenceNumber: '5', subSequenceNumber: 2 });
+      expect(account.checkpointer.current()).to.deep.equal({ ...PLACE, sequenceNumber: '5', subSequenceNumber: 2 });
       expect(account.checkpointer.isDue()).to.equal(false);
-      expect(account.checkpointer.isDue(memoryCheckpoints())).to.equal(true);
     });
 
     it('keeps what an earlier process settled beyond it, as long as it is beyond', () => {
@@ -61,11 +60,11 @@ describe('Checkpointer', () => {
       account.restore({ ...PLACE, sequenceNumber: '1', subSequenceNumber: 0, settledBeyond });
       // 3, 4 and 7 are read, but not delivered.
       const [a, , c] = [block(2), block(3, 4, 5, 6, 7), block(8)];
-      expect(account.checkpointer.currentFor()?.settledBeyond).to.deep.equal(settledBeyond);
+      expect(account.checkpointer.current()?.settledBeyond).to.deep.equal(settledBeyond);
       settle(c);
-      expect(account.checkpointer.currentFor()?.settledBeyond).to.deep.equal([...settledBeyond, rangeOf(8, 8, 1)]);
+      expect(account.checkpointer.current()?.settledBeyond).to.deep.equal([...settledBeyond, rangeOf(8, 8, 1)]);
       settle(a);
-      expect(account.checkpointer.currentFor()).to.deep.include({
+      expect(account.checkpointer.current()).to.deep.include({
         sequenceNumber: '2',
         settledBeyond: [...settledBeyond, rangeOf(8, 8, 1)],
       });
@@ -77,12 +76,12 @@ describe('Checkpointer', () => {
       account.pipeline.begin();
       account.ledger.end();
       settle(b);
-      expect(account.checkpointer.currentFor()).to.equal(undefined);
+      expect(account.checkpointer.current()).to.equal(undefined);
       settle(a);
-      expect(account.checkpointer.currentFor()).to.include({ sequenceNumber: '2' });
+      expect(account.checkpointer.current()).to.include({ sequenceNumber: '2' });
       expect(account.pipeline.isSupervised).to.equal(true);
       account.pipeline.end({ completed: true, leavesWork: false, leavesRecords: false });
-      expect(account.checkpointer.currentFor()).to.deep.equal({ ...PLACE, sequenceNumber: 'SHARD_END', subSequenceNumber: 0 });
+      expect(account.checkpointer.current()).to.deep.equal({ ...PLACE, sequenceNumber: 'SHARD_END', subSequenceNumber: 0 });
       expect([account.isFinished, account.pipeline.isSupervised]).to.deep.equal([true, false]);
     });
 
@@ -91,14 +90,14 @@ describe('Checkpointer', () => {
       settle(block(1));
       deliver(2);
       account.ledger.end();
-      expect(account.checkpointer.currentFor()).to.include({ sequenceNumber: '1' });
+      expect(account.checkpointer.current()).to.include({ sequenceNumber: '1' });
     });
 
     it('is none once the lease is lost', () => {
       const { account, block } = handFedShard({ store: memoryCheckpoints() });
       settle(block(1));
       account.lose();
-      expect(account.checkpointer.currentFor()).to.equal(undefined);
+      expect(account.checkpointer.current()).to.equal(undefined);
       expect(account.checkpointer.isDue()).to.equal(false);
     });
   });
@@ -111,20 +110,8 @@ describe('Checkpointer', () => {
         settle(block(1));
         expect(account.checkpointer.isDue()).to.equal(false);
         expectObservable(account.checkpointer.write()).toBe('|');
-        expect(account.checkpointer.stores).to.deep.equal([]);
       }),
     );
-
-    it('keeps a writer for each store: its own, and those that it is given', () => {
-      const [own, given] = [recordingStore(), recordingStore()];
-      const { account, block } = handFedShard({ store: own });
-      settle(block(1));
-      account.checkpointer.write().subscribe();
-      account.checkpointer.write(given).subscribe();
-      account.checkpointer.write(given).subscribe();
-      expect([own.kept, given.kept].map((kept) => kept.length)).to.deep.equal([1, 1]);
-      expect(account.checkpointer.stores).to.deep.equal([own, given]);
-    });
 
     it('with a lost lease ends without an error, says so once, and writes nothing afterwards', () => {
       const store = recordingStore();
@@ -156,9 +143,7 @@ describe('Checkpointer', () => {
         settle(a);
         scheduler.schedule(() => settle(b), 5_000);
         const seen: string[] = [];
-        account.checkpointer
-          .write(store, { maxRetries: 5, retryDelayMs: 4_000, scheduler, random })
-          .subscribe((c) => seen.push(c.sequenceNumber));
+        account.checkpointer.write({ maxRetries: 5, retryDelayMs: 4_000, scheduler, random }).subscribe((c) => seen.push(c.sequenceNumber));
         flush();
 
         // Bounds of 4, 8, 16, 20 and 20 s.
@@ -176,10 +161,10 @@ describe('Checkpointer', () => {
         settle(block(1));
         const [first, second, third] = ['first', 'second', 'third'].map((text) => new CheckpointError(text, { ...PLACE, retriable: true }));
         for (const error of [first, second, third]) store.refuse(error);
-        expectObservable(account.checkpointer.write(store, policy)).toBe('2ms 4ms #', {}, third);
+        expectObservable(account.checkpointer.write(policy)).toBe('2ms 4ms #', {}, third);
         const final = new InvalidValueError('no');
         scheduler.schedule(() => store.refuse(final), 50);
-        expectObservable(account.checkpointer.write(store, policy), '50ms ^').toBe('50ms #', {}, final);
+        expectObservable(account.checkpointer.write(policy), '50ms ^').toBe('50ms #', {}, final);
       }),
     );
 
@@ -192,7 +177,7 @@ describe('Checkpointer', () => {
         store.refuse(new Error('refused'));
         scheduler.schedule(() => account.lose(), 3);
         const policy = { maxRetries: 5, retryDelayMs: 10, scheduler, random: () => 0.5 };
-        expectObservable(account.checkpointer.write(store, policy)).toBe('5ms |');
+        expectObservable(account.checkpointer.write(policy)).toBe('5ms |');
         flush();
         expect(store.asked).to.deep.equal(['0 1']);
       }),

@@ -22,7 +22,7 @@ describe('TrackedShard', () => {
       deliver(2, 3);
       account.pipeline.begin();
       account.pipeline.end({ completed: true, leavesWork: false, leavesRecords: false });
-      expect(account.checkpointer.currentFor()).to.include({ sequenceNumber: '1' });
+      expect(account.checkpointer.current()).to.include({ sequenceNumber: '1' });
     });
 
     it('with an error does not', () => {

@@ -12,9 +12,9 @@ export interface AggregateConfig {
    * What to do with an aggregate that has user records outside `hashKeyRange`: drop all of it, as KCL does (`drop-aggregate`), drop only
    * those records (`drop-records`), or drop nothing (`keep`). @defaultValue `drop-aggregate`
    */
-  readonly outOfRange?: OutOfRangePolicy;
+  readonly outOfRange?: OutOfRangePolicy | undefined;
   /** Called with each aggregate that is malformed or has user records out of range. @defaultValue none */
-  readonly report?: (problem: AggregateProblem) => void;
+  readonly report?: ((problem: AggregateProblem) => void) | undefined;
 }
 
 /** An aggregate that is malformed, or has user records out of range. The problem has no key and no payload. */

@@ -12,7 +12,7 @@ export interface WireConfig {
    *
    * @defaultValue 'cbor'; `'json'` in browsers, and where the environment has `AWS_CBOR_DISABLE`
    */
-  readonly wire?: WireFormat | 'sdk';
+  readonly wire?: WireFormat | 'sdk' | undefined;
   /**
    * Where payloads lie in memory. `'slabs'`: in shared buffers of at most 64 KiB, so a record that you keep holds at most that in memory.
    * `'views'`: in the page, without a copy; a record that you keep holds its page in memory, up to 10 MiB. `'copies'`: each in a buffer of
@@ -21,7 +21,7 @@ export interface WireConfig {
    *
    * @defaultValue 'slabs'
    */
-  readonly payloads?: PayloadPlacement;
+  readonly payloads?: PayloadPlacement | undefined;
 }
 
 /** A {@link WireConfig} checked, with its defaults. */

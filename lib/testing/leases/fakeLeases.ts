@@ -37,9 +37,9 @@ export interface FakeLeases {
 /** How a fake table answers. */
 export interface FakeLeasesConfig {
   /** How long every request takes, in ms: half of it to the table, half of it back. From 0 up. @defaultValue 2 */
-  readonly latencyMs?: number;
+  readonly latencyMs?: number | undefined;
   /** @defaultValue asyncScheduler, which is virtual in a marble test */
-  readonly scheduler?: SchedulerLike;
+  readonly scheduler?: SchedulerLike | undefined;
 }
 
 /**

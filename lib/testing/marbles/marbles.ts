@@ -13,9 +13,9 @@ export interface MarbleHelpers extends RunHelpers {
 /** How long a marble test may run. */
 export interface MarblesConfig {
   /** The virtual time after which the test counts as endless and fails, in ms. @defaultValue 1_000_000, more than 16 minutes */
-  readonly maxFrames?: number;
+  readonly maxFrames?: number | undefined;
   /** The number of scheduled actions after which it fails too, to catch a loop without delay. @defaultValue 500_000 */
-  readonly maxActions?: number;
+  readonly maxActions?: number | undefined;
 }
 
 /**
