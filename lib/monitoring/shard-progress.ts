@@ -32,10 +32,15 @@ export class ShardsProgress {
   /** Takes an event. Gives the shard that it is about; `undefined` where it says nothing of progress. @param now - asked only where it does. */
   take(event: KinesisEvent, now: () => { readonly ms: number }): ShardProgress | undefined {
     switch (event.type) {
+      case 'checkpointWritten': {
+        // The outcome of a write that was under way when the shard was released is not the beginning of another life.
+        const shard = this.#shards.get(event);
+        if (shard) note(shard, event, now().ms);
+        return shard;
+      }
       case 'pageRead':
       case 'blockOpened':
       case 'blockSettled':
-      case 'checkpointWritten':
       case 'readRetry':
       case 'readerPaused':
       case 'shardStarted':

@@ -69,6 +69,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   #identity: ShardIdentity;
   #isOpened = false;
   #isStopping = false;
+  #isToldReleased = false;
   /** The recovery for which the next subscription resumes. */
   #resumesFor: object | undefined;
 
@@ -184,6 +185,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
 
   /** Notes that a subscription begins. Unless it resumes or has nothing to read, forgets what is not settled, since it will be read again. */
   beginReading(): void {
+    this.#isToldReleased = false;
     if (!this.resumes && !this.hasNothingLeft) {
       this.ledger.restart();
       this.unreleased.restart(this.ledger.watermark);
@@ -238,7 +240,10 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     for (const { ranges } of this.unreleased.leftOver) this.#tellHeld(ranges, 0);
   }
 
+  /** Tells an event of the shard. After the release none: work that a lost lease leaves behind is not of a shard that is read here. */
   tell(event: OfShard): void {
+    if (this.#isToldReleased) return;
+    this.#isToldReleased = event.type === 'shardReleased';
     const { streamName, shardId } = this.#identity;
     this.notify({ ...event, streamName, shardId });
   }

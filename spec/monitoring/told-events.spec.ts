@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bufferCount, delay, map, mergeMap, of, takeUntil, timer } from 'rxjs';
+import { bufferCount, concatMap, delay, map, mergeMap, of, take, takeUntil, timer } from 'rxjs';
 import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
 import { CheckpointError } from '../../lib/checkpoints/errors.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
@@ -182,6 +182,33 @@ describe('the events', () => {
     openBlock(records);
     expect(events.map(({ type }) => type)).to.deep.equal(['pageRead']);
   });
+
+  it(
+    'tell nothing of a shard after its release, though work that a lost lease has left behind goes on',
+    marbles(({ flush }) => {
+      const { events, told } = listening();
+      const table = fakeLeases();
+      const store = table.worker('w1', { failoverTimeMs: 900 });
+      const done: string[] = [];
+      kinesisStream({ ...quickReading(), client: instantKinesis({ shards: { 0: 'abc-' } }), store, events })
+        .pipe(
+          mergeShards((shard) => shard.pipe(bufferCount(1), withSequenceRanges())),
+          concatMap((block) => of(block).pipe(delay(600))),
+          checkpointEvery(100),
+          takeUntil(timer(2_000)),
+        )
+        .subscribe((block) => done.push(inLetters(block)));
+      // Another worker takes the shard while b is worked on, and renews its lease.
+      timer(700, 300)
+        .pipe(take(5))
+        .subscribe((renewals) => table.put(0, { leaseOwner: 'w2', leaseCounter: 100 + renewals }));
+      flush();
+      expect(done).to.deep.equal(['a', 'b', 'c']);
+      const ofShard = told.filter((event) => 'streamName' in event && 'shardId' in event).map(({ type }) => type);
+      expect(ofShard.filter((type) => type === 'blockSettled')).to.have.length(1);
+      expect(ofShard.at(-1)).to.equal('shardReleased');
+    }),
+  );
 
   it(
     'tell of a reader that goes on after it was told to have paused, and of no other',
