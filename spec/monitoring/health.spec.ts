@@ -76,6 +76,22 @@ describe('health', () => {
       expectObservable(health(cold('Sp-', events))).toBe('(ny) 299997ms w', { ...states, w: stuck });
     }),
   );
+  it(
+    'says what is wrong with each shard once, also when a thousand become stuck together (regression: it stood still for seconds)',
+    marbles(({ flush }) => {
+      let named = 0;
+      const events$ = new Subject<KinesisEvent>();
+      let latest: Health | undefined;
+      health(events$, { maxAllowedLagMs: 5 }).subscribe((next) => (latest = next));
+      const shards = Array.from({ length: 1_000 }, (_, n) => ({ toString: () => (named++, `shard ${n}`) }) as unknown as string);
+      for (const shardId of shards) events$.next(sampleEvent('shardStarted', { shardId }));
+      flush();
+      expect(latest?.reasons).to.have.length(1_000).and.include('stream/shard 999: stuck for more than 5 ms');
+      for (const shardId of shards) events$.next(sampleEvent('blockSettled', { shardId }));
+      expect(latest).to.deep.equal(states.y);
+      expect(named).to.be.below(10_000);
+    }),
+  );
   it('subscribes the events once', () => {
     const events$ = new Subject<KinesisEvent>();
     const subscription = health(events$).subscribe();
