@@ -221,8 +221,9 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   settle(entry: LedgerEntry, nowMs: number): void {
     if (!this.ledger.settle(entry)) return;
     const { records, bytes, runs } = entry;
-    const arrivedMs = runs.at(-1)?.arrivedMs;
-    const lagMs = arrivedMs && Math.max(0, nowMs - arrivedMs);
+    const { arrivedMs = NaN } = runs.at(-1) ?? {};
+    // A Date may be invalid; 0 is a time too, where time is virtual.
+    const lagMs = Number.isNaN(arrivedMs) ? undefined : Math.max(0, nowMs - arrivedMs);
     this.tell({ type: 'blockSettled', records, bytes, lagMs, hasOpenBlocks: this.hasOpenBlocks });
   }
 

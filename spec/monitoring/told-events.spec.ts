@@ -51,6 +51,27 @@ describe('the events', () => {
   );
 
   it(
+    'tell how far behind a settled block is, also when its records came at time 0, and not when that is unknown',
+    marbles(({ flush }) => {
+      const { events, of: told } = listening();
+      const client = instantKinesis({ shards: { 0: 'a--b--c|' } });
+      const unknown = (at: Date | undefined) => (at?.getTime() === 3 ? new Date(NaN) : at);
+      const getRecords: typeof client.getRecords = (request) =>
+        client.getRecords(request).pipe(
+          map((page) => ({
+            ...page,
+            Records: page.Records.map((one) => ({ ...one, ApproximateArrivalTimestamp: unknown(one.ApproximateArrivalTimestamp) })),
+          })),
+        );
+      quickShard({ ...client, getRecords }, { events, store: recordingStore() })
+        .pipe(bufferCount(1), withSequenceRanges(), delay(5), checkpointEvery(10))
+        .subscribe();
+      flush();
+      expect(told('blockSettled').map(({ lagMs }) => lagMs)).to.deep.equal([5, undefined, 5]);
+    }),
+  );
+
+  it(
     'tell which blocks a store took, which it lost, and that they came again',
     marbles(({ flush }) => {
       const { events, of: told } = listening();
