@@ -1,6 +1,6 @@
 import type { ShardName } from '../values/shard-id.js';
 import { ByShard } from './by-shard.js';
-import type { KinesisEvent } from './events.js';
+import type { KinesisEvent, PageReadEvent } from './events.js';
 
 /** How far the work on one shard has come, as its events tell. */
 export interface ShardProgress extends ShardName {
@@ -8,6 +8,8 @@ export interface ShardProgress extends ShardName {
   isWaiting: boolean;
   /** Whether the last page ended before the newest record. */
   isBehind: boolean;
+  /** How near pages without records have come to the newest record since the last block was settled or nothing was left to do, in ms. */
+  nearestMs: number;
   /** When something was last done, or nothing was left to do. */
   progressMs: number;
   /** Everything that arrived by then is settled, as far as is known. */
@@ -79,7 +81,8 @@ export class ShardsProgress {
     const known = this.#shards.get(event);
     if (known) return known;
     const { streamName, shardId } = event;
-    const shard = { streamName, shardId, isWaiting: false, isBehind: false, progressMs: nowMs, doneThroughMs: nowMs, seenMs: -Infinity };
+    const state = { isWaiting: false, isBehind: false, nearestMs: Infinity, progressMs: nowMs, doneThroughMs: nowMs, seenMs: -Infinity };
+    const shard = { streamName, shardId, ...state };
     this.#shards.set(event, shard);
     return shard;
   }
@@ -91,6 +94,7 @@ function note(shard: ShardProgress, event: KinesisEvent, nowMs: number): void {
   switch (event.type) {
     case 'blockSettled':
       shard.isWaiting = event.hasOpenBlocks || shard.isBehind;
+      shard.nearestMs = Infinity;
       shard.progressMs = nowMs;
       shard.seenMs = nowMs;
       if (event.lagMs !== undefined) shard.doneThroughMs = nowMs - event.lagMs;
@@ -99,17 +103,29 @@ function note(shard: ShardProgress, event: KinesisEvent, nowMs: number): void {
       shard.progressMs = nowMs;
       return;
     case 'pageRead':
-      shard.isBehind = event.millisBehindLatest > 0;
-      if (event.records === 0 && event.millisBehindLatest === 0 && !event.hasOpenBlocks) {
-        // The shard has nothing that is not settled.
-        shard.isWaiting = false;
-        shard.progressMs = nowMs;
-        shard.seenMs = nowMs;
-        shard.doneThroughMs = nowMs;
-      } else shard.isWaiting ||= event.records > 0 || shard.isBehind || event.hasOpenBlocks;
+      notePage(shard, event, nowMs);
       return;
     default:
       // A shard that is to be read, or cannot be, may have records that wait.
       shard.isWaiting = true;
   }
+}
+
+function notePage(shard: ShardProgress, { records, millisBehindLatest, hasOpenBlocks }: PageReadEvent, nowMs: number): void {
+  shard.isBehind = millisBehindLatest > 0;
+  const isEmpty = records === 0 && !hasOpenBlocks;
+  if (isEmpty && !shard.isBehind) {
+    // The shard has nothing that is not settled.
+    shard.isWaiting = false;
+    shard.nearestMs = Infinity;
+    shard.progressMs = nowMs;
+    shard.seenMs = nowMs;
+    shard.doneThroughMs = nowMs;
+    return;
+  }
+  shard.isWaiting ||= records > 0 || shard.isBehind || hasOpenBlocks;
+  // Where a shard was quiet for long, many pages are empty. To come nearer to the newest record by them is all that is to do.
+  if (!isEmpty || millisBehindLatest >= shard.nearestMs) return;
+  shard.nearestMs = millisBehindLatest;
+  shard.progressMs = nowMs;
 }

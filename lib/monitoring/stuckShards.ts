@@ -36,7 +36,7 @@ export interface StuckShardsConfig {
  *
  * @remarks
  * Measured is the time since the shard's last settled block or checkpoint, or since it was last seen to have nothing to do (an empty page at
- * the newest record, with no block open). The alert is raised, once, when that is more than `maxAllowedLagMs` and the shard has something to do: records that
+ * the newest record, with no block open) or to come nearer to that by an empty page. The alert is raised, once, when that is more than `maxAllowedLagMs` and the shard has something to do: records that
  * were read, blocks that are open, newer records than the last page had, a read that fails, a pipeline that failed. So an idle
  * shard is not stuck. It is cleared, once, by a settled block or a checkpoint, when the shard has nothing to do, and, with the value `undefined`, when it is released.
  *
