@@ -15,7 +15,7 @@ import { assertKnownFields, assertMethod, assertNumber, assertScheduler } from '
 import type { Alert } from './alert.js';
 import type { KinesisEvent, ShardsDiscoveredEvent } from './events.js';
 import { nameOf } from './perShard.js';
-import { stuckShards } from './stuckShards.js';
+import { stuckUnlessThrottled } from './stuckShards.js';
 
 /** What a probe wants to know. */
 export interface Health {
@@ -65,7 +65,7 @@ export function health(events$: Observable<KinesisEvent>, config: HealthConfig =
     const changes = (shared$: Observable<KinesisEvent>) =>
       merge(
         shared$.pipe(
-          stuckShards({ maxAllowedLagMs, scheduler }),
+          stuckUnlessThrottled(maxAllowedLagMs, scheduler),
           tap((alert) => state.noteStuck(alert)),
         ),
         shared$.pipe(filter((event) => state.note(event))),

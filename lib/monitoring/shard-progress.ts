@@ -8,6 +8,8 @@ export interface ShardProgress extends ShardName {
   isWaiting: boolean;
   /** Whether the last page ended before the newest record. */
   isBehind: boolean;
+  /** Whether blocks are being worked on. */
+  hasOpenBlocks: boolean;
   /** How near pages without records have come to the newest record since the last block was settled or nothing was left to do, in ms. */
   nearestMs: number;
   /** When something was last done, or nothing was left to do. */
@@ -81,8 +83,8 @@ export class ShardsProgress {
     const known = this.#shards.get(event);
     if (known) return known;
     const { streamName, shardId } = event;
-    const state = { isWaiting: false, isBehind: false, nearestMs: Infinity, progressMs: nowMs, doneThroughMs: nowMs, seenMs: -Infinity };
-    const shard = { streamName, shardId, ...state };
+    const state = { isWaiting: false, isBehind: false, hasOpenBlocks: false, nearestMs: Infinity };
+    const shard = { streamName, shardId, ...state, progressMs: nowMs, doneThroughMs: nowMs, seenMs: -Infinity };
     this.#shards.set(event, shard);
     return shard;
   }
@@ -92,8 +94,13 @@ const NONE: readonly ShardProgress[] = [];
 
 function note(shard: ShardProgress, event: KinesisEvent, nowMs: number): void {
   switch (event.type) {
+    case 'blockOpened':
+      shard.isWaiting = true;
+      shard.hasOpenBlocks = true;
+      return;
     case 'blockSettled':
       shard.isWaiting = event.hasOpenBlocks || shard.isBehind;
+      shard.hasOpenBlocks = event.hasOpenBlocks;
       shard.nearestMs = Infinity;
       shard.progressMs = nowMs;
       shard.seenMs = nowMs;
@@ -113,6 +120,7 @@ function note(shard: ShardProgress, event: KinesisEvent, nowMs: number): void {
 
 function notePage(shard: ShardProgress, { records, millisBehindLatest, hasOpenBlocks }: PageReadEvent, nowMs: number): void {
   shard.isBehind = millisBehindLatest > 0;
+  shard.hasOpenBlocks = hasOpenBlocks;
   const isEmpty = records === 0 && !hasOpenBlocks;
   if (isEmpty && !shard.isBehind) {
     // The shard has nothing that is not settled.

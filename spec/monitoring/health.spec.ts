@@ -18,6 +18,9 @@ const events = {
   L: sampleEvent('leaseTaken'),
   p: sampleEvent('pageRead', { records: 3 }),
   q: sampleEvent('readRetry', { reason: 'throttling' }),
+  t: sampleEvent('readRetry'),
+  b: sampleEvent('pageRead', { records: 3, millisBehindLatest: 7 }),
+  B: sampleEvent('blockOpened'),
   s: sampleEvent('stopping'),
   S: sampleEvent('shardStarted'),
   k: sampleEvent('leasesSeen'),
@@ -68,7 +71,15 @@ describe('health', () => {
     is('-d--l--L', 'ny--l--y')();
     is('-d--l--k-k', 'ny--l--y')();
   });
-  it('is neither by a throttled service nor by a failed checkpoint', is('-d-qfa', 'ny'));
+  it('is neither by a throttled service nor by a failed checkpoint', () => {
+    is('-d-qfa', 'ny')();
+    is('-d-q---q---q---q---e', 'ny')();
+    is('-d-b-a-q---q---q---e', 'ny')();
+  });
+  it('is not live when a block hangs while the service throttles, or reads fail for another reason', () => {
+    is('-d-B---q---q---q----', 'ny-------w')();
+    is('-d-t---t---t---t----', 'ny-------w')();
+  });
   it(
     'allows five minutes unless told otherwise',
     marbles(({ cold, expectObservable }) => {
