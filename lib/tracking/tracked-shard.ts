@@ -1,5 +1,6 @@
 import { asyncScheduler, of, ReplaySubject, Subject, type Observable } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
+import { isLeaseLost } from '../checkpoints/errors.js';
 import type { StoreCallLimits } from '../checkpoints/store-calls.js';
 import { Ledger } from '../ledger/ledger.js';
 import type { LedgerEntry } from '../ledger/entries.js';
@@ -87,7 +88,10 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     this.content = new CheckpointContent(this);
     this.checkpointer = new Checkpointer({
       store,
-      notify,
+      // A lost lease is told by the release of the shard, and the write that it refused is not tried again.
+      notify: (event) => {
+        if (event.type !== 'checkpointFailed' || !isLeaseLost(event.error)) notify(event);
+      },
       reasonOf,
       requestTimeoutMs,
       scheduler,
