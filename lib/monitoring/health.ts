@@ -12,10 +12,10 @@ import {
   type SchedulerLike,
 } from 'rxjs';
 import { assertKnownFields, assertMethod, assertNumber, assertScheduler } from '../internal/validate.js';
-import { RaisedAlerts, type Alert } from './alert.js';
+import type { Alert } from './alert.js';
 import type { KinesisEvent, ShardsDiscoveredEvent } from './events.js';
 import { nameOf } from './perShard.js';
-import { stuckShards } from './stuckShards.js';
+import { stuckUnlessThrottled } from './stuckShards.js';
 
 /** What a probe wants to know. */
 export interface Health {
@@ -65,7 +65,7 @@ export function health(events$: Observable<KinesisEvent>, config: HealthConfig =
     const changes = (shared$: Observable<KinesisEvent>) =>
       merge(
         shared$.pipe(
-          stuckShards({ maxAllowedLagMs, scheduler }),
+          stuckUnlessThrottled(maxAllowedLagMs, scheduler),
           tap((alert) => state.noteStuck(alert)),
         ),
         shared$.pipe(filter((event) => state.note(event))),
@@ -74,14 +74,19 @@ export function health(events$: Observable<KinesisEvent>, config: HealthConfig =
       connect(changes),
       startWith(undefined),
       map(() => state.health),
-      distinctUntilChanged((before, next) => before.reasons.join() === next.reasons.join()),
+      distinctUntilChanged(haveSameReasons),
     );
   });
 }
 
+function haveSameReasons({ reasons }: Health, { reasons: others }: Health): boolean {
+  return reasons.length === others.length && reasons.every((reason, index) => reason === others[index]);
+}
+
 /** What is known of a consumer. */
 class HealthState {
-  readonly #stuck = new RaisedAlerts();
+  /** What is said of the shards that are stuck: made once, since all shards may become stuck at once. */
+  readonly #stuck = new Map<string, string>();
   /** The shards whose pipelines failed for good. */
   readonly #failed = new Set<string>();
   #isKnown = false;
@@ -90,8 +95,10 @@ class HealthState {
   readonly #timedOut = new Set<string>();
   #hasLostAll = false;
 
-  noteStuck(alert: Alert): void {
-    this.#stuck.take(alert);
+  noteStuck({ raised, streamName, shardId, limit }: Alert): void {
+    const name = `${streamName}/${shardId}`;
+    if (raised) this.#stuck.set(name, `${name}: stuck for more than ${limit} ms`);
+    else this.#stuck.delete(name);
   }
 
   /** Says whether the event may change anything. */
@@ -149,7 +156,7 @@ class HealthState {
 
   get health(): Health {
     const dead = [
-      ...this.#stuck.all.map(({ streamName, shardId, limit }) => `${streamName}/${shardId}: stuck for more than ${limit} ms`),
+      ...this.#stuck.values(),
       ...[...this.#failed].map((name) => `${name}: the pipeline failed for good`),
       ...[...this.#timedOut].map((name) => `${name}: stop ran out of time`),
     ];

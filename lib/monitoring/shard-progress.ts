@@ -1,6 +1,6 @@
 import type { ShardName } from '../values/shard-id.js';
 import { ByShard } from './by-shard.js';
-import type { KinesisEvent } from './events.js';
+import type { KinesisEvent, PageReadEvent } from './events.js';
 
 /** How far the work on one shard has come, as its events tell. */
 export interface ShardProgress extends ShardName {
@@ -8,6 +8,10 @@ export interface ShardProgress extends ShardName {
   isWaiting: boolean;
   /** Whether the last page ended before the newest record. */
   isBehind: boolean;
+  /** Whether blocks are being worked on. */
+  hasOpenBlocks: boolean;
+  /** How near pages without records have come to the newest record since the last block was settled or nothing was left to do, in ms. */
+  nearestMs: number;
   /** When something was last done, or nothing was left to do. */
   progressMs: number;
   /** Everything that arrived by then is settled, as far as is known. */
@@ -32,10 +36,15 @@ export class ShardsProgress {
   /** Takes an event. Gives the shard that it is about; `undefined` where it says nothing of progress. @param now - asked only where it does. */
   take(event: KinesisEvent, now: () => { readonly ms: number }): ShardProgress | undefined {
     switch (event.type) {
+      case 'checkpointWritten': {
+        // The outcome of a write that was under way when the shard was released is not the beginning of another life.
+        const shard = this.#shards.get(event);
+        if (shard) note(shard, event, now().ms);
+        return shard;
+      }
       case 'pageRead':
       case 'blockOpened':
       case 'blockSettled':
-      case 'checkpointWritten':
       case 'readRetry':
       case 'readerPaused':
       case 'shardStarted':
@@ -74,7 +83,8 @@ export class ShardsProgress {
     const known = this.#shards.get(event);
     if (known) return known;
     const { streamName, shardId } = event;
-    const shard = { streamName, shardId, isWaiting: false, isBehind: false, progressMs: nowMs, doneThroughMs: nowMs, seenMs: -Infinity };
+    const state = { isWaiting: false, isBehind: false, hasOpenBlocks: false, nearestMs: Infinity };
+    const shard = { streamName, shardId, ...state, progressMs: nowMs, doneThroughMs: nowMs, seenMs: -Infinity };
     this.#shards.set(event, shard);
     return shard;
   }
@@ -84,8 +94,14 @@ const NONE: readonly ShardProgress[] = [];
 
 function note(shard: ShardProgress, event: KinesisEvent, nowMs: number): void {
   switch (event.type) {
+    case 'blockOpened':
+      shard.isWaiting = true;
+      shard.hasOpenBlocks = true;
+      return;
     case 'blockSettled':
       shard.isWaiting = event.hasOpenBlocks || shard.isBehind;
+      shard.hasOpenBlocks = event.hasOpenBlocks;
+      shard.nearestMs = Infinity;
       shard.progressMs = nowMs;
       shard.seenMs = nowMs;
       if (event.lagMs !== undefined) shard.doneThroughMs = nowMs - event.lagMs;
@@ -94,17 +110,30 @@ function note(shard: ShardProgress, event: KinesisEvent, nowMs: number): void {
       shard.progressMs = nowMs;
       return;
     case 'pageRead':
-      shard.isBehind = event.millisBehindLatest > 0;
-      if (event.records === 0 && event.millisBehindLatest === 0 && !event.hasOpenBlocks) {
-        // The shard has nothing that is not settled.
-        shard.isWaiting = false;
-        shard.progressMs = nowMs;
-        shard.seenMs = nowMs;
-        shard.doneThroughMs = nowMs;
-      } else shard.isWaiting ||= event.records > 0 || shard.isBehind || event.hasOpenBlocks;
+      notePage(shard, event, nowMs);
       return;
     default:
       // A shard that is to be read, or cannot be, may have records that wait.
       shard.isWaiting = true;
   }
+}
+
+function notePage(shard: ShardProgress, { records, millisBehindLatest, hasOpenBlocks }: PageReadEvent, nowMs: number): void {
+  shard.isBehind = millisBehindLatest > 0;
+  shard.hasOpenBlocks = hasOpenBlocks;
+  const isEmpty = records === 0 && !hasOpenBlocks;
+  if (isEmpty && !shard.isBehind) {
+    // The shard has nothing that is not settled.
+    shard.isWaiting = false;
+    shard.nearestMs = Infinity;
+    shard.progressMs = nowMs;
+    shard.seenMs = nowMs;
+    shard.doneThroughMs = nowMs;
+    return;
+  }
+  shard.isWaiting ||= records > 0 || shard.isBehind || hasOpenBlocks;
+  // Where a shard was quiet for long, many pages are empty. To come nearer to the newest record by them is all that is to do.
+  if (!isEmpty || millisBehindLatest >= shard.nearestMs) return;
+  shard.nearestMs = millisBehindLatest;
+  shard.progressMs = nowMs;
 }

@@ -36,7 +36,7 @@ export interface StuckShardsConfig {
  *
  * @remarks
  * Measured is the time since the shard's last settled block or checkpoint, or since it was last seen to have nothing to do (an empty page at
- * the newest record, with no block open). The alert is raised, once, when that is more than `maxAllowedLagMs` and the shard has something to do: records that
+ * the newest record, with no block open) or to come nearer to that by an empty page. The alert is raised, once, when that is more than `maxAllowedLagMs` and the shard has something to do: records that
  * were read, blocks that are open, newer records than the last page had, a read that fails, a pipeline that failed. So an idle
  * shard is not stuck. It is cleared, once, by a settled block or a checkpoint, when the shard has nothing to do, and, with the value `undefined`, when it is released.
  *
@@ -59,13 +59,32 @@ export function stuckShards(config: StuckShardsConfig): OperatorFunction<Kinesis
   assertNumber('maxAllowedLagMs', maxAllowedLagMs, 1);
   assertScheduler(scheduler);
 
-  return (events$) => defer(() => new StuckWatch(maxAllowedLagMs, scheduler).alerts(events$));
+  return watching(maxAllowedLagMs, scheduler, () => false);
+}
+
+/**
+ * The same for {@link health}, whose alerts mean that a restart would help: a shard whose reads are throttled, and which has no block open, does what
+ * it can.
+ */
+export function stuckUnlessThrottled(maxAllowedLagMs: number, scheduler: SchedulerLike): OperatorFunction<KinesisEvent, Alert> {
+  return watching(
+    maxAllowedLagMs,
+    scheduler,
+    (event, { hasOpenBlocks }) => event.type === 'readRetry' && event.reason === 'throttling' && !hasOpenBlocks,
+  );
+}
+
+type IsExcused = (event: KinesisEvent, shard: ShardProgress) => boolean;
+
+function watching(limitMs: number, scheduler: SchedulerLike, isExcused: IsExcused): OperatorFunction<KinesisEvent, Alert> {
+  return (events$) => defer(() => new StuckWatch(limitMs, scheduler, isExcused).alerts(events$));
 }
 
 /** One subscription: which shards are stuck. */
 class StuckWatch {
   readonly #limitMs: number;
   readonly #scheduler: SchedulerLike;
+  readonly #isExcused: IsExcused;
   readonly #clock = new SteadyClock();
   readonly #shards = new ShardsProgress();
   /** The shards whose alert is raised, and when something was last done on each by then. */
@@ -76,9 +95,11 @@ class StuckWatch {
   /** When the next shard may have to be called stuck. May be too early, but not too late. */
   #deadlineMs = Infinity;
 
-  constructor(limitMs: number, scheduler: SchedulerLike) {
+  /** @param isExcused - whether the shard counts by this event as one on which something was done. */
+  constructor(limitMs: number, scheduler: SchedulerLike, isExcused: IsExcused) {
     this.#limitMs = limitMs;
     this.#scheduler = scheduler;
+    this.#isExcused = isExcused;
   }
 
   readonly #now = () => ({ ms: this.#clock.now(this.#scheduler) });
@@ -104,6 +125,7 @@ class StuckWatch {
   #take(event: KinesisEvent): readonly Alert[] {
     const shard = this.#shards.take(event, this.#now);
     if (!shard) return this.#forget(event);
+    if (this.#isExcused(event, shard)) shard.progressMs = this.#now().ms;
     const raisedAtMs = this.#raised.get(shard);
     // Also when it turns out that there is nothing to do, which counts as done.
     const isCleared = raisedAtMs !== undefined && shard.progressMs !== raisedAtMs;

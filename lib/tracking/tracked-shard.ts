@@ -1,5 +1,6 @@
 import { asyncScheduler, of, ReplaySubject, Subject, type Observable } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
+import { isLeaseLost } from '../checkpoints/errors.js';
 import type { StoreCallLimits } from '../checkpoints/store-calls.js';
 import { Ledger } from '../ledger/ledger.js';
 import type { LedgerEntry } from '../ledger/entries.js';
@@ -69,6 +70,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   #identity: ShardIdentity;
   #isOpened = false;
   #isStopping = false;
+  #isToldReleased = false;
   /** The recovery for which the next subscription resumes. */
   #resumesFor: object | undefined;
 
@@ -86,7 +88,10 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     this.content = new CheckpointContent(this, store);
     this.checkpointer = new Checkpointer({
       store,
-      notify,
+      // A lost lease is told by the release of the shard, and the write that it refused is not tried again.
+      notify: (event) => {
+        if (event.type !== 'checkpointFailed' || !isLeaseLost(event.error)) notify(event);
+      },
       reasonOf,
       requestTimeoutMs,
       scheduler,
@@ -184,6 +189,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
 
   /** Notes that a subscription begins. Unless it resumes or has nothing to read, forgets what is not settled, since it will be read again. */
   beginReading(): void {
+    this.#isToldReleased = false;
     if (!this.resumes && !this.hasNothingLeft) {
       this.ledger.restart();
       this.unreleased.restart(this.ledger.watermark);
@@ -219,8 +225,9 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   settle(entry: LedgerEntry, nowMs: number): void {
     if (!this.ledger.settle(entry)) return;
     const { records, bytes, runs } = entry;
-    const arrivedMs = runs.at(-1)?.arrivedMs;
-    const lagMs = arrivedMs && Math.max(0, nowMs - arrivedMs);
+    const { arrivedMs = NaN } = runs.at(-1) ?? {};
+    // A Date may be invalid; 0 is a time too, where time is virtual.
+    const lagMs = Number.isNaN(arrivedMs) ? undefined : Math.max(0, nowMs - arrivedMs);
     this.tell({ type: 'blockSettled', records, bytes, lagMs, hasOpenBlocks: this.hasOpenBlocks });
   }
 
@@ -238,7 +245,10 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     for (const { ranges } of this.unreleased.leftOver) this.#tellHeld(ranges, 0);
   }
 
+  /** Tells an event of the shard. After the release none: work that a lost lease leaves behind is not of a shard that is read here. */
   tell(event: OfShard): void {
+    if (this.#isToldReleased) return;
+    this.#isToldReleased = event.type === 'shardReleased';
     const { streamName, shardId } = this.#identity;
     this.notify({ ...event, streamName, shardId });
   }

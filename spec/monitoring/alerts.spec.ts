@@ -40,6 +40,9 @@ describe('stuckShards', () => {
     E: sampleEvent('pageRead', { records: 0, hasOpenBlocks: true }),
     F: sampleEvent('shardFailed'),
     k: sampleEvent('pageRead', { records: 0, millisBehindLatest: 7 }),
+    l: sampleEvent('pageRead', { records: 0, millisBehindLatest: 6 }),
+    m: sampleEvent('pageRead', { records: 0, millisBehindLatest: 5 }),
+    M: sampleEvent('pageRead', { records: 0, millisBehindLatest: 5, hasOpenBlocks: true }),
     o: sampleEvent('blockOpened'),
     p: sampleEvent('pageRead', { records: 3 }),
     P: sampleEvent('pageRead', { records: 3, shardId: OTHER }),
@@ -90,6 +93,13 @@ describe('stuckShards', () => {
     stuck('-b-a---------', '---------x', { x: [true, 6] })();
     stuck('-b-a-p-a-------------', '-')();
     stuck('-b-a-e---------------', '-')();
+  });
+  it('is not raised while pages without records come nearer to the newest record, and no block is open', () => {
+    stuck('-k---l---m---e-----', '-')();
+    stuck('-k---l---m---------', '---------------x', { x: [true, 6] })();
+    stuck('-k--l--k--l--k-----', '----------x', { x: [true, 6] })();
+    stuck('-k---M-------------', '-------x', { x: [true, 6] })();
+    stuck('-k------l--m---e---', '-------xy', { x: [true, 6], y: [false, 0] })();
   });
   it('is measured from when the shard last had nothing to do', stuck('-e----p-----------', '-------x', { x: [true, 6] }));
   it('is raised for each shard by itself', stuck('-p-P------a------', '-------x-yz', { x: [true, 6], y: [true, 6, OTHER], z: [false, 0] }));

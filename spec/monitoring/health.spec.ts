@@ -18,6 +18,9 @@ const events = {
   L: sampleEvent('leaseTaken'),
   p: sampleEvent('pageRead', { records: 3 }),
   q: sampleEvent('readRetry', { reason: 'throttling' }),
+  t: sampleEvent('readRetry'),
+  b: sampleEvent('pageRead', { records: 3, millisBehindLatest: 7 }),
+  B: sampleEvent('blockOpened'),
   s: sampleEvent('stopping'),
   S: sampleEvent('shardStarted'),
   k: sampleEvent('leasesSeen'),
@@ -68,12 +71,36 @@ describe('health', () => {
     is('-d--l--L', 'ny--l--y')();
     is('-d--l--k-k', 'ny--l--y')();
   });
-  it('is neither by a throttled service nor by a failed checkpoint', is('-d-qfa', 'ny'));
+  it('is neither by a throttled service nor by a failed checkpoint', () => {
+    is('-d-qfa', 'ny')();
+    is('-d-q---q---q---q---e', 'ny')();
+    is('-d-b-a-q---q---q---e', 'ny')();
+  });
+  it('is not live when a block hangs while the service throttles, or reads fail for another reason', () => {
+    is('-d-B---q---q---q----', 'ny-------w')();
+    is('-d-t---t---t---t----', 'ny-------w')();
+  });
   it(
     'allows five minutes unless told otherwise',
     marbles(({ cold, expectObservable }) => {
       const stuck = { live: false, ready: false, reasons: [`${SHARD}: stuck for more than 300000 ms`] };
       expectObservable(health(cold('Sp-', events))).toBe('(ny) 299997ms w', { ...states, w: stuck });
+    }),
+  );
+  it(
+    'says what is wrong with each shard once, also when a thousand become stuck together (regression: it stood still for seconds)',
+    marbles(({ flush }) => {
+      let named = 0;
+      const events$ = new Subject<KinesisEvent>();
+      let latest: Health | undefined;
+      health(events$, { maxAllowedLagMs: 5 }).subscribe((next) => (latest = next));
+      const shards = Array.from({ length: 1_000 }, (_, n) => ({ toString: () => (named++, `shard ${n}`) }) as unknown as string);
+      for (const shardId of shards) events$.next(sampleEvent('shardStarted', { shardId }));
+      flush();
+      expect(latest?.reasons).to.have.length(1_000).and.include('stream/shard 999: stuck for more than 5 ms');
+      for (const shardId of shards) events$.next(sampleEvent('blockSettled', { shardId }));
+      expect(latest).to.deep.equal(states.y);
+      expect(named).to.be.below(10_000);
     }),
   );
   it('subscribes the events once', () => {

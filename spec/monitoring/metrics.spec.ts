@@ -160,6 +160,7 @@ describe('processingLag', () => {
     p: sampleEvent('pageRead', { records: 3 }),
     r: sampleEvent('shardReleased', { reason: 'lost' }),
     S: sampleEvent('stopped', {}),
+    w: sampleEvent('checkpointWritten'),
   };
   const lag = () => processingLag(window);
 
@@ -191,6 +192,10 @@ describe('processingLag', () => {
     measures(lag(), events, ['-A-r-', '-----_'])();
     measures(lag(), events, ['-A-S-', '-----_'])();
   });
+  it(
+    'hears nothing of a shard in the outcome of a write that was under way when the shard was released',
+    measures(lag(), events, ['-A-r----w-', '-----_']),
+  );
   it(
     'without a shard that is released goes on with the others',
     measures(lag(), events, ['-Ab-r-', '-----x----y----_'], { x: 303, y: 308 }),

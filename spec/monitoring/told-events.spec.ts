@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bufferCount, delay, map, mergeMap, of, takeUntil, timer } from 'rxjs';
+import { bufferCount, concatMap, delay, map, mergeMap, of, take, takeUntil, timer } from 'rxjs';
 import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
 import { CheckpointError } from '../../lib/checkpoints/errors.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
@@ -47,6 +47,27 @@ describe('the events', () => {
       expect(told('pageRead').map(({ at, hasOpenBlocks }) => [at, hasOpenBlocks])).to.deep.equal(
         [0, 1, 2, 3, 4, 5, 6].map((at) => [at, at > 1]),
       );
+    }),
+  );
+
+  it(
+    'tell how far behind a settled block is, also when its records came at time 0, and not when that is unknown',
+    marbles(({ flush }) => {
+      const { events, of: told } = listening();
+      const client = instantKinesis({ shards: { 0: 'a--b--c|' } });
+      const unknown = (at: Date | undefined) => (at?.getTime() === 3 ? new Date(NaN) : at);
+      const getRecords: typeof client.getRecords = (request) =>
+        client.getRecords(request).pipe(
+          map((page) => ({
+            ...page,
+            Records: page.Records.map((one) => ({ ...one, ApproximateArrivalTimestamp: unknown(one.ApproximateArrivalTimestamp) })),
+          })),
+        );
+      quickShard({ ...client, getRecords }, { events, store: recordingStore() })
+        .pipe(bufferCount(1), withSequenceRanges(), delay(5), checkpointEvery(10))
+        .subscribe();
+      flush();
+      expect(told('blockSettled').map(({ lagMs }) => lagMs)).to.deep.equal([5, undefined, 5]);
     }),
   );
 
@@ -182,6 +203,33 @@ describe('the events', () => {
     openBlock(records);
     expect(events.map(({ type }) => type)).to.deep.equal(['pageRead']);
   });
+
+  it(
+    'tell nothing of a shard after its release, though work that a lost lease has left behind goes on',
+    marbles(({ flush }) => {
+      const { events, told } = listening();
+      const table = fakeLeases();
+      const store = table.worker('w1', { failoverTimeMs: 900 });
+      const done: string[] = [];
+      kinesisStream({ ...quickReading(), client: instantKinesis({ shards: { 0: 'abc-' } }), store, events })
+        .pipe(
+          mergeShards((shard) => shard.pipe(bufferCount(1), withSequenceRanges())),
+          concatMap((block) => of(block).pipe(delay(600))),
+          checkpointEvery(100),
+          takeUntil(timer(2_000)),
+        )
+        .subscribe((block) => done.push(inLetters(block)));
+      // Another worker takes the shard while b is worked on, and renews its lease.
+      timer(700, 300)
+        .pipe(take(5))
+        .subscribe((renewals) => table.put(0, { leaseOwner: 'w2', leaseCounter: 100 + renewals }));
+      flush();
+      expect(done).to.deep.equal(['a', 'b', 'c']);
+      const ofShard = told.filter((event) => 'streamName' in event && 'shardId' in event).map(({ type }) => type);
+      expect(ofShard.filter((type) => type === 'blockSettled')).to.have.length(1);
+      expect(ofShard.at(-1)).to.equal('shardReleased');
+    }),
+  );
 
   it(
     'tell of a reader that goes on after it was told to have paused, and of no other',

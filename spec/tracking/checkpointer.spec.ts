@@ -115,7 +115,7 @@ describe('Checkpointer', () => {
 
     it('with a lost lease ends without an error, says so once, and writes nothing afterwards', () => {
       const store = recordingStore();
-      const { account, block } = handFedShard({ store });
+      const { account, block, events } = handFedShard({ store });
       const seen: string[] = [];
       account.leaseLost$.subscribe({ next: () => seen.push('lost'), complete: () => seen.push('|') });
       store.refuse(new LeaseLostError(PLACE), 2);
@@ -128,6 +128,8 @@ describe('Checkpointer', () => {
       expect(seen).to.deep.equal(['lost', '|', 'flushed', 'flushed']);
       expect(store.asked).to.have.length(1);
       expect(account.isLost).to.equal(true);
+      // It is no failure, and not tried again.
+      expect(events.map(({ type }) => type)).not.to.include('checkpointFailed');
     });
 
     it(

@@ -14,13 +14,25 @@ export function assertScript(script: FakeScript): void {
     assertLetter(letter);
     assertKnownFields(fields, RECORD_FIELDS, `fakeKinesis: values of ${letter}`);
   }
+  assertChoice('lastPage', script.lastPage ?? 'with-records', ['with-records', 'extra-page']);
   assertNumbers(script);
 }
 
 /** Letters that the script does not have are allowed: `put` may use them. */
 function assertLetter(letter: string): void {
-  if (/^[^\s()|^#!-]$/u.test(letter)) return;
+  if (isLetter(letter)) return;
   throw new InvalidConfigError(`fakeKinesis: expected the keys of values to be letters, got ${shown(letter)}`);
+}
+
+/** Whether a character stands for a record, and has no other meaning in marbles. */
+export function isLetter(character: string): boolean {
+  return /^[^\s()|^#!-]$/u.test(character);
+}
+
+/** Throws unless a choice is one that there is: another would be taken for the default in silence. */
+export function assertChoice(name: string, value: string, choices: readonly string[]): void {
+  if (!choices.includes(value))
+    throw new InvalidConfigError(`fakeKinesis: expected ${name} to be one of ${choices.join(', ')}, got ${shown(value)}`);
 }
 
 function assertNumbers(script: FakeScript): void {

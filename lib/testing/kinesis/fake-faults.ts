@@ -1,4 +1,4 @@
-import { assertKnownFields, type FieldsOf } from '../../internal/validate.js';
+import { assertInteger, assertKnownFields, assertNumber, type FieldsOf } from '../../internal/validate.js';
 import { InvalidConfigError } from '../../values/errors.js';
 import { shown } from '../../values/shown.js';
 import { assertMethodName, type KinesisMethod } from './fake-calls.js';
@@ -63,6 +63,7 @@ export class FakeFaults {
 function assertFault(fault: FakeFault): void {
   assertKnownFields(fault, FIELDS, 'fakeKinesis: fault');
   const { error, answer, latencyMs, method, shard } = fault;
+  assertItStrikes(fault);
   if (method !== undefined) assertMethodName(method);
   if (error === undefined && answer === undefined && latencyMs === undefined)
     throw new InvalidConfigError('fakeKinesis: expected a fault to have error, answer or latencyMs');
@@ -72,6 +73,14 @@ function assertFault(fault: FakeFault): void {
     throw new InvalidConfigError(`fakeKinesis: the answer of ${method} cannot be empty`);
   if (method !== undefined && shard !== undefined && !OF_A_SHARD.has(method))
     throw new InvalidConfigError(`fakeKinesis: expected a fault without shard, since ${method} is of no shard`);
+}
+
+/** Refuses numbers by which no call would ever match. */
+function assertItStrikes({ latencyMs = 0, times = 1, fromMs = 0, untilMs = Infinity }: FakeFault): void {
+  assertNumber('fakeKinesis: fault: latencyMs', latencyMs, 0);
+  if (times !== Infinity) assertInteger('fakeKinesis: fault: times', times, 1);
+  if (!(fromMs < untilMs))
+    throw new InvalidConfigError(`fakeKinesis: expected a fault with fromMs before untilMs, got ${fromMs} and ${untilMs}`);
 }
 
 const FIELDS: FieldsOf<FakeFault> = {

@@ -1,6 +1,8 @@
 import { assertKnownFields } from '../../internal/validate.js';
 import { InvalidConfigError } from '../../values/errors.js';
 import type { KinesisRecord } from '../../values/record.js';
+import { shown } from '../../values/shown.js';
+import { assertChoice, isLetter } from './fake-checks.js';
 import { hashKeyRanges, type PortHashKeyRange } from './fake-hash-keys.js';
 import { Numbering, readLetter, readRecords, type ScriptedRecord } from './fake-records.js';
 import type { FakeRecord, FakeScript, FakeShardScript, FakeTrim } from './fake-script.js';
@@ -41,6 +43,8 @@ export class FakeStream {
   /** Lets records arrive now. */
   put(name: ShardName, records: string | readonly FakeRecord[], nowMs: number): KinesisRecord[] {
     const shard = this.openShard(name, nowMs);
+    if (typeof records === 'string' && ![...records].every(isLetter))
+      throw new InvalidConfigError(`${shard.shardId}: expected letters to put, which arrive now, got ${shown(records)}`);
     const scripted: ScriptedRecord[] =
       typeof records === 'string'
         ? [...records].map((letter) => ({ atMs: nowMs, letter, fields: readLetter(letter, this.script.values ?? {}) }))
@@ -70,6 +74,7 @@ export class FakeStream {
   trim(name: ShardName, trim: FakeTrim): void {
     assertKnownFields(trim, { atMs: true, through: true, beforeMs: true, reads: true }, 'trim');
     const { atMs = 0, through, beforeMs, reads = 'horizon' } = trim;
+    assertChoice('reads', reads, ['horizon', 'empty-pages', 'InvalidArgumentException', 'ResourceNotFoundException']);
     if (through === undefined && beforeMs === undefined) throw new InvalidConfigError('trim: expected through or beforeMs');
     const { trims } = this.shard(name);
     trims.push({ atMs, beforeMs, reads, through: through === undefined ? undefined : this.numberOf(String(through)) });

@@ -1,6 +1,7 @@
 import { asyncScheduler, defer, delay, map, mergeMap, NEVER, of, timer, type Observable, type SchedulerLike } from 'rxjs';
+import { assertKnownFields } from '../../internal/validate.js';
 import { boundedPort } from '../../leases/boundedPort.js';
-import { resolveLeaseConfig, type LeaseConfig } from '../../leases/lease-config.js';
+import { LEASE_FIELDS, resolveLeaseConfig, type LeaseConfig } from '../../leases/lease-config.js';
 import type { LeaseRow } from '../../leases/lease.js';
 import type { LeasePort } from '../../leases/lease-port.js';
 import { leaseStore, type LeaseStore } from '../../leases/leaseStore.js';
@@ -49,13 +50,17 @@ export interface FakeLeasesConfig {
  * The workers follow the rules of the real table: they look, take, renew, hand over, and give up leases that they cannot renew. Only
  * DynamoDB is fake; its conditional writes are as atomic as the real ones. Reads show the table at the moment when the request arrives.
  *
+ * @throws InvalidConfigError when called with an unknown option, or a worker is made with one, or with a number out of range.
+ *
  * @example
  * ```ts
  * const table = fakeLeases();
  * const [first, second] = ['w1', 'w2'].map((id) => table.worker(id, { failoverTimeMs: 1_000 }));
  * ```
  */
-export function fakeLeases({ latencyMs = 2, scheduler = asyncScheduler }: FakeLeasesConfig = {}): FakeLeases {
+export function fakeLeases(config: FakeLeasesConfig = {}): FakeLeases {
+  assertKnownFields(config, { latencyMs: true, scheduler: true }, 'fakeLeases');
+  const { latencyMs = 2, scheduler = asyncScheduler } = config;
   const rows = new FakeLeaseRows();
   const log: string[] = [];
   const faults = new Map<string, Fault>();
@@ -63,6 +68,7 @@ export function fakeLeases({ latencyMs = 2, scheduler = asyncScheduler }: FakeLe
   return {
     log,
     worker: (workerId, config = {}) => {
+      assertKnownFields(config, LEASE_FIELDS, 'fakeLeases: worker');
       const resolved = resolveLeaseConfig({ ...config, workerId, scheduler });
       return leaseStore(boundedPort(portOf(rows, workerId, request), resolved), resolved);
     },

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import { TestScheduler, type RunHelpers } from 'rxjs/testing';
-import { InvalidConfigError } from '../../values/errors.js';
+import { assertFunction, assertKnownFields, assertPositive } from '../../internal/validate.js';
 import { Expectations } from './expectations.js';
 import { limitVirtualTime } from './virtual-limits.js';
 
@@ -27,6 +27,7 @@ export interface MarblesConfig {
  * or `toEqual`, when virtual time passes `maxFrames`, and when one marble test runs inside another.
  *
  * @param test - the test; its expectations are checked after it has returned and virtual time is over.
+ * @throws InvalidConfigError when called with an unknown option, or a limit that is none.
  *
  * @example
  * ```ts
@@ -47,9 +48,11 @@ export interface MarblesConfig {
  * ```
  */
 export function marbles(test: (helpers: MarbleHelpers) => void, config: MarblesConfig = {}): () => void {
-  if (typeof config !== 'object')
-    throw new InvalidConfigError(`marbles: expected a config with maxFrames or maxActions, got ${String(config)}`);
+  assertFunction('marbles: test', test);
+  assertKnownFields(config, { maxFrames: true, maxActions: true }, 'marbles');
   const { maxFrames = 1_000_000, maxActions = 500_000 } = config;
+  assertPositive('marbles: maxFrames', maxFrames, true);
+  assertPositive('marbles: maxActions', maxActions, true);
   return () => {
     refuseNesting();
     const expectations = new Expectations();

@@ -69,6 +69,11 @@ describe('fakeKinesis refuses what would let a spec pass without its fault:', ()
     'an answer that is none': { answer: 'nothing' },
     'an empty answer of a call that has none': { method: 'listShards', answer: 'empty' },
     'a shard of a call that has none': { method: 'listShards', shard: 0, error },
+    'no call at all': { error, times: 0 },
+    'a number of calls that is none': { error, times: NaN },
+    'a time that ends before it begins': { error, fromMs: 10, untilMs: 10 },
+    'a time that is none': { error, fromMs: NaN },
+    'a latency that is none': { latencyMs: NaN },
   };
   for (const [what, fault] of Object.entries(faults)) {
     it(what, () => {
@@ -86,12 +91,20 @@ describe('fakeKinesis refuses what would let a spec pass without its fault:', ()
     'values of a sign of marbles': { values: { '-': {} } },
     'a field of values that is none': { values: { a: { key: 'k' } } },
     'a field of a trim that is none': { trims: [{ shard: 0, through: 'a', read: 'horizon' }] },
+    'reads of a trim that are none': { trims: [{ shard: 0, through: 'a', reads: 'nothing' }] },
+    'a last page that is none': { lastPage: 'empty' },
   };
   for (const [what, script] of Object.entries(scripts)) {
     it(what, () => {
       expect(thrownBy(() => fakeKinesis({ shards: { 0: 'a' }, ...script }))).to.satisfy(isInvalidConfig);
     });
   }
+
+  it('marbles where letters are put, which arrive now', () => {
+    const kinesis = fakeKinesis({ shards: { 0: 'a' } });
+    for (const marbles of ['b-c', 'b c', '(bc)', 'b|']) expect(thrownBy(() => kinesis.put(0, marbles))).to.satisfy(isInvalidConfig);
+    expect(kinesis.records(0)).to.have.length(1);
+  });
 
   it('the calls of a method that is none', () => {
     const kinesis = fakeKinesis({ shards: { 0: 'a' } });

@@ -2,6 +2,8 @@ import { expect } from 'chai';
 import { asyncScheduler, interval, map, repeat, timer, type Observable } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { marbles, type MarbleHelpers } from '../../../lib/testing/marbles/marbles.js';
+import { isInvalidConfig } from '../../../lib/values/errors.js';
+import { thrownBy } from '../../support/thrown-by.js';
 import { failureOf } from './failure-of.js';
 
 describe('a marble test that RxJS alone would let pass or hang', () => {
@@ -85,6 +87,12 @@ describe('a marble test that RxJS alone would let pass or hang', () => {
       expect(message).to.match(/^marbles: 1000 actions up to 0 ms and work is still scheduled/);
     });
   }
+
+  it('refuses a limit that is none, and an option that is none', () => {
+    for (const config of [{ maxFrames: NaN }, { maxActions: 0 }, { maxFrame: 50 }, 5, null])
+      expect(thrownBy(() => marbles(() => undefined, config as object))).to.satisfy(isInvalidConfig);
+    expect(thrownBy(() => marbles(undefined as never))).to.satisfy(isInvalidConfig);
+  });
 
   it('refuses to run inside another', () => {
     const { message } = failureOf(() => marbles(() => undefined)());
