@@ -1,4 +1,4 @@
-import type { Observable, ObservableInput } from 'rxjs';
+import { ReplaySubject, share, take, type Observable, type ObservableInput } from 'rxjs';
 import { isLeasing, type CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { notifierOf } from '../internal/notifierOf.js';
 import { assertFunction, assertInteger, assertMethod, assertNumber, assertPositive, type FieldsOf } from '../internal/validate.js';
@@ -32,7 +32,7 @@ export interface ShardReadingConfig extends KinesisConfig, StreamConfig {
   readonly latency?: 'low';
   /**
    * A notifier, or an `AbortSignal`: when it emits (or is aborted, also before the subscription), shards complete, pipelines drain, and the
-   * records that were read are settled and checkpointed.
+   * records that were read are settled and checkpointed. When it errors, so does the source.
    */
   readonly stop?: ObservableInput<unknown> | AbortSignal;
   /**
@@ -95,6 +95,12 @@ export function resolveShardConfig(config: ShardReadingConfig): ResolvedShardCon
     limits: limitsOf(config),
     rates: ratesOf(config),
   };
+}
+
+/** The config for one reading: all who listen to its `stop$` share one subscription to the notifier, and hear also what it has emitted before. */
+export function withSharedStop(config: ResolvedShardConfig): ResolvedShardConfig {
+  const replaying = { connector: () => new ReplaySubject<unknown>(1), resetOnComplete: false };
+  return { ...config, stop$: config.stop$.pipe(take(1), share(replaying)) };
 }
 
 function readerOf({ reader, latency }: ShardReadingConfig): Reader {

@@ -1,4 +1,4 @@
-import { asyncScheduler, of, ReplaySubject, Subject, type Observable } from 'rxjs';
+import { asyncScheduler, NEVER, of, ReplaySubject, Subject, type Observable } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import type { StoreCallLimits } from '../checkpoints/store-calls.js';
 import { Ledger } from '../ledger/ledger.js';
@@ -12,9 +12,10 @@ import { CheckpointContent, saysOther, storedInstead, withOwnRanges, type Checkp
 import type { CheckpointedShard, OfShard } from './checkpointed-shard.js';
 import { Checkpointer, type CheckpointerOptions } from './checkpointer.js';
 import { HeldWatermark, rangesOf } from './held-watermark.js';
+import { StopSignal } from './stop-signal.js';
 import { Tenure } from './tenure.js';
 import { UnreleasedBlocks } from './unreleased-blocks.js';
-import { WorkBehind } from './work-behind.js';
+import { WorkBehind, type PipelineEnd } from './work-behind.js';
 
 /** The parts of a {@link TrackedShard}. */
 export interface TrackedShardOptions extends Partial<StoreCallLimits> {
@@ -23,21 +24,14 @@ export interface TrackedShardOptions extends Partial<StoreCallLimits> {
   /** The tenure of the shard's lease. @defaultValue one without a lease */
   readonly tenure?: Tenure | undefined;
   readonly notify?: EventSink;
+  /** Stops the shard when it emits; subscribed as long as {@link TrackedShard.stopping$} is. @defaultValue never */
+  readonly stop$?: Observable<unknown>;
   /** What a write to the store failed of. @defaultValue `'transient'` */
   readonly reasonOf?: CheckpointerOptions['reasonOf'];
   /** Absent for blocks that were made by hand. */
   readonly reread?: Reread;
   /** Emits, once, the checkpoint in a store (default: the shard's own), with the retries of the source. @defaultValue emits `undefined` */
   readonly readStored?: (store?: CheckpointStore) => Observable<Checkpoint | undefined>;
-}
-
-/** How a pipeline ended: `leavesWork` if it has emitted unsettled blocks or records, `leavesRecords` if it has emitted records. */
-export interface PipelineEnd {
-  readonly completed: boolean;
-  readonly leavesWork: boolean;
-  readonly leavesRecords: boolean;
-  /** Whether the pipeline has emitted the block with these ranges, so that others work on it. @defaultValue none */
-  readonly isBehind?: (ranges: SequenceNumberRanges) => boolean;
 }
 
 /**
@@ -61,23 +55,22 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   readonly #changes = new Subject<void>();
   readonly #releases = new Subject<SequenceNumberRanges>();
   readonly #opened = new ReplaySubject<void>(1);
-  readonly #stopping = new ReplaySubject<void>(1);
   /** Emits after anything changed: something settled, the end was read, a pipeline completed, the lease was lost. */
   readonly changes$ = this.#changes.asObservable();
   /** Emits the ranges of each stored block when it is released. */
   readonly releases$ = this.#releases.asObservable();
   /** Emits, once, when the shard's checkpoint has been read; replays to late subscribers. */
   readonly opened$ = this.#opened.asObservable();
-  /** Emits when the shard must stop; replays to late subscribers, so a later subscription to the shard completes at once. */
-  readonly stopping$ = this.#stopping.asObservable();
+  /** Emits when the shard must stop; replays to late subscribers, so a later subscription to the shard completes at once. Errors with `stop$`. */
+  readonly stopping$: Observable<void>;
   /** Emits when the lease is lost, or given up while the shard is in use; completes without a value when the shard is released otherwise. */
   readonly leaseLost$: Observable<void>;
   /** Whether the subscriber of the shard is being completed: its subscription says so. */
   isCompleting = false;
   readonly #tenure: Tenure;
+  readonly #signal: StopSignal;
   #identity: ShardIdentity;
   #isOpened = false;
-  #isStopping = false;
   #isDrained = false;
   #isPipelineDone = false;
   /** The recovery for which the next subscription resumes. */
@@ -91,13 +84,15 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   #pipelines = 0;
 
   constructor(options: TrackedShardOptions) {
-    const { identity, store, notify = () => undefined, reasonOf, tenure = new Tenure() } = options;
+    const { identity, store, notify = () => undefined, reasonOf, tenure = new Tenure(), stop$ = NEVER } = options;
     const { requestTimeoutMs = 30_000, scheduler = asyncScheduler } = options;
     this.#identity = identity;
     this.notify = notify;
     this.reread = options.reread;
     this.#tenure = tenure;
     this.leaseLost$ = tenure.lost$;
+    this.#signal = new StopSignal(stop$);
+    this.stopping$ = this.#signal.stopping$;
     this.readStored = options.readStored ?? (() => of(undefined));
     this.ledger = new Ledger(() => this.noteChange());
     this.content = new CheckpointContent(this);
@@ -229,7 +224,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
    * have cut off what an asynchronous operator still held: while the shard stops, such records are left to be read again.
    */
   dropUnclaimed(): void {
-    if (this.ledger.hasEnded && (this.isCompleting || !this.#isStopping)) this.ledger.dropUnclaimed();
+    if (this.ledger.hasEnded && (this.isCompleting || !this.isStopping)) this.ledger.dropUnclaimed();
   }
 
   /** Makes the next subscription resume after the last delivered record: `recoverFrom` re-emits what was lost before it. */
@@ -257,10 +252,10 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   endPipeline({ completed, leavesWork, leavesRecords, isBehind = () => false }: PipelineEnd): void {
     this.#pipelines--;
     this.#behind = new WorkBehind(this, { leavesRecords, isBehind });
-    if (completed) this.#isCutShort = this.#pipelines === 0 && !this.#isRead && !this.#isStopping && this.#tenure.isHeld;
+    if (completed) this.#isCutShort = this.#pipelines === 0 && !this.#isRead && !this.isStopping && this.#tenure.isHeld;
     const isComplete = completed && this.#tenure.isHeld;
     if (isComplete && !leavesRecords) this.dropUnclaimed();
-    this.#isPipelineDone = completed ? isComplete && !leavesWork : this.#isStopping;
+    this.#isPipelineDone = completed ? isComplete && !leavesWork : this.isStopping;
     this.noteChange();
   }
 
@@ -323,14 +318,12 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
 
   /** Whether the shard must stop: then a failed pipeline is not restarted. */
   get isStopping(): boolean {
-    return this.#isStopping;
+    return this.#signal.isStopping;
   }
 
   /** Stops the reading of the shard. */
   stop(): void {
-    if (this.#isStopping) return;
-    this.#isStopping = true;
-    this.#stopping.next();
+    this.#signal.stop();
   }
 
   /** Notes that the shard is released. */

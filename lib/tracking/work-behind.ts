@@ -10,6 +10,15 @@ interface OpenBlocks {
   readonly hasOpenBlocks: boolean;
 }
 
+/** How a pipeline ended: `leavesWork` if it has emitted unsettled blocks or records, `leavesRecords` if it has emitted records. */
+export interface PipelineEnd {
+  readonly completed: boolean;
+  readonly leavesWork: boolean;
+  readonly leavesRecords: boolean;
+  /** Whether the pipeline has emitted the block with these ranges, so that others work on it. @defaultValue none */
+  readonly isBehind?: (ranges: SequenceNumberRanges) => boolean;
+}
+
 /** The blocks that a pipeline had passed on when it ended, and that others still work on. */
 export class WorkBehind {
   readonly #shard: OpenBlocks;
