@@ -91,7 +91,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     this.reread = options.reread;
     this.#tenure = tenure;
     this.leaseLost$ = tenure.lost$;
-    this.#signal = new StopSignal(stop$);
+    this.#signal = new StopSignal(stop$, tenure);
     this.stopping$ = this.#signal.stopping$;
     this.readStored = options.readStored ?? (() => of(undefined));
     this.ledger = new Ledger(() => this.noteChange());
@@ -319,6 +319,11 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   /** Whether the shard must stop: then a failed pipeline is not restarted. */
   get isStopping(): boolean {
     return this.#signal.isStopping;
+  }
+
+  /** Whether it stops because another worker asks for it, which reads on from its checkpoint. */
+  get isHandedOver(): boolean {
+    return this.#signal.isHandOver;
   }
 
   /** Stops the reading of the shard. */
