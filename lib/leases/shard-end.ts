@@ -1,4 +1,4 @@
-import { concat, concatMap, defer, EMPTY, from, ignoreElements, mergeMap, of, throwError, type Observable } from 'rxjs';
+import { concat, concatMap, defer, from, ignoreElements, of, throwError, type Observable } from 'rxjs';
 import type { LeasableShard } from '../checkpoints/checkpoint-store.js';
 import { CheckpointError } from '../checkpoints/errors.js';
 import { TRIM_HORIZON } from '../values/position.js';
@@ -20,7 +20,7 @@ type Child = Omit<ShardIdentity, 'streamName'>;
  * its hash key range.
  */
 export function makeChildren(
-  port: Pick<LeasePort, 'create' | 'get'>,
+  port: Pick<LeasePort, 'create'>,
   shard: ShardIdentity,
   shards: ReadonlyMap<string, LeasableShard>,
 ): Observable<readonly string[]> {
@@ -30,10 +30,9 @@ export function makeChildren(
     const otherIds = new Set(children.flatMap(({ parentShardIds }) => parentShardIds).filter((id) => id !== shard.shardId));
     const others = [...otherIds].flatMap((id) => shards.get(id) ?? []);
     const make = (of: Child): Observable<boolean> => port.create(newLease(of, TRIM_HORIZON));
-    const makeOther = (other: Child): Observable<unknown> => port.get(other.shardId).pipe(mergeMap((row) => (row ? EMPTY : make(other))));
     return concat(
-      from(others).pipe(concatMap(makeOther), ignoreElements()),
-      from(children).pipe(concatMap(make), ignoreElements()),
+      // Without a read before: a row that is there stays as it is, also one that cannot be read.
+      from([...others, ...children]).pipe(concatMap(make), ignoreElements()),
       of(children.map(({ shardId }) => shardId)),
     );
   });

@@ -216,12 +216,12 @@ export interface ShardFailedEvent extends ShardEvent {
   readonly error: unknown;
 }
 
-/** A shard's pipeline failed and starts again. */
+/** A shard's pipeline failed and starts again: here, or with the next owner if it failed while it was handed over. */
 export interface ShardRestartedEvent extends ShardEvent {
   readonly type: 'shardRestarted';
   /** How many errors there were within `restart.resetAfterMs`, this one included. */
   readonly attempt: number;
-  /** The delay before the restart, in ms. */
+  /** The delay before the restart, in ms; 0 when another worker does it. */
   readonly delayMs: number;
   readonly error: unknown;
 }

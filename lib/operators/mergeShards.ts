@@ -15,7 +15,7 @@ import {
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
-import { retryWithBackOff, type BackOff } from '../internal/back-off.js';
+import { retryWithBackOff, type BackOff, type RetryAttempt } from '../internal/back-off.js';
 import { isObservableInput } from '../internal/notifierOf.js';
 import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler } from '../internal/validate.js';
 import { isOutOfOrder } from '../ledger/errors.js';
@@ -58,11 +58,11 @@ export interface MergeShardsConfig {
  * @remarks
  * A shard's error does not end the others: `project` makes its pipeline again, which restarts at the shard's watermark, so records in
  * flight are emitted again. Restarts back off. When they are used up, or at once after an error that is not `retriable`, the error is
- * propagated and ends all pipelines; after `stop` the others drain first. A shard whose stored checkpoint is malformed is restarted too: it
- * is read as soon as somebody has repaired the checkpoint. A pipeline that completes before the shard's end and without `stop` gives the
- * shard up, with the event `pipelineCompleted`. A lost lease unsubscribes from the shard's pipeline at once and is no error. The children
- * of a shard start when its *pipeline* has completed, not only when its blocks are settled. Values are emitted as they come; order holds
- * within a shard. Buffers shards, not values.
+ * propagated and ends all pipelines; after `stop` the others drain first. A shard that fails while it is handed over to another worker
+ * restarts there. A shard whose stored checkpoint is malformed is restarted too: it is read as soon as somebody has repaired the checkpoint.
+ * A pipeline that completes before the shard's end and without `stop` gives the shard up, with the event `pipelineCompleted`. A lost lease
+ * unsubscribes from the shard's pipeline at once and is no error. The children of a shard start when its *pipeline* has completed, not only
+ * when its blocks are settled. Values are emitted as they come; order holds within a shard. Buffers shards, not values.
  *
  * @param project - makes the pipeline of a shard; called once for each start.
  * @throws InvalidConfigError when called with a number out of range.
@@ -101,7 +101,10 @@ export function mergeShards<O extends ObservableInput<unknown>>(
         defer(() => from(pipelineOf(project(shard))) as Observable<ObservedValueOf<O>>).pipe(
           restarting(shard, policy),
           supervised(shard, (error, subscriber) => {
-            if (!trackedShardOf(shard)?.isStopping) return subscriber.error(error);
+            if (error instanceof RestartsElsewhere) return subscriber.complete();
+            const tracked = trackedShardOf(shard);
+            tracked?.tell({ type: 'shardFailed', error });
+            if (!tracked?.isStopping || tracked.isHandedOver) return subscriber.error(error);
             failure ??= { error };
             subscriber.complete();
           }),
@@ -140,15 +143,24 @@ function isFinalFor(error: unknown, tracked: TrackedShard | undefined): boolean 
   return isFinal(error) && !isOfCheckpoint;
 }
 
-/** Restarts a failed pipeline after a delay, as often as the policy allows. */
+/** Ends a pipeline that failed while its shard was being handed over: the next owner reads on from the checkpoint, and restarts it so. */
+class RestartsElsewhere extends Error {}
+
+/** Restarts a failed pipeline after a delay, as often as the policy allows. @throws RestartsElsewhere */
 function restarting<T>(shard: Shard, policy: BackOff): MonoTypeOperatorFunction<T> {
   const tracked = trackedShardOf(shard);
+  const notify = (retry: RetryAttempt): void => tracked?.tell({ type: 'shardRestarted', ...retry });
   return retryWithBackOff({
     ...policy,
     // After records out of order the watermark may be past a record that was not worked on: restarting from there would lose it.
     // Errors that cannot pass are not retried, nor is any error while the shard is stopping.
-    shouldRetry: (error) => !isOutOfOrder(error) && !isFinalFor(error, tracked) && !tracked?.isStopping,
-    notify: (retry) => tracked?.tell({ type: 'shardRestarted', ...retry }),
+    shouldRetry: (error, attempt) => {
+      if (isOutOfOrder(error) || isFinalFor(error, tracked)) return false;
+      if (!tracked?.isHandedOver) return !tracked?.isStopping;
+      notify({ attempt, delayMs: 0, error });
+      throw new RestartsElsewhere();
+    },
+    notify,
     // When the shard stops, a delay is cut short: the restarted shard completes at once.
     hurry$: tracked?.stopping$ ?? NEVER,
   });

@@ -30,7 +30,6 @@ export function supervised<T>(shard: Shard, fail: (error: unknown, subscriber: S
           subscriber.next(value);
         },
         error: (error) => {
-          tracked?.tell({ type: 'shardFailed', error });
           pipeline?.end(false);
           fail(error, subscriber);
         },

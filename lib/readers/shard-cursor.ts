@@ -3,9 +3,9 @@ import { firstThen } from '../internal/first-then.js';
 import { checkedIterator, checkedPage } from '../kinesis/checked-answers.js';
 import { classify } from '../kinesis/classify.js';
 import { ShardReadError } from '../kinesis/errors.js';
-import { isClosed } from '../kinesis/listShards.js';
 import type { GetRecordsPage, GetShardIteratorRequest } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
+import { EndCheck } from './end-check.js';
 import { FOREIGN, PageContinuity, REOPEN } from './page-continuity.js';
 import { afterRefusal, foreignStart, GONE, NOTHING_LEFT } from './refused-start.js';
 import { budgetKey, bytesOf, type ReadContext, type ReadStart, type ShardPage } from './reader.js';
@@ -24,6 +24,7 @@ export interface CursorPlace {
 export class ShardCursor {
   readonly #context: ReadContext;
   readonly #continuity: PageContinuity;
+  readonly #endCheck: EndCheck;
   readonly #budgetKey: string;
   readonly #retrying: MonoTypeOperatorFunction<ShardPage>;
   #iterator: string | undefined;
@@ -32,6 +33,7 @@ export class ShardCursor {
   constructor(context: ReadContext, start: ReadStart) {
     this.#context = context;
     this.#continuity = new PageContinuity(context, start);
+    this.#endCheck = new EndCheck(context, this.#continuity);
     this.#budgetKey = budgetKey(context);
     const { retry, notify } = context;
     this.#retrying = retryFaults(retry, (notice) => notify({ type: 'readRetry', ...this.#shard(), ...notice }));
@@ -74,7 +76,7 @@ export class ShardCursor {
       budget.spend(key, bytesOf(page.Records), scheduler);
       if (page.NextShardIterator !== undefined) return this.#accept(page, Limit, false);
       // Reading moves on only once it is known whether the shard has ended: after a fault before that, the page is read again.
-      return this.#hasEnded().pipe(concatMap((ended) => this.#accept(page, Limit, ended)));
+      return this.#endCheck.hasEnded(page).pipe(concatMap((ended) => this.#accept(page, Limit, ended)));
     };
     const failed = (error: unknown): void => {
       if (classify(error) === 'iterator') this.#forgetIterator();
@@ -107,12 +109,6 @@ export class ShardCursor {
   #forgetIterator(): void {
     this.#iterator = undefined;
     this.#continuity.expired();
-  }
-
-  /** A page without a next iterator, with or without children, ends the shard only if the list of shards says so too. */
-  #hasEnded(): Observable<boolean> {
-    const { port, stream, shardId } = this.#context;
-    return isClosed(port, stream.id, shardId);
   }
 
   /** Emits an iterator, or `GONE` when the shard is gone with all its records. */

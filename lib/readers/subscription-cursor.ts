@@ -6,10 +6,11 @@ import { SteadyClock } from '../internal/steady-clock.js';
 import { checkedEvent, checkedSubscription } from '../kinesis/checked-fan-out-answers.js';
 import { ShardReadError } from '../kinesis/errors.js';
 import type { FanOutPort, ShardSubscription, StartingPosition, SubscribeToShardEvent } from '../kinesis/fan-out-port.js';
-import { findShard, isClosed } from '../kinesis/listShards.js';
+import { findShard } from '../kinesis/listShards.js';
 import { retryFaults } from '../kinesis/retry.js';
 import type { ShardSubscribedEvent } from '../monitoring/events.js';
 import { compareSequenceNumbers } from '../values/position.js';
+import { EndCheck } from './end-check.js';
 import { FOREIGN, PageContinuity, REOPEN } from './page-continuity.js';
 import { bytesOf, type ReadContext, type ReadStart, type ShardPage } from './reader.js';
 import { afterRefusal, foreignStart, GONE, NOTHING_LEFT } from './refused-start.js';
@@ -35,6 +36,7 @@ export interface SubscriptionCursorOptions {
 export class SubscriptionCursor {
   readonly #options: SubscriptionCursorOptions;
   readonly #continuity: PageContinuity;
+  readonly #endCheck: EndCheck;
   readonly #clock = new SteadyClock();
   #subscription: ShardSubscription | undefined;
   /** Whether the open subscription has given an event. */
@@ -50,6 +52,7 @@ export class SubscriptionCursor {
   constructor(options: SubscriptionCursorOptions) {
     this.#options = options;
     this.#continuity = new PageContinuity(options.context, options.start);
+    this.#endCheck = new EndCheck(options.context, this.#continuity);
   }
 
   /** Where reading stands. */
@@ -94,15 +97,9 @@ export class SubscriptionCursor {
     return defer(() => {
       const event = checkedEvent(answer, this.#shard());
       // Reading moves on only once it is known whether the shard has ended: after a fault before that, the event is read again.
-      return this.#hasEnded(event).pipe(concatMap((ended) => this.#accept(event, ended)));
+      const ended$ = event.ContinuationSequenceNumber === undefined ? this.#endCheck.hasEnded(event) : of(false);
+      return ended$.pipe(concatMap((ended) => this.#accept(event, ended)));
     }).pipe(tap({ error: () => this.#close('failed') }));
-  }
-
-  /** An event without a continuation number, with or without children, ends the shard only if the list of shards says so too. */
-  #hasEnded({ ContinuationSequenceNumber }: SubscribeToShardEvent): Observable<boolean> {
-    if (ContinuationSequenceNumber !== undefined) return of(false);
-    const { port, stream, shardId } = this.#options.context;
-    return isClosed(port, stream.id, shardId);
   }
 
   #accept(event: SubscribeToShardEvent, ended: boolean): Observable<ShardPage> {

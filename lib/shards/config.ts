@@ -1,4 +1,4 @@
-import type { Observable, ObservableInput } from 'rxjs';
+import { ReplaySubject, share, take, type Observable, type ObservableInput } from 'rxjs';
 import { isLeasing, type CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { notifierOf } from '../internal/notifierOf.js';
 import { assertFunction, assertInteger, assertMethod, assertNumber, assertPositive, type FieldsOf } from '../internal/validate.js';
@@ -35,7 +35,7 @@ export interface ShardReadingOptions extends KinesisConfig {
   readonly latency?: 'low' | undefined;
   /**
    * A notifier, or an `AbortSignal`: when it emits (or is aborted, also before the subscription), shards complete, pipelines drain, and the
-   * records that were read are settled and checkpointed.
+   * records that were read are settled and checkpointed. When it errors, so does the source.
    */
   readonly stop?: ObservableInput<unknown> | AbortSignal | undefined;
   /**
@@ -101,6 +101,12 @@ export function resolveShardConfig(config: ShardReadingConfig): ResolvedShardCon
     limits: limitsOf(config),
     rates: ratesOf(config),
   };
+}
+
+/** The config for one reading: all who listen to its `stop$` share one subscription to the notifier, and hear also what it has emitted before. */
+export function withSharedStop(config: ResolvedShardConfig): ResolvedShardConfig {
+  const replaying = { connector: () => new ReplaySubject<unknown>(1), resetOnComplete: false };
+  return { ...config, stop$: config.stop$.pipe(take(1), share(replaying)) };
 }
 
 function readerOf({ reader, latency }: ShardReadingConfig): Reader {

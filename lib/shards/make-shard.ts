@@ -95,7 +95,7 @@ class Reading implements Handlers<ShardPage> {
 
   begin(): void {
     const { stopping$, leaseLost$ } = this.#options.tracked;
-    const stop = { next: () => this.#stop(), error: (error: unknown) => this.error(error), complete: noop };
+    const stop = { next: () => this.#stop(), error: (error: unknown) => this.#fail(error), complete: noop };
     subscribeWithin(this.#subscriber, stopping$, stop);
     subscribeWithin(this.#subscriber, leaseLost$, stop);
     if (!this.#subscriber.closed) subscribeWithin(this.#subscriber, readPages(this.#options), this);
@@ -134,7 +134,10 @@ class Reading implements Handlers<ShardPage> {
   error(error: unknown): void {
     const { ledger, identity } = this.#options.tracked;
     const { streamName, shardId } = identity;
-    const failure = shardReadError(error, { streamName, shardId, position: ledger.delivered });
+    this.#fail(shardReadError(error, { streamName, shardId, position: ledger.delivered }));
+  }
+
+  #fail(failure: unknown): void {
     this.#end('error');
     this.#subscriber.error(failure);
   }

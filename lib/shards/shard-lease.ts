@@ -66,7 +66,11 @@ export class ShardLease {
 
   #follow({ lost$, asked$ = NEVER }: Lease): Subscription {
     const watch = from(lost$).subscribe({ next: () => this.tenure.lose(), error: () => undefined });
-    watch.add(from(asked$).subscribe({ next: (value) => this.#asked$.next(value), error: () => undefined }));
+    const ask = (value: unknown): void => {
+      this.tenure.ask();
+      this.#asked$.next(value);
+    };
+    watch.add(from(asked$).subscribe({ next: ask, error: () => undefined }));
     return watch;
   }
 }

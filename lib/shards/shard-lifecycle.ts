@@ -86,13 +86,14 @@ export class ShardLifecycle {
 
   constructor(options: ShardLifecycleOptions) {
     const { identity, config, lease, latest } = options;
-    const { store, stream, notify, requestTimeoutMs, scheduler, rates } = config;
+    const { store, stop$, stream, notify, requestTimeoutMs, scheduler, rates } = config;
     const rate = rates && new ShardRate(identity, { ...config, ...rates });
     this.#options = options;
     this.#latest = latest;
     this.#tracked = new TrackedShard({
       identity,
       store,
+      stop$,
       requestTimeoutMs,
       scheduler,
       reasonOf: requestFault,

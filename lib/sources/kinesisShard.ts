@@ -1,6 +1,7 @@
-import { ReplaySubject, share, take, type Observable, type Subscription } from 'rxjs';
+import type { Observable, Subscription } from 'rxjs';
 import { assertKnownFields } from '../internal/validate.js';
-import { resolveShardConfig, SHARD_READING_FIELDS, type ShardReadingConfig } from '../shards/config.js';
+import { resolveShardConfig, SHARD_READING_FIELDS, withSharedStop, type ShardReadingConfig } from '../shards/config.js';
+import { isStopTimeout } from '../shards/errors.js';
 import type { Shard } from '../shards/shard.js';
 import { stopInTime } from '../shards/stop-in-time.js';
 import { ShardLifecycle } from '../shards/shard-lifecycle.js';
@@ -28,21 +29,27 @@ export type KinesisShardConfig = ShardReadingConfig & {
  * is released or unsubscribed, so that it does not miss `stop` between a failure and a retry. A new subscription to a stopped shard, or to
  * one that is done, completes at once. `'LATEST'` means the time of the first subscription.
  *
- * Errors with `ShardReadError`, `RangeExpiredError` (under `onGap: 'fail'`), and what the store errors with.
+ * Errors with `ShardReadError`, `RangeExpiredError` (under `onGap: 'fail'`), and what the store and `stop` error with.
  *
  * @throws InvalidConfigError when called with a config that cannot work.
  */
 export function kinesisShard(config: KinesisShardConfig): Shard {
   assertKnownFields(config, { ...SHARD_READING_FIELDS, shardId: true, parentShardIds: true, hashKeyRange: true });
-  const resolved = resolveShardConfig(config);
+  const resolved = withSharedStop(resolveShardConfig(config));
+  const { stop$ } = resolved;
   const { shardId, parentShardIds = [], hashKeyRange } = config;
   if (typeof shardId !== 'string' || shardId === '') throw new InvalidConfigError('shardId: expected a non-empty string');
-  // Replays to a subscription after a failure: a `stop` in between must not be missed.
-  const stop$ = resolved.stop$.pipe(take(1), share({ connector: () => new ReplaySubject<unknown>(1), resetOnComplete: false }));
-  /** The subscription to the shard's life, from a subscription to the shard until it is released or unsubscribed. */
+  /**
+   * The subscription to the shard's life, from a subscription to the shard until it is released or unsubscribed: a `stop` between a failure and a
+   * retry must not be missed.
+   */
   let life: Subscription | undefined;
+  const failed = (error: unknown): void => {
+    // An error of `stop` ends the subscription to the shard too; the next one listens to `stop` again.
+    if (!isStopTimeout(error)) life = undefined;
+  };
   const subscribed = (state: SubscriptionState): void => {
-    if (state === 'active' && !lifecycle.isReleased) life ??= follow().subscribe({ error: () => undefined });
+    if (state === 'active' && !lifecycle.isReleased) life ??= follow().subscribe({ error: failed });
     if (state !== 'unsubscribe') return;
     life?.unsubscribe();
     life = undefined;

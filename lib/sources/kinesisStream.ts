@@ -30,7 +30,13 @@ import { listShards } from '../kinesis/listShards.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
-import { resolveShardConfig, SHARD_READING_FIELDS, type ResolvedShardConfig, type ShardReadingConfig } from '../shards/config.js';
+import {
+  resolveShardConfig,
+  SHARD_READING_FIELDS,
+  withSharedStop,
+  type ResolvedShardConfig,
+  type ShardReadingConfig,
+} from '../shards/config.js';
 import { LatestMoment } from '../shards/latest-moment.js';
 import { isStreamRecreated, StreamRecreatedError } from '../shards/errors.js';
 import type { Shard } from '../shards/shard.js';
@@ -65,8 +71,8 @@ export type KinesisStreamConfig = ShardReadingConfig & {
  * Unsubscribing aborts every request; with leases, what is settled by then is still written.
  *
  * Errors with a `ShardReadError` when the shards cannot be listed at the start, with an `UnreachableError` when the set-up is at fault, and
- * with a `StopTimeoutError` after `stop`, and with a `StreamRecreatedError` when a later listing shows another stream of this name. A
- * failing shard errors by itself and does not end the stream: see `mergeShards`.
+ * with a `StopTimeoutError` after `stop`, with a `StreamRecreatedError` when a later listing shows another stream of this name, and with what
+ * `stop` errors with. A failing shard errors by itself and does not end the stream: see `mergeShards`.
  *
  * @throws InvalidConfigError when called with a config that cannot work.
  *
@@ -109,7 +115,7 @@ class StreamReading {
   readonly #used = new Map<string, ShardLease>();
 
   constructor(config: ResolvedShardConfig, discoveryIntervalMs: number) {
-    this.#config = config;
+    this.#config = withSharedStop(config);
     this.#discoveryIntervalMs = discoveryIntervalMs;
     this.#latest = new LatestMoment(config.scheduler.now());
     this.#endsElsewhere = new EndsElsewhere(config.stream.streamName, this.#graph);
@@ -117,8 +123,7 @@ class StreamReading {
 
   /** Emits the shards; completes after `stop`, when all of them are released. */
   shards(): Observable<Shard> {
-    const stop$ = this.#config.stop$.pipe(take(1));
-    const stopping$ = stop$.pipe(tap((value) => this.#stop(value)));
+    const stopping$ = this.#config.stop$.pipe(tap((value) => this.#stop(value)));
     const released$ = new Subject<void>();
     const shards$ = this.#readyShards().pipe(
       mergeMap((ready) => this.#lifeOf(ready)),

@@ -9,6 +9,7 @@ export class Tenure {
   /** Emits when the tenure ends although the shard is in use; completes without a value when it ends, or is closed, otherwise. Replays. */
   readonly lost$ = this.#lost.asObservable();
   #state: 'held' | 'lost' | 'released' = 'held';
+  #isAsked = false;
 
   /** Whether the shard may be worked on and checkpointed. */
   get isHeld(): boolean {
@@ -18,6 +19,16 @@ export class Tenure {
   /** Whether another worker has the shard. */
   get isLost(): boolean {
     return this.#state === 'lost';
+  }
+
+  /** Whether another worker asks for the shard. */
+  get isAsked(): boolean {
+    return this.#isAsked;
+  }
+
+  /** Notes that another worker asks for the shard. */
+  ask(): void {
+    this.#isAsked = true;
   }
 
   /** Ends the tenure, since another worker has the shard. */

@@ -1,4 +1,4 @@
-import { asyncScheduler, of, ReplaySubject, Subject, type Observable } from 'rxjs';
+import { asyncScheduler, NEVER, of, ReplaySubject, Subject, type Observable } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { isLeaseLost } from '../checkpoints/errors.js';
 import type { StoreCallLimits } from '../checkpoints/store-calls.js';
@@ -14,6 +14,7 @@ import type { CheckpointedShard, OfShard } from './checkpointed-shard.js';
 import { Checkpointer, type CheckpointerOptions } from './checkpointer.js';
 import { HeldWatermark, rangesOf } from './held-watermark.js';
 import { ShardPipeline } from './shard-pipeline.js';
+import { StopSignal } from './stop-signal.js';
 import { Tenure } from './tenure.js';
 import { UnreleasedBlocks } from './unreleased-blocks.js';
 
@@ -24,6 +25,8 @@ export interface TrackedShardOptions extends Partial<StoreCallLimits> {
   /** The tenure of the shard's lease. @defaultValue one without a lease */
   readonly tenure?: Tenure | undefined;
   readonly notify?: EventSink;
+  /** Stops the shard when it emits; subscribed as long as {@link TrackedShard.stopping$} is. @defaultValue never */
+  readonly stop$?: Observable<unknown>;
   /** What a write to the store failed of. @defaultValue `'transient'` */
   readonly reasonOf?: CheckpointerOptions['reasonOf'];
   /** Absent for blocks that were made by hand. */
@@ -55,33 +58,34 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   readonly #changes = new Subject<void>();
   readonly #releases = new Subject<SequenceNumberRanges>();
   readonly #opened = new ReplaySubject<void>(1);
-  readonly #stopping = new ReplaySubject<void>(1);
   /** Emits after anything changed: something settled, the end was read, a pipeline completed, the lease was lost. */
   readonly changes$ = this.#changes.asObservable();
   /** Emits the ranges of each stored block when it is released. */
   readonly releases$ = this.#releases.asObservable();
   /** Emits, once, when the shard's checkpoint has been read; replays to late subscribers. */
   readonly opened$ = this.#opened.asObservable();
-  /** Emits when the shard must stop; replays to late subscribers, so a later subscription to the shard completes at once. */
-  readonly stopping$ = this.#stopping.asObservable();
+  /** Emits when the shard must stop; replays to late subscribers, so a later subscription to the shard completes at once. Errors with `stop$`. */
+  readonly stopping$: Observable<void>;
   /** Emits when the lease is lost, or given up while the shard is in use; completes without a value when the shard is released otherwise. */
   readonly leaseLost$: Observable<void>;
   readonly #tenure: Tenure;
+  readonly #signal: StopSignal;
   #identity: ShardIdentity;
   #isOpened = false;
-  #isStopping = false;
   #isToldReleased = false;
   /** The recovery for which the next subscription resumes. */
   #resumesFor: object | undefined;
 
   constructor(options: TrackedShardOptions) {
-    const { identity, store, notify = () => undefined, reasonOf, tenure = new Tenure() } = options;
+    const { identity, store, notify = () => undefined, reasonOf, tenure = new Tenure(), stop$ = NEVER } = options;
     const { requestTimeoutMs = 30_000, scheduler = asyncScheduler } = options;
     this.#identity = identity;
     this.notify = notify;
     this.reread = options.reread;
     this.#tenure = tenure;
     this.leaseLost$ = tenure.lost$;
+    this.#signal = new StopSignal(stop$, tenure);
+    this.stopping$ = this.#signal.stopping$;
     this.readStored = options.readStored ?? (() => of(undefined));
     this.ledger = new Ledger(() => this.noteChange());
     this.pipeline = new ShardPipeline(this, tenure);
@@ -260,14 +264,17 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
 
   /** Whether the shard must stop: then a failed pipeline is not restarted. */
   get isStopping(): boolean {
-    return this.#isStopping;
+    return this.#signal.isStopping;
+  }
+
+  /** Whether it stops because another worker asks for it, which reads on from its checkpoint. */
+  get isHandedOver(): boolean {
+    return this.#signal.isHandOver;
   }
 
   /** Stops the reading of the shard. */
   stop(): void {
-    if (this.#isStopping) return;
-    this.#isStopping = true;
-    this.#stopping.next();
+    this.#signal.stop();
   }
 
   /** Notes that the shard is released. */

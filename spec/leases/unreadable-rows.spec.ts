@@ -1,12 +1,14 @@
 import { expect } from 'chai';
-import { concat, map, NEVER, of, type SchedulerLike } from 'rxjs';
+import { concat, concatMap, map, NEVER, of, throwError, type Observable, type SchedulerLike } from 'rxjs';
 import type { LeasableShard } from '../../lib/checkpoints/checkpoint-store.js';
 import { boundedPort } from '../../lib/leases/boundedPort.js';
+import type { LeaseRow } from '../../lib/leases/lease.js';
 import { resolveLeaseConfig } from '../../lib/leases/lease-config.js';
 import type { LeasePort, TableView } from '../../lib/leases/lease-port.js';
 import { leaseStore } from '../../lib/leases/leaseStore.js';
 import type { LeaseEvent } from '../../lib/monitoring/lease-events.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
+import { InvalidValueError } from '../../lib/values/errors.js';
 import { FleetTable } from '../support/fleet/fleet-table.js';
 import { Machine } from '../support/fleet/machine.js';
 import { leasable, leasables, script } from '../support/lease-fleet.js';
@@ -15,19 +17,29 @@ import { FAILOVER_MS, PulseFleet } from '../support/pulse-fleet.js';
 
 const id = (number: number): string => leasable(number).shardId;
 
-/** Has looks show these rows as ones that cannot be read. */
+const malformed = () => new InvalidValueError('malformed');
+
+/** Has looks and reads find that these rows cannot be read. */
 const hiding =
   (bad: ReadonlySet<number>) =>
-  ({ scan }: LeasePort): Pick<LeasePort, 'scan'> => ({
-    scan: (isConsistent) =>
-      scan(isConsistent).pipe(
-        map((view): TableView => {
-          const isBad = ({ leaseKey }: { readonly leaseKey: string }): boolean => bad.has(Number(leaseKey.slice(-12)));
-          const unreadable = view.leases.filter(isBad).map(({ leaseKey }) => ({ leaseKey, error: new Error('malformed') }));
-          return { ...view, leases: view.leases.filter((row) => !isBad(row)), unreadable };
-        }),
-      ),
-  });
+  ({ scan, get, peek }: LeasePort): Pick<LeasePort, 'get' | 'peek' | 'scan'> => {
+    const isBad = (leaseKey: string): boolean => bad.has(Number(leaseKey.slice(-12)));
+    const read = (leaseKey: string, row$: Observable<LeaseRow | undefined>): Observable<LeaseRow | undefined> =>
+      row$.pipe(concatMap((row) => (row && isBad(leaseKey) ? throwError(malformed) : of(row))));
+    return {
+      get: (leaseKey) => read(leaseKey, get(leaseKey)),
+      peek: (leaseKey) => read(leaseKey, peek(leaseKey)),
+      scan: (isConsistent) =>
+        scan(isConsistent).pipe(
+          map((view): TableView => {
+            const unreadable = view.leases
+              .filter(({ leaseKey }) => isBad(leaseKey))
+              .map(({ leaseKey }) => ({ leaseKey, error: malformed() }));
+            return { ...view, leases: view.leases.filter(({ leaseKey }) => !isBad(leaseKey)), unreadable };
+          }),
+        ),
+    };
+  };
 
 /** A worker that is alone with a table, and does not read what it is granted. */
 function alone(scheduler: SchedulerLike, shards: readonly LeasableShard[], faults: (port: LeasePort) => Partial<LeasePort>) {
@@ -40,7 +52,7 @@ function alone(scheduler: SchedulerLike, shards: readonly LeasableShard[], fault
   const subscription = store
     .leases(concat(of(shards), NEVER))
     .subscribe(({ type, shardId }) => news.push(`${scheduler.now()} ${type} ${Number(shardId.slice(-12))}`));
-  return { table, news, events, subscription };
+  return { table, news, events, store, subscription };
 }
 
 const kindsOf = (news: readonly string[]): string[] => news.map((text) => text.slice(text.indexOf(' ') + 1)).sort();
@@ -153,6 +165,32 @@ describe('a row that cannot be read', () => {
         },
       });
       flush();
+    }),
+  );
+
+  it(
+    'of the other parent of a merge lets the end of this one be written (regression: it waited until that row was mended)',
+    marbles(({ scheduler, flush }) => {
+      const shards = [
+        leasable(0, { closed: true, hashKeyRange: hashKeys(0, 4) }),
+        leasable(1, { closed: true, hashKeyRange: hashKeys(5, 9) }),
+        leasable(2, { parentShardIds: [id(0), id(1)], hashKeyRange: hashKeys(0, 9), isReady: false }),
+      ];
+      const { table, news, store, subscription } = alone(scheduler, shards, hiding(new Set([1])));
+      table.rows.put(leaseRow(id(0)));
+      table.rows.put(leaseRow(id(1), { at: '7' }));
+      const errors: unknown[] = [];
+      const end = { streamName: 'flights', shardId: id(0), sequenceNumber: 'SHARD_END', subSequenceNumber: 0 };
+      script(scheduler, {
+        9_000: () => store.write(end, shards[0]!).subscribe({ error: (error: unknown) => errors.push(error) }),
+        18_000: () => subscription.unsubscribe(),
+      });
+      flush();
+      expect(errors).to.deep.equal([]);
+      expect(table.rows.all().map(({ checkpoint }) => checkpoint.sequenceNumber)).to.deep.equal(['SHARD_END', '7', 'TRIM_HORIZON']);
+      expect(table.rows.get(id(0))!.childShardIds).to.deep.equal([id(2)]);
+      // The stream still keeps the child waiting: the other parent is not told to be done.
+      expect(kindsOf(news)).to.deep.equal(['granted 0', 'granted 2']);
     }),
   );
 

@@ -602,6 +602,39 @@ describe('fanOut', () => {
     );
 
     it(
+      'is not believed of an event of a shard that was closed long ago, where it is behind and names no children (regression: the rest was lost)',
+      marbles(({ flush }) => {
+        const kinesis = changing(quick({ 0: '(abcde|)^' }, { maxRecordsPerPage: 1 }), ({ ContinuationSequenceNumber, ...event }, index) =>
+          index === 1
+            ? { ...event, MillisBehindLatest: 7 }
+            : { ...event, ...(ContinuationSequenceNumber !== undefined && { ContinuationSequenceNumber }) },
+        );
+        const context = readContext(kinesis);
+        const result = textOf(kinesis, { context });
+        flush();
+        expect(result).to.include({ text: 'abcde|', error: undefined });
+        expect(starts(kinesis)).to.deep.equal(['TRIM_HORIZON']);
+        expect(eventsOf(context, 'readRetry')).to.deep.equal([]);
+      }),
+    );
+
+    for (const [what, childShards, opened] of [
+      ['at once where it names the children', true, ['TRIM_HORIZON']],
+      ['where it names none, once nothing new comes behind it', false, ['TRIM_HORIZON', 'AT 2']],
+    ] as const)
+      it(
+        `is believed of an event that is behind ${what}`,
+        marbles(({ flush }) => {
+          const shards = { 0: '(ab|)^', 1: { parents: [0] } };
+          const kinesis = changing(quick(shards, { childShards }), (event) => ({ ...event, MillisBehindLatest: 7 }));
+          const result = textOf(kinesis);
+          flush();
+          expect(result).to.include({ text: 'ab|', error: undefined });
+          expect(starts(kinesis)).to.deep.equal(opened);
+        }),
+      );
+
+    it(
       'is read again when the list of shards could not be read',
       marbles(({ flush }) => {
         const kinesis = quick({ 0: '(ab)^|' }, { faults: [{ method: 'listShards', error: 'LimitExceededException' }] });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { catchError, concat, concatMap, defer, map, of, tap, throwError, timer, toArray, type Observable } from 'rxjs';
 import { isForeignCheckpoint } from '../../lib/checkpoints/errors.js';
-import type { KinesisPort } from '../../lib/kinesis/port.js';
+import type { GetRecordsPage, KinesisPort } from '../../lib/kinesis/port.js';
 import { classify } from '../../lib/kinesis/classify.js';
 import { isRangeExpired, isShardReadError, type Gap } from '../../lib/kinesis/errors.js';
 import type { GapPolicy, ReadContext, ReadStart } from '../../lib/readers/reader.js';
@@ -507,6 +507,55 @@ describe('ShardCursor', () => {
         expect(context.events).to.deep.equal([]);
       }),
     );
+
+    /** Its pages are all 7 ms behind. */
+    const behind = (kinesis: FakeKinesis, change: (page: GetRecordsPage, index: number) => GetRecordsPage = (page) => page) => {
+      let pages = 0;
+      const getRecords: typeof kinesis.getRecords = (request) =>
+        kinesis.getRecords(request).pipe(map((page) => change({ ...page, MillisBehindLatest: 7 }, pages++)));
+      return readContext(kinesis, { port: { ...kinesis, getRecords } });
+    };
+    const closedLongAgo = { 0: '(abcde|)^', 1: { parents: [0] } } as const;
+
+    it(
+      'not where a page of a shard that was closed long ago is behind and names no children (regression: the rest was lost)',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = closed({ shards: closedLongAgo, maxRecordsPerPage: 2 });
+        const context = behind(kinesis, (page, index) => (index === 0 ? { ...page, NextShardIterator: undefined } : page));
+        expectObservable(textFrom(HORIZON, kinesis, context)).toBe('2ms (t|)', { t: 'ab c de|' });
+        flush();
+        expect(iterators(kinesis)).to.deep.equal(['TRIM_HORIZON', 'AT_SEQUENCE_NUMBER 2']);
+        expect(context.events).to.deep.equal([]);
+      }),
+    );
+
+    for (const [what, script, ms, text, opened] of [
+      ['at once on a page that is behind and names the children', {}, 0, 'abcde|', ['TRIM_HORIZON']],
+      [
+        'on one that names none, once nothing new has come behind it',
+        { childShards: false },
+        1,
+        'abcde |',
+        ['TRIM_HORIZON', 'AT_SEQUENCE_NUMBER 5'],
+      ],
+      [
+        'also where that comes on a page of its own each time',
+        { childShards: false, lastPage: 'extra-page' },
+        3,
+        'abcde |',
+        ['TRIM_HORIZON', 'AT_SEQUENCE_NUMBER 5'],
+      ],
+      ['also without a record', { childShards: false, shards: { 0: '|^' } }, 1, '|', ['TRIM_HORIZON', 'TRIM_HORIZON']],
+    ] as ReadonlyArray<readonly [string, Partial<FakeScript>, number, string, string[]]>)
+      it(
+        what,
+        marbles(({ expectObservable, flush }) => {
+          const kinesis = closed({ shards: closedLongAgo, ...script });
+          expectObservable(textFrom(HORIZON, kinesis, behind(kinesis))).toBe(`${ms}ms (t|)`, { t: text });
+          flush();
+          expect(iterators(kinesis)).to.deep.equal(opened);
+        }),
+      );
 
     it(
       'where the shard is listed no more',

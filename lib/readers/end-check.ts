@@ -1,0 +1,40 @@
+import { map, type Observable } from 'rxjs';
+import { isClosed } from '../kinesis/listShards.js';
+import type { GetRecordsPage } from '../kinesis/port.js';
+import type { PageContinuity } from './page-continuity.js';
+import type { ReadContext } from './reader.js';
+
+/**
+ * Decides whether a shard has ended where a page, or an event of a subscription, says that nothing follows it.
+ *
+ * @remarks
+ * The list of shards must say that the shard is closed. Since it says so wherever reading stands, a page that is behind the newest record and names no
+ * children, which Kinesis names at the end of a shard, counts only once reading was opened again behind it and has brought nothing new.
+ */
+export class EndCheck {
+  readonly #context: ReadContext;
+  readonly #continuity: PageContinuity;
+  /** The last record at the page that was not believed; empty where none had been read. */
+  #doubtedAt: string | undefined;
+
+  constructor(context: ReadContext, continuity: PageContinuity) {
+    this.#context = context;
+    this.#continuity = continuity;
+  }
+
+  /** Emits whether the shard has ended with this page, behind which nothing follows. */
+  hasEnded(page: LastPage): Observable<boolean> {
+    const { port, stream, shardId } = this.#context;
+    return isClosed(port, stream.id, shardId).pipe(map((closed) => closed && !this.#doubts(page)));
+  }
+
+  #doubts({ ChildShards = [], MillisBehindLatest = 0, Records }: LastPage): boolean {
+    if (MillisBehindLatest === 0 || ChildShards.length > 0) return false;
+    const last = Records.at(-1)?.SequenceNumber ?? this.#continuity.position?.sequenceNumber ?? '';
+    const isNews = last !== this.#doubtedAt;
+    this.#doubtedAt = last;
+    return isNews;
+  }
+}
+
+type LastPage = Pick<GetRecordsPage, 'ChildShards' | 'MillisBehindLatest' | 'Records'>;
