@@ -30,6 +30,8 @@ export interface FakeLeases extends LeasingStore {
   readonly held: ReadonlySet<string>;
   /** Another worker takes a shard. */
   lose(shard?: ShardName): void;
+  /** Another worker asks for a shard, which this one then hands over. */
+  ask(shard?: ShardName): void;
   /** This worker is given a shard that it lost, or that was `elsewhere`. */
   give(shard?: ShardName): void;
   /** Another worker has read a shard to its end; its checkpoint says where that shard begins, if that is given. */
@@ -52,7 +54,7 @@ export interface FakeLeasesConfig {
 export function fakeLeases(config: FakeLeasesConfig = {}): FakeLeases {
   const { scheduler = asyncScheduler, latencyMs = 1, elsewhere = [], inner = memoryCheckpoints(), taking = (take) => take() } = config;
   const log: string[] = [];
-  const tenures = new Map<string, ReplaySubject<void>>();
+  const tenures = new Map<string, { readonly lost$: ReplaySubject<void>; readonly asked$: ReplaySubject<void> }>();
   const away = new Set(elsewhere.map(toShardId));
   const given$ = new Subject<string>();
   const ended$ = new Subject<LeaseNews>();
@@ -63,10 +65,10 @@ export function fakeLeases(config: FakeLeasesConfig = {}): FakeLeases {
   const later = <T>(work: () => T) => timer(latencyMs, scheduler).pipe(concatMap(() => of(work())));
   const take = (shard: ShardIdentity): Observable<Lease> =>
     later(() => {
-      const lost$ = new ReplaySubject<void>(1);
-      tenures.set(shard.shardId, lost$);
+      const tenure = { lost$: new ReplaySubject<void>(1), asked$: new ReplaySubject<void>(1) };
+      tenures.set(shard.shardId, tenure);
       note('take', shard);
-      return { fencingToken: String(++token), lost$ };
+      return { fencingToken: String(++token), ...tenure };
     });
   const newsOf = (shard: ShardIdentity): Observable<LeaseNews> =>
     defer(() => inner.read(shard)).pipe(
@@ -117,11 +119,12 @@ export function fakeLeases(config: FakeLeasesConfig = {}): FakeLeases {
       }),
     lose: (shard = 0) => {
       const shardId = toShardId(shard);
-      const lost$ = tenures.get(shardId);
+      const tenure = tenures.get(shardId);
       tenures.delete(shardId);
       note('lose', { shardId });
-      lost$?.next();
+      tenure?.lost$.next();
     },
+    ask: (shard = 0) => tenures.get(toShardId(shard))?.asked$.next(),
     give: (shard = 0) => {
       away.delete(toShardId(shard));
       given$.next(toShardId(shard));

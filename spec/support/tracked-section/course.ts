@@ -35,10 +35,18 @@ export interface Course {
   readonly isBehind: boolean;
   /** How each process but the last ends, so long after it began: at once, with late writes, or when it is drained. */
   readonly leaves: ReadonlyArray<{ readonly how: 'crash' | 'stop' | 'unsubscribe'; readonly afterMs: number }>;
-  /** When another worker takes a shard, and how much later this one has it again; `undefined` for a store without leases. */
-  readonly losses: ReadonlyArray<{ readonly shard: number; readonly atMs: number; readonly backMs: number }> | undefined;
+  /** When another worker takes a shard, or asks for it and gets it, and how much later this one has it again; `undefined` for a store without leases. */
+  readonly losses: readonly Loss[] | undefined;
   /** How blocks wait for their work in a store; absent when they do not. */
   readonly storage?: Storage;
+}
+
+/** That another worker gets a shard. */
+export interface Loss {
+  readonly shard: number;
+  readonly atMs: number;
+  readonly backMs: number;
+  readonly isAsked: boolean;
 }
 
 /** A store of blocks, and what it does wrong. */
@@ -84,9 +92,12 @@ export const anyCourse: fc.Arbitrary<Course> = fc.record({
     maxLength: 2,
   }),
   losses: fc.option(
-    fc.array(fc.record({ shard: fc.nat({ max: 1 }), atMs: fc.nat({ max: 60 }), backMs: fc.integer({ min: 1, max: 20 }) }), {
-      maxLength: 3,
-    }),
+    fc.array(
+      fc.record({ shard: fc.nat({ max: 1 }), atMs: fc.nat({ max: 60 }), backMs: fc.integer({ min: 1, max: 20 }), isAsked: fc.boolean() }),
+      {
+        maxLength: 3,
+      },
+    ),
     { nil: undefined },
   ),
 });

@@ -77,10 +77,14 @@ export function follow(
       begin();
     }, leave.afterMs);
   };
-  for (const { shard, atMs, backMs } of course.losses ?? []) {
+  const regain = (process: Process, shard: number): void => {
+    // A shard that is handed over is first worked off.
+    if (process === processes.at(-1) && !process.regain(shard)) scheduler.schedule(() => regain(process, shard), 1);
+  };
+  for (const { shard, atMs, backMs, isAsked } of course.losses ?? []) {
     scheduler.schedule(() => {
       const process = processes.at(-1)!;
-      if (process.lose(shard)) scheduler.schedule(() => process.regain(shard), backMs);
+      if (isAsked ? process.handOver(shard) : process.lose(shard)) scheduler.schedule(() => regain(process, shard), backMs);
     }, atMs);
   }
 

@@ -105,9 +105,18 @@ export class Process {
     return this.#losses.get(shardId) ?? 0;
   }
 
-  /** It has the shard again, unless it is about to end. */
-  regain(shard: number): void {
+  /** Another worker asks for a shard, if this one has it. */
+  handOver(shard: number): boolean {
+    const isAsked = this.#leases?.held.has(`shardId-00000000000${shard}`) ?? false;
+    if (isAsked) this.#leases?.ask(shard);
+    return isAsked;
+  }
+
+  /** It has the shard again, unless it is about to end. Returns whether it had given the shard up by now. */
+  regain(shard: number): boolean {
+    if (this.holds(`shardId-00000000000${shard}`)) return false;
     if (!this.isStopping && !this.isDead) this.#leases?.give(shard);
+    return true;
   }
 
   loseAll(): void {
