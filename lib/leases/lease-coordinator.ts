@@ -224,6 +224,7 @@ export class LeaseCoordinator {
     return concat(
       this.#member.publish(),
       this.#ended(),
+      this.#taker.resign(),
       this.#keeper.keep().pipe(
         tap({ next: () => this.ring(), complete: () => this.#pace.noteDone('keep') }),
         ignoreElements(),

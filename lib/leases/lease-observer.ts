@@ -133,12 +133,14 @@ export class LeaseObserver {
 
   #observed({ row, changedAtMs, wasHeld, handOverAtMs }: Observation, nowMs: number): ObservedLease {
     const holder = gracefulHolderOf(row);
+    const isHandOver = row.checkpointOwner !== undefined;
     return {
       row,
-      idleMs: Math.max(nowMs - changedAtMs, holder === undefined ? 0 : this.pulses.silentMs(holder)),
+      // During a hand-over a worker of KCL 2.x may have taken the lease from the holder that the row names: then it renews the row.
+      idleMs: Math.max(nowMs - changedAtMs, holder === undefined || isHandOver ? 0 : this.pulses.silentMs(holder)),
       stillMs: this.stillMs(row, nowMs),
       wasHeld,
-      handOverMs: row.checkpointOwner === undefined ? 0 : nowMs - handOverAtMs,
+      handOverMs: isHandOver ? nowMs - handOverAtMs : 0,
     };
   }
 }

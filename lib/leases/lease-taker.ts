@@ -6,7 +6,7 @@ import { inLanes } from './in-lanes.js';
 import type { LeaseContext } from './lease-context.js';
 import { isEnded, type LeaseRow } from './lease.js';
 import type { RoundOutcome } from './look-pace.js';
-import { askUpdate, freeUpdate, releaseUpdate, withdrawUpdate } from './lease-updates.js';
+import { askUpdate, freeUpdate, releaseUpdate, resignUpdate, withdrawUpdate } from './lease-updates.js';
 import { planLeases, type AssignmentRule, type LeaseStep } from './planLeases.js';
 
 /** How many leases are taken at a time: few, so that a worker that starts at the same time gets some too. */
@@ -56,11 +56,35 @@ export class LeaseTaker {
           concatMap(conclude),
           catchError((error: unknown) => {
             outcome.hasFailed = true;
-            return this.#failed(next, error);
+            return this.#failed(next.row, 'take', error);
           }),
         );
       return inLanes(steps, TAKE_LANES, step).pipe(tap({ complete: () => concluded(outcome) }));
     });
+  }
+
+  /**
+   * Removes this worker's name from the rows whose former owner it is without holding them: a worker of KCL 2.x that takes a lease during a hand-over
+   * leaves it there, and all others would go on taking this worker for the holder. Never errors.
+   */
+  resign(): Observable<never> {
+    const { observer, held, config } = this.#context;
+    const isLeft = ({ leaseKey, leaseOwner = config.workerId, checkpointOwner }: LeaseRow): boolean =>
+      checkpointOwner === config.workerId && leaseOwner !== config.workerId && held.get(leaseKey)?.isOpen !== true;
+    return defer(() => from(observer.rows().filter((row) => isLeft(row) && !isEnded(row)))).pipe(mergeMap((row) => this.#resign(row)));
+  }
+
+  #resign(row: LeaseRow): Observable<never> {
+    const { port, inTurn, held, observer, clock, config } = this.#context;
+    const { leaseKey, leaseOwner = '' } = row;
+    // In its turn, this worker may have taken the lease again.
+    const resign = (): Observable<boolean> =>
+      held.get(leaseKey)?.isOpen ? of(false) : port.update(leaseKey, resignUpdate({ leaseOwner }, config.workerId));
+    return inTurn(leaseKey, resign).pipe(
+      tap((done) => (done ? observer.note({ ...row, checkpointOwner: undefined }, clock.nowMs()) : undefined)),
+      ignoreElements(),
+      catchError((error: unknown) => this.#failed(row, 'release', error)),
+    );
   }
 
   /** Withdraws this worker's requests: a lease handed over to a worker that is gone stays idle until it expires. Never errors. */
@@ -73,9 +97,9 @@ export class LeaseTaker {
   }
 
   /** Reports a failed step; the next look decides again. */
-  #failed({ row: { leaseKey: shardId } }: LeaseStep, error: unknown): Observable<never> {
+  #failed({ leaseKey: shardId }: LeaseRow, action: 'release' | 'take', error: unknown): Observable<never> {
     const { notify, workerId } = this.#context.config;
-    notify({ type: 'leaseRequestFailed', workerId, action: 'take', shardId, attempt: 1, reason: requestFault(error), error });
+    notify({ type: 'leaseRequestFailed', workerId, action, shardId, attempt: 1, reason: requestFault(error), error });
     return EMPTY;
   }
 

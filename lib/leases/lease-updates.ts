@@ -77,6 +77,11 @@ export function withdrawUpdate(workerId: string, checkpointOwner: string): Lease
   return { when: { leaseOwner: workerId, checkpointOwner }, set: { leaseOwner: checkpointOwner }, remove: ['checkpointOwner'] };
 }
 
+/** Removes a former owner that does not hold the lease any more. The counter stays, since the lease is another worker's. */
+export function resignUpdate({ leaseOwner }: { readonly leaseOwner: string }, workerId: string): LeaseUpdate {
+  return { when: { leaseOwner, checkpointOwner: workerId }, set: {}, remove: ['checkpointOwner'] };
+}
+
 /** Hands the lease over to the next owner that the row names. */
 export function handOverUpdate(leaseCounter: number, workerId: string, leaseOwner: string): LeaseUpdate {
   return {

@@ -320,6 +320,14 @@ export function leaseTableContract(service: () => DynamoDBService): void {
       expect(await rowOf()).not.to.have.any.keys(...Object.keys(pending));
     });
 
+    it('lose this worker as the former owner of a lease that it does not hold, and nothing else', async () => {
+      await putRow(kclRow({ leaseOwner: { S: 'java' }, checkpointOwner: { S: 'w1' } }));
+      const other = shardNamed('shardId-000000000001');
+      await putRow(kclRow({ leaseKey: { S: other.shardId } }));
+      await take(worker('w1'), other);
+      expect(await rowOf()).to.deep.equal(kclRow({ leaseOwner: { S: 'java' } }));
+    });
+
     it('count up by 1 with each write', async () => {
       const store = worker('w1');
       const counters: unknown[] = [];
