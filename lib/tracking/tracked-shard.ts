@@ -1,4 +1,4 @@
-import { asyncScheduler, of, ReplaySubject, Subject, type Observable } from 'rxjs';
+import { asyncScheduler, of, ReplaySubject, Subject, type Observable, type SchedulerLike } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { isLeaseLost } from '../checkpoints/errors.js';
 import type { StoreCallLimits } from '../checkpoints/store-calls.js';
@@ -67,10 +67,13 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   /** Emits when the lease is lost, or given up while the shard is in use; completes without a value when the shard is released otherwise. */
   readonly leaseLost$: Observable<void>;
   readonly #tenure: Tenure;
+  readonly #scheduler: SchedulerLike;
   #identity: ShardIdentity;
   #isOpened = false;
   #isStopping = false;
   #isToldReleased = false;
+  /** Whether a block is told of, which is emitted after that. */
+  #isOpeningBlock = false;
   /** The recovery for which the next subscription resumes. */
   #resumesFor: object | undefined;
 
@@ -81,6 +84,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     this.notify = notify;
     this.reread = options.reread;
     this.#tenure = tenure;
+    this.#scheduler = scheduler;
     this.leaseLost$ = tenure.lost$;
     this.readStored = options.readStored ?? (() => of(undefined));
     this.ledger = new Ledger(() => this.noteChange());
@@ -250,7 +254,9 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     if (this.#isToldReleased) return;
     this.#isToldReleased = event.type === 'shardReleased';
     const { streamName, shardId } = this.#identity;
+    this.#isOpeningBlock = event.type === 'blockOpened';
     this.notify({ ...event, streamName, shardId });
+    this.#isOpeningBlock = false;
   }
 
   /** Tells the subscribers of {@link changes$} to look again. */
@@ -267,7 +273,9 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   stop(): void {
     if (this.#isStopping) return;
     this.#isStopping = true;
-    this.#stopping.next();
+    // The pipeline must not complete before it has the block by whose event it is stopped: nobody would settle it.
+    if (this.#isOpeningBlock) this.#scheduler.schedule(() => this.#stopping.next());
+    else this.#stopping.next();
   }
 
   /** Notes that the shard is released. */
