@@ -27,6 +27,11 @@ export class RaisedAlerts {
     else this.#raised.delete(alertKey(alert));
   }
 
+  /** Whether this very alert is raised. */
+  has(alert: Alert): boolean {
+    return this.#raised.get(alertKey(alert)) === alert;
+  }
+
   /** In the order in which they were raised. */
   get all(): readonly Alert[] {
     return [...this.#raised.values()];

@@ -33,19 +33,20 @@ export function perShard<T>(metric: OperatorFunction<KinesisEvent, T>): Operator
   assertOperator(metric);
   return (events$) =>
     defer(() => {
-      const released$ = new Subject<string>();
-      const open = new Set<string>();
+      /** What emits when a shard is released, of each by itself: at a stop thousands are released at once. */
+      const open = new Map<string, Subject<void>>();
       // The outcome of a write that was under way when the shard was released does not open it again.
       const isOpen = (event: OfShard): boolean => {
         const name = nameOf(event);
-        if (!isOutcome(event)) open.add(name);
+        if (!open.has(name) && !isOutcome(event)) open.set(name, new Subject());
         return open.has(name);
       };
       const release = (name: string): void => {
+        const released$ = open.get(name);
         open.delete(name);
-        released$.next(name);
+        released$?.next();
       };
-      const until = ({ key }: { readonly key: string }) => released$.pipe(filter((released) => released === key));
+      const until = ({ key }: { readonly key: string }): Observable<void> => open.get(key)!;
       return events$.pipe(
         filter(isOfShard),
         tap((event) => void (event.type === 'shardReleased' && release(nameOf(event)))),

@@ -1,4 +1,4 @@
-import { concat, defer, from, share, Subject, tap, type MonoTypeOperatorFunction } from 'rxjs';
+import { defer, filter, from, merge, share, Subject, tap, type MonoTypeOperatorFunction } from 'rxjs';
 import { RaisedAlerts, type Alert } from './alert.js';
 
 /**
@@ -23,6 +23,10 @@ export function shareAlerts(): MonoTypeOperatorFunction<Alert> {
       tap({ next: (alert) => raised.take(alert), finalize: () => raised.clear() }),
       share({ connector: () => new Subject(), resetOnRefCountZero: false }),
     );
-    return defer(() => concat(from(raised.all), shared$));
+    return defer(() => {
+      const before$ = from(raised.all);
+      // Subscribed first, and told only of what is still raised: to be told of one alert may clear others.
+      return merge(shared$, before$.pipe(filter((alert) => raised.has(alert))));
+    });
   };
 }

@@ -1,4 +1,4 @@
-import { noop, Observable, ReplaySubject } from 'rxjs';
+import { noop, Observable, ReplaySubject, type SchedulerLike } from 'rxjs';
 import { subscribeWithin } from '../internal/subscribe-within.js';
 import type { Tenure } from './tenure.js';
 
@@ -11,11 +11,14 @@ export class StopSignal {
    */
   readonly stopping$: Observable<void>;
   readonly #tenure: Tenure;
+  readonly #scheduler: SchedulerLike;
+  #isHeldBack = false;
   #isStopping = false;
   #isHandOver = false;
 
-  constructor(stop$: Observable<unknown>, tenure: Tenure) {
+  constructor(stop$: Observable<unknown>, tenure: Tenure, scheduler: SchedulerLike) {
     this.#tenure = tenure;
+    this.#scheduler = scheduler;
     this.stopping$ = new Observable((subscriber) => {
       subscribeWithin(subscriber, stop$, { next: () => this.stop(), complete: noop });
       this.#stopping.subscribe(subscriber);
@@ -35,6 +38,14 @@ export class StopSignal {
     if (this.#isStopping) return;
     this.#isStopping = true;
     this.#isHandOver = this.#tenure.isAsked;
-    this.#stopping.next();
+    if (this.#isHeldBack) this.#scheduler.schedule(() => this.#stopping.next());
+    else this.#stopping.next();
+  }
+
+  /** Calls `work`; a stop meanwhile is heard afterwards. */
+  holdBack(work: () => void): void {
+    this.#isHeldBack = true;
+    work();
+    this.#isHeldBack = false;
   }
 }

@@ -84,7 +84,7 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     this.reread = options.reread;
     this.#tenure = tenure;
     this.leaseLost$ = tenure.lost$;
-    this.#signal = new StopSignal(stop$, tenure);
+    this.#signal = new StopSignal(stop$, tenure, scheduler);
     this.stopping$ = this.#signal.stopping$;
     this.readStored = options.readStored ?? (() => of(undefined));
     this.ledger = new Ledger(() => this.noteChange());
@@ -254,7 +254,10 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     if (this.#isToldReleased) return;
     this.#isToldReleased = event.type === 'shardReleased';
     const { streamName, shardId } = this.#identity;
-    this.notify({ ...event, streamName, shardId });
+    const notify = (): void => this.notify({ ...event, streamName, shardId });
+    // The pipeline must not complete before it has the block by whose event it is stopped: nobody would settle it.
+    if (event.type === 'blockOpened') this.#signal.holdBack(notify);
+    else notify();
   }
 
   /** Tells the subscribers of {@link changes$} to look again. */

@@ -1,4 +1,7 @@
 import { expect } from 'chai';
+import { map, Subject } from 'rxjs';
+import { stub } from 'sinon';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { perShard } from '../../lib/monitoring/perShard.js';
 import { processingLag } from '../../lib/monitoring/processingLag.js';
 import { recordsProcessed } from '../../lib/monitoring/recordsProcessed.js';
@@ -59,6 +62,21 @@ describe('perShard', () => {
       });
     }),
   );
+  it('tells of a release the shard that is released, and not each of thousands', () => {
+    const events$ = new Subject<KinesisEvent>();
+    const figures: unknown[] = [];
+    events$.pipe(perShard(map(({ type }) => type))).subscribe((figure) => figures.push(figure));
+    for (let shard = 0; shard < 100; shard++) events$.next(sampleEvent('shardStarted', { shardId: `${shard}` }));
+    const told: number[] = [];
+    const next = stub(Subject.prototype, 'next').callsFake(function (this: { readonly observers: readonly unknown[] }, value) {
+      told.push(this.observers.length);
+      next.wrappedMethod.call(this as never, value);
+    });
+    events$.next(sampleEvent('shardReleased', { shardId: '7' }));
+    next.restore();
+    expect(figures.at(-1)).to.deep.equal({ ...SAMPLE_SHARD, shardId: '7', value: undefined });
+    expect(Math.max(...told)).to.equal(1);
+  });
   it(
     'counts streams apart whose shards have the same ids',
     marbles(({ cold, expectObservable }) => {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { Subject } from 'rxjs';
 import type { Alert } from '../../lib/monitoring/alert.js';
 import { shareAlerts } from '../../lib/monitoring/shareAlerts.js';
 import { marbles } from '../../lib/testing/index.js';
@@ -14,6 +15,7 @@ const values = {
   a: alert(true, '0'),
   A: alert(false, '0'),
   b: alert(true, '1'),
+  B: alert(false, '1'),
   e: alert(true, '0', 'highErrorRate'),
 };
 
@@ -52,6 +54,19 @@ describe('shareAlerts', () => {
       expectObservable(completing, '-----^').toBe('------a|', values);
     }),
   );
+  it('tells who comes later also what is cleared because it is told of an alert', () => {
+    const source = new Subject<Alert>();
+    const alert$ = source.pipe(shareAlerts());
+    alert$.subscribe();
+    for (const one of [values.a, values.b, values.e]) source.next(one);
+    const seen: Alert[] = [];
+    alert$.subscribe((one) => {
+      seen.push(one);
+      if (one === values.a) for (const cleared of [values.A, values.B]) source.next(cleared);
+    });
+    // b is cleared before it could be told.
+    expect(seen).to.deep.equal([values.a, values.A, values.B, values.e]);
+  });
   it('tells whoever comes while an alert is told of it once', () => {
     marbles(({ hot }) => {
       const alert$ = hot('-a-', values).pipe(shareAlerts());

@@ -11,6 +11,8 @@ import {
   merge,
   mergeMap,
   of,
+  skip,
+  Subject,
   take,
   throwError,
   timer,
@@ -49,6 +51,29 @@ const mergings: Record<string, (project: (shard: Shard) => Observable<string>) =
 };
 
 describe('kinesisStream, when stop fires,', () => {
+  it(
+    'by the event of a block that is opened, works on that block first, also behind mergeShards',
+    marbles(({ flush }) => {
+      const events = new Subject<KinesisEvent>();
+      const stop = events.pipe(
+        filter(({ type }) => type === 'blockOpened'),
+        skip(1),
+      );
+      const store = memoryCheckpoints();
+      const timeline = timelineOf(
+        stream(fakeKinesis({ shards: { 0: 'a^-----------------------------b' } }), { store, events, stop }).pipe(
+          mergeShards((shard) => shard.pipe(bufferTime(10), withSequenceRanges())),
+          work(5),
+          checkpointEvery(1_000),
+          toTexts,
+        ),
+      );
+      flush();
+      expect(letters(timeline)).to.equal('a b complete');
+      expect(checkpointOf(store)).to.equal('2');
+    }),
+  );
+
   for (const [name, merging] of Object.entries(mergings)) {
     describe(`(${name})`, () => {
       it(
