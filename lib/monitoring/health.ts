@@ -15,7 +15,7 @@ import { assertKnownFields, assertMethod, assertNumber, assertScheduler } from '
 import type { Alert } from './alert.js';
 import type { KinesisEvent, ShardsDiscoveredEvent } from './events.js';
 import { nameOf } from './perShard.js';
-import { stuckUnlessThrottled } from './stuckShards.js';
+import { stuckForHealth } from './stuckShards.js';
 
 /** What a probe wants to know. */
 export interface Health {
@@ -41,7 +41,7 @@ export interface HealthConfig {
  * @remarks
  * Not *live*: a shard is stuck for more than `maxAllowedLagMs`, its pipeline failed for good, or `stop` ran out of time. Not *ready*: not live, no
  * shard was listed or started yet, `stop` has fired, or this worker has lost every lease. A worker without shards, which stands by, is ready. A throttled
- * service and a failed checkpoint make it neither: a restart would not help.
+ * service, a failed checkpoint and a shard that waits for its turn in `mergeShards` make it neither: a restart would not help.
  *
  * Emits at once, and then when something changes. One timer while a shard has something to do, none else. Keeps one small object a shard. Errors and
  * completes with the events.
@@ -65,7 +65,7 @@ export function health(events$: Observable<KinesisEvent>, config: HealthConfig =
     const changes = (shared$: Observable<KinesisEvent>) =>
       merge(
         shared$.pipe(
-          stuckUnlessThrottled(maxAllowedLagMs, scheduler),
+          stuckForHealth(maxAllowedLagMs, scheduler),
           tap((alert) => state.noteStuck(alert)),
         ),
         shared$.pipe(filter((event) => state.note(event))),

@@ -63,15 +63,18 @@ export function stuckShards(config: StuckShardsConfig): OperatorFunction<Kinesis
 }
 
 /**
- * The same for {@link health}, whose alerts mean that a restart would help: a shard whose reads are throttled, and which has no block open, does what
- * it can.
+ * The same for {@link health}, whose alerts mean that a restart would help. A shard whose reads are throttled, and which has no block open, does what
+ * it can; one that has started and is not read waits for its turn in `mergeShards`.
  */
-export function stuckUnlessThrottled(maxAllowedLagMs: number, scheduler: SchedulerLike): OperatorFunction<KinesisEvent, Alert> {
-  return watching(
-    maxAllowedLagMs,
-    scheduler,
-    (event, { hasOpenBlocks }) => event.type === 'readRetry' && event.reason === 'throttling' && !hasOpenBlocks,
-  );
+export function stuckForHealth(maxAllowedLagMs: number, scheduler: SchedulerLike): OperatorFunction<KinesisEvent, Alert> {
+  const waitsForTurn = new WeakSet<ShardProgress>();
+  return watching(maxAllowedLagMs, scheduler, (event, shard) => {
+    if (event.type === 'shardStarted') {
+      waitsForTurn.add(shard);
+      shard.isWaiting = false;
+    } else if (waitsForTurn.delete(shard)) return true;
+    return event.type === 'readRetry' && event.reason === 'throttling' && !shard.hasOpenBlocks;
+  });
 }
 
 type IsExcused = (event: KinesisEvent, shard: ShardProgress) => boolean;

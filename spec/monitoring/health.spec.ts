@@ -76,6 +76,12 @@ describe('health', () => {
     is('-d-q---q---q---q---e', 'ny')();
     is('-d-b-a-q---q---q---e', 'ny')();
   });
+  it('is live while a shard waits for its turn to be read, however long, and gives it its time from its first read on', () => {
+    is('--S------------', 'n-y')();
+    is('--S---------p-a', 'n-y')();
+    is('--S---------p----------', 'n-y---------------w')();
+    is('--S---------t----------', 'n-y---------------w')();
+  });
   it('is not live when a block hangs while the service throttles, or reads fail for another reason', () => {
     is('-d-B---q---q---q----', 'ny-------w')();
     is('-d-t---t---t---t----', 'ny-------w')();
@@ -84,7 +90,7 @@ describe('health', () => {
     'allows five minutes unless told otherwise',
     marbles(({ cold, expectObservable }) => {
       const stuck = { live: false, ready: false, reasons: [`${SHARD}: stuck for more than 300000 ms`] };
-      expectObservable(health(cold('Sp-', events))).toBe('(ny) 299997ms w', { ...states, w: stuck });
+      expectObservable(health(cold('Sp-', events))).toBe('(ny) 299998ms w', { ...states, w: stuck });
     }),
   );
   it(
@@ -95,7 +101,7 @@ describe('health', () => {
       let latest: Health | undefined;
       health(events$, { maxAllowedLagMs: 5 }).subscribe((next) => (latest = next));
       const shards = Array.from({ length: 1_000 }, (_, n) => ({ toString: () => (named++, `shard ${n}`) }) as unknown as string);
-      for (const shardId of shards) events$.next(sampleEvent('shardStarted', { shardId }));
+      for (const shardId of shards) for (const type of ['shardStarted', 'readRetry'] as const) events$.next(sampleEvent(type, { shardId }));
       flush();
       expect(latest?.reasons).to.have.length(1_000).and.include('stream/shard 999: stuck for more than 5 ms');
       for (const shardId of shards) events$.next(sampleEvent('blockSettled', { shardId }));
