@@ -1,6 +1,8 @@
 import { makeBlock, type Block } from '../values/block.js';
 import type { KinesisRecord } from '../values/record.js';
-import { SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
+import { comparePositions } from '../values/position.js';
+import { InvalidValueError } from '../values/errors.js';
+import { endOf, positionToString, rangeToString, SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
 import { record } from './record.js';
 
 /**
@@ -9,6 +11,7 @@ import { record } from './record.js';
  * @remarks No ledger has an entry for such a block: such blocks settle in order of arrival.
  *
  * @param records - records, or sequence numbers for {@link record}.
+ * @throws InvalidValueError for a record that does not lie behind the one before it, if both are of one shard.
  *
  * @example
  * ```ts
@@ -33,7 +36,10 @@ function rangesOf(records: readonly KinesisRecord[]): SequenceNumberRange[] {
   return ranges;
 }
 
-function extend(range: SequenceNumberRange, { sequenceNumber, subSequenceNumber }: KinesisRecord): SequenceNumberRange {
+function extend(range: SequenceNumberRange, item: KinesisRecord): SequenceNumberRange {
+  if (comparePositions(endOf(range), item) >= 0)
+    throw new InvalidValueError(`block: record ${positionToString(item)} comes after ${rangeToString(range)}`);
+  const { sequenceNumber, subSequenceNumber } = item;
   return { ...range, toSeqNumber: sequenceNumber, toSubSeqNumber: subSequenceNumber, recordCount: range.recordCount + 1 };
 }
 

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { block } from '../../lib/testing/block.js';
 import { record } from '../../lib/testing/record.js';
+import { isInvalidValue } from '../../lib/values/errors.js';
+import { thrownBy } from '../support/thrown-by.js';
 
 describe('block', () => {
   it('makes one range of the records of one shard', () => {
@@ -32,6 +34,18 @@ describe('block', () => {
   it('has an id that follows from the ranges', () => {
     expect(block(1, 2).id).to.equal(block(1, 2).id);
     expect(block(1, 2).id).not.to.equal(block(1, 3).id);
+  });
+
+  it('refuses records of one shard that are not in their order', () => {
+    for (const records of [
+      [3, 1],
+      [1, 1],
+      [record(7, { subSequenceNumber: 4 }), record(7)],
+    ]) {
+      const error = thrownBy(() => block(...records));
+      expect(isInvalidValue(error) && error.message).to.match(/^block: record \S+ comes after stream\/shardId-000000000000\[/);
+    }
+    expect(block(3, record(1, { shardId: 'shardId-000000000001' })).records).to.have.length(2);
   });
 
   it('is empty without records', () => {
