@@ -220,7 +220,7 @@ describe('what is no config is refused when the function is called', () => {
         .and.to.satisfy(isInvalidConfig);
     }
     expect(() => marbles(() => undefined, 4 as never))
-      .to.throw(/marbles: expected a config .* got 4/)
+      .to.throw(/marbles: expected an object, got 4/)
       .and.to.satisfy(isInvalidConfig);
   });
 
