@@ -7,8 +7,7 @@ import { restoreBlocks } from '../recovery/restore-blocks.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
 import type { Block } from '../values/block.js';
 import { isFinal } from '../values/errors.js';
-import { comparePositions } from '../values/position.js';
-import { endOf, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
+import { overlap, type SequenceNumberRange } from '../values/sequence-range.js';
 import { inTurn } from './in-turn.js';
 import type { LoadedBlocks } from './loaded-blocks.js';
 import { reportsFailure } from './stored-blocks.js';
@@ -88,8 +87,7 @@ function assertNotKept({ handle, error }: LostBlock): void {
 /** The error that Kinesis no longer holds a block; a BlockUnavailableError instead if the store may still have it. */
 function orUnavailable(error: unknown, lost: readonly LostBlock[]): unknown {
   if (!isRangeExpired(error)) return error;
-  const isExpired = (range: SequenceNumberRange): boolean =>
-    error.missing.some((gone) => comparePositions(startOf(gone), endOf(range)) <= 0 && comparePositions(startOf(range), endOf(gone)) <= 0);
+  const isExpired = (range: SequenceNumberRange): boolean => error.missing.some((gone) => overlap(gone, range));
   const first = lost.find(({ handle }) => handle.ranges.ranges.some(isExpired));
   if (first?.error === undefined || isFinal(first.error)) return error;
   return new BlockUnavailableError(first.handle.ranges, first.error);

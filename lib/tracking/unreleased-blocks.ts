@@ -1,5 +1,5 @@
 import { comparePositions, type Position } from '../values/position.js';
-import { endOf, startOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
+import { endOf, overlap, startOf, type SequenceNumberRange, type SequenceNumberRanges } from '../values/sequence-range.js';
 
 /** How far a checkpoint may go, and the blocks up to that position that it must name. */
 export interface CoveredBlocks {
@@ -129,8 +129,4 @@ export class UnreleasedBlocks {
     this.#blocks.clear();
     for (const [ranges, block] of sorted) this.#blocks.set(ranges, block);
   }
-}
-
-function overlap(a: SequenceNumberRange, b: SequenceNumberRange): boolean {
-  return comparePositions(startOf(a), endOf(b)) <= 0 && comparePositions(startOf(b), endOf(a)) <= 0;
 }

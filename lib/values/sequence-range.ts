@@ -1,4 +1,4 @@
-import type { Position } from './position.js';
+import { comparePositions, type Position } from './position.js';
 
 /** A run of records of one shard, inclusive at both ends. */
 export interface SequenceNumberRange {
@@ -113,6 +113,11 @@ export function mergeAdjacentRanges<Range extends RangeToRead>(ranges: readonly 
     else merged.push(range);
   }
   return merged;
+}
+
+/** Whether two ranges of one shard have a position in common. */
+export function overlap(a: RangeToRead, b: RangeToRead): boolean {
+  return comparePositions(startOf(a), endOf(b)) <= 0 && comparePositions(startOf(b), endOf(a)) <= 0;
 }
 
 /**
