@@ -47,6 +47,8 @@ export function pausePolicy(idleDelayMs: number | IdleDelayConfig | undefined, l
 export class IdlePauses {
   readonly #policy: PausePolicy;
   readonly #random: () => number;
+  /** The time, in each longest pause, at which the shard is read while it is silent: a multiple of {@link GRID_MS}. */
+  readonly #phaseMs: number;
   /** When the last record came, or else when reading began. */
   #recordAtMs: number;
   /** When the last read began. */
@@ -56,6 +58,7 @@ export class IdlePauses {
   constructor(policy: PausePolicy, nowMs: number, random: () => number) {
     this.#policy = policy;
     this.#random = random;
+    this.#phaseMs = Math.floor((policy.maxMs * random()) / GRID_MS) * GRID_MS;
     this.#recordAtMs = this.#readAtMs = nowMs;
   }
 
@@ -77,25 +80,42 @@ export class IdlePauses {
     const jitterMs = this.#isFirst && isJittered ? Math.floor(pauseMs * this.#random()) : 0;
     this.#isFirst = false;
     if (isPaced) return Math.max(0, pauseMs - Math.max(0, nowMs - this.#readAtMs)) + jitterMs;
-    return Math.max(minMs, onGrid(nowMs, pauseMs + jitterMs));
+    return Math.max(minMs, this.#inPhase(nowMs, pauseMs + jitterMs));
+  }
+
+  /**
+   * Shortens a long pause so that it ends at a time at which other shards are read too: a process that wakes up for one read does so for a
+   * read's cost. The longest one ends at the shard's own time of them, and is half as long at the least.
+   */
+  #inPhase(nowMs: number, pauseMs: number): number {
+    if (pauseMs < LONG_PAUSE_MS) return pauseMs;
+    const { maxMs } = this.#policy;
+    const stepMs = pauseMs < maxMs ? GRID_MS : maxMs;
+    const pastMs = modulo(nowMs + pauseMs - this.#phaseMs, stepMs);
+    if (pastMs > maxMs - EARLY_MS) return pauseMs;
+    // A shard that is far behind its time comes half the way back: those that are so together come apart too.
+    return pauseMs - (pastMs > pauseMs / 2 ? pastMs / 2 : pastMs);
   }
 }
 
 /** A pause is a fifth of the time since the last record: that record's successor is met late by at most as much. */
 const QUIET_PARTS = 5;
 
-/** Shortens a long pause so that it ends at a time at which other shards are read too: a process that wakes up for one read does so for a read's cost. */
-function onGrid(nowMs: number, pauseMs: number): number {
-  if (pauseMs < LONG_PAUSE_MS) return pauseMs;
-  const pastMs = (nowMs + pauseMs) % GRID_MS;
-  // Of a time before 0 the remainder is negative: the pause would be longer.
-  return pauseMs - (pastMs < 0 ? pastMs + GRID_MS : pastMs);
-}
-
-/** Shards that are silent for seconds are read at multiples of this time: of a thousand, forty at once. */
+/**
+ * Shards that are silent for seconds are read at multiples of this time: of a thousand, forty at once. Which multiple is the shard's own. If each
+ * were read a second after its last answer, those that the process once read late together would be read together ever after, more with each
+ * such delay, until half of all are begun in one turn of the event loop.
+ */
 const GRID_MS = 40;
+/** By the system's clock a timer fires early at times: the shard's time has come then. */
+const EARLY_MS = 3;
 /** A shorter pause is not changed. */
 const LONG_PAUSE_MS = 500;
+
+/** The remainder that is not negative, for times before 0. */
+function modulo(value: number, divisor: number): number {
+  return ((value % divisor) + divisor) % divisor;
+}
 
 /** As often as Kinesis allows a shard to be read, by all its polling consumers together. */
 const READ_SPACING_MS = 1_000 / READS_PER_SECOND;

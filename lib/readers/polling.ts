@@ -12,8 +12,10 @@ export interface PollingConfig {
   readonly maxRecordsPerPage?: number | undefined;
   /**
    * The pause after a page that reached the newest record, in ms: a fifth of the time since the last record came, within these bounds. The
-   * first pause is up to twice as long, by chance, so that shards that begin together are not read in step; one of 500 ms or more is up to 39 ms shorter, so that
-   * it ends at a multiple of 40 ms, at which other silent shards are read too. A number, from 0 up: exactly that, each time. @defaultValue \{ min: 250, max: 1_000 \}
+   * first pause is up to twice as long, by chance, so that shards that begin together are not read in step. A pause of 500 ms or more is up to 39 ms
+   * shorter, so that it ends at a multiple of 40 ms, at which other silent shards are read too; and one of `max` ends at the shard's own time in each
+   * `max`, by chance too: it is shorter by what the last read took, by half of it at the most. A number, from 0 up: exactly that, each time.
+   * @defaultValue \{ min: 250, max: 1_000 \}
    */
   readonly idleDelayMs?: number | IdleDelayConfig | undefined;
   /**

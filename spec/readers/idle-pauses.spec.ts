@@ -22,10 +22,59 @@ describe('IdlePauses', () => {
   });
 
   it('shortens a pause for that by less than 40 ms, and never lengthens it', () => {
-    for (let quietMs = 2_500; quietMs < 8_000; quietMs += 7) {
-      const fifth = Math.min(Math.floor(quietMs / 5), 1_000);
+    for (let quietMs = 2_500; quietMs < 5_000; quietMs += 7) {
+      const fifth = Math.floor(quietMs / 5);
       expect(pauseAt(quietMs), `${quietMs} ms`).to.be.within(fifth - 39, fifth);
     }
+  });
+
+  describe('of a shard that has long been silent', () => {
+    const MAX = 1_000;
+    /** The time of a shard whose number by chance is `random`, in each second. */
+    const timeOf = (random: number): number => Math.floor((random * MAX) / 40) * 40;
+    /** A time at which the shard is due. */
+    const dueAt = (random: number): number => Math.ceil(BEGIN / MAX) * MAX + 60_000 + timeOf(random);
+    const silent = (random: number): IdlePauses => {
+      const pauses = new IdlePauses(pausePolicy(undefined, undefined), BEGIN, () => random);
+      pauses.next(BEGIN); // The first pause is longer by chance.
+      return pauses;
+    };
+
+    for (const random of [0, 0.25, 0.999]) {
+      it(`ends at the shard's own time in each second, whenever the answer comes (random ${random})`, () => {
+        for (let lateMs = 0; lateMs <= MAX / 2; lateMs++) {
+          const answeredAt = dueAt(random) + lateMs;
+          const readAt = answeredAt + silent(random).next(answeredAt);
+          expect(readAt, `${lateMs} ms late`).to.equal(dueAt(random) + MAX);
+        }
+      });
+    }
+
+    it('is half as long at the least, and at its time again with the next but one', () => {
+      for (let lateMs = MAX / 2 + 1; lateMs < MAX - 3; lateMs++) {
+        const pauses = silent(0.4);
+        const answeredAt = dueAt(0.4) + lateMs;
+        const pause = pauses.next(answeredAt);
+        expect(pause, `${lateMs} ms late`).to.be.within(MAX / 2, MAX);
+        const nextAt = answeredAt + pause;
+        expect((nextAt + pauses.next(nextAt)) % MAX, `${lateMs} ms late`).to.equal(timeOf(0.4));
+      }
+    });
+
+    it('is whole when a timer fired early by the clock', () => {
+      for (const earlyMs of [1, 2, 0.5]) expect(silent(0.4).next(dueAt(0.4) - earlyMs)).to.equal(MAX);
+    });
+
+    it('parts a thousand that are answered at the same time, wherever that lies in the second', () => {
+      for (let answeredAt = dueAt(0); answeredAt < dueAt(0) + MAX; answeredAt += 90) {
+        const together = new Map<number, number>();
+        for (let i = 0; i < 1_000; i++) {
+          const slot = Math.floor(silent(i / 1_000).next(answeredAt) / 40);
+          together.set(slot, (together.get(slot) ?? 0) + 1);
+        }
+        expect(Math.max(...together.values()), `${answeredAt % MAX} ms`).to.be.at.most(200);
+      }
+    });
   });
 
   it('keeps to the bounds that a user gives', () => {
