@@ -5,7 +5,6 @@ import {
   map,
   merge,
   NEVER,
-  noop,
   Observable,
   of,
   startWith,
@@ -24,14 +23,12 @@ import { isReleaseReason, phaseOf, waitsForUnclaimed, type ReleaseReason, type S
 /** What {@link releaseReason} watches. */
 export interface ReleaseWatch {
   readonly tracked: TrackedShard;
-  /** Emits, once, when the shard must complete; replays to late subscribers. */
-  readonly stop$: Observable<unknown>;
   readonly scheduler: SchedulerLike;
   /** The facts as they are now. */
   readonly facts: () => ShardFacts;
 }
 
-/** Emits the reason for the release of a shard, once, when it must be released. Stops the shard when `stop$` emits. */
+/** Emits the reason for the release of a shard, once, when it must be released. */
 export function releaseReason(watch: ReleaseWatch): Observable<ReleaseReason> {
   // A shard may be read for years: until that ends, two subscribers are all that watch it.
   return firstThen(readingEnds(watch), () => workEnds(watch));
@@ -39,26 +36,21 @@ export function releaseReason(watch: ReleaseWatch): Observable<ReleaseReason> {
 
 /** Emits when the shard must be drained or released. */
 function readingEnds(watch: ReleaseWatch): Observable<void> {
-  const { tracked, stop$ } = watch;
+  const { changes$, stopping$ } = watch.tracked;
   return new Observable<void>((subscriber) => {
     const look = (): void => {
       if (isEnding(watch)) subscriber.next();
     };
-    const stop = (): void => {
-      tracked.stop();
-      look();
-    };
     look();
-    subscribeWithin(subscriber, tracked.changes$, { next: look });
-    subscribeWithin(subscriber, stop$, { next: stop, complete: noop });
+    subscribeWithin(subscriber, changes$, { next: look });
+    subscribeWithin(subscriber, stopping$, { next: look });
   });
 }
 
 /** Emits the reason when the work is done, or is waited for no longer. */
 function workEnds(watch: ReleaseWatch): Observable<ReleaseReason> {
-  const { tracked, stop$, scheduler, facts } = watch;
-  const stopping$ = stop$.pipe(tap(() => tracked.stop()));
-  return merge(tracked.changes$, stopping$).pipe(
+  const { tracked, scheduler, facts } = watch;
+  return merge(tracked.changes$, tracked.stopping$).pipe(
     startWith(undefined),
     filter(() => isEnding(watch)),
     // After the changes have had their effects: a completion may still flush blocks, and many changes come at once.

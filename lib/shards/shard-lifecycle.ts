@@ -85,8 +85,8 @@ export class ShardLifecycle {
   #subscription: SubscriptionState = 'none';
 
   constructor(options: ShardLifecycleOptions) {
-    const { identity, config, lease, latest } = options;
-    const { store, stop$, stream, notify, requestTimeoutMs, scheduler, rates } = config;
+    const { identity, config, lease, latest, stop$ } = options;
+    const { store, stream, notify, requestTimeoutMs, scheduler, rates } = config;
     const rate = rates && new ShardRate(identity, { ...config, ...rates });
     this.#options = options;
     this.#latest = latest;
@@ -120,12 +120,11 @@ export class ShardLifecycle {
    */
   run(): Observable<Shard> {
     // A shard that cannot be opened errors by itself when it is subscribed, so that its supervisor may retry.
-    const stopping$ = this.#options.stop$.pipe(tap(() => this.#tracked.stop()));
     const opened$ = this.#open().pipe(
       catchError(() => EMPTY),
       ignoreElements(),
       // `stop` only cuts the opening short: a shard that is being read ends by itself, when its work is drained.
-      takeUntil(stopping$),
+      takeUntil(this.#tracked.stopping$),
     );
     const shard$ = defer(() => (isReleaseReason(phaseOf(this.#facts)) ? EMPTY : of(this.shard)));
     return followedBy(concat(opened$, shard$), this.untilReleased()).pipe(finalize(() => this.#abandon()));
@@ -133,8 +132,8 @@ export class ShardLifecycle {
 
   /** Completes when the shard is released; emits nothing. */
   untilReleased(): Observable<never> {
-    const { stop$, config } = this.#options;
-    const reason$ = releaseReason({ tracked: this.#tracked, stop$, scheduler: config.scheduler, facts: () => this.#facts });
+    const { scheduler } = this.#options.config;
+    const reason$ = releaseReason({ tracked: this.#tracked, scheduler, facts: () => this.#facts });
     return firstThen(reason$, (reason) => this.#release(reason));
   }
 
@@ -261,13 +260,13 @@ export class ShardLifecycle {
    * After `stop`, and where no children wait, there is a limit.
    */
   #lastWrites(): Observable<unknown> {
-    const { config, stop$, insistsOnEnd } = this.#options;
+    const { config, insistsOnEnd } = this.#options;
     const { scheduler, random } = config;
     const write = (maxRetries: number): Observable<unknown> => {
       const retry = { retriesEverything: true, maxRetries, retryDelayMs: 1_000, scheduler, random };
       return this.#tracked.checkpointer.write(retry).pipe(catchError(() => EMPTY));
     };
-    const insisting$ = insistsOnEnd ? write(Infinity).pipe(takeUntil(stop$)) : EMPTY;
+    const insisting$ = insistsOnEnd ? write(Infinity).pipe(takeUntil(this.#tracked.stopping$)) : EMPTY;
     return concat(insisting$, write(MAX_LAST_RETRIES));
   }
 
