@@ -1,4 +1,4 @@
-import { catchError, concat, concatMap, defer, EMPTY, finalize, ignoreElements, of, takeUntil, tap, type Observable } from 'rxjs';
+import { catchError, concat, concatMap, defer, EMPTY, finalize, ignoreElements, merge, of, takeUntil, tap, type Observable } from 'rxjs';
 import { requestFault } from '../internal/aws-errors.js';
 import { delayOf } from '../internal/delay.js';
 import { firstThen } from '../internal/first-then.js';
@@ -40,8 +40,6 @@ export interface ShardLifecycleOptions {
   readonly latest?: LatestMoment;
   /** The lease under which the shard is read, where there are leases. */
   readonly lease?: ShardLease;
-  /** Emits, once, when the shard must complete; replays to late subscribers. */
-  readonly stop$: Observable<unknown>;
   /** Called when the shard's end is read, with its children. */
   readonly announce?: (children: readonly PortChildShard[]) => void;
   /** Called when the shard is released. With an outcome its children may start, except with `'left'`: its pipeline left it for good. */
@@ -85,15 +83,16 @@ export class ShardLifecycle {
   #subscription: SubscriptionState = 'none';
 
   constructor(options: ShardLifecycleOptions) {
-    const { identity, config, lease, latest, stop$ } = options;
-    const { store, stream, notify, requestTimeoutMs, scheduler, rates } = config;
+    const { identity, config, lease, latest } = options;
+    const { store, stop$, stream, notify, requestTimeoutMs, scheduler, rates } = config;
     const rate = rates && new ShardRate(identity, { ...config, ...rates });
     this.#options = options;
     this.#latest = latest;
     this.#tracked = new TrackedShard({
       identity,
       store,
-      stop$,
+      // When another worker asks for a shard, it is drained, checkpointed and released, as after `stop`.
+      stop$: lease ? merge(stop$, lease.asked$) : stop$,
       requestTimeoutMs,
       scheduler,
       reasonOf: requestFault,

@@ -60,7 +60,6 @@ export function kinesisShard(config: KinesisShardConfig): Shard {
     ready: { shard: { closed: false }, initial: true, hasReadParent: false, hasResumedParent: false, unlistedParentIds: [] },
     isUnlisted: true,
     insistsOnEnd: false,
-    stop$,
     subscribed,
   });
   const follow = (): Observable<never> =>

@@ -273,8 +273,6 @@ class StreamReading {
       latest: this.#latest,
       ...(lease && { lease }),
       insistsOnEnd: true,
-      // When another worker asks for a shard, it is drained, checkpointed and released, as after `stop`.
-      stop$: lease ? merge(this.#config.stop$, lease.asked$) : this.#config.stop$,
       announce: (children) => this.#announce(children),
       released: (_, outcome) => {
         if (outcome === 'left') this.#graph.leave(shardId);

@@ -38,7 +38,7 @@ function lifeOf({ scheduler }: MarbleHelpers, { records, store: fields, isLost =
   const lease = new ShardLease({ fencingToken: '7', lost$ }, store);
   if (isLost) lost$.next();
   const life = new ShardLifecycle({
-    ...{ identity: identityOf(0), config, lease, stop$, insistsOnEnd: true },
+    ...{ identity: identityOf(0), config, lease, insistsOnEnd: true },
     ready: { shard: { closed: false }, initial: true, hasReadParent: false, hasResumedParent: false, unlistedParentIds: [] },
     released: (reason, outcome) => note(`released ${reason} ${outcome ?? '-'}`),
   });
