@@ -53,29 +53,30 @@ export interface RetryWithBackOffConfig extends BackOff {
  * Unsubscribing during a delay leaves no timer behind.
  */
 export function retryWithBackOff<T>(config: RetryWithBackOffConfig): MonoTypeOperatorFunction<T> {
+  return (source) => source.pipe(catchError((first: unknown) => retriesAfter(first, source, config)));
+}
+
+/**
+ * What {@link retryWithBackOff} does after the first error: so that what retries need is made only then, where each read of each shard comes by and
+ * few fail.
+ */
+export function retriesAfter<T>(first: unknown, source: Observable<T>, config: RetryWithBackOffConfig): Observable<T> {
   const { maxRetries, initialDelayMs, maxDelayMs, resetAfterMs = Infinity, scheduler, random } = config;
   const { shouldRetry = () => true, notify, hurry$ = NEVER } = config;
+  const countErrors = countWithin(resetAfterMs, scheduler);
+  let hasFailed = false;
 
-  // What a retry needs is made at the first error: each read of each shard comes by here, and few fail.
-  return (source) =>
-    source.pipe(
-      catchError((first: unknown) => {
-        const countErrors = countWithin(resetAfterMs, scheduler);
-        let hasFailed = false;
-
-        const backOff = (error: unknown): Observable<unknown> => {
-          const attempt = countErrors();
-          const decision = attempt <= maxRetries && shouldRetry(error, attempt);
-          if (!decision) throw error;
-          const delayMs = decision === 'at once' ? 0 : fullJitter(attempt, initialDelayMs, maxDelayMs, random);
-          notify?.({ attempt, delayMs, error });
-          return merge(delayOf(delayMs, scheduler), hurry$.pipe(observeOn(scheduler)));
-        };
-        return defer(() => {
-          if (hasFailed) return source;
-          hasFailed = true;
-          throw first;
-        }).pipe(retry({ delay: backOff }));
-      }),
-    );
+  const backOff = (error: unknown): Observable<unknown> => {
+    const attempt = countErrors();
+    const decision = attempt <= maxRetries && shouldRetry(error, attempt);
+    if (!decision) throw error;
+    const delayMs = decision === 'at once' ? 0 : fullJitter(attempt, initialDelayMs, maxDelayMs, random);
+    notify?.({ attempt, delayMs, error });
+    return merge(delayOf(delayMs, scheduler), hurry$.pipe(observeOn(scheduler)));
+  };
+  return defer(() => {
+    if (hasFailed) return source;
+    hasFailed = true;
+    throw first;
+  }).pipe(retry({ delay: backOff }));
 }

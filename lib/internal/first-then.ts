@@ -6,23 +6,13 @@ import { subscribeWithin } from './subscribe-within.js';
  * subscriber instead of three, for what is done at each read of each shard.
  *
  * @remarks Completes when the source completes without a value. If `project` throws, the result errors.
- *
- * @param failed - called with an error of `source`, or what `project` throws, before it is propagated.
  */
-export function firstThen<T, R>(
-  source: Observable<T>,
-  project: (value: T) => Observable<R>,
-  failed?: (error: unknown) => void,
-): Observable<R> {
+export function firstThen<T, R>(source: Observable<T>, project: (value: T) => Observable<R>): Observable<R> {
   return new Observable<R>((subscriber) =>
     subscribeWithin(subscriber, source, {
       next: (value, first) => {
         first.unsubscribe();
         project(value).subscribe(subscriber);
-      },
-      error: (error) => {
-        failed?.(error);
-        subscriber.error(error);
       },
     }),
   );

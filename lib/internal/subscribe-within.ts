@@ -17,12 +17,22 @@ export interface Handlers<T> {
  */
 export function subscribeWithin<T>(subscriber: Subscriber<unknown>, source: Observable<T>, handlers: Handlers<T>): Subscription {
   const link = new Link(subscriber, handlers);
-  return new Observable<T>((inner) => {
-    link.source = inner;
-    subscriber.add(inner);
-    source.subscribe(inner);
-  }).subscribe(link);
+  const inner = subscriberOf(link);
+  link.source = inner;
+  subscriber.add(inner);
+  return source.subscribe(inner);
 }
+
+/** Makes a subscriber of an observer. RxJS 7 makes them only where something is subscribed to. */
+function subscriberOf<T>(observer: Observer<T>): Subscriber<T> {
+  MAKER.subscribe(observer);
+  return made;
+}
+
+let made: Subscriber<never>;
+const MAKER = /* @__PURE__ */ new Observable<never>((subscriber) => {
+  made = subscriber;
+});
 
 /** An object in place of closures, since it takes a tenth of their memory. */
 class Link<T> implements Observer<T> {

@@ -38,25 +38,36 @@ export function readBudget(config: ReadBudgetConfig = {}): ReadBudget {
   const shards = new Map<string, ShardBudget>();
   const turns = new KeyedQueue();
   const budgetOf = (shard: string): ShardBudget => {
-    const budget = shards.get(shard) ?? new ShardBudget(new ReadPace({ readsPerSecond, bytesPerSecond }));
+    const known = shards.get(shard);
+    if (known) return known;
+    const budget = new ShardBudget(new ReadPace({ readsPerSecond, bytesPerSecond }));
     shards.set(shard, budget);
     return budget;
   };
 
-  return {
+  const budget: ReadBudget = {
     acquire: (shard, scheduler) =>
-      defer(() => {
-        // Most reads find that nobody waits, and that they are due.
-        if (turns.isIdle(shard) && budgetOf(shard).begin(scheduler)) return NOW;
-        return turns.run(
-          shard,
-          defer(() => budgetOf(shard).whenDue(scheduler)),
-        );
-      }),
+      turns.run(
+        shard,
+        defer(() => budgetOf(shard).whenDue(scheduler)),
+      ),
     spend: (shard, bytes, scheduler) => budgetOf(shard).spend(bytes, scheduler),
     forget: (shard) => void shards.delete(shard),
   };
+  begins.set(budget, (shard, scheduler) => turns.isIdle(shard) && budgetOf(shard).begin(scheduler));
+  return budget;
 }
+
+/**
+ * Begins a read now, if the shard may be read and nobody waits for it; returns whether it did. If not, {@link ReadBudget.acquire} waits: also with a budget
+ * that is not, as it is, one of {@link readBudget}.
+ */
+export function beginsNow(budget: ReadBudget, shard: string, scheduler: SchedulerLike): boolean {
+  return begins.get(budget)?.(shard, scheduler) ?? false;
+}
+
+/** Most reads find that they may begin: they need no Observable for it. */
+const begins = new WeakMap<ReadBudget, (shard: string, scheduler: SchedulerLike) => boolean>();
 
 /** The budget of one shard, for one reader at a time. */
 class ShardBudget {

@@ -1,5 +1,5 @@
 import type { MonoTypeOperatorFunction, SchedulerLike } from 'rxjs';
-import { retryWithBackOff, type RetryAttempt } from '../internal/back-off.js';
+import { retryWithBackOff, type RetryAttempt, type RetryWithBackOffConfig } from '../internal/back-off.js';
 import { assertInteger, assertKnownFields, assertNumber } from '../internal/validate.js';
 import { classify, type FaultKind } from './classify.js';
 
@@ -39,7 +39,12 @@ export interface RetryNotice extends RetryAttempt {
 
 /** Re-subscribes after an error that may pass; propagates any other error, and the one after the last retry. */
 export function retryFaults<T>(policy: RetryPolicy, notice: (notice: RetryNotice) => void): MonoTypeOperatorFunction<T> {
-  return retryWithBackOff({
+  return retryWithBackOff(faultRetries(policy, notice));
+}
+
+/** The decisions of {@link retryFaults}. */
+export function faultRetries(policy: RetryPolicy, notice: (notice: RetryNotice) => void): RetryWithBackOffConfig {
+  return {
     ...policy,
     shouldRetry: (error, attempt) => {
       const kind = classify(error);
@@ -48,5 +53,5 @@ export function retryFaults<T>(policy: RetryPolicy, notice: (notice: RetryNotice
       return kind !== 'fatal';
     },
     notify: (retry) => notice({ reason: classify(retry.error) as RetryNotice['reason'], ...retry }),
-  });
+  };
 }

@@ -1,10 +1,10 @@
-import { defer, Observable, type SchedulerLike, type Subscription } from 'rxjs';
+import { Observable, throwError, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
 import { reducedFault } from '../internal/aws-fault.js';
 import { MAX_TIMER_MS } from '../internal/delay.js';
 import type { FirstContact } from '../internal/first-contact.js';
 import { Lanes } from '../internal/lanes.js';
 import { TimeoutError } from '../internal/request-timeout.js';
-import { subscribeWithin } from '../internal/subscribe-within.js';
+import { subscribeWithin, type Handlers } from '../internal/subscribe-within.js';
 import type { KinesisPort } from './port.js';
 
 /** How the calls of a port are watched. */
@@ -18,33 +18,64 @@ export interface PortWatch {
 /** Makes a call whose errors are reduced, and which errors when it is not answered in time, or, before the first answer, when the set-up is at fault. */
 export type WatchedCall = <T>(name: string, call: () => Observable<T>) => Observable<T>;
 
-/**
- * Makes the function that watches calls. Errors of a user's own port are reduced, as those of the SDK are.
- *
- * @remarks It is done for each read of each shard, so it is one subscriber and not an operator for each rule.
- */
-export function watchedCalls({ requestTimeoutMs, scheduler, contact }: PortWatch): WatchedCall {
+/** Makes the function that watches calls. Errors of a user's own port are reduced, as those of the SDK are. */
+export function watchedCalls(watch: PortWatch): WatchedCall {
   return <T>(name: string, call: () => Observable<T>) =>
-    new Observable<T>((subscriber) => {
-      let isAnswered = false;
-      let limit: Subscription | undefined = undefined;
-      const fail = (error: unknown): void => subscriber.error(contact.judge(error));
-      contact.noteTry();
-      subscribeWithin(subscriber, defer(call), {
-        next: (answer) => {
-          isAnswered = true;
-          limit?.unsubscribe();
-          contact.noteAnswer();
-          subscriber.next(answer);
-        },
-        error: (error) => fail(reducedFault(error)),
-        // No verdict of the service: it is tried again.
-        complete: () => (isAnswered ? subscriber.complete() : fail(new TypeError(`${name} was answered with nothing`))),
-      });
-      if (isAnswered || subscriber.closed || requestTimeoutMs > MAX_TIMER_MS) return;
-      limit = scheduler.schedule(() => fail(new TimeoutError(name, requestTimeoutMs)), requestTimeoutMs);
-      subscriber.add(limit);
-    });
+    new Observable<T>((subscriber) => new Watched(watch, name, subscriber).begin(call));
+}
+
+/** A call that is watched: one subscriber and not an operator for each rule, since each read of each shard makes it. */
+class Watched<T> implements Handlers<T> {
+  readonly #watch: PortWatch;
+  readonly #name: string;
+  readonly #subscriber: Subscriber<T>;
+  #isAnswered = false;
+  #limit: Subscription | undefined;
+
+  constructor(watch: PortWatch, name: string, subscriber: Subscriber<T>) {
+    this.#watch = watch;
+    this.#name = name;
+    this.#subscriber = subscriber;
+  }
+
+  begin(call: () => Observable<T>): void {
+    const { contact, requestTimeoutMs, scheduler } = this.#watch;
+    contact.noteTry();
+    subscribeWithin(this.#subscriber, begun(call), this);
+    if (this.#isAnswered || this.#subscriber.closed || requestTimeoutMs > MAX_TIMER_MS) return;
+    this.#limit = scheduler.schedule(() => this.#fail(new TimeoutError(this.#name, requestTimeoutMs)), requestTimeoutMs);
+    this.#subscriber.add(this.#limit);
+  }
+
+  next(answer: T): void {
+    this.#isAnswered = true;
+    this.#limit?.unsubscribe();
+    this.#watch.contact.noteAnswer();
+    this.#subscriber.next(answer);
+  }
+
+  error(error: unknown): void {
+    this.#fail(reducedFault(error));
+  }
+
+  complete(): void {
+    if (this.#isAnswered) this.#subscriber.complete();
+    // No verdict of the service: it is tried again.
+    else this.#fail(new TypeError(`${this.#name} was answered with nothing`));
+  }
+
+  #fail(error: unknown): void {
+    this.#subscriber.error(this.#watch.contact.judge(error));
+  }
+}
+
+/** A user's own port may throw where it should give an Observable that errors. */
+function begun<T>(call: () => Observable<T>): Observable<T> {
+  try {
+    return call();
+  } catch (error) {
+    return throwError(() => error);
+  }
 }
 
 /** Makes a port whose calls are watched, and which asks for a few iterators at a time. */

@@ -139,8 +139,8 @@ export class PageContinuity {
 
   #moveAfter(page: GetRecordsPage): readonly RecordFields[] {
     const lastRead = page.Records.at(-1);
+    if (!lastRead) return [];
     const records = this.#withoutKnown(userRecords(page.Records, this.#context));
-    if (!lastRead) return records;
     this.#lastRead = lastRead.SequenceNumber;
     // An aggregate may hold no user record at all: then the position is that of the aggregate.
     const last = records.at(-1) ?? { sequenceNumber: lastRead.SequenceNumber, subSequenceNumber: 0 };
@@ -153,7 +153,7 @@ export class PageContinuity {
 
   #withoutKnown(records: readonly RecordFields[]): readonly RecordFields[] {
     const start = this.#start;
-    if (start.type !== 'AFTER' || records.length === 0) return records;
+    if (start.type !== 'AFTER') return records;
     const { sequenceNumber, subSequenceNumber } = start.position;
     // The position lies within an aggregate, but aggregates are no longer taken apart: the whole aggregate is emitted again.
     const isBegunOnly = !this.#context.deaggregate && subSequenceNumber > 0;

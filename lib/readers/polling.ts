@@ -1,10 +1,10 @@
-import { Observable, type Observer, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
+import { Observable, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
 import { MAX_TIMER_MS } from '../internal/delay.js';
-import { firstThen } from '../internal/first-then.js';
+import { subscribeWithin, type Handlers } from '../internal/subscribe-within.js';
 import { assertInteger, assertKnownFields } from '../internal/validate.js';
 import { IdlePauses, pausePolicy, type IdleDelayConfig } from './idle-pauses.js';
 import { assertIsCalled, takenAsTheyAre, type Reader, type ShardPage } from './reader.js';
-import { ShardCursor } from './shard-cursor.js';
+import { ShardCursor, type PageObserver } from './shard-cursor.js';
 
 /** How {@link polling} reads. */
 export interface PollingConfig {
@@ -72,10 +72,12 @@ interface PollingOptions {
  * @remarks
  * It is `repeat({ delay })` over the reads, and the one observer of all of them: a process may read a thousand shards that are silent.
  */
-class PollingLoop implements Observer<ShardPage> {
+class PollingLoop implements PageObserver {
   readonly #options: PollingOptions;
   readonly #subscriber: Subscriber<ShardPage>;
-  #last: ShardPage | undefined;
+  readonly #granted: Handlers<number>;
+  /** Whether the last page ended the shard. The page itself is not kept: V8 would take pages for what lives long, and with them all that a read makes. */
+  #hasEnded = false;
   #isSubscribing = false;
   /** Whether the last page came within the call that subscribed to it: the next one would come within the same call. */
   #cameAtOnce = false;
@@ -85,6 +87,13 @@ class PollingLoop implements Observer<ShardPage> {
   constructor(options: PollingOptions, subscriber: Subscriber<ShardPage>) {
     this.#options = options;
     this.#subscriber = subscriber;
+    this.#granted = {
+      next: (records, credit) => {
+        credit.unsubscribe();
+        this.#nextPage(records);
+      },
+      complete: () => this.complete(),
+    };
   }
 
   /** Reads the next page when there is credit for it. */
@@ -92,34 +101,29 @@ class PollingLoop implements Observer<ShardPage> {
     // An action that was executed may be scheduled again, so it does not end by itself.
     this.#pausing?.unsubscribe();
     this.#isSubscribing = true;
-    this.#subscriber.add(firstThen(this.#options.credit, (records) => this.#nextPage(records)).subscribe(this));
+    subscribeWithin(this.#subscriber, this.#options.credit, this.#granted);
     this.#isSubscribing = false;
   }
 
-  #nextPage(records: number): Observable<ShardPage> {
+  #nextPage(records: number): void {
     const { cursor, pauses, maxRecordsPerPage, scheduler } = this.#options;
     pauses.noteRead(scheduler.now());
-    return cursor.read(Math.min(maxRecordsPerPage, records));
+    cursor.readWithin(this.#subscriber, this, Math.min(maxRecordsPerPage, records));
   }
 
   /** Takes the page of a read. */
   next(page: ShardPage): void {
     const { pauses, scheduler } = this.#options;
-    this.#last = page;
+    this.#hasEnded = page.ended;
     this.#cameAtOnce = this.#isSubscribing;
     if (page.records.length > 0) pauses.noteRecords(scheduler.now());
     this.#subscriber.next(page);
   }
 
-  /** Takes the error of a read, or of the credit. */
-  error(error: unknown): void {
-    this.#subscriber.error(error);
-  }
-
   /** A read is over. */
   complete(): void {
     const { cursor, pauses, scheduler } = this.#options;
-    if (this.#last?.ended) this.#subscriber.complete();
+    if (this.#hasEnded) this.#subscriber.complete();
     // A timer takes at least a millisecond, in which the process goes to sleep: that costs as much as the call. It is needed only where
     // pages come synchronously, since each would be read within the one before.
     else if (cursor.isBehind && !this.#cameAtOnce) this.read();

@@ -1,10 +1,13 @@
-import { catchError, concatMap, defer, map, of, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
+import { catchError, concatMap, isObservable, map, Observable, of, type Observer, type Subscriber, type Unsubscribable } from 'rxjs';
+import { retriesAfter, type RetryWithBackOffConfig } from '../internal/back-off.js';
 import { firstThen } from '../internal/first-then.js';
+import { subscribeWithin, type Handlers } from '../internal/subscribe-within.js';
 import { checkedIterator, checkedPage } from '../kinesis/checked-answers.js';
 import { classify } from '../kinesis/classify.js';
 import { ShardReadError } from '../kinesis/errors.js';
 import type { GetRecordsPage, GetShardIteratorRequest } from '../kinesis/port.js';
-import { retryFaults } from '../kinesis/retry.js';
+import { beginsNow } from '../kinesis/read-budget.js';
+import { faultRetries } from '../kinesis/retry.js';
 import { EndCheck } from './end-check.js';
 import { FOREIGN, PageContinuity, REOPEN } from './page-continuity.js';
 import { afterRefusal, foreignStart, GONE, NOTHING_LEFT } from './refused-start.js';
@@ -16,6 +19,9 @@ export interface CursorPlace {
   readonly iterator: string | undefined;
 }
 
+/** What is done with the one page of a read. It completes without one where a budget gives no turn. */
+export type PageObserver = Pick<Observer<ShardPage>, 'complete' | 'next'>;
+
 /**
  * Reads a shard with GetRecords: keeps the iterator and, when it has expired, opens a new one at the place where reading stands.
  *
@@ -26,7 +32,7 @@ export class ShardCursor {
   readonly #continuity: PageContinuity;
   readonly #endCheck: EndCheck;
   readonly #budgetKey: string;
-  readonly #retrying: MonoTypeOperatorFunction<ShardPage>;
+  readonly #retries: RetryWithBackOffConfig;
   #iterator: string | undefined;
   #isBehind = true;
 
@@ -36,7 +42,7 @@ export class ShardCursor {
     this.#endCheck = new EndCheck(context, this.#continuity);
     this.#budgetKey = budgetKey(context);
     const { retry, notify } = context;
-    this.#retrying = retryFaults(retry, (notice) => notify({ type: 'readRetry', ...this.#shard(), ...notice }));
+    this.#retries = faultRetries(retry, (notice) => notify({ type: 'readRetry', ...this.#shard(), ...notice }));
   }
 
   /** Where reading stands, and the iterator that reads on from there, if one is open. */
@@ -60,31 +66,39 @@ export class ShardCursor {
 
   /** Reads one page of at most `limit` records, within the budget; retries faults that pass. */
   read(limit: number): Observable<ShardPage> {
-    return defer(() => {
-      if (this.#iterator !== undefined) return this.#getRecords(this.#iterator, limit);
-      return firstThen(this.#open(), (iterator) => (iterator === GONE ? of(NOTHING_LEFT) : this.#getRecords(iterator, limit)));
-    }).pipe(this.#retrying);
+    return new Observable((subscriber) => this.readWithin(subscriber, subscriber, limit));
   }
 
-  #getRecords(ShardIterator: string, Limit: number): Observable<ShardPage> {
+  /** Gives `page` what {@link read} emits, for as long as `subscriber` is subscribed, which errors if the read does. */
+  readWithin(subscriber: Subscriber<unknown>, page: PageObserver, limit: number): void {
+    new Attempt(this, subscriber, page, { limit, retries: this.#retries }).begin();
+  }
+
+  /** Opens an iterator where there is none, waits for the budget, and makes the call; emits its answer, or `GONE`. */
+  answer(limit: number): Observable<GetRecordsPage | typeof GONE> {
     const { port, budget, scheduler, stream } = this.#context;
+    const ShardIterator = this.#iterator;
+    if (ShardIterator === undefined) return firstThen(this.#open(), (opened) => (opened === GONE ? of(GONE) : this.answer(limit)));
     const { StreamARN } = stream.id;
-    const key = this.#budgetKey;
-    const request = { ShardIterator, Limit, ...(StreamARN && { StreamARN }) };
-    const take = (answer: GetRecordsPage): Observable<ShardPage> => {
-      const page = checkedPage(answer, this.#shard());
-      budget.spend(key, bytesOf(page.Records), scheduler);
-      if (page.NextShardIterator !== undefined) return this.#accept(page, Limit, false);
-      // Reading moves on only once it is known whether the shard has ended: after a fault before that, the page is read again.
-      return this.#endCheck.hasEnded(page).pipe(concatMap((ended) => this.#accept(page, Limit, ended)));
-    };
-    const failed = (error: unknown): void => {
-      if (classify(error) === 'iterator') this.#forgetIterator();
-    };
-    return firstThen(budget.acquire(key, scheduler), () => firstThen(port.getRecords(request), take, failed));
+    const call = () => port.getRecords({ ShardIterator, Limit: limit, ...(StreamARN && { StreamARN }) });
+    return beginsNow(budget, this.#budgetKey, scheduler) ? call() : firstThen(budget.acquire(this.#budgetKey, scheduler), call);
   }
 
-  #accept(page: GetRecordsPage, limit: number, ended: boolean): Observable<ShardPage> {
+  /** Returns the page of an answer; or, where another call must be made first, an Observable of it. */
+  take(answer: GetRecordsPage | typeof GONE, limit: number): ShardPage | Observable<ShardPage> {
+    if (answer === GONE) return NOTHING_LEFT;
+    const page = checkedPage(answer, this.#shard());
+    const { budget, scheduler } = this.#context;
+    budget.spend(this.#budgetKey, bytesOf(page.Records), scheduler);
+    if (page.NextShardIterator !== undefined) return this.#accept(page, limit, false);
+    // Reading moves on only once it is known whether the shard has ended: after a fault before that, the page is read again.
+    return this.#endCheck.hasEnded(page).pipe(
+      map((ended) => this.#accept(page, limit, ended)),
+      concatMap((accepted) => (isObservable(accepted) ? accepted : of(accepted))),
+    );
+  }
+
+  #accept(page: GetRecordsPage, limit: number, ended: boolean): ShardPage | Observable<never> {
     if (this.#continuity.goesBack(page)) {
       this.#forgetIterator();
       throw new ShardReadError('GetRecords gave records again that it had given', { ...this.#shard(), retriable: true });
@@ -97,13 +111,18 @@ export class ShardCursor {
     const isFull = page.Records.length >= limit || bytes >= FULL_PAGE_BYTES;
     this.#iterator = isReopened ? undefined : page.NextShardIterator;
     this.#isBehind = isReopened || isFull || (millisBehindLatest ?? 0) > 0;
-    return of({
+    return {
       records: isReopened ? [] : accepted,
       bytes,
       millisBehindLatest,
       ended: ended && !isReopened,
       childShards: (!isReopened && page.ChildShards) || [],
-    });
+    };
+  }
+
+  /** Notes that a read has failed: the iterator may be no longer valid. */
+  noteFault(fault: unknown): void {
+    if (classify(fault) === 'iterator') this.#forgetIterator();
   }
 
   #forgetIterator(): void {
@@ -133,6 +152,67 @@ export class ShardCursor {
 
   #shard(): { streamName: string; shardId: string } {
     return { streamName: this.#context.stream.streamName, shardId: this.#context.shardId };
+  }
+}
+
+/** How an {@link Attempt} reads. */
+interface AttemptOptions {
+  readonly limit: number;
+  /** How a fault is retried; propagated when undefined. */
+  readonly retries?: RetryWithBackOffConfig;
+}
+
+/**
+ * Tries to read one page: the one subscriber of a read, in place of an operator for each step, since each read of each shard makes it.
+ *
+ * @remarks
+ * A class, and not an object of functions: while a thousand shards begin, what a read makes lives for long, and V8 then makes all later objects of the same
+ * literal where it collects seldom, and keeps what they refer to. It does not do so with the objects of a class.
+ */
+class Attempt implements Handlers<GetRecordsPage | typeof GONE> {
+  readonly #cursor: ShardCursor;
+  readonly #subscriber: Subscriber<unknown>;
+  readonly #page: PageObserver;
+  readonly #limit: number;
+  readonly #retries: RetryWithBackOffConfig | undefined;
+
+  constructor(cursor: ShardCursor, subscriber: Subscriber<unknown>, page: PageObserver, { limit, retries }: AttemptOptions) {
+    this.#cursor = cursor;
+    this.#subscriber = subscriber;
+    this.#page = page;
+    this.#limit = limit;
+    this.#retries = retries;
+  }
+
+  begin(): void {
+    subscribeWithin(this.#subscriber, this.#cursor.answer(this.#limit), this);
+  }
+
+  next(answer: GetRecordsPage | typeof GONE, call: Unsubscribable): void {
+    call.unsubscribe();
+    const page = this.#cursor.take(answer, this.#limit);
+    if (isObservable(page)) return this.#mirror(page, (fault) => this.error(fault));
+    this.#page.next(page);
+    if (!this.#subscriber.closed) this.#page.complete();
+  }
+
+  error(fault: unknown): void {
+    this.#cursor.noteFault(fault);
+    if (!this.#retries) return this.#subscriber.error(fault);
+    const again$ = new Observable<ShardPage>((retry) => new Attempt(this.#cursor, retry, retry, { limit: this.#limit }).begin());
+    this.#mirror(retriesAfter(fault, again$, this.#retries));
+  }
+
+  complete(): void {
+    this.#page.complete();
+  }
+
+  #mirror(page$: Observable<ShardPage>, error?: (fault: unknown) => void): void {
+    subscribeWithin(this.#subscriber, page$, {
+      next: (page) => this.#page.next(page),
+      complete: () => this.#page.complete(),
+      ...(error && { error }),
+    });
   }
 }
 

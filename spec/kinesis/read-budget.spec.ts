@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { concat, concatMap, ignoreElements, map, merge, of, range, takeUntil, tap, timer, type Observable, type SchedulerLike } from 'rxjs';
-import { readBudget, type ReadBudget } from '../../lib/kinesis/read-budget.js';
+import { beginsNow, readBudget, type ReadBudget } from '../../lib/kinesis/read-budget.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { thrownBy } from '../support/thrown-by.js';
@@ -230,6 +230,39 @@ describe('readBudget', () => {
       expect(times).to.deep.equal([2_000]);
     }),
   );
+
+  describe('begins a read now', () => {
+    it(
+      'if it is due, and counts it',
+      marbles(({ scheduler, flush }) => {
+        const budget = readBudget();
+        expect(beginsNow(budget, 'shard', scheduler)).to.equal(true);
+        expect(beginsNow(budget, 'shard', scheduler)).to.equal(false);
+        expect(beginsNow(budget, 'another', scheduler)).to.equal(true);
+        const times = timesOf(scheduler, { a: reads(budget, scheduler, 1) });
+        flush();
+        expect(times).to.deep.equal(['a 200']);
+      }),
+    );
+
+    it(
+      'unless another one waits for its turn',
+      marbles(({ scheduler, flush }) => {
+        const budget = readBudget();
+        const times = timesOf(scheduler, { a: reads(budget, scheduler, 2) });
+        scheduler.schedule(() => expect(beginsNow(budget, 'shard', scheduler)).to.equal(false), 200);
+        flush();
+        expect(times).to.deep.equal(['a 0', 'a 200']);
+      }),
+    );
+
+    it(
+      'with the budget as it was made only: one that a user has made of it is asked by acquire',
+      marbles(({ scheduler }) => {
+        expect(beginsNow({ ...readBudget() }, 'shard', scheduler)).to.equal(false);
+      }),
+    );
+  });
 
   for (const field of ['readsPerSecond', 'bytesPerSecond'] as const) {
     for (const value of [0, -1, NaN]) {

@@ -1,5 +1,8 @@
 import { expect } from 'chai';
-import { defer, EMPTY, finalize, NEVER, Subject, type Observable } from 'rxjs';
+import { catchError, defer, EMPTY, finalize, NEVER, of, Subject, type Observable, type SchedulerLike } from 'rxjs';
+import { FirstContact } from '../../lib/internal/first-contact.js';
+import { TimeoutError } from '../../lib/internal/request-timeout.js';
+import { watchedCalls } from '../../lib/kinesis/watched-port.js';
 import { kinesisStream } from '../../lib/sources/kinesisStream.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
@@ -31,6 +34,34 @@ describe('a call to Kinesis that completes without an answer', () => {
         expect(errors[0]).to.include({ code: 'SHARD_READ', retriable: true });
       }),
     );
+});
+
+describe('watchedCalls', () => {
+  const watchedIn = (scheduler: SchedulerLike) =>
+    watchedCalls({ requestTimeoutMs: 5, scheduler, contact: new FirstContact('Kinesis', scheduler) });
+
+  it(
+    'errors when there is no answer in time, not when an answer does not complete',
+    marbles(({ cold, scheduler, expectObservable }) => {
+      const watched = watchedIn(scheduler);
+      expectObservable(watched('A', () => cold('------a'))).toBe('-----#', {}, new TimeoutError('A', 5));
+      expectObservable(watched('B', () => cold('--b'))).toBe('--b');
+    }),
+  );
+
+  it(
+    'reduces what a call throws, as what it errors with',
+    marbles(({ cold, scheduler, expectObservable }) => {
+      const watched = watchedIn(scheduler);
+      const fault = Object.assign(new Error('refused'), { $response: { body: 'secret' } });
+      const reduced = (source: Observable<unknown>) => source.pipe(catchError((error: unknown) => of('$response' in (error as object))));
+      const thrown = watched('A', () => {
+        throw fault;
+      });
+      expectObservable(reduced(thrown)).toBe('(x|)', { x: false });
+      expectObservable(reduced(watched('B', () => cold('#', {}, fault)))).toBe('(x|)', { x: false });
+    }),
+  );
 });
 
 describe('a source with many shards', () => {

@@ -6,6 +6,7 @@ import { readBudget, type ReadBudget } from '../../lib/kinesis/read-budget.js';
 import type { ReadContext, ReadStart } from '../../lib/readers/reader.js';
 import { fakeKinesis, marbles, type FakeKinesis } from '../../lib/testing/index.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
+import { collectGarbage, heldOf } from '../support/collect-garbage.js';
 import { pageText, readContext } from '../support/read-context.js';
 import { synchronousPort } from '../support/synchronous-port.js';
 import { thrownBy } from '../support/thrown-by.js';
@@ -328,6 +329,42 @@ describe('polling', () => {
     reading.subscribe(() => pages++);
     scheduler.flush();
     expect(pages).to.equal(50_000);
+  });
+
+  it('asks for nothing more when it is unsubscribed at a page, with more to read', () => {
+    const answer$ = new Subject<GetRecordsPage>();
+    const port = { ...synchronousPort('a'), getRecords: () => answer$ };
+    let credits = 0;
+    const context = readContext(NONE, { port, scheduler: new VirtualTimeScheduler(), budget: unlimited });
+    polling()(
+      context,
+      HORIZON,
+      defer(() => of(++credits)),
+    )
+      .pipe(take(1))
+      .subscribe();
+    answer$.next({ Records: [], NextShardIterator: 'next', MillisBehindLatest: 1 });
+    expect(credits).to.equal(1);
+    expect(answer$.observed).to.equal(false);
+  });
+
+  it('keeps no page while it pauses', async () => {
+    const scheduler = new VirtualTimeScheduler();
+    const page = (): GetRecordsPage => ({
+      Records: [{ SequenceNumber: '1', PartitionKey: 'a', Data: new Uint8Array() }],
+      NextShardIterator: 'next',
+      MillisBehindLatest: 0,
+    });
+    const port = { ...synchronousPort('a'), getRecords: () => defer(() => of(page())) };
+    const pages: WeakRef<object>[] = [];
+    const reading = polling()(readContext(NONE, { port, scheduler, budget: unlimited }), HORIZON, of(10)).subscribe((one) =>
+      pages.push(new WeakRef(one)),
+    );
+    await collectGarbage();
+    expect(pages).to.have.length(1);
+    expect(heldOf(pages)).to.equal(0);
+    expect(scheduler.actions).to.have.length(1);
+    reading.unsubscribe();
   });
 
   for (const [config, message] of [
