@@ -17,22 +17,13 @@ export interface Handlers<T> {
  */
 export function subscribeWithin<T>(subscriber: Subscriber<unknown>, source: Observable<T>, handlers: Handlers<T>): Subscription {
   const link = new Link(subscriber, handlers);
-  const inner = subscriberOf(link);
-  link.source = inner;
-  subscriber.add(inner);
-  return source.subscribe(inner);
+  // RxJS 7 makes a subscriber only where something is subscribed to.
+  new Observable<T>((inner) => {
+    link.source = inner;
+  }).subscribe(link);
+  subscriber.add(link.source);
+  return source.subscribe(link.source);
 }
-
-/** Makes a subscriber of an observer. RxJS 7 makes them only where something is subscribed to. */
-function subscriberOf<T>(observer: Observer<T>): Subscriber<T> {
-  MAKER.subscribe(observer);
-  return made;
-}
-
-let made: Subscriber<never>;
-const MAKER = /* @__PURE__ */ new Observable<never>((subscriber) => {
-  made = subscriber;
-});
 
 /** An object in place of closures, since it takes a tenth of their memory. */
 class Link<T> implements Observer<T> {
