@@ -45,16 +45,21 @@ export function readBudget(config: ReadBudgetConfig = {}): ReadBudget {
     return budget;
   };
 
+  // Most reads find that nobody waits, and that they are due.
+  const begin = (shard: string, scheduler: SchedulerLike): boolean => turns.isIdle(shard) && budgetOf(shard).begin(scheduler);
   const budget: ReadBudget = {
     acquire: (shard, scheduler) =>
-      turns.run(
-        shard,
-        defer(() => budgetOf(shard).whenDue(scheduler)),
-      ),
+      defer(() => {
+        if (begin(shard, scheduler)) return NOW;
+        return turns.run(
+          shard,
+          defer(() => budgetOf(shard).whenDue(scheduler)),
+        );
+      }),
     spend: (shard, bytes, scheduler) => budgetOf(shard).spend(bytes, scheduler),
     forget: (shard) => void shards.delete(shard),
   };
-  begins.set(budget, (shard, scheduler) => turns.isIdle(shard) && budgetOf(shard).begin(scheduler));
+  begins.set(budget, begin);
   return budget;
 }
 
@@ -66,7 +71,7 @@ export function beginsNow(budget: ReadBudget, shard: string, scheduler: Schedule
   return begins.get(budget)?.(shard, scheduler) ?? false;
 }
 
-/** Most reads find that they may begin: they need no Observable for it. */
+/** How the budgets of {@link readBudget} begin a read without an Observable. */
 const begins = new WeakMap<ReadBudget, (shard: string, scheduler: SchedulerLike) => boolean>();
 
 /** The budget of one shard, for one reader at a time. */

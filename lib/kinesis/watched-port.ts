@@ -1,4 +1,4 @@
-import { Observable, throwError, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
+import { from, Observable, throwError, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
 import { reducedFault } from '../internal/aws-fault.js';
 import { MAX_TIMER_MS } from '../internal/delay.js';
 import type { FirstContact } from '../internal/first-contact.js';
@@ -69,10 +69,10 @@ class Watched<T> implements Handlers<T> {
   }
 }
 
-/** A user's own port may throw where it should give an Observable that errors. */
+/** A user's own port may throw where it should give an Observable that errors, or give what is like one: a Promise, or an Observable of another library. */
 function begun<T>(call: () => Observable<T>): Observable<T> {
   try {
-    return call();
+    return from(call());
   } catch (error) {
     return throwError(() => error);
   }

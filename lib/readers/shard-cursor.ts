@@ -120,7 +120,7 @@ export class ShardCursor {
     };
   }
 
-  /** Notes that a read has failed: the iterator may be no longer valid. */
+  /** Notes that the call of a read has failed: its iterator may be no longer valid. */
   noteFault(fault: unknown): void {
     if (classify(fault) === 'iterator') this.#forgetIterator();
   }
@@ -185,26 +185,36 @@ class Attempt implements Handlers<GetRecordsPage | typeof GONE> {
   }
 
   begin(): void {
-    subscribeWithin(this.#subscriber, this.#cursor.answer(this.#limit), this);
+    let answer$;
+    try {
+      answer$ = this.#cursor.answer(this.#limit);
+    } catch (fault) {
+      return this.#failed(fault);
+    }
+    subscribeWithin(this.#subscriber, answer$, this);
   }
 
   next(answer: GetRecordsPage | typeof GONE, call: Unsubscribable): void {
     call.unsubscribe();
     const page = this.#cursor.take(answer, this.#limit);
-    if (isObservable(page)) return this.#mirror(page, (fault) => this.error(fault));
+    if (isObservable(page)) return this.#mirror(page, (fault) => this.#failed(fault));
     this.#page.next(page);
     if (!this.#subscriber.closed) this.#page.complete();
   }
 
   error(fault: unknown): void {
     this.#cursor.noteFault(fault);
-    if (!this.#retries) return this.#subscriber.error(fault);
-    const again$ = new Observable<ShardPage>((retry) => new Attempt(this.#cursor, retry, retry, { limit: this.#limit }).begin());
-    this.#mirror(retriesAfter(fault, again$, this.#retries));
+    this.#failed(fault);
   }
 
   complete(): void {
     this.#page.complete();
+  }
+
+  #failed(fault: unknown): void {
+    if (!this.#retries) return this.#subscriber.error(fault);
+    const again$ = new Observable<ShardPage>((retry) => new Attempt(this.#cursor, retry, retry, { limit: this.#limit }).begin());
+    this.#mirror(retriesAfter(fault, again$, this.#retries));
   }
 
   #mirror(page$: Observable<ShardPage>, error?: (fault: unknown) => void): void {

@@ -231,6 +231,19 @@ describe('readBudget', () => {
     }),
   );
 
+  it(
+    'gives a read its turn while another one is in progress that did not wait',
+    marbles(({ scheduler }) => {
+      const budget = readBudget({ readsPerSecond: Infinity });
+      const order: string[] = [];
+      budget.acquire('shard', scheduler).subscribe(() => {
+        budget.acquire('shard', scheduler).subscribe(() => order.push('second'));
+        order.push('first is over');
+      });
+      expect(order).to.deep.equal(['second', 'first is over']);
+    }),
+  );
+
   describe('begins a read now', () => {
     it(
       'if it is due, and counts it',

@@ -37,6 +37,7 @@ describe('a call to Kinesis that completes without an answer', () => {
 });
 
 describe('watchedCalls', () => {
+  const observable = ((Symbol as { observable?: symbol }).observable ?? '@@observable') as symbol;
   const watchedIn = (scheduler: SchedulerLike) =>
     watchedCalls({ requestTimeoutMs: 5, scheduler, contact: new FirstContact('Kinesis', scheduler) });
 
@@ -46,6 +47,19 @@ describe('watchedCalls', () => {
       const watched = watchedIn(scheduler);
       expectObservable(watched('A', () => cold('------a'))).toBe('-----#', {}, new TimeoutError('A', 5));
       expectObservable(watched('B', () => cold('--b'))).toBe('--b');
+    }),
+  );
+
+  it(
+    'takes what is like an Observable from a port of another library, and unsubscribes from it',
+    marbles(({ scheduler, expectObservable, flush }) => {
+      const watched = watchedIn(scheduler);
+      let unsubscribed = 0;
+      const foreign = { subscribe: () => ({ unsubscribe: () => unsubscribed++ }), [observable]: () => foreign };
+      expectObservable(watched('A', () => ['a'] as unknown as Observable<string>)).toBe('(a|)');
+      expectObservable(watched('B', () => foreign as unknown as Observable<string>)).toBe('-----#', {}, new TimeoutError('B', 5));
+      flush();
+      expect(unsubscribed).to.equal(1);
     }),
   );
 

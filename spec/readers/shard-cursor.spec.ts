@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { catchError, concat, concatMap, defer, map, of, tap, throwError, timer, toArray, type Observable } from 'rxjs';
 import { isForeignCheckpoint } from '../../lib/checkpoints/errors.js';
 import type { GetRecordsPage, KinesisPort } from '../../lib/kinesis/port.js';
+import { readBudget, type ReadBudget } from '../../lib/kinesis/read-budget.js';
 import { classify } from '../../lib/kinesis/classify.js';
 import { isRangeExpired, isShardReadError, type Gap } from '../../lib/kinesis/errors.js';
 import type { GapPolicy, ReadContext, ReadStart } from '../../lib/readers/reader.js';
@@ -50,6 +51,37 @@ function closed(script: Partial<FakeScript> = {}): FakeKinesis {
 }
 
 describe('ShardCursor', () => {
+  it(
+    "retries what a user's own budget throws",
+    marbles(({ expectObservable, flush }) => {
+      const inner = readBudget({ readsPerSecond: Infinity });
+      let turns = 0;
+      const acquire: ReadBudget['acquire'] = (shard, scheduler) => {
+        if (++turns === 2) throw Object.assign(new Error('busy'), { name: 'InternalFailure', $fault: 'server' });
+        return inner.acquire(shard, scheduler);
+      };
+      const kinesis = closed({ shards: { 0: '(abcde|)^' } });
+      const context = readContext(kinesis, { budget: { ...inner, acquire } });
+      expectObservable(textFrom(HORIZON, kinesis, context, 2)).toBe('2ms (x|)', { x: 'ab cd e|' });
+      flush();
+      expect(retriesIn(context.events)).to.have.length(1);
+    }),
+  );
+
+  it(
+    'keeps its iterator when the list of shards answers that an iterator has expired, and gives up after its retries',
+    marbles(({ expectObservable, flush }) => {
+      const kinesis = closed({ shards: { 0: '(abcde|)^' } });
+      const listShards: KinesisPort['listShards'] = () =>
+        throwError(() => Object.assign(new Error('expired'), { name: 'ExpiredIteratorException' }));
+      const context = readContext(kinesis, { port: { ...kinesis, listShards } });
+      expectObservable(textFrom(HORIZON, kinesis, context)).toBe('(x|)', { x: '#ExpiredIteratorException' });
+      flush();
+      expect(retriesIn(context.events)).to.have.length(3);
+      expect(iterators(kinesis)).to.have.length(1);
+    }),
+  );
+
   it(
     'says where it stands, and continues elsewhere with an iterator that was open there',
     marbles(({ expectObservable, flush }) => {
