@@ -1,4 +1,4 @@
-import { from, Observable, throwError, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
+import { defer, Observable, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
 import { reducedFault } from '../internal/aws-fault.js';
 import { MAX_TIMER_MS } from '../internal/delay.js';
 import type { FirstContact } from '../internal/first-contact.js';
@@ -41,7 +41,7 @@ class Watched<T> implements Handlers<T> {
   begin(call: () => Observable<T>): void {
     const { contact, requestTimeoutMs, scheduler } = this.#watch;
     contact.noteTry();
-    subscribeWithin(this.#subscriber, begun(call), this);
+    subscribeWithin(this.#subscriber, defer(call), this);
     if (this.#isAnswered || this.#subscriber.closed || requestTimeoutMs > MAX_TIMER_MS) return;
     this.#limit = scheduler.schedule(() => this.#fail(new TimeoutError(this.#name, requestTimeoutMs)), requestTimeoutMs);
     this.#subscriber.add(this.#limit);
@@ -66,15 +66,6 @@ class Watched<T> implements Handlers<T> {
 
   #fail(error: unknown): void {
     this.#subscriber.error(this.#watch.contact.judge(error));
-  }
-}
-
-/** A user's own port may throw where it should give an Observable that errors, or give what is like one: a Promise, or an Observable of another library. */
-function begun<T>(call: () => Observable<T>): Observable<T> {
-  try {
-    return from(call());
-  } catch (error) {
-    return throwError(() => error);
   }
 }
 

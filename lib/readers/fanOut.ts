@@ -104,7 +104,7 @@ function pagesOf(
   { context, credit, maxPauseMs }: { readonly context: ReadContext; readonly credit: Observable<number>; readonly maxPauseMs: number },
 ): Observable<ShardPage> {
   const { scheduler } = context;
-  let last: ShardPage | undefined;
+  let hasEnded = false;
   const pause$ = delayOf(maxPauseMs, scheduler).pipe(
     tap(() => cursor.pause()),
     ignoreElements(),
@@ -112,9 +112,9 @@ function pagesOf(
   return merge(credit, pause$).pipe(
     take(1),
     concatMap(() => cursor.read()),
-    concatMap((page) => [(last = page)]),
+    tap(({ ended }) => (hasEnded = ended)),
     // Through the scheduler, so that a service that answers synchronously does not grow the stack.
-    repeat({ delay: () => (last?.ended ? EMPTY : delayOf(0, scheduler)) }),
+    repeat({ delay: () => (hasEnded ? EMPTY : delayOf(0, scheduler)) }),
   );
 }
 

@@ -1,4 +1,4 @@
-import { catchError, concatMap, isObservable, map, Observable, of, type Observer, type Subscriber, type Unsubscribable } from 'rxjs';
+import { catchError, concatMap, defer, isObservable, map, Observable, of, type Observer, type Subscriber, type Unsubscribable } from 'rxjs';
 import { retriesAfter, type RetryWithBackOffConfig } from '../internal/back-off.js';
 import { firstThen } from '../internal/first-then.js';
 import { subscribeWithin, type Handlers } from '../internal/subscribe-within.js';
@@ -88,17 +88,19 @@ export class ShardCursor {
   take(answer: GetRecordsPage | typeof GONE, limit: number): ShardPage | Observable<ShardPage> {
     if (answer === GONE) return NOTHING_LEFT;
     const page = checkedPage(answer, this.#shard());
+    const bytes = bytesOf(page.Records);
     const { budget, scheduler } = this.#context;
-    budget.spend(this.#budgetKey, bytesOf(page.Records), scheduler);
-    if (page.NextShardIterator !== undefined) return this.#accept(page, limit, false);
+    budget.spend(this.#budgetKey, bytes, scheduler);
+    const isFull = page.Records.length >= limit || bytes >= FULL_PAGE_BYTES;
+    if (page.NextShardIterator !== undefined) return this.#accept(page, { bytes, isFull, ended: false });
     // Reading moves on only once it is known whether the shard has ended: after a fault before that, the page is read again.
     return this.#endCheck.hasEnded(page).pipe(
-      map((ended) => this.#accept(page, limit, ended)),
+      map((ended) => this.#accept(page, { bytes, isFull, ended })),
       concatMap((accepted) => (isObservable(accepted) ? accepted : of(accepted))),
     );
   }
 
-  #accept(page: GetRecordsPage, limit: number, ended: boolean): ShardPage | Observable<never> {
+  #accept(page: GetRecordsPage, { bytes, isFull, ended }: PageFindings): ShardPage | Observable<never> {
     if (this.#continuity.goesBack(page)) {
       this.#forgetIterator();
       throw new ShardReadError('GetRecords gave records again that it had given', { ...this.#shard(), retriable: true });
@@ -106,9 +108,7 @@ export class ShardCursor {
     const accepted = this.#continuity.accept(page, ended);
     if (accepted === FOREIGN) return foreignStart(this.#continuity, this.#context);
     const isReopened = accepted === REOPEN;
-    const bytes = bytesOf(page.Records);
     const { MillisBehindLatest: millisBehindLatest } = page;
-    const isFull = page.Records.length >= limit || bytes >= FULL_PAGE_BYTES;
     this.#iterator = isReopened ? undefined : page.NextShardIterator;
     this.#isBehind = isReopened || isFull || (millisBehindLatest ?? 0) > 0;
     return {
@@ -155,6 +155,15 @@ export class ShardCursor {
   }
 }
 
+/** What is known of a page before it is accepted. */
+interface PageFindings {
+  readonly bytes: number;
+  /** Whether more may have been there than the page could take. */
+  readonly isFull: boolean;
+  /** Whether the shard has ended with it. */
+  readonly ended: boolean;
+}
+
 /** How an {@link Attempt} reads. */
 interface AttemptOptions {
   readonly limit: number;
@@ -185,12 +194,7 @@ class Attempt implements Handlers<GetRecordsPage | typeof GONE> {
   }
 
   begin(): void {
-    let answer$;
-    try {
-      answer$ = this.#cursor.answer(this.#limit);
-    } catch (fault) {
-      return this.#failed(fault);
-    }
+    const answer$ = defer(() => this.#cursor.answer(this.#limit));
     subscribeWithin(this.#subscriber, answer$, this);
   }
 
@@ -217,11 +221,11 @@ class Attempt implements Handlers<GetRecordsPage | typeof GONE> {
     this.#mirror(retriesAfter(fault, again$, this.#retries));
   }
 
-  #mirror(page$: Observable<ShardPage>, error?: (fault: unknown) => void): void {
+  #mirror(page$: Observable<ShardPage>, error = (fault: unknown): void => this.#subscriber.error(fault)): void {
     subscribeWithin(this.#subscriber, page$, {
       next: (page) => this.#page.next(page),
       complete: () => this.#page.complete(),
-      ...(error && { error }),
+      error,
     });
   }
 }
