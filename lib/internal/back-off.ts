@@ -51,15 +51,14 @@ export interface RetryWithBackOffConfig extends BackOff {
  * Each subscription has its own count. The scheduler starts every retry, also one without a delay, so that a source that fails
  * synchronously any number of times does not grow the stack. If `shouldRetry` or `notify` throws, the result errors with that.
  * Unsubscribing during a delay leaves no timer behind.
+ *
+ * @param config - called with the first error of a subscription: what retries need is made only then, where there are a thousand shards and few fail.
  */
-export function retryWithBackOff<T>(config: RetryWithBackOffConfig): MonoTypeOperatorFunction<T> {
-  return (source) => source.pipe(catchError((first: unknown) => retriesAfter(first, source, config)));
+export function retryWithBackOff<T>(config: () => RetryWithBackOffConfig): MonoTypeOperatorFunction<T> {
+  return (source) => source.pipe(catchError((first: unknown) => retriesAfter(first, source, config())));
 }
 
-/**
- * What {@link retryWithBackOff} does after the first error: so that what retries need is made only then, where each read of each shard comes by and
- * few fail.
- */
+/** What {@link retryWithBackOff} does after the first error. */
 export function retriesAfter<T>(first: unknown, source: Observable<T>, config: RetryWithBackOffConfig): Observable<T> {
   const { maxRetries, initialDelayMs, maxDelayMs, resetAfterMs = Infinity, scheduler, random } = config;
   const { shouldRetry = () => true, notify, hurry$ = NEVER } = config;

@@ -39,7 +39,7 @@ export interface RetryNotice extends RetryAttempt {
 
 /** Re-subscribes after an error that may pass; propagates any other error, and the one after the last retry. */
 export function retryFaults<T>(policy: RetryPolicy, notice: (notice: RetryNotice) => void): MonoTypeOperatorFunction<T> {
-  return retryWithBackOff(faultRetries(policy, notice));
+  return retryWithBackOff(() => faultRetries(policy, notice));
 }
 
 /** The decisions of {@link retryFaults}. */

@@ -150,7 +150,7 @@ class RestartsElsewhere extends Error {}
 function restarting<T>(shard: Shard, policy: BackOff): MonoTypeOperatorFunction<T> {
   const tracked = trackedShardOf(shard);
   const notify = (retry: RetryAttempt): void => tracked?.tell({ type: 'shardRestarted', ...retry });
-  return retryWithBackOff({
+  return retryWithBackOff(() => ({
     ...policy,
     // After records out of order the watermark may be past a record that was not worked on: restarting from there would lose it.
     // Errors that cannot pass are not retried, nor is any error while the shard is stopping.
@@ -163,5 +163,5 @@ function restarting<T>(shard: Shard, policy: BackOff): MonoTypeOperatorFunction<
     notify,
     // When the shard stops, a delay is cut short: the restarted shard completes at once.
     hurry$: tracked?.stopping$ ?? NEVER,
-  });
+  }));
 }

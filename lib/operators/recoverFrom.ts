@@ -17,7 +17,7 @@ import type { CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { Recovery } from '../recovery/recovery.js';
 import { MAX_TIMER_MS } from '../internal/delay.js';
 import { followedBy } from '../internal/followed-by.js';
-import { retryWithBackOff } from '../internal/back-off.js';
+import { retryWithBackOff, type RetryWithBackOffConfig } from '../internal/back-off.js';
 import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import { isBlockUnavailable } from '../blocks/errors.js';
 import { RecoveryTimeoutError } from '../kinesis/errors.js';
@@ -110,17 +110,18 @@ export function recoverFrom<T extends Block | KinesisRecord>(
       const recovery = new Recovery(lost, { retryTimeoutMs, readForeign });
 
       // 1. The source errors: decide whether to recover, and make its shards resume after the last delivered record.
-      const shouldRetry = (error: unknown, attempt: number): boolean | 'at once' => {
-        if (isFinal(error)) return false;
-        return attempt === 1 ? 'at once' : true;
-      };
-      const begin = (error: unknown): void => {
-        if (isBlockUnavailable(error)) lost.noteLost(error.ranges);
-        recovery.begin(error);
-      };
+      const recoveries = (): RetryWithBackOffConfig => ({
+        ...policy,
+        shouldRetry: (error, attempt) => !isFinal(error) && (attempt === 1 ? 'at once' : true),
+        notify: ({ error }) => {
+          if (isBlockUnavailable(error)) lost.noteLost(error.ranges);
+          recovery.begin(error);
+        },
+        hurry$: recovery.stopping$,
+      });
       // 2. Re-read and emit what was delivered and has not passed. 3. Then re-subscribe to the source.
       return followedBy(recovery.emitLost() as Observable<Recovered<T>>, source).pipe(
-        retryWithBackOff({ ...policy, shouldRetry, notify: ({ error }) => begin(error), hurry$: recovery.stopping$ }),
+        retryWithBackOff(recoveries),
         // A value that passes here, for the first time or again, is being worked on downstream: it is not lost any more.
         tap({ next: (value) => lost.notePassed(value), finalize: () => recovery.cancel() }),
       );

@@ -136,7 +136,7 @@ function storing(block: Block, store: BoundedStore, tracked: TrackedShard, polic
     return store.put(block);
   }).pipe(
     reportsFailure(tracked, 'put', id),
-    retryWithBackOff({ ...policy, maxDelayMs: MAX_RETRY_DELAY_MS, shouldRetry: (error) => !isFinal(error) }),
+    retryWithBackOff(() => ({ ...policy, maxDelayMs: MAX_RETRY_DELAY_MS, shouldRetry: (error) => !isFinal(error) })),
   );
   const stored$ = defer(() => {
     tracked.unreleased.add(ranges);

@@ -32,7 +32,6 @@ export class ShardCursor {
   readonly #continuity: PageContinuity;
   readonly #endCheck: EndCheck;
   readonly #budgetKey: string;
-  readonly #retries: RetryWithBackOffConfig;
   #iterator: string | undefined;
   #isBehind = true;
 
@@ -41,8 +40,6 @@ export class ShardCursor {
     this.#continuity = new PageContinuity(context, start);
     this.#endCheck = new EndCheck(context, this.#continuity);
     this.#budgetKey = budgetKey(context);
-    const { retry, notify } = context;
-    this.#retries = faultRetries(retry, (notice) => notify({ type: 'readRetry', ...this.#shard(), ...notice }));
   }
 
   /** Where reading stands, and the iterator that reads on from there, if one is open. */
@@ -71,7 +68,7 @@ export class ShardCursor {
 
   /** Gives `page` what {@link read} emits, for as long as `subscriber` is subscribed, which errors if the read does. */
   readWithin(subscriber: Subscriber<unknown>, page: PageObserver, limit: number): void {
-    new Attempt(this, subscriber, page, { limit, retries: this.#retries }).begin();
+    new Attempt(this, subscriber, page, { limit, isRetried: true }).begin();
   }
 
   /** Opens an iterator where there is none, waits for the budget, and makes the call; emits its answer, or `GONE`. */
@@ -118,6 +115,12 @@ export class ShardCursor {
       ended: ended && !isReopened,
       childShards: (!isReopened && page.ChildShards) || [],
     };
+  }
+
+  /** How reads are retried. Made when one fails: what each cursor keeps is there a thousand times. */
+  retries(): RetryWithBackOffConfig {
+    const { retry, notify } = this.#context;
+    return faultRetries(retry, (notice) => notify({ type: 'readRetry', ...this.#shard(), ...notice }));
   }
 
   /** Notes that the call of a read has failed: its iterator may be no longer valid. */
@@ -167,8 +170,8 @@ interface PageFindings {
 /** How an {@link Attempt} reads. */
 interface AttemptOptions {
   readonly limit: number;
-  /** How a fault is retried; propagated when undefined. */
-  readonly retries?: RetryWithBackOffConfig;
+  /** Whether a fault that may pass is retried. */
+  readonly isRetried: boolean;
 }
 
 /**
@@ -183,14 +186,14 @@ class Attempt implements Handlers<GetRecordsPage | typeof GONE> {
   readonly #subscriber: Subscriber<unknown>;
   readonly #page: PageObserver;
   readonly #limit: number;
-  readonly #retries: RetryWithBackOffConfig | undefined;
+  readonly #isRetried: boolean;
 
-  constructor(cursor: ShardCursor, subscriber: Subscriber<unknown>, page: PageObserver, { limit, retries }: AttemptOptions) {
+  constructor(cursor: ShardCursor, subscriber: Subscriber<unknown>, page: PageObserver, { limit, isRetried }: AttemptOptions) {
     this.#cursor = cursor;
     this.#subscriber = subscriber;
     this.#page = page;
     this.#limit = limit;
-    this.#retries = retries;
+    this.#isRetried = isRetried;
   }
 
   begin(): void {
@@ -216,9 +219,11 @@ class Attempt implements Handlers<GetRecordsPage | typeof GONE> {
   }
 
   #failed(fault: unknown): void {
-    if (!this.#retries) return this.#subscriber.error(fault);
-    const again$ = new Observable<ShardPage>((retry) => new Attempt(this.#cursor, retry, retry, { limit: this.#limit }).begin());
-    this.#mirror(retriesAfter(fault, again$, this.#retries));
+    if (!this.#isRetried) return this.#subscriber.error(fault);
+    const again$ = new Observable<ShardPage>((retry) =>
+      new Attempt(this.#cursor, retry, retry, { limit: this.#limit, isRetried: false }).begin(),
+    );
+    this.#mirror(retriesAfter(fault, again$, this.#cursor.retries()));
   }
 
   #mirror(page$: Observable<ShardPage>, error = (fault: unknown): void => this.#subscriber.error(fault)): void {

@@ -55,11 +55,11 @@ export class ShardLease {
     const { notify, retry, stopTimeoutMs, scheduler } = config;
     const { streamName, shardId } = shard;
     return releaseLease(this.#store, shard, config).pipe(
-      retryWithBackOff({
+      retryWithBackOff(() => ({
         ...retry,
         maxRetries: Infinity,
         notify: (attempt) => notify({ type: 'storeRetry', streamName, shardId, reason: 'transient', ...attempt }),
-      }),
+      })),
       takeUntil(delayOf(stopTimeoutMs * PATIENCE, scheduler)),
     );
   }

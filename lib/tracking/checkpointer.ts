@@ -147,14 +147,14 @@ function retrying({
   scheduler,
   random,
 }: WriteRetry): MonoTypeOperatorFunction<Checkpoint> {
-  return retryWithBackOff({
+  return retryWithBackOff(() => ({
     maxRetries,
     scheduler,
     random,
     initialDelayMs: retryDelayMs,
     maxDelayMs: MAX_RETRY_DELAY_MS,
     shouldRetry: (error) => retriesEverything || !isFinal(error),
-  });
+  }));
 }
 
 /** The bound of the delay between two tries of one write, in ms. */

@@ -19,7 +19,7 @@ describe('retryWithBackOff', () => {
     're-emits a source that completes, is empty, or never ends',
     marbles(({ scheduler, cold, expectObservable }) => {
       for (const marble of ['-a-b|', '|', '-a-']) {
-        expectObservable(cold(marble).pipe(retryWithBackOff(policy(scheduler)))).toBe(marble);
+        expectObservable(cold(marble).pipe(retryWithBackOff(() => policy(scheduler)))).toBe(marble);
       }
     }),
   );
@@ -28,7 +28,7 @@ describe('retryWithBackOff', () => {
     'keeps what was emitted before an error, and subscribes again after the delay',
     marbles(({ scheduler, cold, expectObservable, expectSubscriptions }) => {
       const source = cold('-a#');
-      expectObservable(source.pipe(retryWithBackOff(policy(scheduler, { maxRetries: 1 })))).toBe('-a 5ms -a#');
+      expectObservable(source.pipe(retryWithBackOff(() => policy(scheduler, { maxRetries: 1 })))).toBe('-a 5ms -a#');
       expectSubscriptions(source.subscriptions).toBe(['^-!', '-- 5ms ^-!']);
     }),
   );
@@ -39,7 +39,9 @@ describe('retryWithBackOff', () => {
       const dice = [0.5, 0, 0.99, 0.5, 0.25, 0.1];
       const delaysMs: number[] = [];
       const config = policy(scheduler, { random: () => dice.shift()!, notify: ({ delayMs }) => void delaysMs.push(delayMs) });
-      failing(Array(6).fill('e')).pipe(retryWithBackOff(config)).subscribe();
+      failing(Array(6).fill('e'))
+        .pipe(retryWithBackOff(() => config))
+        .subscribe();
       flush();
       // Of bounds 10, 20, 40, 80, 100, 100.
       expect(delaysMs).to.deep.equal([5, 0, 39, 40, 25, 10]);
@@ -50,9 +52,9 @@ describe('retryWithBackOff', () => {
   it(
     'errors with the last error when the retries are used up',
     marbles(({ scheduler, expectObservable }) => {
-      expectObservable(failing(['a', 'b', 'c']).pipe(retryWithBackOff(policy(scheduler, { maxRetries: 2 })))).toBe('15ms #', {}, 'c');
-      expectObservable(failing(['a', 'b']).pipe(retryWithBackOff(policy(scheduler, { maxRetries: 2 })))).toBe('15ms (v|)');
-      expectObservable(failing(['a']).pipe(retryWithBackOff(policy(scheduler, { maxRetries: 0 })))).toBe('#', {}, 'a');
+      expectObservable(failing(['a', 'b', 'c']).pipe(retryWithBackOff(() => policy(scheduler, { maxRetries: 2 })))).toBe('15ms #', {}, 'c');
+      expectObservable(failing(['a', 'b']).pipe(retryWithBackOff(() => policy(scheduler, { maxRetries: 2 })))).toBe('15ms (v|)');
+      expectObservable(failing(['a']).pipe(retryWithBackOff(() => policy(scheduler, { maxRetries: 0 })))).toBe('#', {}, 'a');
     }),
   );
 
@@ -65,7 +67,7 @@ describe('retryWithBackOff', () => {
         shouldRetry: (error, attempt) => (asked.push([error, attempt]), error === 'b' ? 'at once' : error !== 'c'),
         notify: (retry) => void told.push({ ...retry, atMs: scheduler.now() }),
       });
-      expectObservable(failing(['a', 'b', 'c']).pipe(retryWithBackOff(config))).toBe('5ms #', {}, 'c');
+      expectObservable(failing(['a', 'b', 'c']).pipe(retryWithBackOff(() => config))).toBe('5ms #', {}, 'c');
       flush();
       expect(asked).to.deep.equal([
         ['a', 1],
@@ -83,7 +85,7 @@ describe('retryWithBackOff', () => {
     'does not ask about an error that is one too many',
     marbles(({ scheduler, expectObservable }) => {
       const shouldRetry = () => expect.fail('asked');
-      expectObservable(failing(['a']).pipe(retryWithBackOff(policy(scheduler, { maxRetries: 0, shouldRetry })))).toBe('#', {}, 'a');
+      expectObservable(failing(['a']).pipe(retryWithBackOff(() => policy(scheduler, { maxRetries: 0, shouldRetry })))).toBe('#', {}, 'a');
     }),
   );
 
@@ -100,7 +102,7 @@ describe('retryWithBackOff', () => {
         resetAfterMs: 20,
         notify: ({ attempt }) => void attempts.push(attempt),
       });
-      source.pipe(retryWithBackOff(config)).subscribe({ error: () => undefined });
+      source.pipe(retryWithBackOff(() => config)).subscribe({ error: () => undefined });
       flush();
       // At 0, 19, 20, 38, and three times at 58 ms.
       expect(attempts.slice(0, 7)).to.deep.equal([1, 2, 2, 3, 1, 2, 3]);
@@ -111,7 +113,7 @@ describe('retryWithBackOff', () => {
     'ends a delay early when hurry$ emits, and not when it completes',
     marbles(({ scheduler, cold, expectObservable }) => {
       const slow = { initialDelayMs: 2_000, maxDelayMs: 2_000 };
-      const hurried = (hurry$: Observable<unknown>) => failing(['a']).pipe(retryWithBackOff(policy(scheduler, { ...slow, hurry$ })));
+      const hurried = (hurry$: Observable<unknown>) => failing(['a']).pipe(retryWithBackOff(() => policy(scheduler, { ...slow, hurry$ })));
       expectObservable(hurried(cold('---h'))).toBe('---(v|)');
       expectObservable(hurried(of('h'))).toBe('(v|)');
       expectObservable(hurried(cold('---|'))).toBe('1s (v|)');
@@ -122,7 +124,7 @@ describe('retryWithBackOff', () => {
     'leaves no timer and no subscription to hurry$ behind when unsubscribed during a delay',
     marbles(({ scheduler, expectObservable, flush }) => {
       const hurry$ = new Subject<void>();
-      expectObservable(failing(['a']).pipe(retryWithBackOff(policy(scheduler, { hurry$, initialDelayMs: 90 }))), '--!').toBe('');
+      expectObservable(failing(['a']).pipe(retryWithBackOff(() => policy(scheduler, { hurry$, initialDelayMs: 90 }))), '--!').toBe('');
       flush();
       expect(scheduler.now()).to.be.below(45);
       expect(hurry$.observed).to.equal(false);
@@ -132,7 +134,7 @@ describe('retryWithBackOff', () => {
   it(
     'counts each subscription for itself, also the second to the same Observable',
     marbles(({ scheduler, cold, expectObservable }) => {
-      const source = cold('#', {}, 'e').pipe(retryWithBackOff(policy(scheduler, { maxRetries: 1 })));
+      const source = cold('#', {}, 'e').pipe(retryWithBackOff(() => policy(scheduler, { maxRetries: 1 })));
       expectObservable(source).toBe('5ms #', {}, 'e');
       expectObservable(source, '--^').toBe('-- 5ms #', {}, 'e');
     }),
@@ -146,7 +148,7 @@ describe('retryWithBackOff', () => {
         throw thrown;
       };
       for (const fields of [{ shouldRetry: thrower }, { notify: thrower }]) {
-        expectObservable(failing(['a']).pipe(retryWithBackOff(policy(scheduler, fields)))).toBe('#', {}, thrown);
+        expectObservable(failing(['a']).pipe(retryWithBackOff(() => policy(scheduler, fields)))).toBe('#', {}, thrown);
       }
     }),
   );
@@ -160,7 +162,12 @@ describe('retryWithBackOff', () => {
         subscriber.error('e');
       });
       const values: number[] = [];
-      source.pipe(retryWithBackOff(policy(scheduler)), take(2)).subscribe((value) => values.push(value));
+      source
+        .pipe(
+          retryWithBackOff(() => policy(scheduler)),
+          take(2),
+        )
+        .subscribe((value) => values.push(value));
       flush();
       expect(values).to.deep.equal([0, 1]);
       expect(emitted).to.equal(2);
@@ -185,7 +192,7 @@ describe('retryWithBackOff', () => {
         });
         const ends: unknown[] = [];
         const config = policy(scheduler, { maxRetries: 50_000, ...fields });
-        source.pipe(retryWithBackOff(config)).subscribe({ error: (error: unknown) => ends.push(error) });
+        source.pipe(retryWithBackOff(() => config)).subscribe({ error: (error: unknown) => ends.push(error) });
         flush();
         expect(ends).to.deep.equal(['e']);
         expect(subscriptions).to.equal(50_001);
