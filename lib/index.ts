@@ -66,6 +66,8 @@ export { blockPerPage, type BlockPerPageConfig } from './operators/blockPerPage.
 export { checkpointEvery, type CheckpointEveryConfig } from './operators/checkpointEvery.js';
 export { recoverFrom, type Recovered, type RecoverFromConfig } from './operators/recoverFrom.js';
 export { mergeShards, type MergeShardsConfig, type RestartConfig } from './operators/mergeShards.js';
+export { processBlocks, type ProcessBlocksConfig } from './operators/processBlocks.js';
+export type { BlockFailure } from './operators/part-handling.js';
 export { deaggregate, type DeaggregateConfig } from './operators/deaggregate.js';
 export type { AggregateConfig, AggregateProblem, OutOfRangePolicy } from './kinesis/aggregation/config.js';
 export { storeBlocks, type StoreBlocksConfig } from './operators/storeBlocks.js';
@@ -87,7 +89,9 @@ export type { StorageLevel } from './blocks/storage-level.js';
 // Monitoring
 export type * from './monitoring/events.js';
 export { logEvents, type EventLogger, type LogEventsConfig } from './monitoring/logEvents.js';
+export type * from './monitoring/block-events.js';
 export type * from './monitoring/lease-events.js';
+export type { ShardEvent, StreamEvent, TimedEvent } from './monitoring/timed-event.js';
 export type { WindowConfig } from './monitoring/window-config.js';
 export { checkpointSuccessRate } from './monitoring/checkpointSuccessRate.js';
 export { recoveryRate } from './monitoring/recoveryRate.js';

@@ -1,7 +1,8 @@
 import { catchError, concat, defer, distinct, EMPTY, ignoreElements, merge, of, take, throwError, type Observable } from 'rxjs';
 import { KeyedQueue } from '../internal/keyed-queue.js';
 import { uninterrupted } from '../internal/uninterrupted.js';
-import type { BlockStoreFailedEvent, EventSink } from '../monitoring/events.js';
+import type { BlockStoreFailedEvent } from '../monitoring/block-events.js';
+import type { EventSink } from '../monitoring/events.js';
 import type { Block } from '../values/block.js';
 import { isFinal } from '../values/errors.js';
 import type { BlockStore } from './block-store.js';

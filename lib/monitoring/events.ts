@@ -1,17 +1,8 @@
 import type { Position } from '../values/position.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
+import type { BlockEvent } from './block-events.js';
 import type { LeaseEvent } from './lease-events.js';
-import type { TimedEvent } from './timed-event.js';
-
-/** The fields that every event of a source has. */
-export interface StreamEvent extends TimedEvent {
-  readonly streamName: string;
-}
-
-/** The fields that every event about a shard has. */
-export interface ShardEvent extends StreamEvent {
-  readonly shardId: string;
-}
+import type { ShardEvent, StreamEvent, TimedEvent } from './timed-event.js';
 
 /** A page of records has been read. */
 export interface PageReadEvent extends ShardEvent {
@@ -236,49 +227,6 @@ export interface PipelineCompletedEvent extends ShardEvent {
   readonly records: number;
 }
 
-/** A block was made of records of this shard; its work begins. */
-export interface BlockOpenedEvent extends ShardEvent {
-  readonly type: 'blockOpened';
-  /** Its records of this shard. */
-  readonly records: number;
-  /** Their payload bytes. */
-  readonly bytes: number;
-}
-
-/** `storeBlocks` has put a block into its store. */
-export interface BlockStoredEvent extends ShardEvent {
-  readonly type: 'blockStored';
-  readonly blockId: string;
-  readonly records: number;
-}
-
-/** A block is lost: its store has no copy of it, or a failure upstream of `recoverFrom` has lost it. It is re-read. */
-export interface BlockLostEvent extends ShardEvent {
-  readonly type: 'blockLost';
-  readonly blockId: string;
-  readonly records: number;
-}
-
-/** A lost block has been re-read, and is complete. */
-export interface BlockRecoveredEvent extends ShardEvent {
-  readonly type: 'blockRecovered';
-  readonly blockId: string;
-  readonly records: number;
-}
-
-/** A block has reached `checkpointEvery`, so its records of this shard are settled. */
-export interface BlockSettledEvent extends ShardEvent {
-  readonly type: 'blockSettled';
-  /** Its records of this shard. */
-  readonly records: number;
-  /** Their payload bytes. */
-  readonly bytes: number;
-  /** How long ago Kinesis received the last of them, in ms; `undefined` where Kinesis did not say when. */
-  readonly lagMs?: number | undefined;
-  /** Whether other blocks of the shard are being worked on: not settled, or stored and not released. */
-  readonly hasOpenBlocks: boolean;
-}
-
 /** A checkpoint is durable. */
 export interface CheckpointWrittenEvent extends ShardEvent, Position {
   readonly type: 'checkpointWritten';
@@ -334,24 +282,10 @@ export interface GapEvent extends ShardEvent {
   readonly firstAvailable?: Position;
 }
 
-/** A call to a block store failed; another copy, or Kinesis, may replace it. */
-export interface BlockStoreFailedEvent extends TimedEvent {
-  readonly type: 'blockStoreFailed';
-  readonly action: 'put' | 'get' | 'delete' | 'list';
-  /** The id of the block; absent for `list`. */
-  readonly blockId?: string;
-  readonly error: unknown;
-}
-
 /** All events; `type` distinguishes them. No event has a payload or a partition key. */
 export type KinesisEvent =
   | AggregateMalformedEvent
-  | BlockLostEvent
-  | BlockOpenedEvent
-  | BlockRecoveredEvent
-  | BlockSettledEvent
-  | BlockStoreFailedEvent
-  | BlockStoredEvent
+  | BlockEvent
   | CheckpointFailedEvent
   | CheckpointSkippedEvent
   | CheckpointWrittenEvent

@@ -19,8 +19,8 @@ export interface HighErrorRateConfig extends WindowConfig {
  * Raises an alert for each shard of which too much fails, and clears it when less does.
  *
  * @remarks
- * Errors are reads, checkpoints and lookups of them that failed and are made again, pipelines that failed, and failures that are recovered from; what
- * succeeded are pages, settled blocks, checkpoints and starts of shards. The lists of shards count by themselves, for the stream: such an alert has no
+ * Errors are reads, checkpoints, lookups of them and work of `processBlocks` that failed and are made again, pipelines that failed, and failures that are recovered from;
+ * what succeeded are pages, settled blocks, checkpoints and starts of shards. The lists of shards count by themselves, for the stream: such an alert has no
  * `shardId`. The rate is looked at at each multiple of `everyMs` from the subscription on; the alert is raised, once, when it is more than `threshold`, and
  * cleared, once, when it is not any more; with the value `undefined` when nothing was tried in the window, or the shard was released. To look at one
  * kind of work only, filter the events before it.
@@ -143,6 +143,8 @@ function errorsOf(event: KinesisEvent): 0 | 1 | undefined {
     case 'readRetry':
       // An iterator that was too old is replaced, and that is all.
       return event.reason === 'iterator' ? undefined : 1;
+    case 'blockFailed':
+    case 'blockRetry':
     case 'checkpointFailed':
     case 'discoveryFailed':
     case 'recoveryStarted':

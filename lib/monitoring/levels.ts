@@ -8,9 +8,11 @@ export type EventLevel = 'error' | 'warn' | 'info' | 'debug';
 export const LEVELS: Readonly<Record<UntimedEvent['type'], EventLevel>> = {
   aggregateMalformed: 'warn',
   allLeasesLost: 'error',
+  blockFailed: 'error',
   blockLost: 'warn',
   blockOpened: 'debug',
   blockRecovered: 'info',
+  blockRetry: 'warn',
   blockSettled: 'debug',
   blockStoreFailed: 'warn',
   blockStored: 'debug',

@@ -2,8 +2,9 @@ import { concat, defer, EMPTY, filter, groupBy, map, mergeMap, of, Subject, tap,
 import { isObservableInput } from '../internal/notifierOf.js';
 import { assertFunction } from '../internal/validate.js';
 import { InvalidConfigError, isInvalidConfig } from '../values/errors.js';
-import type { KinesisEvent, ShardEvent } from './events.js';
+import type { KinesisEvent } from './events.js';
 import type { ShardName } from '../values/shard-id.js';
+import type { ShardEvent } from './timed-event.js';
 
 /** A figure of one shard. */
 export interface ShardFigure<T> {

@@ -13,8 +13,7 @@ export function shownError(event: UntimedEvent): Fault | undefined {
   if (!('error' in event)) return undefined;
   const { error, type } = event;
   const fault = faultOf(error) ?? { name: 'undefined' };
-  const isOfPipeline = type === 'shardRestarted' || type === 'shardFailed' || type === 'recoveryStarted';
-  if (!isOfPipeline || isRxKinesisError(error) || isOfService(error) || fault.name === 'SyntaxError') return fault;
+  if (!OF_THE_USER.includes(type) || isRxKinesisError(error) || isOfService(error) || fault.name === 'SyntaxError') return fault;
   const message = error instanceof Object ? (error as { readonly message?: unknown }).message : error;
   return typeof message === 'string' ? { ...fault, message: oneLine(message).slice(0, MAX_MESSAGE_LENGTH) } : fault;
 }
@@ -35,5 +34,8 @@ export function oneLine(text: string): string {
 function isOfService(error: unknown): boolean {
   return error instanceof Object && ('$metadata' in error || '$fault' in error || '$response' in error);
 }
+
+/** The events whose errors the user's own pipeline throws. */
+const OF_THE_USER: readonly UntimedEvent['type'][] = ['blockFailed', 'blockRetry', 'recoveryStarted', 'shardFailed', 'shardRestarted'];
 
 const MAX_MESSAGE_LENGTH = 300;

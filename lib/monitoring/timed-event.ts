@@ -3,3 +3,13 @@ export interface TimedEvent {
   /** When it happened, in ms by the clock of `scheduler`. */
   readonly at: number;
 }
+
+/** The fields that every event of a source has. */
+export interface StreamEvent extends TimedEvent {
+  readonly streamName: string;
+}
+
+/** The fields that every event about a shard has. */
+export interface ShardEvent extends StreamEvent {
+  readonly shardId: string;
+}

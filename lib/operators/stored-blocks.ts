@@ -3,7 +3,7 @@ import { BLOCK_STORE_CALLS, type BlockStore } from '../blocks/block-store.js';
 import { BlockStoreError } from '../blocks/errors.js';
 import type { StoredBlock } from '../blocks/stored-block.js';
 import { assertMethod } from '../internal/validate.js';
-import type { BlockStoreFailedEvent } from '../monitoring/events.js';
+import type { BlockStoreFailedEvent } from '../monitoring/block-events.js';
 import type { Shard } from '../shards/shard.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
 import { InvalidConfigError, InvalidValueError } from '../values/errors.js';

@@ -4,7 +4,7 @@ import { TrackedRecord } from '../tracking/tracked-record.js';
 import type { Block } from '../values/block.js';
 import { comparePositions, type Position } from '../values/position.js';
 import type { KinesisRecord, RecordFields } from '../values/record.js';
-import { endOf, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
+import { endOf, rangeOf, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
 import type { LostRecords } from './lost-work.js';
 
 /** Gives re-read records the places that the lost ones had in the ledger. */
@@ -69,17 +69,8 @@ function isAfter(position: Position, other: Position | undefined): boolean {
 /** The range to re-read: the whole run, or the run from its last record that is not lost, which proves that no record is missing. */
 export function rangeOfLost(lost: LostRecords): SequenceNumberRange {
   const { shard, run, after } = lost;
-  const { streamName, shardId } = shard.identity;
   const [first, firstOrdinal] = isCut(lost) ? [after.position ?? run.first, after.ordinal] : [run.first, run.firstOrdinal];
-  return {
-    streamName,
-    shardId,
-    fromSeqNumber: first.sequenceNumber,
-    toSeqNumber: run.last.sequenceNumber,
-    fromSubSeqNumber: first.subSequenceNumber,
-    toSubSeqNumber: run.last.subSequenceNumber,
-    recordCount: run.lastOrdinal - firstOrdinal + 1,
-  };
+  return rangeOf(shard.identity, first, run.last, run.lastOrdinal - firstOrdinal + 1);
 }
 
 /** Whether the first page of the range to re-read shows that records are missing before it. */

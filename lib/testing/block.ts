@@ -2,7 +2,14 @@ import { makeBlock, type Block } from '../values/block.js';
 import type { KinesisRecord } from '../values/record.js';
 import { comparePositions } from '../values/position.js';
 import { InvalidValueError } from '../values/errors.js';
-import { endOf, positionToString, rangeToString, SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
+import {
+  endOf,
+  positionToString,
+  rangeOf,
+  rangeToString,
+  SequenceNumberRanges,
+  type SequenceNumberRange,
+} from '../values/sequence-range.js';
 import { record } from './record.js';
 
 /**
@@ -31,7 +38,7 @@ function rangesOf(records: readonly KinesisRecord[]): SequenceNumberRange[] {
   for (const item of records) {
     const last = ranges.at(-1);
     if (last && last.shardId === item.shardId && last.streamName === item.streamName) ranges[ranges.length - 1] = extend(last, item);
-    else ranges.push(rangeOfOne(item));
+    else ranges.push(rangeOf(item, item, item, 1));
   }
   return ranges;
 }
@@ -41,16 +48,4 @@ function extend(range: SequenceNumberRange, item: KinesisRecord): SequenceNumber
     throw new InvalidValueError(`block: record ${positionToString(item)} comes after ${rangeToString(range)}`);
   const { sequenceNumber, subSequenceNumber } = item;
   return { ...range, toSeqNumber: sequenceNumber, toSubSeqNumber: subSequenceNumber, recordCount: range.recordCount + 1 };
-}
-
-function rangeOfOne({ streamName, shardId, sequenceNumber, subSequenceNumber }: KinesisRecord): SequenceNumberRange {
-  return {
-    streamName,
-    shardId,
-    fromSeqNumber: sequenceNumber,
-    toSeqNumber: sequenceNumber,
-    fromSubSeqNumber: subSequenceNumber,
-    toSubSeqNumber: subSequenceNumber,
-    recordCount: 1,
-  };
 }

@@ -2,9 +2,10 @@ import type { LedgerEntry, Run } from '../ledger/entries.js';
 import { blockId, makeBlock, type Block } from '../values/block.js';
 import type { InvalidConfigError } from '../values/errors.js';
 import type { KinesisRecord } from '../values/record.js';
-import { endOf, SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
+import { endOf, rangeOf, SequenceNumberRanges } from '../values/sequence-range.js';
 import { hasRanges, isRecord, misplaced } from './misplaced.js';
 import { deliveryOf, follows } from './delivery.js';
+import type { OfShard } from './checkpointed-shard.js';
 import type { TrackedShard } from './tracked-shard.js';
 
 /** The part of one block that lies in one shard: its entry in the shard's ledger. */
@@ -73,15 +74,7 @@ function cutIntoRuns(records: readonly KinesisRecord[]): TrackedRun[] {
 
 function runOf(first: KinesisRecord, last: KinesisRecord, recordCount: number): TrackedRun {
   for (const record of [first, last]) if (!isRecord(record)) throw notRecords([record]);
-  const range: SequenceNumberRange = {
-    streamName: first.streamName,
-    shardId: first.shardId,
-    fromSeqNumber: first.sequenceNumber,
-    toSeqNumber: last.sequenceNumber,
-    fromSubSeqNumber: first.subSequenceNumber,
-    toSubSeqNumber: last.subSequenceNumber,
-    recordCount,
-  };
+  const range = rangeOf(first, first, last, recordCount);
   const arrivedMs = last.approximateArrivalTimestamp?.getTime();
   const from = deliveryOf(first);
   const to = deliveryOf(last);
@@ -111,6 +104,22 @@ function openEntries(ranges: SequenceNumberRanges, runs: readonly TrackedRun[]):
 export function reportBlock(type: 'blockLost' | 'blockRecovered', ranges: SequenceNumberRanges): void {
   for (const { shard } of entriesOf(ranges)) shard.tell({ type, blockId: blockId(ranges), records: ranges.recordCount });
 }
+
+/** Tells each shard of a block what has become of the work on some of its records: on `part`, which need not have entries of its own. */
+export function reportWork(whole: SequenceNumberRanges, part: Block, event: WorkEvent): void {
+  for (const { shard } of entriesOf(whole)) {
+    const own = part.ranges.ranges.filter(
+      ({ streamName, shardId }) => streamName === shard.identity.streamName && shardId === shard.identity.shardId,
+    );
+    const records = own.reduce((sum, { recordCount }) => sum + recordCount, 0);
+    if (records > 0) shard.tell({ ...event, blockId: part.id, records });
+  }
+}
+
+/** An event of the work on a block, without what {@link reportWork} adds. */
+type WorkEvent =
+  | Omit<Extract<OfShard, { type: 'blockFailed' }>, 'blockId' | 'records'>
+  | Omit<Extract<OfShard, { type: 'blockRetry' }>, 'blockId' | 'records'>;
 
 /** Makes the error for a value that is not an array of records. */
 export function notRecords(value: unknown): InvalidConfigError {

@@ -1,4 +1,5 @@
 import { comparePositions, type Position } from './position.js';
+import type { ShardName } from './shard-id.js';
 
 /** A run of records of one shard, inclusive at both ends. */
 export interface SequenceNumberRange {
@@ -72,6 +73,19 @@ export class SequenceNumberRanges<Range extends RangeToRead = SequenceNumberRang
   toJSON(): SequenceNumberRangesJson<Range> {
     return { version: RANGES_VERSION, ranges: this.ranges };
   }
+}
+
+/** The range of so many records of a shard, from the first to the last. */
+export function rangeOf(shard: ShardName, first: Position, last: Position, recordCount: number): SequenceNumberRange {
+  return {
+    streamName: shard.streamName,
+    shardId: shard.shardId,
+    fromSeqNumber: first.sequenceNumber,
+    toSeqNumber: last.sequenceNumber,
+    fromSubSeqNumber: first.subSequenceNumber,
+    toSubSeqNumber: last.subSequenceNumber,
+    recordCount,
+  };
 }
 
 /** The place of a range's first record. */

@@ -9,6 +9,7 @@ import {
   concatMap,
   concatWith,
   defer,
+  EMPTY,
   from,
   ignoreElements,
   map,
@@ -48,6 +49,7 @@ import {
   planRecovery,
   pid,
   polling,
+  processBlocks,
   processingLag,
   readBudget,
   recordsProcessed,
@@ -62,6 +64,7 @@ import {
   withSequenceRanges,
   type Alert,
   type Block,
+  type BlockFailure,
   type BlockStore,
   type Checkpoint,
   type CheckpointStore,
@@ -146,6 +149,25 @@ describe('the marble diagrams of the pages', () => {
     marbles(({ cold, expectObservable }) => {
       const { records, arrays } = diagram('blockPerPage');
       expectObservable(cold(records!).pipe(blockPerPage())).toBe(arrays!, { x: ['a', 'b'], y: ['c'] });
+    }),
+  );
+
+  it(
+    'processBlocks',
+    marbles(({ cold, expectObservable, scheduler }) => {
+      const { blocks, handler: calls, onFailure: failures, emitted } = diagram('processBlocks');
+      const given = new Subject<string>();
+      const letterIn = (part: Block): string => letterOf(part.records[0]!);
+      const handler = (part: Block) =>
+        defer(() => nextMark([letterIn(part), letterIn(part).toUpperCase()], calls, scheduler)).pipe(
+          map((mark) => {
+            if (mark !== letterIn(part)) throw new Error('a capital letter');
+          }),
+        );
+      const onFailure = ({ block: part }: BlockFailure) => (given.next(letterIn(part)), EMPTY);
+      const config = { maxAttempts: 2, retryDelayMs: 2, random: () => 0.5, onFailure };
+      expectObservable(given).toBe(failures!);
+      expectObservable(cold(blocks!).pipe(map(blockOf), processBlocks(handler, config), map(letterIn))).toBe(emitted!);
     }),
   );
 

@@ -9,6 +9,7 @@ const GIVEN: Readonly<Record<string, string>> = {
   blocks$: "import('rxjs').Observable<import('rx-kinesis').Block>",
   client: "import('@aws-sdk/client-kinesis').KinesisClient",
   config: "import('rx-kinesis').KinesisStreamConfig",
+  keep: '(letter: string) => Promise<void>',
   replay: "(records: readonly import('rx-kinesis').KinesisRecord[]) => void",
   save: "(block: import('rx-kinesis').Block) => Promise<import('rx-kinesis').Block>",
   saved: 'string',

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { bufferTime, delay, map, mergeMap, of, timer } from 'rxjs';
-import type { BlockSettledEvent, KinesisEvent } from '../../lib/monitoring/events.js';
+import type { BlockSettledEvent } from '../../lib/monitoring/block-events.js';
+import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';

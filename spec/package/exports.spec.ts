@@ -29,6 +29,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'checkpointEvery',
     'recoverFrom',
     'mergeShards',
+    'processBlocks',
     'deaggregate',
     'eachBlock',
     'memoryCheckpoints',
