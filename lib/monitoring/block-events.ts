@@ -30,21 +30,21 @@ export interface BlockRecoveredEvent extends ShardEvent {
   readonly records: number;
 }
 
-/** The handler of `processBlocks` has failed, and is called again with the same records. */
+/** The handler of `processBlocks` has failed, and is called again: with the same records or, with `bisectOnError`, with half of them. */
 export interface BlockRetryEvent extends ShardEvent {
   readonly type: 'blockRetry';
   /** The id of the block, or of the part of it that failed. */
   readonly blockId: string;
   /** Its records of this shard. */
   readonly records: number;
-  /** 1 for the first retry. */
+  /** How often the handler was called with them, also together with others: 1 at the first failure. */
   readonly attempt: number;
-  /** The delay before the retry, in ms. */
+  /** The delay before the next call, in ms. */
   readonly delayMs: number;
   readonly error: unknown;
 }
 
-/** `processBlocks` has given records up, and `onFailure` has taken them. */
+/** `processBlocks` gives records up: `onFailure` is called with them. */
 export interface BlockFailedEvent extends ShardEvent {
   readonly type: 'blockFailed';
   /** The id of the block, or of the part of it that failed. */
@@ -53,7 +53,7 @@ export interface BlockFailedEvent extends ShardEvent {
   readonly records: number;
   /** `error`: the handler failed with them as often as it may; `age`: they are older than `maxRecordAgeMs`. */
   readonly reason: 'age' | 'error';
-  /** How often the handler was called with them. */
+  /** How often the handler was called with them, also together with others. */
   readonly attempts: number;
   /** What the last of these calls failed with; absent if there was none. */
   readonly error?: unknown;

@@ -28,13 +28,12 @@ const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<Unt
   aggregateMalformed: ({ position, reason }) =>
     `the record at ${positionToString(position)} begins like a KPL aggregate but cannot be opened (${reason}): it is emitted as it is`,
   allLeasesLost: () => 'this worker has lost every lease that it held; it goes on trying',
-  blockFailed: ({ reason, records, attempts }) =>
+  blockFailed: ({ blockId, reason, attempts }) =>
     reason === 'age'
-      ? `${records} records are too old for the work, and given up`
-      : `the work on ${records} records failed ${attempts} times, and they are given up`,
+      ? `block ${blockId} is too old for the work, and given up`
+      : `the work on block ${blockId} failed in all ${attempts} calls, and the block is given up`,
   blockLost: ({ records }) => `a block of ${records} records is lost, by its store or above recoverFrom: it is read again`,
-  blockRetry: ({ records, delayMs, attempt }) =>
-    `the work on ${records} records failed and is done again in ${delayMs} ms (retry ${attempt})`,
+  blockRetry: ({ blockId, delayMs, attempt }) => `the work on block ${blockId} failed (call ${attempt}) and is done again in ${delayMs} ms`,
   blockStoreFailed: ({ action }) => `a store of blocks failed: ${action}`,
   checkpointFailed: (event) => `the checkpoint ${positionToString(event)} could not be written and is tried again`,
   consumerAwaited: ({ status, waitedMs }) => `waits for its consumer, which is ${status}, for ${waitedMs} ms so far`,

@@ -1,10 +1,26 @@
 import { makeBlock, type Block } from '../values/block.js';
+import { comparePositions } from '../values/position.js';
 import type { KinesisRecord } from '../values/record.js';
-import { rangeOf, SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
+import { endOf, rangeOf, SequenceNumberRanges, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
 
-/** Some records of a block, in its order, that a handler gets together, and what became of them so far. Pure. */
+/** A block, and where its ranges begin. */
+export class WholeBlock<B extends Block = Block> {
+  readonly block: B;
+  #starts: ReadonlySet<number> | 'none' | undefined;
+
+  constructor(block: B) {
+    this.block = block;
+  }
+
+  /** The indices of the records with which the ranges begin; `'none'` where the block has not the records of its ranges, in their order. */
+  get starts(): ReadonlySet<number> | 'none' {
+    return (this.#starts ??= startsOf(this.block));
+  }
+}
+
+/** Some records of a block, in its order, that a handler gets together, and what became of them so far. */
 export interface BlockPart<B extends Block = Block> {
-  readonly whole: B;
+  readonly whole: WholeBlock<B>;
   /** Which of the block's records they are, ascending. */
   readonly indices: readonly number[];
   /** How often a handler was called with them, also together with others. */
@@ -14,20 +30,21 @@ export interface BlockPart<B extends Block = Block> {
 }
 
 /** All records of a block. */
-export function wholeOf<B extends Block>(whole: B): BlockPart<B> {
-  return { whole, indices: [...whole.records.keys()], attempts: 0, error: undefined };
+export function wholeOf<B extends Block>(block: B): BlockPart<B> {
+  return { whole: new WholeBlock(block), indices: [...block.records.keys()], attempts: 0, error: undefined };
 }
 
 /** The records of a block in so many lanes, by their partition keys: those of one key are in the same lane, whatever block they are in. */
-export function lanesOf<B extends Block>(whole: B, lanes: number): ReadonlyMap<number, BlockPart<B>> {
+export function lanesOf<B extends Block>(block: B, lanes: number): ReadonlyMap<number, BlockPart<B>> {
   const byLane = new Map<number, number[]>();
-  whole.records.forEach(({ partitionKey }, index) => {
+  block.records.forEach(({ partitionKey }, index) => {
     const lane = hashOf(partitionKey) % lanes;
     const indices = byLane.get(lane);
     if (indices) indices.push(index);
     else byLane.set(lane, [index]);
   });
-  return new Map([...byLane].map(([lane, indices]) => [lane, { ...wholeOf(whole), indices }]));
+  const whole = new WholeBlock(block);
+  return new Map([...byLane].map(([lane, indices]) => [lane, { whole, indices, attempts: 0, error: undefined }]));
 }
 
 /** The first half and the second half of a part. */
@@ -43,7 +60,7 @@ export function splitBy<B extends Block>(
 ): readonly [BlockPart<B>, BlockPart<B>] {
   const picked: number[] = [];
   const others: number[] = [];
-  for (const index of part.indices) (isPicked(part.whole.records[index]!) ? picked : others).push(index);
+  for (const index of part.indices) (isPicked(part.whole.block.records[index]!) ? picked : others).push(index);
   return [
     { ...part, indices: picked },
     { ...part, indices: others },
@@ -54,33 +71,43 @@ export function splitBy<B extends Block>(
  * The block of a part: the whole block itself, or one of its records with their exact ranges.
  *
  * @remarks
- * Two records belong to one range if they follow each other in one range of the block. Where the block has not the records that its ranges count, since
- * a user's operator has changed them, each record is a range of its own.
+ * Two records belong to one range if they follow each other in one range of the block. Where the block has not the records of its ranges in their order, since
+ * a user's operator has changed them, or some are missing in Kinesis, each record is a range of its own.
  */
 export function blockOf<B extends Block>({ whole, indices }: BlockPart<B>): Block<B['records'][number]> {
-  if (indices.length === whole.records.length) return whole;
-  const starts = startsOf(whole);
+  const { block, starts } = whole;
+  if (indices.length === block.records.length) return block;
+  const records: B['records'][number][] = indices.map((index) => block.records[index]!);
   const ranges: SequenceNumberRange[] = [];
   for (let from = 0, to = 1; to <= indices.length; to++) {
-    if (indices[to] === indices[to - 1]! + 1 && starts && !starts.has(indices[to]!)) continue;
-    const [first, last] = [whole.records[indices[from]!]!, whole.records[indices[to - 1]!]!];
-    ranges.push(rangeOf(first, first, last, to - from));
+    if (indices[to] === indices[to - 1]! + 1 && starts !== 'none' && !starts.has(indices[to]!)) continue;
+    ranges.push(rangeOf(records[from]!, records[from]!, records[to - 1]!, to - from));
     from = to;
   }
-  const records = indices.map((index) => whole.records[index]!);
-  return makeBlock(records, new SequenceNumberRanges(ranges), whole.recovered);
+  return makeBlock(records, new SequenceNumberRanges(ranges), block.recovered);
 }
 
-/** The indices of the records with which the ranges of a block begin; `undefined` where the block has other records than its ranges. */
-function startsOf({ records, ranges }: Block): ReadonlySet<number> | undefined {
-  if (ranges.recordCount !== records.length) return undefined;
+function startsOf({ records, ranges }: Block): ReadonlySet<number> | 'none' {
+  if (ranges.recordCount !== records.length) return 'none';
   const starts = new Set<number>();
   let start = 0;
-  for (const { recordCount } of ranges.ranges) {
+  for (const range of ranges.ranges) {
+    if (!isRun(records, start, range)) return 'none';
     starts.add(start);
-    start += recordCount;
+    start += range.recordCount;
   }
   return starts;
+}
+
+/** Whether the records from `start` on can be those of `range`: they are of its shard, ascend, and have its ends. */
+function isRun(records: readonly KinesisRecord[], start: number, range: SequenceNumberRange): boolean {
+  const end = start + range.recordCount - 1;
+  for (let i = start; i <= end; i++) {
+    const record = records[i]!;
+    if (record.shardId !== range.shardId || record.streamName !== range.streamName) return false;
+    if (i > start && comparePositions(records[i - 1]!, record) >= 0) return false;
+  }
+  return comparePositions(records[start]!, startOf(range)) === 0 && comparePositions(records[end]!, endOf(range)) === 0;
 }
 
 /** FNV-1a in 32 bits, with its high bits in the low ones, which count here: the same on every platform. */

@@ -4,6 +4,7 @@ import {
   defer,
   EMPTY,
   ignoreElements,
+  merge,
   subscribeOn,
   tap,
   type Observable,
@@ -12,7 +13,8 @@ import {
 } from 'rxjs';
 import { retryWithBackOff } from '../internal/back-off.js';
 import { isObservableInput } from '../internal/notifierOf.js';
-import { reportWork } from '../tracking/tracked-block.js';
+import { entriesOf, reportWork } from '../tracking/tracked-block.js';
+import type { TrackedShard } from '../tracking/tracked-shard.js';
 import type { Block } from '../values/block.js';
 import { InvalidConfigError, isFinal } from '../values/errors.js';
 import type { KinesisRecord } from '../values/record.js';
@@ -56,8 +58,8 @@ class PartHandling<B extends Block> {
   readonly #policy: HandlingPolicy<B['records'][number]>;
   /** What is left of the part: without the records that were too old. */
   #part: BlockPart<B>;
-  /** Whether the error that comes is the handler's, and not that of `onFailure`. */
-  #hasHandlerFailed = false;
+  /** Whether the last call of the handler has failed, with the error of the part. */
+  #hasFailed = false;
 
   constructor(part: BlockPart<B>, policy: HandlingPolicy<B['records'][number]>) {
     this.#part = part;
@@ -66,74 +68,104 @@ class PartHandling<B extends Block> {
 
   run(): Observable<never> {
     const { maxAttempts, retryDelayMs: initialDelayMs, scheduler, random } = this.#policy;
-    return defer(() => concat(this.#giveUpOld(), this.#call())).pipe(
+    return defer(() => this.#attempt()).pipe(
       retryWithBackOff(() => ({
         ...{ maxRetries: maxAttempts - 1, initialDelayMs, maxDelayMs: Math.max(initialDelayMs, MAX_RETRY_DELAY_MS), scheduler, random },
-        shouldRetry: (error) => this.#hasHandlerFailed && !this.#isToBeCut && !isFinal(error),
-        notify: (retry) => reportWork(this.#part.whole.ranges, blockOf(this.#part), { type: 'blockRetry', ...retry }),
+        shouldRetry: (error) => this.#isOfHandler(error) && !this.#isToBeCut && !this.#isHandedOver && !isFinal(error),
+        notify: ({ delayMs }) => this.#tellRetry(delayMs),
+        // When the shard stops, what waits is tried once more at once; after that, the delays are as long as ever.
+        hurry$: defer(() => merge(...this.#shards.map((shard) => (shard.isStopping ? EMPTY : shard.stopping$)))),
       })),
       catchError((error: unknown) => this.#afterFailure(error)),
     );
+  }
+
+  /** Whether an error is the handler's, and neither that of `onFailure` nor one of the retries themselves. */
+  #isOfHandler(error: unknown): boolean {
+    return this.#hasFailed && Object.is(error, this.#part.error);
+  }
+
+  get #shards(): readonly TrackedShard[] {
+    return entriesOf(this.#part.whole.block.ranges).map(({ shard }) => shard);
+  }
+
+  /** Whether another worker waits for the shard: that one handles the block, from the checkpoint on. */
+  get #isHandedOver(): boolean {
+    return this.#shards.some((shard) => shard.isHandedOver);
   }
 
   get #isToBeCut(): boolean {
     return this.#policy.bisectOnError && this.#part.indices.length > 1;
   }
 
-  #giveUpOld(): Observable<never> {
+  #attempt(): Observable<never> {
+    this.#hasFailed = false;
+    const old = this.#takeOld();
+    // Others may have become too old while these are given up.
+    if (old)
+      return concat(
+        this.#giveUp(old, 'age'),
+        defer(() => this.#attempt()),
+      );
+    return this.#part.indices.length > 0 ? this.#call() : EMPTY;
+  }
+
+  /** Takes the records that are too old out of the part; `undefined` if there is none. */
+  #takeOld(): BlockPart<B> | undefined {
     const { maxRecordAgeMs, scheduler } = this.#policy;
-    this.#hasHandlerFailed = false;
-    if (maxRecordAgeMs === Infinity) return EMPTY;
+    if (maxRecordAgeMs === Infinity) return undefined;
     const oldestMs = scheduler.now() - maxRecordAgeMs;
-    const [old, fresh] = splitBy(this.#part, ({ approximateArrivalTimestamp: at }) => at !== undefined && at.getTime() < oldestMs);
+    const [old, fresh] = splitBy(this.#part, ({ approximateArrivalTimestamp: at }) => (at?.getTime() ?? Infinity) < oldestMs);
     this.#part = fresh;
-    return old.indices.length === 0 ? EMPTY : this.#giveUp(old, 'age');
+    return old.indices.length > 0 ? old : undefined;
   }
 
   #call(): Observable<never> {
-    let misuse: unknown;
     const call$ = defer(() => {
       this.#part = { ...this.#part, attempts: this.#part.attempts + 1 };
-      const answer = this.#policy.handler(blockOf(this.#part));
-      if (!isObservableInput(answer)) throw (misuse = notAwaitable('handler', answer));
-      return answer;
+      return awaitable('handler', this.#policy.handler(blockOf(this.#part)));
     });
     const noteFailure = (error: unknown): void => {
       this.#part = { ...this.#part, error };
-      this.#hasHandlerFailed = error !== misuse;
+      this.#hasFailed = !(error instanceof NotAwaitable);
     };
-    return defer(() => (this.#part.indices.length === 0 ? EMPTY : call$.pipe(ignoreElements(), tap({ error: noteFailure }))));
+    return call$.pipe(ignoreElements(), tap({ error: noteFailure }));
   }
 
   #afterFailure(error: unknown): Observable<never> {
-    if (!this.#hasHandlerFailed) throw error;
     const { onFailure, scheduler } = this.#policy;
+    if (!this.#isOfHandler(error) || this.#isHandedOver || !onFailure) throw error;
+    if (!this.#isToBeCut) return this.#giveUp(this.#part, 'error');
+    this.#tellRetry(0);
     // Each half after a turn of the scheduler: the halves of halves that fail at once would grow the stack.
-    if (this.#isToBeCut) return concat(...halvesOf(this.#part).map((half) => handled(half, this.#policy).pipe(subscribeOn(scheduler))));
-    if (!onFailure) throw error;
-    return this.#giveUp(this.#part, 'error');
+    return concat(...halvesOf(this.#part).map((half) => handled(half, this.#policy).pipe(subscribeOn(scheduler))));
   }
 
   #giveUp(part: BlockPart<B>, reason: BlockFailure['reason']): Observable<never> {
     const { attempts, error } = part;
+    const block = blockOf(part);
     return defer(() => {
-      const answer = this.#policy.onFailure!({ block: blockOf(part), reason, attempts, error });
-      if (!isObservableInput(answer)) throw notAwaitable('onFailure', answer);
-      return answer;
-    }).pipe(
-      ignoreElements(),
-      tap({
-        complete: () =>
-          reportWork(part.whole.ranges, blockOf(part), { type: 'blockFailed', reason, attempts, ...(attempts > 0 && { error }) }),
-      }),
-    );
+      reportWork(part.whole.block.ranges, block, { type: 'blockFailed', reason, attempts, ...(attempts > 0 && { error }) });
+      return awaitable('onFailure', this.#policy.onFailure!({ block, reason, attempts, error }));
+    }).pipe(ignoreElements());
+  }
+
+  #tellRetry(delayMs: number): void {
+    const { attempts: attempt, error } = this.#part;
+    reportWork(this.#part.whole.block.ranges, blockOf(this.#part), { type: 'blockRetry', attempt, delayMs, error });
   }
 }
 
-/** Work that nobody can wait for would count as done before it is. */
-function notAwaitable(name: string, answer: unknown): InvalidConfigError {
-  return new InvalidConfigError(
-    `${name}: expected it to return a promise or an Observable, which ends with the work, got ${shown(answer)}`,
+/** The answer of a user's function is nothing that can be waited for. */
+class NotAwaitable extends InvalidConfigError {}
+
+/** Work that nobody can wait for would count as done before it is: also an array, which may be one of promises. @throws NotAwaitable */
+function awaitable(name: string, answer: ObservableInput<unknown>): ObservableInput<unknown> {
+  const isList = Array.isArray(answer) || typeof answer === 'string';
+  if (isObservableInput(answer) && !isList) return answer;
+  const advice = Array.isArray(answer) ? ': wait for all of it with Promise.all or forkJoin' : '';
+  throw new NotAwaitable(
+    `${name}: expected it to return a promise or an Observable that ends with the work, got ${shown(answer)}${advice}`,
   );
 }
 

@@ -16,6 +16,7 @@ import {
   merge,
   mergeMap,
   NEVER,
+  noop,
   of,
   share,
   Subject,
@@ -77,6 +78,7 @@ import {
 import type { LeaseNews } from 'rx-kinesis';
 import { leaseTable } from 'rx-kinesis/dynamodb';
 import { levelBlocks, levelCheckpoints, type LevelBlockDatabase, type LevelDatabase } from 'rx-kinesis/level';
+import { exportMetrics, type CounterLike, type MeterLike } from 'rx-kinesis/opentelemetry';
 import { s3Blocks, type S3ClientLike } from 'rx-kinesis/s3';
 import { aggregate, block, fakeKinesis, marbles, record } from 'rx-kinesis/testing';
 import { encodeBlockSync } from '../../lib/blocks/block-codec.js';
@@ -647,6 +649,30 @@ describe('the marble diagrams of the pages', () => {
       const { alerts, stop } = diagram('stopWhen');
       const values = { r: alertOf(true), c: alertOf(false) };
       expectObservable(stopWhen(cold(alerts!, values))).toBe(stop!, values);
+    }),
+  );
+
+  it(
+    'exportMetrics',
+    marbles(({ cold, expectObservable }) => {
+      const { events, counted } = diagram('exportMetrics');
+      const letters = new Map([
+        ['pageRead', 'p'],
+        ['blockSettled', 's'],
+      ]);
+      const counted$ = new Subject<string | undefined>();
+      const counter = (name: string): CounterLike => ({
+        add: (_, attributes) => name === 'rx_kinesis.events' && counted$.next(letters.get(attributes!['rx_kinesis.event.type']!)),
+      });
+      const observable = { addCallback: noop, removeCallback: noop };
+      const meter: MeterLike = {
+        createCounter: counter,
+        createHistogram: () => ({ record: noop }),
+        createObservableGauge: () => observable,
+        createObservableUpDownCounter: () => observable,
+      };
+      expectObservable(counted$).toBe(counted!);
+      exportMetrics(cold(events!, { p: sampleEvent('pageRead'), s: sampleEvent('blockSettled') }), meter);
     }),
   );
 

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import * as root from 'rx-kinesis';
 import * as dynamodb from 'rx-kinesis/dynamodb';
 import * as level from 'rx-kinesis/level';
+import * as opentelemetry from 'rx-kinesis/opentelemetry';
 import * as s3 from 'rx-kinesis/s3';
 import * as testing from 'rx-kinesis/testing';
 import { fencesOf, filesUnder, read } from './fences.js';
@@ -30,7 +31,7 @@ describe('the pages of docs/operators', () => {
   }
 
   it('tell of every exported function and class', () => {
-    const exports = { ...root, ...dynamodb, ...level, ...s3, ...testing };
+    const exports = { ...root, ...dynamodb, ...level, ...opentelemetry, ...s3, ...testing };
     const functions = Object.entries(exports).filter(([, value]) => typeof value === 'function');
     const text = COLLECTIONS.slice(1).map(read).join('\n');
     const untold = functions

@@ -26,12 +26,14 @@ const MODULES = [
   ['rx-kinesis/testing', 'lib/testing/index.ts'],
   ['rx-kinesis/dynamodb', 'lib/dynamodb/index.ts'],
   ['rx-kinesis/level', 'lib/level/index.ts'],
+  ['rx-kinesis/opentelemetry', 'lib/opentelemetry/index.ts'],
   ['rx-kinesis/s3', 'lib/s3/index.ts'],
 ] as const;
 const OTHERS: Readonly<Record<string, string>> = {
   ClassicLevel: 'classic-level',
   DynamoDBClient: '@aws-sdk/client-dynamodb',
   KinesisClient: '@aws-sdk/client-kinesis',
+  metrics: '@opentelemetry/api',
   NodeHttpHandler: '@smithy/node-http-handler',
   S3Client: '@aws-sdk/client-s3',
 };

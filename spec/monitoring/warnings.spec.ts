@@ -28,18 +28,18 @@ const error = new InvalidValueError('malformed');
 const EVENTS: ReadonlyArray<readonly [UntimedEvent, RegExp | undefined]> = [
   [
     { type: 'blockFailed', ...shard, blockId: 'flights-7', records: 3, reason: 'error', attempts: 10, error },
-    /the work on 3 records failed 10 times, and they are given up: InvalidValueError .*malformed/,
+    /the work on block flights-7 failed in all 10 calls, and the block is given up: InvalidValueError .*malformed/,
   ],
   [
     { type: 'blockFailed', ...shard, blockId: 'flights-7', records: 3, reason: 'age', attempts: 0 },
-    /3 records are too old for the work, and given up/,
+    /block flights-7 is too old for the work, and given up/,
   ],
   [{ type: 'blockLost', ...shard, blockId: 'flights-7', records: 3 }, /a block of 3 records is lost, .*: it is read again/],
   [{ type: 'blockOpened', ...shard, records: 1, bytes: 1 }, undefined],
   [{ type: 'blockRecovered', ...shard, blockId: 'flights-7', records: 3 }, undefined],
   [
     { type: 'blockRetry', ...shard, blockId: 'flights-7', records: 3, attempt: 2, delayMs: 700, error },
-    /the work on 3 records failed and is done again in 700 ms \(retry 2\): InvalidValueError .*malformed/,
+    /the work on block flights-7 failed \(call 2\) and is done again in 700 ms: InvalidValueError .*malformed/,
   ],
   [{ type: 'blockSettled', ...shard, records: 1, bytes: 1, hasOpenBlocks: false }, undefined],
   [{ type: 'blockStored', ...shard, blockId: 'flights-7', records: 3 }, undefined],

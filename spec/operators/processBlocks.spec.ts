@@ -14,8 +14,9 @@ import {
   throwError,
   timer,
   toArray,
-  type Observable,
+  Observable,
 } from 'rxjs';
+import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import type { BlockFailure } from '../../lib/operators/part-handling.js';
@@ -23,10 +24,13 @@ import { processBlocks, type ProcessBlocksConfig } from '../../lib/operators/pro
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { kinesisStream } from '../../lib/sources/kinesisStream.js';
-import { block, marbles, record } from '../../lib/testing/index.js';
+import { block, fakeKinesis, marbles, record } from '../../lib/testing/index.js';
 import { makeBlock, type Block } from '../../lib/values/block.js';
 import { InvalidConfigError, isInvalidConfig } from '../../lib/values/errors.js';
+import type { KinesisRecord } from '../../lib/values/record.js';
 import { rangeToString, SequenceNumberRanges } from '../../lib/values/sequence-range.js';
+import { fakeLeases } from '../support/fake-leases.js';
+import { fastReading } from '../support/fast-reading.js';
 import { instantKinesis, quickReading } from '../support/quick-shard.js';
 import { recordingStore } from '../support/recording-store.js';
 import { seededRandom } from '../support/seeded-random.js';
@@ -141,6 +145,15 @@ describe('processBlocks', () => {
       expect([calls, kept[0]!.error, kept[0]!.attempts]).to.deep.equal([1, final, 1]);
     });
 
+    for (const odd of [undefined, null, 'text'])
+      it(`takes ${odd} for an error like any other`, async () => {
+        const { kept, onFailure } = keeping();
+        let calls = 0;
+        const handler = () => (calls++, throwError(() => odd));
+        await lastValueFrom(of(block(1)).pipe(processBlocks(handler, { ...AT_ONCE, maxAttempts: 3, onFailure })));
+        expect([calls, kept.map(({ error }) => error)]).to.deep.equal([3, [odd]]);
+      });
+
     it('tries for ever where maxAttempts is Infinity', async () => {
       let calls = 0;
       const handler = () => (++calls < 500 ? throwError(() => fault) : EMPTY);
@@ -235,6 +248,25 @@ describe('processBlocks', () => {
     });
   });
 
+  for (const [how, records] of [
+    ['in another order', [3, 2, 1, 4]],
+    ['with one of them twice', [1, 2, 2, 4]],
+    ['with another one in place of the last', [1, 2, 3, 9]],
+  ] as const)
+    it(`gives each record of a part a range of its own where the block has its records ${how}`, async () => {
+      const { kept, onFailure } = keeping();
+      const changed = { ...block(1, 2, 3, 4), records: records.map((n, i) => record(n, { partitionKey: i < 3 ? 'a' : 'b' })) };
+      const handler = (part: Block) => (part.records[0]!.partitionKey === 'a' ? throwError(() => fault) : EMPTY);
+      const config: ProcessBlocksConfig = { orderBy: 'partitionKey', concurrency: 2, maxAttempts: 1, onFailure };
+      await lastValueFrom(of(changed).pipe(processBlocks(handler, config)));
+      expect(kept.map(({ block: part }) => inWords(part))).to.deep.equal([
+        records
+          .slice(0, 3)
+          .map((n) => `0[${n}..${n} #1]`)
+          .join(' '),
+      ]);
+    });
+
   describe('with maxRecordAgeMs', () => {
     const aged = (...ats: (number | undefined)[]): Block =>
       block(...ats.map((at, i) => record(i + 1, at === undefined ? {} : { approximateArrivalTimestamp: new Date(at) })));
@@ -254,6 +286,22 @@ describe('processBlocks', () => {
         expect(kept.map(({ block: old, ...rest }) => ({ ...rest, old: inWords(old) }))).to.deep.equal([
           { old: '0[1..2 #2]', reason: 'age', attempts: 0, error: undefined },
         ]);
+      }),
+    );
+
+    it(
+      'looks again after what onFailure took',
+      marbles(({ cold, expectObservable, flush }) => {
+        const { kept, onFailure } = keeping();
+        const { calls, handler } = failingFor();
+        const whole = aged(0, 8, 22);
+        const slowly = (failure: BlockFailure) => (onFailure(failure), timer(10));
+        expectObservable(cold('-----a', { a: whole }).pipe(processBlocks(handler, { maxRecordAgeMs: 4, onFailure: slowly }))).toBe(
+          '25ms a',
+          { a: whole },
+        );
+        flush();
+        expect([calls, kept.map(({ block: old }) => numbers(old))]).to.deep.equal([['3'], ['1', '2']]);
       }),
     );
 
@@ -306,6 +354,48 @@ describe('processBlocks', () => {
       expect(most).to.equal(4);
     });
 
+    for (const [what, work] of [
+      ['at once', () => EMPTY],
+      ['later', () => timer(1)],
+    ] as const)
+      it(`keeps the order of each key when the source emits from within the handler, whose work is done ${what}`, async () => {
+        const source = new Subject<Block>();
+        const keys = [...Array(8).keys()].map((n) => `k${n}`);
+        const [first, second] = [0, 8].map((from) => block(...keys.map((partitionKey, i) => record(from + i + 1, { partitionKey }))));
+        const calls: KinesisRecord[] = [];
+        const handler = (part: Block) => {
+          const isFirst = calls.length === 0;
+          calls.push(...part.records);
+          if (isFirst) {
+            source.next(second!);
+            source.complete();
+          }
+          return work();
+        };
+        const done = lastValueFrom(source.pipe(processBlocks(handler, { orderBy: 'partitionKey', concurrency: 4 }), toArray()));
+        source.next(first!);
+        expect(await done).to.have.members([first, second]);
+        for (const key of keys) {
+          const own = calls.filter(({ partitionKey }) => partitionKey === key).map(({ sequenceNumber }) => Number(sequenceNumber));
+          expect(own, key).to.deep.equal([...own].sort((a, b) => a - b));
+        }
+      });
+
+    it('does not grow the stack where the consumer feeds the source', async () => {
+      const source = new Subject<Block>();
+      let fed = 0;
+      const feed = (): void => (++fed <= 20_000 ? source.next(keyed('a', 'b', 'c')) : source.complete());
+      const done = lastValueFrom(
+        source.pipe(
+          processBlocks(() => EMPTY, { orderBy: 'partitionKey', concurrency: 2 }),
+          tap(feed),
+        ),
+      );
+      feed();
+      await done;
+      expect(fed).to.equal(20_001);
+    });
+
     it('keeps the order of each key, loses nothing and repeats only what failed, in random courses', async () => {
       for (let seed = 0; seed < 200; seed++) await randomCourse(seededRandom(seed));
     });
@@ -337,13 +427,90 @@ describe('processBlocks', () => {
         expect(kept.map(({ block: part }) => numbers(part))).to.deep.equal(['2']);
         expect(store.kept.at(-1)).to.equal('50 3');
         const told = events.filter(({ type }) => ['blockRetry', 'blockFailed', 'shardRestarted'].includes(type));
-        const place = { streamName: 'stream', shardId: 'shardId-000000000000', blockId: kept[0]!.block.id, records: 1 };
+        const place = { streamName: 'stream', shardId: 'shardId-000000000000' };
+        const idOf = (first: number, last: number): string => `stream/shardId-000000000000/${first}-${last}/${last - first + 1}`;
         expect(told.map(({ at: _, ...event }) => event)).to.deep.equal([
-          { type: 'blockRetry', ...place, attempt: 1, delayMs: 1, error: fault },
-          { type: 'blockFailed', ...place, reason: 'error', attempts: 4, error: fault },
+          { type: 'blockRetry', ...place, blockId: idOf(1, 3), records: 3, attempt: 1, delayMs: 0, error: fault },
+          { type: 'blockRetry', ...place, blockId: idOf(1, 2), records: 2, attempt: 2, delayMs: 0, error: fault },
+          { type: 'blockRetry', ...place, blockId: idOf(2, 2), records: 1, attempt: 3, delayMs: 1, error: fault },
+          { type: 'blockFailed', ...place, blockId: idOf(2, 2), records: 1, reason: 'error', attempts: 4, error: fault },
         ]);
       }),
     );
+
+    it(
+      'tells that records are given up before onFailure is called, which may hang',
+      marbles(({ expectObservable, flush }) => {
+        const events: string[] = [];
+        const client = instantKinesis({ streamName: 'stream', shards: { 0: 'a^' } });
+        const config = { client, ...quickReading(), events: { next: ({ type }: KinesisEvent) => events.push(type) } };
+        const policy = { maxAttempts: 1, onFailure: () => NEVER };
+        const result = kinesisStream(config).pipe(
+          mergeShards((shard) =>
+            shard.pipe(
+              bufferCount(1),
+              withSequenceRanges(),
+              processBlocks(() => throwError(() => fault), policy),
+            ),
+          ),
+        );
+        expectObservable(result, '----------!').toBe('');
+        flush();
+        expect(events).to.include('blockFailed');
+      }),
+    );
+
+    it(
+      'calls the handler once more at once when the shard stops, and later after its delays as before',
+      marbles(({ expectObservable, flush, scheduler }) => {
+        const calls: number[] = [];
+        const failing = () => (calls.push(scheduler.now()), calls.length < 5 ? throwError(() => fault) : EMPTY);
+        const client = instantKinesis({ streamName: 'stream', shards: { 0: 'a^' } });
+        const policy = { retryDelayMs: 100, random: () => 0.5 };
+        const result = kinesisStream({ client, ...quickReading(), events: 'silent', stop: timer(60) }).pipe(
+          mergeShards((shard) => shard.pipe(bufferCount(1), withSequenceRanges(), processBlocks(failing, policy), checkpointEvery(1_000))),
+          map(numbers),
+        );
+        expectObservable(result).toBe('660ms (a|)', { a: '1' });
+        flush();
+        // 50 and 100 ms after the first two; then at the stop; then after 200 and 400.
+        expect(calls).to.deep.equal([0, 50, 60, 260, 660]);
+      }),
+    );
+
+    for (const bisectOnError of [false, true])
+      it(
+        `leaves a block that fails to the next owner when another worker has asked for the shard${bisectOnError ? ', uncut' : ''}`,
+        marbles(({ scheduler, flush }) => {
+          const { kept, onFailure } = keeping();
+          const store = fakeLeases({
+            scheduler,
+            inner: memoryCheckpoints(),
+            taking: (take$) => take$().pipe(map((lease) => ({ ...lease, asked$: timer(40) }))),
+          });
+          const calls: number[] = [];
+          const failing = () => (calls.push(scheduler.now()), throwError(() => fault));
+          const kinesis = fakeKinesis({ shards: { 0: '(ab)^' } });
+          const told: string[] = [];
+          const events = { next: ({ type, at }: KinesisEvent) => void (type === 'shardReleased' && told.push(`${type} ${at}`)) };
+          kinesisStream(fastReading(kinesis, { store, events, stop: timer(2_000) }))
+            .pipe(
+              mergeShards((shard) =>
+                shard.pipe(
+                  bufferCount(2),
+                  withSequenceRanges(),
+                  processBlocks(failing, { retryDelayMs: 1_000, random: () => 0.5, maxAttempts: Infinity, bisectOnError, onFailure }),
+                  checkpointEvery(1_000),
+                ),
+              ),
+            )
+            .subscribe();
+          flush();
+          // Asked for at 42 ms: it is tried once more, and released a millisecond later.
+          expect([calls, told[0]]).to.deep.equal([bisectOnError ? [5, 5, 42] : [5, 42], 'shardReleased 43']);
+          expect(kept).to.deep.equal([]);
+        }),
+      );
 
     it(
       'is unsubscribed with its handler when the shard is, and settles nothing then',
@@ -373,7 +540,7 @@ describe('processBlocks', () => {
     const refused: Record<string, ProcessBlocksConfig | Record<string, unknown>> = {
       'orderBy: expected one of partitionKey, shard': { orderBy: 'key' },
       'concurrency: expected a whole number from 1 up': { concurrency: 0, orderBy: 'partitionKey' },
-      "concurrency: the blocks of a shard are handled one after another; with orderBy: 'partitionKey'": { concurrency: 2 },
+      "concurrency: 2 needs orderBy: 'partitionKey'": { concurrency: 2 },
       'maxAttempts: expected a whole number from 1 up': { maxAttempts: 0 },
       'retryDelayMs: expected a finite number from 0 up': { retryDelayMs: Infinity },
       'bisectOnError: expected true or false': { bisectOnError: 'yes' },
@@ -404,8 +571,19 @@ describe('processBlocks', () => {
     const cases: Record<string, [() => Promise<unknown>, string]> = {
       'for a record': [() => run(record(1)), 'got a record: put it behind withSequenceRanges'],
       'for an array of records': [() => run([record(1)]), 'got an array with a record: put it behind withSequenceRanges'],
-      'for a handle without records': [() => run({ id: 'x', ranges: block(1).ranges }), 'got a block: it needs the block with its records'],
-      'for a block of something else': [() => run({ ...block(1), records: ['a'] }), 'got a block: it needs the block with its records'],
+      'for a handle without records': [
+        () => run({ id: 'x', ranges: block(1).ranges }),
+        'expected a block with its records: put it behind loadBlocks',
+      ],
+      'for a block of something else': [() => run({ ...block(1), records: ['a'] }), 'expected records with the fields of a KinesisRecord'],
+      'for a handler that returns an array, perhaps of promises': [
+        () => run(block(1), () => [Promise.resolve()]),
+        'wait for all of it with Promise.all or forkJoin',
+      ],
+      'for a handler that returns a text': [
+        () => run(block(1), () => 'saved'),
+        'handler: expected it to return a promise or an Observable',
+      ],
       'for a handler that returns nothing': [
         () => run(block(1), () => undefined),
         'handler: expected it to return a promise or an Observable',
@@ -424,8 +602,48 @@ describe('processBlocks', () => {
       });
   });
 
+  it('calls the handler again only when what it returned before has been torn down', async () => {
+    const log: string[] = [];
+    const handler = (part: Block) =>
+      new Observable<never>((subscriber) => {
+        log.push(`begin ${numbers(part)}`);
+        subscriber.complete();
+        return () => log.push(`torn down ${numbers(part)}`);
+      });
+    const slowly = (part: Block) => timer(1).pipe(concatMap(() => handler(part)));
+    for (const work of [handler, slowly]) await lastValueFrom(of(block(1), block(2)).pipe(processBlocks(work)));
+    const expected = ['begin 1', 'torn down 1', 'begin 2', 'torn down 2'];
+    expect(log).to.deep.equal([...expected, ...expected]);
+  });
+
+  for (const orderBy of ['shard', 'partitionKey'] as const)
+    it(`begins no further work once it has errored, ordered by ${orderBy}`, () => {
+      const source = new Subject<Block>();
+      const works: Subject<never>[] = [];
+      const handler = () => (works.push(new Subject<never>()), works.at(-1)!);
+      const config = { orderBy, concurrency: orderBy === 'shard' ? 1 : 2, maxAttempts: 1 } as const;
+      // Whoever hears of the error ends the other work.
+      source.pipe(processBlocks(handler, config)).subscribe({ error: () => works.forEach((work) => work.complete()) });
+      const keys = (from: number) => block(...[...'abcdef'].map((partitionKey, i) => record(from + i, { partitionKey })));
+      source.next(keys(1));
+      source.next(keys(11));
+      const before = works.length;
+      works[0]!.error(fault);
+      expect(works).to.have.length(before);
+    });
+
+  it('propagates what a random function throws, and gives nothing up for it', async () => {
+    const { kept, onFailure } = keeping();
+    const random = () => {
+      throw new RangeError('no number');
+    };
+    const result = lastValueFrom(of(block(1)).pipe(processBlocks(() => throwError(() => fault), { random, onFailure })));
+    expect(await result.catch((error: unknown) => error)).to.be.an.instanceOf(RangeError);
+    expect(kept).to.deep.equal([]);
+  });
+
   it('takes what from() takes as work, and keeps values of it to itself', async () => {
-    const works = [() => Promise.resolve(7), () => of(1, 2), () => [1, 2], async function* () { yield 1; }]; // prettier-ignore
+    const works = [() => Promise.resolve(7), () => of(1, 2), () => new Set([1, 2]), async function* () { yield 1; }]; // prettier-ignore
     for (const work of works) {
       const passed = await lastValueFrom(of(block(1)).pipe(processBlocks(work), toArray()));
       expect(passed).to.deep.equal([block(1)]);

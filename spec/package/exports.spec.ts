@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import * as dynamodb from '../../lib/dynamodb/index.js';
 import * as root from '../../lib/index.js';
 import * as level from '../../lib/level/index.js';
+import * as opentelemetry from '../../lib/opentelemetry/index.js';
 import * as s3 from '../../lib/s3/index.js';
 import * as testing from '../../lib/testing/index.js';
 import { node } from '../support/exec.js';
@@ -89,6 +90,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
   ],
   'rx-kinesis/dynamodb': ['fairAssignment', 'kclAssignment', 'leaseTable'],
   'rx-kinesis/level': ['levelBlocks', 'levelCheckpoints'],
+  'rx-kinesis/opentelemetry': ['exportMetrics'],
   'rx-kinesis/s3': ['s3Blocks'],
   'rx-kinesis/testing': ['aggregate', 'block', 'fakeKinesis', 'fakeLeases', 'marbles', 'record'],
 };
@@ -98,6 +100,7 @@ const sources: Readonly<Record<string, object>> = {
   'rx-kinesis': root,
   'rx-kinesis/dynamodb': dynamodb,
   'rx-kinesis/level': level,
+  'rx-kinesis/opentelemetry': opentelemetry,
   'rx-kinesis/s3': s3,
   'rx-kinesis/testing': testing,
 };

@@ -29,7 +29,7 @@ describe('the packed declarations', () => {
     // node10 finds only the root entry: it cannot read an exports map, and TypeScript 6 has deprecated it.
     const report = await node([attw, pack.tarball, '--profile', 'node16', '--no-definitely-typed', '--format', 'json'], checkout);
     const { analysis } = JSON.parse(report) as { analysis: { entrypoints: Record<string, unknown> } };
-    expect(Object.keys(analysis.entrypoints)).to.include.members(['.', './dynamodb', './level', './s3', './testing']);
+    expect(Object.keys(analysis.entrypoints)).to.include.members(['.', './dynamodb', './level', './opentelemetry', './s3', './testing']);
   });
 
   it('compile in a strict project, imported and required, without errors of their own', async function () {
@@ -80,10 +80,11 @@ import { bufferTime, concatMap, of, type Observable } from 'rxjs';
 import { checkpointEvery, kinesisShard, kinesisStream, memoryCheckpoints, mergeShards, recoverFrom, withSequenceRanges, type Block, type KinesisPort, type ShardReadingOptions, type StreamByName, type StreamConfig } from 'rx-kinesis';
 import * as dynamodb from 'rx-kinesis/dynamodb';
 import * as level from 'rx-kinesis/level';
+import * as opentelemetry from 'rx-kinesis/opentelemetry';
 import * as s3 from 'rx-kinesis/s3';
 import * as testing from 'rx-kinesis/testing';
 
-export const entries = [dynamodb, level, s3, testing];
+export const entries = [dynamodb, level, opentelemetry, s3, testing];
 
 export function pipeline(client: KinesisPort): Observable<Block> {
   const store = memoryCheckpoints();

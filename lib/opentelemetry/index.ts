@@ -1,0 +1,10 @@
+export { exportMetrics } from './exportMetrics.js';
+export type {
+  CounterLike,
+  HistogramLike,
+  InstrumentOptions,
+  MeterLike,
+  MetricAttributes,
+  ObservableCallbackLike,
+  ObservableInstrumentLike,
+} from './meter.js';
