@@ -75,8 +75,9 @@ export function splitBy<B extends Block>(
  * a user's operator has changed them, or some are missing in Kinesis, each record is a range of its own.
  */
 export function blockOf<B extends Block>({ whole, indices }: BlockPart<B>): Block<B['records'][number]> {
-  const { block, starts } = whole;
+  const { block } = whole;
   if (indices.length === block.records.length) return block;
+  const { starts } = whole;
   const records: B['records'][number][] = indices.map((index) => block.records[index]!);
   const ranges: SequenceNumberRange[] = [];
   for (let from = 0, to = 1; to <= indices.length; to++) {
