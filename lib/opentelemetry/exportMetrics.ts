@@ -2,25 +2,24 @@ import type { Observable, Subscription } from 'rxjs';
 import { assertMethod } from '../internal/validate.js';
 import { ByShard } from '../monitoring/by-shard.js';
 import type { KinesisEvent } from '../monitoring/events.js';
-import { shownError } from '../monitoring/shown-error.js';
+import { faultOf } from '../values/errors.js';
 import type { ShardName } from '../values/shard-id.js';
-import type { MeterLike, MetricAttributes, ObservableCallbackLike, ObservableInstrumentLike } from './meter.js';
+import type { MeterLike, MetricAttributes, ObservableCallbackLike } from './meter.js';
 
 /**
  * Exports what a consumer does as metrics of OpenTelemetry.
  *
  * @remarks
- * Subscribes to the events at once, until they end or the returned subscription is unsubscribed; then nothing is observed any more. Loses nothing and
- * buffers nothing; has no timer, since the reader of the meter decides when to collect. Keeps one small object for each shard that is read here, and none for one that is released.
+ * Subscribes to the events at once, until they end or the returned subscription is unsubscribed. Loses nothing and buffers nothing; has no timer, since the reader of the meter decides
+ * when to collect. Keeps one small object for each shard that is read here.
  *
- * The metrics are in the table of its page. Their attributes are the names of the stream and of the shard (`messaging.destination.name`,
- * `messaging.destination.partition.id`), and no more than a few words: never a payload, a partition key, a message of an error, or the id of a block. With very many shards, drop the
- * shard by a view of the SDK.
+ * The metrics are in the table of its page. Their attributes are the names of the stream and, where a shard makes one series and not many, of the shard (`messaging.destination.name`,
+ * `messaging.destination.partition.id`), and a few words: never a payload, a partition key, a message of an error, or the id of a block.
  *
  * Errors of the events are not handled: RxJS reports them to the host.
  *
- * @param events$ - as given to the source as `events`.
- * @param meter - of `@opentelemetry/api`: `metrics.getMeter('flights')`. It is called at once, once for each instrument.
+ * @param events$ - as given to the source, and to the lease table, as `events`.
+ * @param meter - of `@opentelemetry/api`, taken when the SDK has started: `metrics.getMeter('flights')`. It is called at once, once for each instrument.
  * @returns the subscription to the events.
  * @throws InvalidConfigError when called with what is no Observable, or no meter.
  *
@@ -46,11 +45,11 @@ export function exportMetrics(events$: Observable<KinesisEvent>, meter: MeterLik
   return subscription;
 }
 
-const METER_METHODS = ['createCounter', 'createHistogram', 'createObservableGauge', 'createObservableUpDownCounter'] as const;
+const METER_METHODS = ['createCounter', 'createHistogram', 'createObservableGauge', 'createUpDownCounter'] as const;
 
 /** A shard that is read here. */
 interface ReadShard {
-  readonly attributes: MetricAttributes;
+  readonly attributes: ShardAttributes;
   /** How far the last page ended behind the newest record, in ms; `undefined` before the first page. */
   behindMs: number | undefined;
 }
@@ -62,99 +61,118 @@ class ExportedMetrics {
   readonly #readBytes;
   readonly #settledRecords;
   readonly #settledBytes;
+  readonly #failedRecords;
   readonly #lag;
+  readonly #shardCount;
+  readonly #behind;
   readonly #shards = new ByShard<ReadShard>();
-  readonly #observed: ReadonlyArray<readonly [ObservableInstrumentLike, ObservableCallbackLike]>;
+  /** The streams of which shards were read: an SDK keeps the last value of each. */
+  readonly #streams = new Set<string>();
 
   constructor(meter: MeterLike) {
     const counter = (name: string, unit: string, description: string) => meter.createCounter(name, { unit, description });
     this.#events = counter('rx_kinesis.events', '{event}', 'Events of the consumer, by their type.');
     this.#readRecords = counter('rx_kinesis.read.records', '{record}', 'User records that were read.');
-    this.#readBytes = counter('rx_kinesis.read.bytes', 'By', 'Payload bytes that were read.');
-    this.#settledRecords = counter('rx_kinesis.settled.records', '{record}', 'Records whose work is done.');
-    this.#settledBytes = counter('rx_kinesis.settled.bytes', 'By', 'Their payload bytes.');
-    const description = 'From the arrival of the last record of a block in Kinesis to the end of the work on it.';
+    this.#readBytes = counter('rx_kinesis.read.bytes', 'By', 'Payload bytes that were read, as Kinesis sent them.');
+    this.#settledRecords = counter('rx_kinesis.settled.records', '{record}', 'Records that are settled.');
+    this.#settledBytes = counter('rx_kinesis.settled.bytes', 'By', 'Payload bytes of the user records that are settled.');
+    this.#failedRecords = counter('rx_kinesis.failed.records', '{record}', 'Records that processBlocks has given up.');
     this.#lag = meter.createHistogram('rx_kinesis.settled.lag', {
       unit: 's',
-      description,
+      description: 'From the arrival of the last record of a block in Kinesis until the block is settled.',
       advice: { explicitBucketBoundaries: LAG_SECONDS },
     });
-    const behind = meter.createObservableGauge('rx_kinesis.read.behind_latest', {
-      ...{ unit: 's', description: 'How far the last page of a shard ended behind its newest record.' },
+    this.#shardCount = meter.createUpDownCounter('rx_kinesis.shards', { unit: '{shard}', description: 'Shards that are read here.' });
+    this.#behind = meter.createObservableGauge('rx_kinesis.read.behind_latest', {
+      unit: 's',
+      description: 'How far the last page ended behind the newest record, of the shard of a stream that is furthest behind.',
     });
-    const shards = meter.createObservableUpDownCounter('rx_kinesis.shards', { unit: '{shard}', description: 'Shards that are read here.' });
-    this.#observed = [
-      [
-        behind,
-        (result) => this.#each(({ behindMs, attributes }) => behindMs !== undefined && result.observe(behindMs / 1_000, attributes)),
-      ],
-      [shards, (result) => this.#each(({ attributes }) => result.observe(1, attributes))],
-    ];
-    for (const [instrument, callback] of this.#observed) instrument.addCallback(callback);
+    this.#behind.addCallback(this.#observeBehind);
   }
 
   note(event: KinesisEvent): void {
-    const attributes = placeOf(event);
-    this.#events.add(1, { ...attributes, ...kindOf(event) });
+    this.#events.add(1, kindOf(event));
     switch (event.type) {
-      case 'pageRead':
-        this.#readRecords.add(event.records, attributes);
-        this.#readBytes.add(event.bytes, attributes);
-        this.#shardOf(event, attributes).behindMs = event.millisBehindLatest;
+      case 'pageRead': {
+        const shard = this.#shardOf(event);
+        shard.behindMs = event.millisBehindLatest;
+        this.#readRecords.add(event.records, shard.attributes);
+        this.#readBytes.add(event.bytes, shard.attributes);
         return;
+      }
       case 'blockSettled':
-        this.#settledRecords.add(event.records, attributes);
-        this.#settledBytes.add(event.bytes, attributes);
-        if (event.lagMs !== undefined) this.#lag.record(Math.max(0, event.lagMs) / 1_000, attributes);
+        this.#settledRecords.add(event.records, attributesOf(event));
+        this.#settledBytes.add(event.bytes, attributesOf(event));
+        if (event.lagMs !== undefined) this.#lag.record(Math.max(0, event.lagMs) / 1_000, attributesOf(event));
+        return;
+      case 'blockFailed':
+        this.#failedRecords.add(event.records, { ...attributesOf(event), 'rx_kinesis.event.reason': event.reason });
         return;
       case 'shardStarted':
-        this.#shardOf(event, attributes);
+        this.#shardOf(event);
         return;
       case 'shardReleased':
       case 'shardFailed':
-        this.#shards.delete(event);
+        this.#forget(event);
         return;
       default:
     }
   }
 
+  /** The shards that are still read are not counted any more: nobody would hear of their end. */
   end(): void {
-    for (const [instrument, callback] of this.#observed) instrument.removeCallback(callback);
+    for (const { attributes } of this.#shards.values()) this.#shardCount.add(-1, attributes);
+    this.#behind.removeCallback(this.#observeBehind);
   }
 
-  #shardOf(name: ShardName, attributes: MetricAttributes): ReadShard {
+  #shardOf(name: ShardName): ReadShard {
     const known = this.#shards.get(name);
     if (known) return known;
-    const shard = { attributes, behindMs: undefined };
+    const shard = { attributes: attributesOf(name), behindMs: undefined };
     this.#shards.set(name, shard);
+    this.#streams.add(name.streamName);
+    this.#shardCount.add(1, shard.attributes);
     return shard;
   }
 
-  #each(visit: (shard: ReadShard) => unknown): void {
-    for (const shard of this.#shards.values()) visit(shard);
+  #forget(name: ShardName): void {
+    const shard = this.#shards.get(name);
+    if (!shard) return;
+    this.#shards.delete(name);
+    this.#shardCount.add(-1, shard.attributes);
   }
+
+  readonly #observeBehind: ObservableCallbackLike = (result) => {
+    // 0 where no shard of a stream is read any more.
+    const worst = new Map([...this.#streams].map((name) => [name, 0]));
+    for (const { attributes, behindMs = 0 } of this.#shards.values()) {
+      const name = attributes[STREAM];
+      worst.set(name, Math.max(worst.get(name)!, behindMs));
+    }
+    for (const [name, behindMs] of worst) result.observe(behindMs / 1_000, { [STREAM]: name });
+  };
 }
 
 /** Bounds from a tenth of a second to a day: retention is a day at least. */
 const LAG_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400];
 
-/** The stream and the shard of an event, as far as it has them. Names: Semantic conventions for messaging systems, OpenTelemetry. */
-function placeOf(event: KinesisEvent): MetricAttributes {
-  const { streamName, shardId } = event as Partial<ShardName>;
-  return {
-    ...(streamName !== undefined && { 'messaging.destination.name': streamName }),
-    ...(shardId !== undefined && { 'messaging.destination.partition.id': shardId }),
-  };
+/** The names of attributes: Semantic conventions for messaging systems, OpenTelemetry. */
+const STREAM = 'messaging.destination.name';
+const SHARD = 'messaging.destination.partition.id';
+type ShardAttributes = Record<typeof SHARD | typeof STREAM, string>;
+
+function attributesOf({ streamName, shardId }: ShardName): ShardAttributes {
+  return { [STREAM]: streamName, [SHARD]: shardId };
 }
 
-/** What happened, why, and the class of its error. */
+/** What happened in which stream, why, and the class of its error. The shard is left out: with each type and reason it would make a series. */
 function kindOf(event: KinesisEvent): MetricAttributes {
-  const { type, reason, action } = event as { readonly type: string; readonly reason?: unknown; readonly action?: unknown };
-  const error = shownError(event)?.name;
+  const { streamName, reason, action, error } = event as Partial<Record<'action' | 'error' | 'reason' | 'streamName', unknown>>;
   return {
-    'rx_kinesis.event.type': type,
+    'rx_kinesis.event.type': event.type,
+    ...(typeof streamName === 'string' && { [STREAM]: streamName }),
     ...(typeof reason === 'string' && { 'rx_kinesis.event.reason': reason }),
     ...(typeof action === 'string' && { 'rx_kinesis.event.action': action }),
-    ...(error !== undefined && { 'error.type': error }),
+    ...('error' in event && { 'error.type': faultOf(error)?.name ?? 'undefined' }),
   };
 }

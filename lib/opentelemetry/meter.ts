@@ -3,7 +3,7 @@ export interface MeterLike {
   createCounter(name: string, options?: InstrumentOptions): CounterLike;
   createHistogram(name: string, options?: InstrumentOptions): HistogramLike;
   createObservableGauge(name: string, options?: InstrumentOptions): ObservableInstrumentLike;
-  createObservableUpDownCounter(name: string, options?: InstrumentOptions): ObservableInstrumentLike;
+  createUpDownCounter(name: string, options?: InstrumentOptions): CounterLike;
 }
 
 /** What is said of an instrument when it is made. */
@@ -17,7 +17,7 @@ export interface InstrumentOptions {
 /** The attributes of a measurement. */
 export type MetricAttributes = Record<string, string>;
 
-/** Counts what only grows. */
+/** Adds up. */
 export interface CounterLike {
   add(value: number, attributes?: MetricAttributes): void;
 }

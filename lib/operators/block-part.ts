@@ -6,16 +6,20 @@ import { endOf, rangeOf, SequenceNumberRanges, startOf, type SequenceNumberRange
 /** A block, and where its ranges begin. */
 export class WholeBlock<B extends Block = Block> {
   readonly block: B;
-  #starts: ReadonlySet<number> | 'none' | undefined;
+  #starts: Starts | undefined;
 
   constructor(block: B) {
     this.block = block;
   }
 
-  /** The indices of the records with which the ranges begin; `'none'` where the block has not the records of its ranges, in their order. */
-  get starts(): ReadonlySet<number> | 'none' {
+  get starts(): Starts {
     return (this.#starts ??= startsOf(this.block));
   }
+}
+
+/** Whether a range of a block begins with the record of this index. */
+interface Starts {
+  has(index: number): boolean;
 }
 
 /** Some records of a block, in its order, that a handler gets together, and what became of them so far. */
@@ -68,7 +72,7 @@ export function splitBy<B extends Block>(
 }
 
 /**
- * The block of a part: the whole block itself, or one of its records with their exact ranges.
+ * The block of a part: the whole block itself, with the ranges that it has, or one of the part's records with their exact ranges.
  *
  * @remarks
  * Two records belong to one range if they follow each other in one range of the block. Where the block has not the records of its ranges in their order, since
@@ -81,24 +85,28 @@ export function blockOf<B extends Block>({ whole, indices }: BlockPart<B>): Bloc
   const records: B['records'][number][] = indices.map((index) => block.records[index]!);
   const ranges: SequenceNumberRange[] = [];
   for (let from = 0, to = 1; to <= indices.length; to++) {
-    if (indices[to] === indices[to - 1]! + 1 && starts !== 'none' && !starts.has(indices[to]!)) continue;
+    const next = indices[to];
+    if (next !== undefined && next === indices[to - 1]! + 1 && !starts.has(next)) continue;
     ranges.push(rangeOf(records[from]!, records[from]!, records[to - 1]!, to - from));
     from = to;
   }
   return makeBlock(records, new SequenceNumberRanges(ranges), block.recovered);
 }
 
-function startsOf({ records, ranges }: Block): ReadonlySet<number> | 'none' {
-  if (ranges.recordCount !== records.length) return 'none';
+function startsOf({ records, ranges }: Block): Starts {
+  if (ranges.recordCount !== records.length) return EACH;
   const starts = new Set<number>();
   let start = 0;
   for (const range of ranges.ranges) {
-    if (!isRun(records, start, range)) return 'none';
+    if (!isRun(records, start, range)) return EACH;
     starts.add(start);
     start += range.recordCount;
   }
   return starts;
 }
+
+/** The starts of a block that has not the records of its ranges, in their order. */
+const EACH: Starts = { has: () => true };
 
 /** Whether the records from `start` on can be those of `range`: they are of its shard, ascend, and have its ends. */
 function isRun(records: readonly KinesisRecord[], start: number, range: SequenceNumberRange): boolean {

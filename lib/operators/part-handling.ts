@@ -23,7 +23,7 @@ import { blockOf, halvesOf, splitBy, type BlockPart } from './block-part.js';
 
 /** Records that `processBlocks` gives up, and why. */
 export interface BlockFailure<T = KinesisRecord> {
-  /** The records, with their exact ranges: the whole block, or the part of it that fails. */
+  /** The whole block, as it came, or the part of it that fails, with the exact ranges of its records. */
   readonly block: Block<T>;
   /** `error`: the handler failed with them as often as it may; `age`: they are older than `maxRecordAgeMs`. */
   readonly reason: 'age' | 'error';

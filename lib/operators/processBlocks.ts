@@ -29,7 +29,7 @@ export interface ProcessBlocksConfig<T = KinesisRecord> {
    * many parts as `concurrency` says. @defaultValue 'shard'
    */
   readonly orderBy?: 'partitionKey' | 'shard' | undefined;
-  /** How many calls of the handler are under way at once, where `orderBy` is `'partitionKey'`. From 1 up. @defaultValue 1 */
+  /** How many calls of the handler are under way at once, of each subscription, where `orderBy` is `'partitionKey'`. From 1 up. @defaultValue 1 */
   readonly concurrency?: number | undefined;
   /** How often the handler is called with the same records before they count as failed. From 1 up; `Infinity` for no limit. @defaultValue 10 */
   readonly maxAttempts?: number | undefined;

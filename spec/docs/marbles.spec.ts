@@ -664,12 +664,11 @@ describe('the marble diagrams of the pages', () => {
       const counter = (name: string): CounterLike => ({
         add: (_, attributes) => name === 'rx_kinesis.events' && counted$.next(letters.get(attributes!['rx_kinesis.event.type']!)),
       });
-      const observable = { addCallback: noop, removeCallback: noop };
       const meter: MeterLike = {
         createCounter: counter,
         createHistogram: () => ({ record: noop }),
-        createObservableGauge: () => observable,
-        createObservableUpDownCounter: () => observable,
+        createObservableGauge: () => ({ addCallback: noop, removeCallback: noop }),
+        createUpDownCounter: counter,
       };
       expectObservable(counted$).toBe(counted!);
       exportMetrics(cold(events!, { p: sampleEvent('pageRead'), s: sampleEvent('blockSettled') }), meter);

@@ -161,13 +161,16 @@ describe('processBlocks', () => {
       expect(calls).to.equal(500);
     });
 
-    it('leaves no timer behind when it is unsubscribed while it waits', () => {
-      const unsubscribed = new Subject<Block>();
-      const subscription = unsubscribed.pipe(processBlocks(() => throwError(() => fault), { retryDelayMs: 60_000 })).subscribe();
-      unsubscribed.next(block(1));
-      subscription.unsubscribe();
-      expect(unsubscribed.observed).to.equal(false);
-    });
+    it(
+      'leaves no timer behind when it is unsubscribed while it waits',
+      marbles(({ cold, expectObservable, flush, scheduler }) => {
+        const result = cold('a', { a: block(1) }).pipe(processBlocks(() => throwError(() => fault), { retryDelayMs: 60_000 }));
+        expectObservable(result, '--!').toBe('');
+        flush();
+        // The last action was the unsubscription.
+        expect(scheduler.now()).to.equal(2);
+      }),
+    );
   });
 
   describe('with bisectOnError', () => {
@@ -602,7 +605,7 @@ describe('processBlocks', () => {
       });
   });
 
-  it('calls the handler again only when what it returned before has been torn down', async () => {
+  it('calls the handler for the next block only when what it returned for the last one has been torn down', async () => {
     const log: string[] = [];
     const handler = (part: Block) =>
       new Observable<never>((subscriber) => {
