@@ -1,5 +1,4 @@
 import { EMPTY, Observable } from 'rxjs';
-import { subscribeWithin } from './subscribe-within.js';
 
 /**
  * Lets work on a key wait for the earlier work on that key; different keys do not wait for one another.
@@ -21,14 +20,8 @@ export class KeyedQueue {
       const queue = this.#queueOf(key);
       const begin = () => {
         queue.busy = true;
-        subscribeWithin(subscriber, this.#isClosed ? EMPTY : work, {
-          next: (value) => subscriber.next(value),
-          // After the work's own teardown, so that the next work does not begin while this one is being cleaned up.
-          complete: (source) => {
-            source.unsubscribe();
-            subscriber.complete();
-          },
-        });
+        (this.#isClosed ? EMPTY : work).subscribe(subscriber);
+        // After the work's own teardown, so that the next work does not begin while this one is being cleaned up.
         subscriber.add(() => {
           queue.busy = false;
           this.#drain(key, queue);

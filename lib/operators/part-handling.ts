@@ -5,7 +5,6 @@ import {
   EMPTY,
   ignoreElements,
   merge,
-  subscribeOn,
   tap,
   type Observable,
   type ObservableInput,
@@ -133,12 +132,11 @@ class PartHandling<B extends Block> {
   }
 
   #afterFailure(error: unknown): Observable<never> {
-    const { onFailure, scheduler } = this.#policy;
+    const { onFailure } = this.#policy;
     if (!this.#isOfHandler(error) || this.#isHandedOver || !onFailure) throw error;
     if (!this.#isToBeCut) return this.#giveUp(this.#part, 'error');
     this.#tellRetry(0);
-    // Each half after a turn of the scheduler: the halves of halves that fail at once would grow the stack.
-    return concat(...halvesOf(this.#part).map((half) => handled(half, this.#policy).pipe(subscribeOn(scheduler))));
+    return concat(...halvesOf(this.#part).map((half) => handled(half, this.#policy)));
   }
 
   #giveUp(part: BlockPart<B>, reason: BlockFailure['reason']): Observable<never> {

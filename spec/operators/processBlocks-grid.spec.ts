@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { count, EMPTY, from, map, mergeMap, of, range, repeat, take, tap, throwError, timer } from 'rxjs';
+import { concat, count, EMPTY, from, map, mergeMap, of, range, repeat, take, tap, throwError, timer } from 'rxjs';
 import { processBlocks } from '../../lib/operators/processBlocks.js';
 import { block, marbles } from '../../lib/testing/index.js';
 import type { Block } from '../../lib/values/block.js';
@@ -158,19 +158,27 @@ describe('processBlocks', () => {
     ),
   ).timeout(60_000);
 
-  it(
-    'cuts a block of 10 000 records, of which each fails at once, without overflowing the stack',
-    marbles(
-      ({ expectObservable }) => {
-        const whole = block(...[...Array(10_000).keys()].map((i) => i + 1));
-        let failed = 0;
-        const result = of(whole).pipe(
-          processBlocks(() => throwError(() => failure), { bisectOnError: true, maxAttempts: 1, onFailure: () => (failed++, EMPTY) }),
-          map(() => failed),
-        );
-        expectObservable(result).toBe('(n|)', { n: 10_000 });
-      },
-      { maxActions: 10_000_000 },
-    ),
-  ).timeout(60_000);
+  for (const [what, first] of [
+    ['at once', EMPTY],
+    ['at once, but for the first', timer(5)],
+  ] as const)
+    it(
+      `cuts a block of 10 000 records, each of which fails ${what}, without overflowing the stack`,
+      marbles(
+        ({ expectObservable }) => {
+          const whole = block(...[...Array(10_000).keys()].map((i) => i + 1));
+          let calls = 0;
+          let failed = 0;
+          const fail$ = throwError(() => failure);
+          // The 15th call has the first record alone.
+          const handler = () => (++calls === 15 ? concat(first, fail$) : fail$);
+          const result = of(whole).pipe(
+            processBlocks(handler, { bisectOnError: true, maxAttempts: 1, onFailure: () => (failed++, EMPTY) }),
+            map(() => [failed, calls].join()),
+          );
+          expectObservable(result).toBe(first === EMPTY ? '(n|)' : '-----(n|)', { n: '10000,19999' });
+        },
+        { maxActions: 10_000_000 },
+      ),
+    ).timeout(60_000);
 });

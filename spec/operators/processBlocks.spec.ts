@@ -605,19 +605,19 @@ describe('processBlocks', () => {
       });
   });
 
-  it('calls the handler for the next block only when what it returned for the last one has been torn down', async () => {
-    const log: string[] = [];
-    const handler = (part: Block) =>
-      new Observable<never>((subscriber) => {
-        log.push(`begin ${numbers(part)}`);
-        subscriber.complete();
-        return () => log.push(`torn down ${numbers(part)}`);
-      });
-    const slowly = (part: Block) => timer(1).pipe(concatMap(() => handler(part)));
-    for (const work of [handler, slowly]) await lastValueFrom(of(block(1), block(2)).pipe(processBlocks(work)));
-    const expected = ['begin 1', 'torn down 1', 'begin 2', 'torn down 2'];
-    expect(log).to.deep.equal([...expected, ...expected]);
-  });
+  for (const orderBy of ['shard', 'partitionKey'] as const)
+    it(`calls the handler for the next block only when what it returned for the last one has been torn down, ordered by ${orderBy}`, async () => {
+      const log: string[] = [];
+      const handler = (part: Block) =>
+        new Observable<never>((subscriber) => {
+          log.push(`begin ${numbers(part)}`);
+          timer(1).subscribe(() => subscriber.complete());
+          return () => log.push(`torn down ${numbers(part)}`);
+        });
+      const config = { orderBy, concurrency: orderBy === 'shard' ? 1 : 2 } as const;
+      await lastValueFrom(of(block(1), block(2)).pipe(processBlocks(handler, config)));
+      expect(log).to.deep.equal(['begin 1', 'torn down 1', 'begin 2', 'torn down 2']);
+    });
 
   for (const orderBy of ['shard', 'partitionKey'] as const)
     it(`begins no further work once it has errored, ordered by ${orderBy}`, () => {
