@@ -1,9 +1,9 @@
 import { blockId, type Block } from '../values/block.js';
 import { InvalidValueError } from '../values/errors.js';
-import { assertPosition, comparePositions } from '../values/position.js';
+import { assertPosition } from '../values/position.js';
 import type { KinesisRecord } from '../values/record.js';
 import { assertRange } from '../values/assert-range.js';
-import { endOf, rangeToString, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
+import { areOfRange, rangeToString, type SequenceNumberRange } from '../values/sequence-range.js';
 
 /**
  * Throws unless `block` has this id, and its records match its ranges: the same number, in order, with the first and the last record of
@@ -33,13 +33,6 @@ function assertRecords(records: readonly KinesisRecord[], start: number, range: 
     if (!(record.data instanceof Uint8Array) || typeof record.partitionKey !== 'string') {
       throw new InvalidValueError(`${rangeToString(range)}: the block has a record without payload bytes or partition key`);
     }
-    const isInPlace =
-      record.shardId === range.shardId &&
-      record.streamName === range.streamName &&
-      (i === start || comparePositions(records[i - 1]!, record) < 0);
-    if (!isInPlace) throw new InvalidValueError(`${rangeToString(range)}: the block has other records`);
   }
-  if (comparePositions(records[start]!, startOf(range)) !== 0 || comparePositions(records[end - 1]!, endOf(range)) !== 0) {
-    throw new InvalidValueError(`${rangeToString(range)}: the block has other records`);
-  }
+  if (!areOfRange(records, start, range)) throw new InvalidValueError(`${rangeToString(range)}: the block has other records`);
 }

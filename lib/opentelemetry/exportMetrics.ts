@@ -100,11 +100,13 @@ class ExportedMetrics {
         this.#readBytes.add(event.bytes, shard.attributes);
         return;
       }
-      case 'blockSettled':
-        this.#settledRecords.add(event.records, attributesOf(event));
-        this.#settledBytes.add(event.bytes, attributesOf(event));
-        if (event.lagMs !== undefined) this.#lag.record(Math.max(0, event.lagMs) / 1_000, attributesOf(event));
+      case 'blockSettled': {
+        const attributes = attributesOf(event);
+        this.#settledRecords.add(event.records, attributes);
+        this.#settledBytes.add(event.bytes, attributes);
+        if (event.lagMs !== undefined) this.#lag.record(Math.max(0, event.lagMs) / 1_000, attributes);
         return;
+      }
       case 'blockFailed':
         this.#failedRecords.add(event.records, { ...attributesOf(event), 'rx_kinesis.event.reason': event.reason });
         return;

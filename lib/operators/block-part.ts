@@ -1,7 +1,6 @@
 import { makeBlock, type Block } from '../values/block.js';
-import { comparePositions } from '../values/position.js';
 import type { KinesisRecord } from '../values/record.js';
-import { endOf, rangeOf, SequenceNumberRanges, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
+import { areOfRange, rangeOf, SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
 
 /** A block, and where its ranges begin. */
 export class WholeBlock<B extends Block = Block> {
@@ -98,7 +97,7 @@ function startsOf({ records, ranges }: Block): Starts {
   const starts = new Set<number>();
   let start = 0;
   for (const range of ranges.ranges) {
-    if (!isRun(records, start, range)) return EACH;
+    if (!areOfRange(records, start, range)) return EACH;
     starts.add(start);
     start += range.recordCount;
   }
@@ -107,17 +106,6 @@ function startsOf({ records, ranges }: Block): Starts {
 
 /** The starts of a block that has not the records of its ranges, in their order. */
 const EACH: Starts = { has: () => true };
-
-/** Whether the records from `start` on can be those of `range`: they are of its shard, ascend, and have its ends. */
-function isRun(records: readonly KinesisRecord[], start: number, range: SequenceNumberRange): boolean {
-  const end = start + range.recordCount - 1;
-  for (let i = start; i <= end; i++) {
-    const record = records[i]!;
-    if (record.shardId !== range.shardId || record.streamName !== range.streamName) return false;
-    if (i > start && comparePositions(records[i - 1]!, record) >= 0) return false;
-  }
-  return comparePositions(records[start]!, startOf(range)) === 0 && comparePositions(records[end]!, endOf(range)) === 0;
-}
 
 /** FNV-1a in 32 bits, with its high bits in the low ones, which count here: the same on every platform. */
 function hashOf(text: string): number {

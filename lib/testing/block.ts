@@ -7,6 +7,7 @@ import {
   positionToString,
   rangeOf,
   rangeToString,
+  sameShard,
   SequenceNumberRanges,
   type SequenceNumberRange,
 } from '../values/sequence-range.js';
@@ -37,7 +38,7 @@ function rangesOf(records: readonly KinesisRecord[]): SequenceNumberRange[] {
   const ranges: SequenceNumberRange[] = [];
   for (const item of records) {
     const last = ranges.at(-1);
-    if (last && last.shardId === item.shardId && last.streamName === item.streamName) ranges[ranges.length - 1] = extend(last, item);
+    if (last && sameShard(last, item)) ranges[ranges.length - 1] = extend(last, item);
     else ranges.push(rangeOf(item, item, item, 1));
   }
   return ranges;

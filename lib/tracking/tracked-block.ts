@@ -2,7 +2,7 @@ import type { LedgerEntry, Run } from '../ledger/entries.js';
 import { blockId, makeBlock, type Block } from '../values/block.js';
 import type { InvalidConfigError } from '../values/errors.js';
 import type { KinesisRecord } from '../values/record.js';
-import { endOf, rangeOf, SequenceNumberRanges } from '../values/sequence-range.js';
+import { endOf, rangeOf, sameShard, SequenceNumberRanges } from '../values/sequence-range.js';
 import { hasRanges, isRecord, misplaced } from './misplaced.js';
 import { deliveryOf, follows } from './delivery.js';
 import type { OfShard } from './checkpointed-shard.js';
@@ -108,9 +108,7 @@ export function reportBlock(type: 'blockLost' | 'blockRecovered', ranges: Sequen
 /** Tells each shard of a block what has become of the work on some of its records: on `part`, which need not have entries of its own. */
 export function reportWork(whole: SequenceNumberRanges, part: Block, event: WorkEvent): void {
   for (const { shard } of entriesOf(whole)) {
-    const own = part.ranges.ranges.filter(
-      ({ streamName, shardId }) => streamName === shard.identity.streamName && shardId === shard.identity.shardId,
-    );
+    const own = part.ranges.ranges.filter((range) => sameShard(range, shard.identity));
     const records = own.reduce((sum, { recordCount }) => sum + recordCount, 0);
     if (records > 0) shard.tell({ ...event, blockId: part.id, records });
   }

@@ -149,8 +149,18 @@ export function joinRanges<Range extends RangeToRead>(a: Range, b: Range): Range
   return { ...a, toSeqNumber: b.toSeqNumber, toSubSeqNumber: b.toSubSeqNumber, recordCount };
 }
 
-/** Whether two ranges lie in one shard of one stream. */
-export function sameShard(a: RangeToRead, b: RangeToRead): boolean {
+/** Whether the records from `start` on can be those of `range`, as many as it counts: they are of its shard, ascend, and have its ends. */
+export function areOfRange(records: ReadonlyArray<Position & ShardName>, start: number, range: SequenceNumberRange): boolean {
+  const end = start + range.recordCount - 1;
+  for (let i = start; i <= end; i++) {
+    if (!sameShard(records[i]!, range)) return false;
+    if (i > start && comparePositions(records[i - 1]!, records[i]!) >= 0) return false;
+  }
+  return comparePositions(records[start]!, startOf(range)) === 0 && comparePositions(records[end]!, endOf(range)) === 0;
+}
+
+/** Whether two ranges, records or shards are of one shard of one stream. */
+export function sameShard(a: ShardName, b: ShardName): boolean {
   return a.shardId === b.shardId && a.streamName === b.streamName;
 }
 

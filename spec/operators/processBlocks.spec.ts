@@ -270,6 +270,16 @@ describe('processBlocks', () => {
       ]);
     });
 
+  it('gives each record of a part a range of its own where the block has a record of another shard', async () => {
+    const { kept, onFailure } = keeping();
+    const [a, other] = [{ partitionKey: 'a' }, { shardId: 'shardId-000000000001' }];
+    const records = [record(1, a), record(2, { ...a, ...other }), record(3, a), record(4, { partitionKey: 'b' })];
+    const handler = (part: Block) => (part.records[0]!.partitionKey === 'b' ? EMPTY : throwError(() => fault));
+    const config: ProcessBlocksConfig = { orderBy: 'partitionKey', concurrency: 2, maxAttempts: 1, onFailure };
+    await lastValueFrom(of({ ...block(1, 2, 3, 4), records }).pipe(processBlocks(handler, config)));
+    expect(kept.map(({ block: part }) => inWords(part))).to.deep.equal(['0[1..1 #1] 1[2..2 #1] 0[3..3 #1]']);
+  });
+
   describe('with maxRecordAgeMs', () => {
     const aged = (...ats: (number | undefined)[]): Block =>
       block(...ats.map((at, i) => record(i + 1, at === undefined ? {} : { approximateArrivalTimestamp: new Date(at) })));
