@@ -1,10 +1,19 @@
 import type { SdkClientConfig, SdkCommand, SdkContext, SdkHandler } from './sdk-seam.js';
+import type { SerdeDetours } from './serde-detours.js';
 
 /** Where the SDK keeps its own part of a context. */
 const OWN_PART = '__smithy_context';
 
 /** What a function that was made of middlewares has in it. */
 export type StackParts = readonly unknown[];
+
+/** Of what a {@link ResolvedStack} is made. */
+export interface ResolvedStackOptions {
+  readonly parts: StackParts;
+  /** What its middlewares share. */
+  readonly context: SdkContext;
+  readonly detours: SerdeDetours;
+}
 
 /** The parts of the function that `client.send` would make for `command`. */
 export function partsOf(command: SdkCommand, clientStack: unknown, config: SdkClientConfig): StackParts {
@@ -23,13 +32,15 @@ export class ResolvedStack {
   readonly #handler: SdkHandler;
   readonly #parts: StackParts;
   readonly #context: SdkContext;
+  readonly #detours: SerdeDetours;
   /** The context before the first call, and in it the SDK's own part. */
   readonly #first: SdkContext;
 
-  constructor(handler: SdkHandler, parts: StackParts, context: SdkContext) {
+  constructor(handler: SdkHandler, { parts, context, detours }: ResolvedStackOptions) {
     this.#handler = handler;
     this.#parts = parts;
     this.#context = context;
+    this.#detours = detours;
     this.#first = { ...context, [OWN_PART]: { ...(context[OWN_PART] as object) } };
   }
 
@@ -38,8 +49,9 @@ export class ResolvedStack {
     return this.#parts.every((part, i) => part === parts[i]);
   }
 
-  /** The function, for the call of `command`. */
+  /** The function, for the next call, of `command`. */
   handlerFor(command: SdkCommand): SdkHandler {
+    this.#detours.open();
     // To delete a key would make each later access slow.
     for (const key of Object.keys(this.#context)) if (!(key in this.#first)) this.#context[key] = undefined;
     const own = this.#first[OWN_PART] as object;

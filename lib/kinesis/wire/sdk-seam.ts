@@ -3,6 +3,7 @@
 export interface SdkRequest {
   headers: Record<string, string>;
   body?: unknown;
+  clone?(): SdkRequest;
 }
 
 export interface SdkResponse {
@@ -33,6 +34,11 @@ export interface SdkMiddlewareStack {
   /** The names of its middlewares. */
   identify(): readonly string[];
   add(middleware: SdkMiddleware, options: { readonly step: string; readonly priority: string; readonly name: string }): void;
+  addRelativeTo(
+    middleware: SdkMiddleware,
+    options: { readonly relation: 'after' | 'before'; readonly toMiddleware: string; readonly name: string },
+  ): void;
+  concat(other: SdkMiddlewareStack): SdkMiddlewareStack;
 }
 
 /** What `client.send` is given besides the command. */
@@ -48,7 +54,7 @@ export interface SdkCommand {
   /** What reads its answer, where the SDK has it in the command. */
   readonly deserialize?: unknown;
   /** Makes one function of the client's middlewares and the command's own; `client.send` calls both once for each call. */
-  resolveMiddleware(clientStack: unknown, config: SdkClientConfig, options?: SdkOptions): SdkHandler;
+  resolveMiddleware(clientStack: SdkMiddlewareStack, config: SdkClientConfig, options?: SdkOptions): SdkHandler;
 }
 
 /** The config of a real client; a client made by hand for a test usually has none. */

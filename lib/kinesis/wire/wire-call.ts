@@ -18,6 +18,7 @@ import {
   type SdkRequest,
   type SdkResponse,
 } from './sdk-seam.js';
+import { SerdeDetours } from './serde-detours.js';
 import { readErrorBody } from './wire-error-body.js';
 import { CBOR_TYPE, formatOf, type WireFormat } from './wire-format.js';
 import type { WirePage } from './wire-page.js';
@@ -60,6 +61,8 @@ const MAX_CALLS = 64;
  * 1. Between the SDK's serializer and its signing, the request becomes CBOR.
  * 2. Next to the handler, within the SDK's retries, the body is decoded; the SDK's deserializer gets an empty object, or an error in JSON.
  * 3. Outside that deserializer, the page is put into the output.
+ *
+ * The calls after the first pass that serializer and that deserializer by, where {@link SerdeDetours} can.
  */
 export class WireCall {
   readonly #format: WireFormat;
@@ -116,8 +119,10 @@ export class WireCall {
       if (isPlain && this.#resolved?.isMadeOf(parts)) return this.#resolved.handlerFor(command);
       if (!isExtended) this.#addTo(command.middlewareStack);
       isExtended = true;
-      const handler = resolve(clientStack, config, options);
-      if (isPlain) this.#resolved = new ResolvedStack(handler, parts, this.#shared);
+      if (!isPlain) return resolve(clientStack, config, options);
+      const detours = new SerdeDetours(outputOf);
+      const handler = resolve(detours.addedTo(clientStack), config, options);
+      this.#resolved = new ResolvedStack(handler, { parts, context: this.#shared, detours });
       return handler;
     };
   }
@@ -190,7 +195,7 @@ export class WireCall {
     }
   }
 
-  #decode(chunks: readonly Uint8Array[], format: WireFormat, { statusCode, headers }: SdkResponse): WirePage {
+  #decode(chunks: readonly Uint8Array[], format: WireFormat, response: SdkResponse): WirePage {
     const { room, payloads } = this.#context;
     const body = room.join(chunks, format === 'cbor' && payloads === 'views');
     const placed = new PagePayloads(body, payloads);
@@ -199,10 +204,25 @@ export class WireCall {
       return decodeJsonPage(new TextReader(body.bytes).utf8(0, body.bytes.length), placed);
     } catch (error) {
       // Adds the metadata, as the SDK does: Amazon's support asks for the request id.
-      const $metadata = { httpStatusCode: statusCode, requestId: headerOf(headers, 'x-amzn-requestid') };
-      throw Object.assign(error as Error, { $metadata });
+      throw Object.assign(error as Error, { $metadata: metadataOf(response) });
     }
   }
+}
+
+/** What the SDK's deserializer makes of an answer whose page is put in later; `undefined` for an answer without a page. */
+function outputOf(response: unknown): object | undefined {
+  return isResponse(response) && (response as DecodedResponse)[PAGE] ? { $metadata: metadataOf(response) } : undefined;
+}
+
+/** What the SDK says of an answer. */
+function metadataOf({ statusCode, headers }: SdkResponse): object {
+  const header = (name: string): string | undefined => headerOf(headers, name);
+  return {
+    httpStatusCode: statusCode,
+    requestId: header('x-amzn-requestid') ?? header('x-amzn-request-id') ?? header('x-amz-request-id'),
+    extendedRequestId: header('x-amz-id-2'),
+    cfId: header('x-amz-cf-id'),
+  };
 }
 
 /** How many bytes a body had when it was sent, if a header says so. */

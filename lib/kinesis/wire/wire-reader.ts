@@ -24,8 +24,11 @@ export interface WireSource {
   readonly notify: EventSink;
 }
 
-/** How many calls that have ended are kept for the next ones: silent shards are read in groups, of a thousand some forty at once. */
-const MAX_KEPT = 64;
+/**
+ * How many calls that have ended are kept for the next ones, of some 12 KiB each. Silent shards are read in groups, of a thousand some forty at once, and a
+ * process that is busy has the calls of several groups under way.
+ */
+const MAX_KEPT = 256;
 
 /** Calls GetRecords through the user's client, and decodes the pages itself. */
 export class WireReader {
