@@ -41,7 +41,8 @@ export interface HealthConfig {
  * @remarks
  * Not *live*: a shard is stuck for more than `maxAllowedLagMs`, its pipeline failed for good, or `stop` ran out of time. Not *ready*: not live, no
  * shard was listed or started yet, `stop` has fired, or this worker has lost every lease. A worker without shards, which stands by, is ready. A throttled
- * service, a failed checkpoint and a shard that waits for its turn in `mergeShards` make it neither: a restart would not help.
+ * service, a failed checkpoint, a handler that `processBlocks` calls again and a shard that waits for its turn in `mergeShards` make it neither: a restart
+ * would not help.
  *
  * Emits at once, and then when something changes. One timer while a shard has something to do, none else. Keeps one small object a shard. Errors and
  * completes with the events.

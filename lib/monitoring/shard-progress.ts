@@ -44,6 +44,7 @@ export class ShardsProgress {
       }
       case 'pageRead':
       case 'blockOpened':
+      case 'blockRetry':
       case 'blockSettled':
       case 'readRetry':
       case 'readerPaused':

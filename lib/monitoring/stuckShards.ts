@@ -64,7 +64,7 @@ export function stuckShards(config: StuckShardsConfig): OperatorFunction<Kinesis
 
 /**
  * The same for {@link health}, whose alerts mean that a restart would help. A shard whose reads are throttled, and which has no block open, does what
- * it can; one that has started and is not read waits for its turn in `mergeShards`.
+ * it can, and so does one whose handler fails and is called again; one that has started and is not read waits for its turn in `mergeShards`.
  */
 export function stuckForHealth(maxAllowedLagMs: number, scheduler: SchedulerLike): OperatorFunction<KinesisEvent, Alert> {
   const waitsForTurn = new WeakSet<ShardProgress>();
@@ -73,7 +73,7 @@ export function stuckForHealth(maxAllowedLagMs: number, scheduler: SchedulerLike
       waitsForTurn.add(shard);
       shard.isWaiting = false;
     } else if (waitsForTurn.delete(shard)) return true;
-    return event.type === 'readRetry' && event.reason === 'throttling' && !shard.hasOpenBlocks;
+    return event.type === 'blockRetry' || (event.type === 'readRetry' && event.reason === 'throttling' && !shard.hasOpenBlocks);
   });
 }
 

@@ -27,6 +27,7 @@ const events = {
   O: sampleEvent('shardStarted', { streamName: 'other' }),
   o: sampleEvent('stopping', { streamName: 'other' }),
   T: sampleEvent('stopTimedOut'),
+  r: sampleEvent('blockRetry'),
   a: sampleEvent('blockSettled'),
 };
 const states: Readonly<Record<string, Health>> = {
@@ -81,6 +82,10 @@ describe('health', () => {
     is('--S---------p-a', 'n-y')();
     is('--S---------p----------', 'n-y---------------w')();
     is('--S---------t----------', 'n-y---------------w')();
+  });
+  it('is live while the handler of processBlocks fails and is called again, however long, and not once it hangs', () => {
+    is('-d-B---r---r---r-a', 'ny')();
+    is('-d-B---r---r---r------', 'ny-------------------w')();
   });
   it('is not live when a block hangs while the service throttles, or reads fail for another reason', () => {
     is('-d-B---q---q---q----', 'ny-------w')();
