@@ -2,7 +2,7 @@ import { assertRange } from '../values/assert-range.js';
 import { InvalidValueError } from '../values/errors.js';
 import { assertPosition, comparePositions, isSentinel, SHARD_END, type Position } from '../values/position.js';
 import { endOf, positionToString, startOf, type SequenceNumberRange } from '../values/sequence-range.js';
-import type { ShardName } from '../values/shard-id.js';
+import { sameShard, type ShardName } from '../values/shard-id.js';
 import { shown } from '../values/shown.js';
 import type { Checkpoint } from './checkpoint-store.js';
 import { CheckpointError } from './errors.js';
@@ -18,7 +18,7 @@ import { CheckpointError } from './errors.js';
  */
 export function assertCheckpoint(checkpoint: Checkpoint, shard: ShardName): void {
   const where = `checkpoint of ${shard.streamName}/${shard.shardId}`;
-  if (checkpoint.streamName !== shard.streamName || checkpoint.shardId !== shard.shardId) {
+  if (!sameShard(checkpoint, shard)) {
     throw new InvalidValueError(`${where}: got the checkpoint of ${shown(checkpoint.streamName)}/${shown(checkpoint.shardId)}`);
   }
   assertPosition(checkpoint, where);
@@ -38,14 +38,13 @@ export const MAX_SETTLED_RANGES = 100;
  *
  * @throws InvalidValueError
  */
-export function assertSettledBeyond({ settledBeyond = [], ...checkpoint }: Checkpoint, { streamName, shardId }: ShardName): void {
-  const where = `settled beyond the checkpoint of ${streamName}/${shardId}`;
+export function assertSettledBeyond({ settledBeyond = [], ...checkpoint }: Checkpoint, shard: ShardName): void {
+  const where = `settled beyond the checkpoint of ${shard.streamName}/${shard.shardId}`;
   if (!Array.isArray(settledBeyond) || settledBeyond.length > MAX_SETTLED_RANGES)
     throw new InvalidValueError(`${where}: expected an array of at most ${MAX_SETTLED_RANGES} ranges, got ${shown(settledBeyond.length)}`);
   let before: Position = checkpoint;
   settledBeyond.forEach((range: SequenceNumberRange | null, i) => {
-    if (range?.streamName !== streamName || range.shardId !== shardId)
-      throw new InvalidValueError(`${where}: range ${i} is not of this shard`);
+    if (!range || !sameShard(range, shard)) throw new InvalidValueError(`${where}: range ${i} is not of this shard`);
     const [start, end] = [startOf(range), endOf(range)];
     for (const position of [start, end]) assertPosition(position, `${where}, range ${i}`);
     const isOrdered = comparePositions(before, start) < 0 && comparePositions(start, end) <= 0 && !isSentinel(end.sequenceNumber);
@@ -60,17 +59,17 @@ export function assertSettledBeyond({ settledBeyond = [], ...checkpoint }: Check
  *
  * @throws InvalidValueError
  */
-export function assertUnreleased({ unreleased = [], shardStart }: Checkpoint, { streamName, shardId }: ShardName): void {
-  const where = `unreleased blocks of ${streamName}/${shardId}`;
-  if (shardStart !== undefined) assertPosition({ sequenceNumber: shardStart, subSequenceNumber: 0 }, `start of ${streamName}/${shardId}`);
+export function assertUnreleased({ unreleased = [], shardStart }: Checkpoint, shard: ShardName): void {
+  const shardName = `${shard.streamName}/${shard.shardId}`;
+  const where = `unreleased blocks of ${shardName}`;
+  if (shardStart !== undefined) assertPosition({ sequenceNumber: shardStart, subSequenceNumber: 0 }, `start of ${shardName}`);
   if (!Array.isArray(unreleased)) throw new InvalidValueError(`${where}: expected an array, got ${shown(unreleased)}`);
   unreleased.forEach((block: { readonly ranges?: unknown } | null, i) => {
     const ranges = block?.ranges;
     if (!Array.isArray(ranges) || ranges.length === 0) throw new InvalidValueError(`${where}: block ${i} has no ranges`);
     for (const range of ranges as unknown[]) {
       assertRange(range, `${where}, block ${i}`);
-      if (range.streamName !== streamName || range.shardId !== shardId)
-        throw new InvalidValueError(`${where}: block ${i} is not of this shard`);
+      if (!sameShard(range, shard)) throw new InvalidValueError(`${where}: block ${i} is not of this shard`);
     }
   });
 }

@@ -2,8 +2,8 @@ import { assertCheckpoint, assertSettledBeyond } from '../checkpoints/checkpoint
 import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import { InvalidValueError, isRxKinesisError } from '../values/errors.js';
 import { wholeRangesFromJson } from '../values/ranges-json.js';
-import { sameShard, SequenceNumberRanges, type SequenceNumberRangesJson } from '../values/sequence-range.js';
-import { shardKey, type ShardName } from '../values/shard-id.js';
+import { SequenceNumberRanges, type SequenceNumberRangesJson } from '../values/sequence-range.js';
+import { sameShard, shardKey, type ShardName } from '../values/shard-id.js';
 import { shown } from '../values/shown.js';
 
 /** The entry under a shard's key, as JSON. */

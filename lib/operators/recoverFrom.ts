@@ -29,7 +29,7 @@ import type { SequenceNumberRange } from '../values/sequence-range.js';
 import { hasOwnPatience } from '../readers/own-patience.js';
 import type { Reread } from '../readers/reread.js';
 import { isRecord, misplaced } from '../tracking/misplaced.js';
-import type { ShardName } from '../values/shard-id.js';
+import { sameShard, type ShardName } from '../values/shard-id.js';
 import { shown } from '../values/shown.js';
 import type { KinesisRecord, RecordFields } from '../values/record.js';
 
@@ -175,11 +175,11 @@ function rereadGiven(read: NonNullable<RecoverFromConfig['read']>, scheduler: Sc
 }
 
 /** @throws InvalidConfigError for a value that is no record; InvalidValueError for a record of another shard. */
-function assertOfShard(record: KinesisRecord, { streamName, shardId }: ShardName): void {
+function assertOfShard(record: KinesisRecord, shard: ShardName): void {
   if (!isRecord(record)) throw misplaced('recoverFrom, option read: expected a record', record, 'emit one record after another');
-  if (record.shardId === shardId && record.streamName === streamName) return;
+  if (sameShard(record, shard)) return;
   throw new InvalidValueError(
-    `recoverFrom, option read: expected a record of ${streamName}/${shardId}, got one of ${shown(record.streamName)}/${record.shardId}`,
+    `recoverFrom, option read: expected a record of ${shard.streamName}/${shard.shardId}, got one of ${shown(record.streamName)}/${record.shardId}`,
   );
 }
 

@@ -8,6 +8,7 @@ import type { Shard } from '../shards/shard.js';
 import { trackedShardOf, type TrackedShard } from '../tracking/tracked-shard.js';
 import { InvalidConfigError, InvalidValueError } from '../values/errors.js';
 import { isObject } from '../values/isObject.js';
+import { sameShard } from '../values/shard-id.js';
 
 /** @throws InvalidConfigError unless `blocks` has the calls of a block store. */
 export function assertBlockStore(blocks: BlockStore): void {
@@ -15,13 +16,9 @@ export function assertBlockStore(blocks: BlockStore): void {
 }
 
 /** Throws unless all ranges of a block, or of its handle, are of the operator's shard. @throws InvalidValueError */
-export function assertOfShard(
-  operator: string,
-  { id, ranges }: Pick<StoredBlock, 'id' | 'ranges'>,
-  { identity: { streamName, shardId } }: TrackedShard,
-): void {
-  const isOwn = ranges.ranges.length > 0 && ranges.ranges.every((range) => range.shardId === shardId && range.streamName === streamName);
-  if (!isOwn) throw new InvalidValueError(`${operator}: expected a block of ${streamName}/${shardId}, got ${id}`);
+export function assertOfShard(operator: string, { id, ranges }: Pick<StoredBlock, 'id' | 'ranges'>, { identity }: TrackedShard): void {
+  const isOwn = ranges.ranges.length > 0 && ranges.ranges.every((range) => sameShard(range, identity));
+  if (!isOwn) throw new InvalidValueError(`${operator}: expected a block of ${identity.streamName}/${identity.shardId}, got ${id}`);
 }
 
 /** Reports an error of a call to a block store as an event of the shard, if there is one, before it is propagated. */

@@ -5,7 +5,7 @@ import { makeBlock, type Block } from '../values/block.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { recordOf, type KinesisRecord } from '../values/record.js';
 import { SequenceNumberRanges, type SequenceNumberRange } from '../values/sequence-range.js';
-import { shardKey } from '../values/shard-id.js';
+import { sameShard, shardKey } from '../values/shard-id.js';
 
 /** How a lost block is re-read. */
 export interface RestoreBlockOptions {
@@ -56,7 +56,7 @@ function readOwn(
   { retryTimeoutMs, readForeign }: RestoreBlockOptions,
 ): Observable<KinesisRecord[]> {
   const { streamName, shardId } = own[0]!;
-  const tracked = entriesOf(lost).find(({ shard: { identity } }) => identity.shardId === shardId && identity.streamName === streamName);
+  const tracked = entriesOf(lost).find(({ shard }) => sameShard(shard.identity, own[0]!));
   const reread = tracked?.shard.reread ?? readForeign;
   if (!reread) {
     throw new InvalidConfigError(

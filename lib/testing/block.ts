@@ -7,10 +7,10 @@ import {
   positionToString,
   rangeOf,
   rangeToString,
-  sameShard,
   SequenceNumberRanges,
   type SequenceNumberRange,
 } from '../values/sequence-range.js';
+import { sameShard } from '../values/shard-id.js';
 import { record } from './record.js';
 
 /**

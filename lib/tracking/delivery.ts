@@ -1,4 +1,5 @@
 import type { KinesisRecord } from '../values/record.js';
+import { sameShard } from '../values/shard-id.js';
 import type { TrackedShard } from './tracked-shard.js';
 
 /** Where a record stands in the ledger of its shard. */
@@ -33,5 +34,5 @@ export function follows(a: KinesisRecord | undefined, b: KinesisRecord | undefin
   const shard = (a as Partial<DeliveredRecord>)[SHARD];
   if (shard !== (b as Partial<DeliveredRecord> | undefined)?.[SHARD]) return false;
   if (shard) return (a as DeliveredRecord)[ORDINAL] + 1 === (b as DeliveredRecord)[ORDINAL];
-  return a.shardId === b?.shardId && a.streamName === b.streamName;
+  return b !== undefined && sameShard(a, b);
 }

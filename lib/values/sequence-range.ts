@@ -1,5 +1,5 @@
 import { comparePositions, type Position } from './position.js';
-import type { ShardName } from './shard-id.js';
+import { sameShard, type ShardName } from './shard-id.js';
 
 /** A run of records of one shard, inclusive at both ends. */
 export interface SequenceNumberRange {
@@ -157,11 +157,6 @@ export function areOfRange(records: ReadonlyArray<Position & ShardName>, start: 
     if (i > start && comparePositions(records[i - 1]!, records[i]!) >= 0) return false;
   }
   return comparePositions(records[start]!, startOf(range)) === 0 && comparePositions(records[end]!, endOf(range)) === 0;
-}
-
-/** Whether two ranges, records or shards are of one shard of one stream. */
-export function sameShard(a: ShardName, b: ShardName): boolean {
-  return a.shardId === b.shardId && a.streamName === b.streamName;
 }
 
 /** A position as text; it shows the sub-sequence number only when that is not 0. */

@@ -39,6 +39,11 @@ export function shardKey({ streamName, shardId }: ShardName): string {
   return `${escaped('streamName', streamName)}/${escaped('shardId', shardId)}`;
 }
 
+/** Whether two ranges, records or shards are of one shard of one stream. */
+export function sameShard(a: ShardName, b: ShardName): boolean {
+  return a.shardId === b.shardId && a.streamName === b.streamName;
+}
+
 function escaped(field: keyof ShardName, name: string): string {
   try {
     return encodeURIComponent(name);

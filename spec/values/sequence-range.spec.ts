@@ -8,7 +8,6 @@ import {
   positionToString,
   rangeToString,
   rangesToString,
-  sameShard,
   SequenceNumberRanges,
   startOf,
   touch,
@@ -115,12 +114,6 @@ describe('the parts of a range', () => {
 
   it('are joined from the start of the one to the end of the other', () => {
     expect(joinRanges(rangeOf(1, '3.1', 4), rangeOf('3.2', 9, 5))).to.deep.equal(rangeOf(1, 9, 9));
-  });
-
-  it('say where it lies', () => {
-    expect(sameShard(rangeOf(1, 2, 2), rangeOf(8, 9, 2))).to.equal(true);
-    expect(sameShard(rangeOf(1, 2, 2), rangeOf(1, 2, 2, shard1))).to.equal(false);
-    expect(sameShard(rangeOf(1, 2, 2), rangeOf(1, 2, 2, { streamName: 'flights' }))).to.equal(false);
   });
 
   it('touch only within one aggregate', () => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { isInvalidValue } from '../../lib/values/errors.js';
-import { shardKey } from '../../lib/values/shard-id.js';
+import { sameShard, shardKey } from '../../lib/values/shard-id.js';
 import { thrownBy } from '../support/thrown-by.js';
 
 describe('shardKey', () => {
@@ -17,4 +17,13 @@ describe('shardKey', () => {
       expect(error).to.have.property('message', `${field}: expected Unicode text, got "x\\ud800"`);
     });
   }
+});
+
+describe('sameShard', () => {
+  it('compares both names', () => {
+    const shard = { streamName: 'flights', shardId: 'shardId-000000000000' };
+    expect(sameShard(shard, { ...shard })).to.equal(true);
+    expect(sameShard(shard, { ...shard, shardId: 'shardId-000000000001' })).to.equal(false);
+    expect(sameShard(shard, { ...shard, streamName: 'trains' })).to.equal(false);
+  });
 });
