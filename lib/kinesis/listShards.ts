@@ -1,4 +1,4 @@
-import { defer, map, repeat, takeLast, takeWhile, tap, type Observable } from 'rxjs';
+import { concatMap, defer, map, of, repeat, takeLast, takeWhile, tap, type Observable } from 'rxjs';
 import { checkedListing } from './checked-answers.js';
 import { ShardReadError } from './errors.js';
 import { ownAncestor } from './own-ancestor.js';
@@ -27,9 +27,17 @@ export function listShards(port: KinesisPort, stream: StreamId): Observable<read
   });
 }
 
-/** Emits one shard of a stream, or `undefined` when it is not listed, or no longer. */
+/**
+ * Emits one shard of a stream, or `undefined` when it is not listed, or no longer.
+ *
+ * @remarks A stream has at least one shard, so an empty listing is not believed the first time.
+ */
 export function findShard(port: KinesisPort, stream: StreamId, shardId: string): Observable<PortShard | undefined> {
-  return listShards(port, stream).pipe(map((shards) => shards.find((shard) => shard.ShardId === shardId)));
+  const shards$ = listShards(port, stream);
+  return shards$.pipe(
+    concatMap((shards) => (shards.length > 0 ? of(shards) : shards$)),
+    map((shards) => shards.find((shard) => shard.ShardId === shardId)),
+  );
 }
 
 /**

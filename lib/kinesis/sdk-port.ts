@@ -1,7 +1,7 @@
 import { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand } from '@aws-sdk/client-kinesis';
 import { map, tap, type Observable } from 'rxjs';
 import { fromAbortable } from '../internal/fromAbortable.js';
-import { assertService } from '../internal/validate.js';
+import { assertMethod, assertService } from '../internal/validate.js';
 import type { EventSink } from '../monitoring/events.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { GetRecordsPage, GetRecordsRequest, GetShardIteratorRequest, KinesisPort, ListShardsPage, ListShardsRequest } from './port.js';
@@ -35,7 +35,10 @@ export interface SdkCommands {
 
 /** Returns the port of a client, or the port itself if one was given. */
 export function portOf(client: KinesisClientLike | KinesisPort, config: SdkPortConfig): KinesisPort {
-  if (isPort(client)) return client;
+  if (isPort(client)) {
+    for (const call of ['listShards', 'getShardIterator']) assertMethod('client', client, call);
+    return client;
+  }
   if (typeof (client as Partial<KinesisClientLike> | undefined)?.send === 'function') {
     assertService('client', client, 'Kinesis');
     return sdkPort(client, config, { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand });

@@ -25,7 +25,8 @@ import { RangeScan } from '../readers/range-scan.js';
 import { LostWork } from '../recovery/lost-work.js';
 import type { Block } from '../values/block.js';
 import { InvalidConfigError, InvalidValueError, isFinal } from '../values/errors.js';
-import type { SequenceNumberRange } from '../values/sequence-range.js';
+import { comparePositions } from '../values/position.js';
+import { positionToString, type SequenceNumberRange } from '../values/sequence-range.js';
 import { hasOwnPatience } from '../readers/own-patience.js';
 import type { Reread } from '../readers/reread.js';
 import { isRecord, misplaced } from '../tracking/misplaced.js';
@@ -164,10 +165,12 @@ function rereadGiven(read: NonNullable<RecoverFromConfig['read']>, scheduler: Sc
       const scan = new RangeScan(ranges, (error) => {
         throw error;
       });
+      let last: KinesisRecord | undefined;
       const stalled = (): Observable<never> => throwError(() => new RecoveryTimeoutError(scan.pending, retryTimeoutMs));
       return from(records$).pipe(
         hasOwnPatience(records$) ? identity : timeout({ each: Math.min(retryTimeoutMs, MAX_TIMER_MS), with: stalled, scheduler }),
         tap({ next: (record) => assertOfShard(record, ranges[0]!), complete: () => scan.end() }),
+        tap((record) => assertAfter(last, (last = record))),
         filter((record) => scan.picks(record)),
         map((record) => [fieldsOf(record)]),
       );
@@ -180,6 +183,14 @@ function assertOfShard(record: KinesisRecord, shard: ShardName): void {
   if (sameShard(record, shard)) return;
   throw new InvalidValueError(
     `recoverFrom, option read: expected a record of ${shard.streamName}/${shard.shardId}, got one of ${shown(record.streamName)}/${record.shardId}`,
+  );
+}
+
+/** @throws InvalidValueError for a record that does not come after the one before: twice the same would stand for a missing one. */
+function assertAfter(before: KinesisRecord | undefined, record: KinesisRecord): void {
+  if (!before || comparePositions(before, record) < 0) return;
+  throw new InvalidValueError(
+    `recoverFrom, option read: expected records of ${record.streamName}/${record.shardId} in order, got ${positionToString(record)} after ${positionToString(before)}`,
   );
 }
 

@@ -79,7 +79,7 @@ export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
     throw new InvalidConfigError(`onGap: expected 'fail', 'continue' or a function, got ${shown(onGap)}`);
   }
   if (typeof deaggregate !== 'boolean') throw new InvalidConfigError(`deaggregate: expected true or false, got ${shown(deaggregate)}`);
-  assertMethod('budget', budget, 'acquire');
+  for (const method of ['acquire', 'spend', 'forget']) assertMethod('budget', budget, method);
   assertScheduler(scheduler);
   assertFunction('random', random);
   assertNumber('requestTimeoutMs', requestTimeoutMs, 1, true);

@@ -8,7 +8,7 @@ import type { ReadContext } from './reader.js';
  * Decides whether a shard has ended where a page, or an event of a subscription, says that nothing follows it.
  *
  * @remarks
- * The list of shards must say that the shard is closed. Since it says so wherever reading stands, a page that is behind the newest record and names no
+ * The list of shards must say that the shard is closed. Since it says so wherever reading stands, a page that is not known to end at the newest record and names no
  * children, which Kinesis names at the end of a shard, counts only once reading was opened again behind it and has brought nothing new.
  */
 export class EndCheck {
@@ -28,7 +28,7 @@ export class EndCheck {
     return isClosed(port, stream.id, shardId).pipe(map((closed) => closed && !this.#doubts(page)));
   }
 
-  #doubts({ ChildShards = [], MillisBehindLatest = 0, Records }: LastPage): boolean {
+  #doubts({ ChildShards = [], MillisBehindLatest, Records }: LastPage): boolean {
     if (MillisBehindLatest === 0 || ChildShards.length > 0) return false;
     const last = Records.at(-1)?.SequenceNumber ?? this.#continuity.position?.sequenceNumber ?? '';
     const isNews = last !== this.#doubtedAt;

@@ -162,3 +162,14 @@ export class PageContinuity {
     return fresh === 0 ? records : fresh === -1 ? [] : records.slice(fresh);
   }
 }
+
+/** An hour less than the least retention (24 hours: Quotas and limits, Kinesis Data Streams Developer Guide). */
+const NEAR_THE_HORIZON_MS = 82_800_000;
+
+/**
+ * Whether what follows a page may be trimmed before it is read. An iterator or a continuation number would pass trimmed records in silence, so reading is
+ * opened again at the last record, which shows a gap. Only after new records: an empty stretch must be passed.
+ */
+export function endsNearTheHorizon({ MillisBehindLatest = 0 }: GetRecordsPage, accepted: readonly RecordFields[]): boolean {
+  return MillisBehindLatest > NEAR_THE_HORIZON_MS && accepted.length > 0;
+}

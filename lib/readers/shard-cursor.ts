@@ -9,7 +9,7 @@ import type { GetRecordsPage, GetShardIteratorRequest } from '../kinesis/port.js
 import { beginsNow } from '../kinesis/read-budget.js';
 import { faultRetries } from '../kinesis/retry.js';
 import { EndCheck } from './end-check.js';
-import { FOREIGN, PageContinuity, REOPEN } from './page-continuity.js';
+import { endsNearTheHorizon, FOREIGN, PageContinuity, REOPEN } from './page-continuity.js';
 import { afterRefusal, foreignStart, GONE, NOTHING_LEFT } from './refused-start.js';
 import { budgetKey, bytesOf, type ReadContext, type ReadStart, type ShardPage } from './reader.js';
 
@@ -106,7 +106,7 @@ export class ShardCursor {
     if (accepted === FOREIGN) return foreignStart(this.#continuity, this.#context);
     const isReopened = accepted === REOPEN;
     const { MillisBehindLatest: millisBehindLatest } = page;
-    this.#iterator = isReopened ? undefined : page.NextShardIterator;
+    this.#iterator = isReopened || endsNearTheHorizon(page, accepted) ? undefined : page.NextShardIterator;
     this.#isBehind = isReopened || isFull || (millisBehindLatest ?? 0) > 0;
     return {
       records: isReopened ? [] : accepted,

@@ -11,7 +11,7 @@ import { retryFaults } from '../kinesis/retry.js';
 import type { ShardSubscribedEvent } from '../monitoring/events.js';
 import { compareSequenceNumbers } from '../values/position.js';
 import { EndCheck } from './end-check.js';
-import { FOREIGN, PageContinuity, REOPEN } from './page-continuity.js';
+import { endsNearTheHorizon, FOREIGN, PageContinuity, REOPEN } from './page-continuity.js';
 import { bytesOf, type ReadContext, type ReadStart, type ShardPage } from './reader.js';
 import { afterRefusal, foreignStart, GONE, NOTHING_LEFT } from './refused-start.js';
 import { ConsumerUnavailableError, type StreamConsumer } from './stream-consumer.js';
@@ -118,7 +118,7 @@ export class SubscriptionCursor {
       this.#continuation = undefined;
       return of({ records: [], bytes, millisBehindLatest, ended: false, childShards: [] });
     }
-    this.#continuation = continuation;
+    this.#continuation = endsNearTheHorizon(event, accepted) ? undefined : continuation;
     return of({ records: accepted, bytes, millisBehindLatest, ended, childShards });
   }
 
@@ -215,6 +215,8 @@ export class SubscriptionCursor {
 
   #consumerGone(error: unknown, ConsumerARN: string): Observable<never> {
     this.#options.consumer.forget(ConsumerARN);
+    // Perhaps the stream was made again: a number of the old one would pass the new one's records in silence.
+    this.#forgetContinuation();
     throw new ShardReadError("the stream's consumer is gone", { ...this.#shard(), retriable: true, cause: error });
   }
 
@@ -250,7 +252,7 @@ export class SubscriptionCursor {
   }
 }
 
-/** A record lives for a day at least, so none that had not yet been read is trimmed between two subscriptions that follow each other this soon, unless reading is that far behind. */
+/** A record lives for a day at least, so none that had not yet been read is trimmed between two subscriptions that follow each other this soon. */
 const FRESH_MS = 300_000;
 
 function after(SequenceNumber: string): StartingPosition {

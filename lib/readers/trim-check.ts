@@ -7,7 +7,7 @@ import { compareSequenceNumbers } from '../values/position.js';
  * - `there`: the record is there, or no record after it is missing.
  * - `trimmed`: Kinesis no longer has the record, nor perhaps some records after it.
  * - `look`: the record did not come; look at the oldest record of the shard instead.
- * - `ask`: older records came but not this one; ask for it once more.
+ * - `ask`: older records came but not this one, so it was not trimmed; ask for it once more.
  * - `foreign`: it did not come the second time either. It never was a record of this shard.
  */
 export type Finding = 'there' | 'trimmed' | 'look' | 'ask' | 'foreign';
@@ -72,9 +72,19 @@ export class TrimCheck {
   /** The finding when a first record came: the one looked for (0), an older one (below 0) or a later one (above 0). */
   #meet(order: number): Finding {
     if (order === 0) return 'there';
-    if (order < 0) return this.#options.isProven || this.#options.isLenient ? 'there' : this.#doubt();
+    if (order < 0) return this.#meetOlder();
     if (this.#looksAtOldest || this.#options.isLenient) return this.#hasSeenTheTip ? 'there' : 'trimmed';
     return this.#notMet();
+  }
+
+  /** The finding when an older record came first: reading on from there would take as long as the shard has been there. */
+  #meetOlder(): Finding {
+    return this.#isTrusted && (this.#isDoubted || !this.#looksAtOldest) ? 'there' : this.#doubt();
+  }
+
+  /** Whether the record is one of this shard. */
+  get #isTrusted(): boolean {
+    return this.#options.isProven || this.#options.isLenient === true;
   }
 
   /** The finding when the shard ended and no record came. */
@@ -91,7 +101,7 @@ export class TrimCheck {
   }
 
   #notMet(): Finding {
-    if (this.#isDoubted) return 'foreign';
+    if (this.#isDoubted && !this.#isTrusted) return 'foreign';
     this.#lookAt('oldest');
     return 'look';
   }

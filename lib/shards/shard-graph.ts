@@ -46,7 +46,7 @@ export interface ReadyShard {
  * @remarks
  * Pure. A shard waits, is taken, and then either comes to its end (`finish`, here or elsewhere), or is given back (`release`) and
  * waits again, or is left for good (`leave`). A parent that is in no listing is past the retention, and its children do not wait for it.
- * The graph forgets finished and left shards when they are no longer listed.
+ * The graph forgets finished and left shards when two listings, one after the other, do not have them.
  */
 export class ShardGraph {
   readonly #nodes = new Map<string, Node>();
@@ -54,6 +54,8 @@ export class ShardGraph {
   readonly #childIds = new Map<string, Set<string>>();
   /** The shards that wait and whose parents are done. */
   readonly #ready = new Set<Node>();
+  /** The finished and left shards that the last listing did not have. */
+  #unlisted: ReadonlySet<Node> = new Set();
   #listed = false;
 
   /**
@@ -65,11 +67,12 @@ export class ShardGraph {
   }
 
   /**
-   * Enters a full listing of the stream's shards; returns the new ids.
+   * Enters a full listing of the stream's shards; returns the new ids. An empty one says nothing: a stream has at least one shard.
    *
    * @throws InvalidValueError when a shard would descend from itself, since it could never be read; nothing is entered then.
    */
   list(shards: readonly GraphShard[]): string[] {
+    if (shards.length === 0) return [];
     this.#refuseCycles(shards);
     const added: string[] = [];
     for (const shard of shards) {
@@ -79,7 +82,9 @@ export class ShardGraph {
     }
     this.#listed = true;
     const ids = new Set(shards.map((shard) => shard.shardId));
-    for (const [id, node] of this.#nodes) if ((isDone(node) || node.state === 'left') && !ids.has(id)) this.#forget(node);
+    const unlisted = [...this.#nodes.values()].filter((node) => (isDone(node) || node.state === 'left') && !ids.has(node.shard.shardId));
+    for (const node of unlisted) if (this.#unlisted.has(node)) this.#forget(node);
+    this.#unlisted = new Set(unlisted);
     return added;
   }
 

@@ -4,7 +4,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { expect } from 'chai';
 import { MemoryLevel } from 'memory-level';
 import { runInNewContext } from 'node:vm';
-import { NEVER } from 'rxjs';
+import { EMPTY, NEVER } from 'rxjs';
 import { leaseTable } from '../../lib/dynamodb/index.js';
 import {
   blockStore,
@@ -240,6 +240,10 @@ describe('a part of the wrong kind is refused when the function is called', () =
   const wrong: ReadonlyArray<readonly [string, object]> = [
     ['reader', { reader: {} }],
     ['budget', { budget: {} }],
+    ['budget.spend', { budget: { acquire: () => EMPTY, forget: () => undefined } }],
+    ['budget.forget', { budget: { acquire: () => EMPTY, spend: () => undefined } }],
+    ['client.listShards', { client: { getRecords: () => EMPTY, getShardIterator: () => EMPTY } }],
+    ['client.getShardIterator', { client: { getRecords: () => EMPTY, listShards: () => EMPTY } }],
     ['scheduler', { scheduler: {} }],
     ['random', { random: 4 }],
     ['events', { events: {} }],

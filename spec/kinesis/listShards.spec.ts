@@ -162,6 +162,25 @@ describe('isClosed', () => {
 });
 
 describe('findShard', () => {
+  const SHARD_A = {
+    ShardId: 'a',
+    HashKeyRange: { StartingHashKey: '0', EndingHashKey: '1' },
+    SequenceNumberRange: { StartingSequenceNumber: '0' },
+  };
+
+  it('asks again where the listing is empty, and believes the second one', () => {
+    for (const [pages, expected] of [
+      [[[], [SHARD_A]], 'a'],
+      [[[], []], undefined],
+    ] as const) {
+      const given = pages.map((Shards) => ({ Shards }));
+      const port: KinesisPort = { ...fakeKinesis({ shards }), listShards: () => of(given.shift()!) };
+      const found: unknown[] = [];
+      findShard(port, STREAM, 'a').subscribe((shard) => found.push(shard?.ShardId));
+      expect([found, given]).to.deep.equal([[expected], []]);
+    }
+  });
+
   it(
     'looks on every page',
     marbles(({ expectObservable }) => {

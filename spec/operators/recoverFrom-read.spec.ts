@@ -38,6 +38,8 @@ describe('recoverFrom, re-reading with the option read,', () => {
     'refuses a read of nothing': [EMPTY, 'RANGE_EXPIRED'],
     'refuses a read with a hole': [records(1, 3), 'RANGE_INCOMPLETE'],
     'refuses a read that begins too late': [records(2, 3), 'RANGE_EXPIRED'],
+    'refuses a record that comes twice, which would stand for a missing one': [records(1, 1, 3), 'INVALID_VALUE'],
+    'refuses a record before the last one': [records(1, 2, 1, 3), 'INVALID_VALUE'],
     'gives up on one that hangs': [NEVER, 'RECOVERY_TIMEOUT'],
     'refuses a value that is no record': [of(undefined as unknown as KinesisRecord), 'INVALID_CONFIG'],
   };

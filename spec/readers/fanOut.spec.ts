@@ -498,6 +498,18 @@ describe('fanOut', () => {
     );
 
     it(
+      'reads on at the last record once its consumer is gone, and not behind a number that the stream made again may not know',
+      marbles(({ flush }) => {
+        const kinesis = quick({ 0: 'ab^ 20s c|' });
+        const result = textOf(kinesis);
+        timer(6_000).subscribe(() => kinesis.deregister('app'));
+        flush();
+        expect(result).to.include({ text: 'abc|', error: undefined });
+        expect(starts(kinesis).at(-1)).to.equal('AT 2');
+      }),
+    );
+
+    it(
       'has the fallback read from the record on, also while the oldest record is looked at',
       marbles(({ flush }) => {
         // The subscription at the record gives nothing, so that the next one looks at the oldest record: it is refused.

@@ -561,6 +561,17 @@ describe('ShardCursor', () => {
       }),
     );
 
+    it(
+      'not where such a page has lost its lag with its iterator',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = closed({ shards: closedLongAgo, maxRecordsPerPage: 2 });
+        const context = behind(kinesis, (page, index) => (index === 0 ? { Records: page.Records } : page));
+        expectObservable(textFrom(HORIZON, kinesis, context)).toBe('2ms (t|)', { t: 'ab c de|' });
+        flush();
+        expect(iterators(kinesis)).to.deep.equal(['TRIM_HORIZON', 'AT_SEQUENCE_NUMBER 2']);
+      }),
+    );
+
     for (const [what, script, ms, text, opened] of [
       ['at once on a page that is behind and names the children', {}, 0, 'abcde|', ['TRIM_HORIZON']],
       [

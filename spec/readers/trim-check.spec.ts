@@ -77,8 +77,16 @@ describe('TrimCheck', () => {
 
   it('never takes for foreign what was read from this shard', () => {
     expect(findings([['9']], { isProven: true })).to.deep.equal(['there']);
-    expect(findings(['refused', ['9']], { isProven: true })).to.deep.equal(['look', 'there']);
+    expect(findings(['refused', ['9'], ['9']], { isProven: true })).to.deep.equal(['look', 'ask', 'there']);
     expect(findings([['11'], ['11']], { isProven: true })).to.deep.equal(['look', 'trimmed']);
+  });
+
+  it('asks once more for what was read before, or must be there, when an older record shows that it was not trimmed', () => {
+    for (const options of [{ isProven: true }, { isProven: false, isLenient: true }]) {
+      expect(findings(['refused', ['9'], ['10']], options)).to.deep.equal(['look', 'ask', 'there']);
+      // Then it is looked for among all of them.
+      expect(findings(['refused', ['9'], 'refused', ['9']], options)).to.deep.equal(['look', 'ask', 'look', 'there']);
+    }
   });
 
   it('finds an iterator stuck that comes no nearer', () => {
