@@ -51,10 +51,12 @@ export interface CheckpointStore {
 
 /** A shard as its stream sees it now, for a store that shares shards among workers. */
 export interface LeasableShard extends ShardIdentity {
-  /** Whether ListShards shows it as closed. */
+  /** Whether it takes no more records: ListShards shows it as closed, or it was read to its end. */
   readonly closed: boolean;
   /** Whether its parents are done, as far as this process knows. */
   readonly isReady: boolean;
+  /** Whether this process would read it: it has neither read it to its end nor left it for good. @defaultValue true */
+  readonly isWanted?: boolean | undefined;
 }
 
 /** News of a shard's lease: this worker holds it now, or other workers have processed the shard to its end. */
@@ -76,7 +78,8 @@ export interface LeasingStore extends CheckpointStore {
    * their end elsewhere. A `read` after a grant is up to date.
    *
    * @param shards$ - emits all shards in view whenever they change. After it completes, no more leases are granted; this worker keeps
-   *   the leases that it holds until they are released. Unsubscribing ends the renewals.
+   *   the leases that it holds until they are released; then the store tells the other workers, and completes. Unsubscribing ends all of that; it comes
+   *   a second after the last release at the latest.
    * @param initialPosition - where reading of a shard begins if nobody has worked on it or on its ancestors. `read` then returns it.
    */
   leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition): Observable<LeaseNews>;

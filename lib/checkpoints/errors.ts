@@ -48,7 +48,8 @@ export class ForeignCheckpointError extends RxKinesisError {
     const { streamName, shardId, checkpoint, shardStart, reason } = fields;
     super(
       `${streamName}/${shardId}: the stored checkpoint ${positionToString(checkpoint)} is not of this shard, which begins at ${shardStart}: ` +
-        `${reason}. Is the store another stream's, or was the stream deleted and made again? Then delete the entry`,
+        `${reason}. If the store is another stream's, give this stream one of its own. If the stream was deleted and made again, stop all workers and delete ` +
+        `the entry of this shard`,
     );
     this.streamName = streamName;
     this.shardId = shardId;
@@ -68,7 +69,7 @@ export class LeaseLostError extends RxKinesisError {
   readonly shardId: string;
 
   constructor(fields: { readonly streamName: string; readonly shardId: string; readonly cause?: unknown }) {
-    super(`${fields.streamName}/${fields.shardId}: the lease is lost, another worker holds it`, { cause: fields.cause });
+    super(`${fields.streamName}/${fields.shardId}: the lease is lost, another worker may hold it`, { cause: fields.cause });
     this.streamName = fields.streamName;
     this.shardId = fields.shardId;
   }

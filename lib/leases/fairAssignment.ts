@@ -25,7 +25,7 @@ export function fairAssignment(view: AssignmentView): readonly string[] {
   );
   if (free.length === 0) return need === 0 ? [] : asked(view, { need, target });
 
-  const isOverdue = ({ idleMs }: { idleMs: number }): boolean => idleMs !== Infinity && idleMs > OVERDUE_FAILOVERS * failoverTimeMs;
+  const isOverdue = ({ seenMs }: { seenMs: number }): boolean => seenMs > OVERDUE_FAILOVERS * failoverTimeMs;
   const taken = [...free.slice(0, need), ...free.slice(need).filter(isOverdue)];
   return taken.slice(0, Math.max(0, maxLeases - mine)).map(({ leaseKey }) => leaseKey);
 }

@@ -5,6 +5,8 @@ export interface AssignableLease {
   readonly owner?: string;
   /** How long it has been seen without renewal, in ms. `Infinity`: nobody was ever seen to hold it. */
   readonly idleMs: number;
+  /** How long this worker has seen it as it is, in ms: also one that nobody was ever seen to hold. */
+  readonly seenMs: number;
   /** Whether its shard's parents are done, so that it can be read at once. */
   readonly isReady: boolean;
 }

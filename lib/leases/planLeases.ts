@@ -37,7 +37,9 @@ type PlanConfig = Pick<ResolvedLeaseConfig, 'assignment' | 'failoverTimeMs' | 'h
 /** Decides which leases to take and which to ask for, among the shards in view that are not done. Pure. */
 export function planLeases(look: LeaseLook, config: PlanConfig): LeaseStep[] {
   const { failoverTimeMs, handOverTimeoutMs, workerId } = config;
-  const wanted = look.leases.filter(({ row }) => !isEnded(row) && look.shards.has(row.leaseKey) && !look.isHeld(row.leaseKey));
+  const inView = look.leases.filter(({ row }) => !isEnded(row) && look.shards.has(row.leaseKey) && !look.isHeld(row.leaseKey));
+  // A lease of a shard that this worker has read to its end, or has left, would keep the others from it.
+  const wanted = inView.filter(({ row }) => isWanted(look.shards.get(row.leaseKey)));
   const given = wanted.filter(({ row }) => row.leaseOwner === workerId && row.checkpointOwner === undefined);
   // Whoever gives a lease away leaves its own name in the row.
   const isOwn = ({ gracefulOwner }: LeaseRow): boolean => gracefulOwner === workerId;
@@ -52,13 +54,13 @@ export function planLeases(look: LeaseLook, config: PlanConfig): LeaseStep[] {
   const isLate = ({ idleMs }: ObservedLease): LeaseStep['from'] => (idleMs > failoverTimeMs ? 'expired' : 'stolen');
   steps.push(...late.map((lease): LeaseStep => ({ row: lease.row, idleMs: lease.idleMs, from: isLate(lease) })));
   steps.push(...assigned(look, wanted, config));
-  return look.frees ? [...steps, ...freed(look, wanted, steps, config)] : steps;
+  return look.frees ? [...steps, ...freed(look, inView, steps, config)] : steps;
 }
 
 /** The expired leases that this worker does not take, if there is another worker that may. */
 function freed(
   { leases }: LeaseLook,
-  wanted: readonly ObservedLease[],
+  inView: readonly ObservedLease[],
   steps: readonly LeaseStep[],
   { failoverTimeMs, workerId }: PlanConfig,
 ): LeaseStep[] {
@@ -67,9 +69,14 @@ function freed(
   const gone = new Set(expired.map(({ row }) => row.leaseOwner));
   if (!leases.some(({ row }) => isTheirs(row) && !isEnded(row) && !gone.has(row.leaseOwner))) return [];
   const taken = new Set(steps.map(({ row }) => row.leaseKey));
-  const free = new Set(wanted.map(({ row }) => row.leaseKey));
+  const free = new Set(inView.map(({ row }) => row.leaseKey));
   const rest = expired.filter(({ row: { leaseKey } }) => free.has(leaseKey) && !taken.has(leaseKey));
   return rest.map(({ row, idleMs }): LeaseStep => ({ row, idleMs, from: 'gone' }));
+}
+
+/** Whether this worker would read the shard; not if it is out of view. */
+function isWanted(shard: LeasableShard | undefined): boolean {
+  return shard !== undefined && shard.isWanted !== false;
 }
 
 function assigned(look: LeaseLook, wanted: readonly ObservedLease[], config: PlanConfig): LeaseStep[] {
@@ -101,9 +108,9 @@ function assignable({ leases, shards, isHeld }: LeaseLook, { workerId, failoverT
     const isMine = isHeld(leaseKey) || row.leaseOwner === workerId;
     const isFree = !isMine && isAvailable(lease, failoverTimeMs);
     const shard = shards.get(leaseKey);
-    if (isFree && !shard) continue;
+    if (isFree && !isWanted(shard)) continue;
     const owner = isMine ? workerId : isFree ? undefined : row.leaseOwner;
-    const known = { leaseKey, idleMs: wasHeld ? idleMs : Infinity, isReady: shard?.isReady ?? false };
+    const known = { leaseKey, idleMs: wasHeld ? idleMs : Infinity, seenMs: idleMs, isReady: shard?.isReady ?? false };
     counted.push(owner === undefined ? known : Object.assign(known, { owner }));
   }
   return counted;

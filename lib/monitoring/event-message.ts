@@ -59,12 +59,14 @@ const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<Unt
     `what was lost (${ranges.length} ranges) is read again after a failure` +
     (isRxKinesisError(error) ? '' : ' of an operator above recoverFrom, and does not pass it: if that is your work, put it below'),
   shardFailed: () => 'the pipeline failed for good',
-  shardReleased: ({ reason }) => (reason === 'lost' ? 'another worker has taken the shard' : `shard released (${reason})`),
+  shardReleased: ({ reason }) =>
+    reason === 'lost' ? 'the lease is lost, so the work on the shard ends here' : `shard released (${reason})`,
   shardRestarted: ({ delayMs, attempt }) => `the pipeline failed and restarts in ${delayMs} ms (restart ${attempt})`,
   shardSubscribed: ({ reason }) => `subscribed (${reason})`,
   slowClient: ({ advice }) => `is slow: ${advice}`,
   stopTimedOut: () => 'stop ran out of time',
   storeRetry: (event) => retryOf(event, 'the store'),
+  streamFailed: () => 'the stream failed for good: nothing is read until it is subscribed again',
   wireFallback: ({ reason }) => `pages are read as JSON, though CBOR was asked for (${reason})`,
   watermarkHeld: ({ heldMs, ranges }) =>
     `the checkpoint is held by a block that was dropped, whose work hangs or that releaseBlocks does not see, for ${heldMs} ms: ${ranges.map(rangeToString).join(', ')}`,

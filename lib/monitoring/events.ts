@@ -201,6 +201,15 @@ export interface StopTimedOutEvent extends StreamEvent {
   readonly error: unknown;
 }
 
+/**
+ * A stream errored by itself, and not by the work on a shard or a stop that took too long: its shards could not be listed at the start, its store refuses
+ * it, or it is another stream than before. Nothing is read until it is subscribed again.
+ */
+export interface StreamFailedEvent extends StreamEvent {
+  readonly type: 'streamFailed';
+  readonly error: unknown;
+}
+
 /** A shard's pipeline failed for good: it is not restarted. */
 export interface ShardFailedEvent extends ShardEvent {
   readonly type: 'shardFailed';
@@ -315,6 +324,7 @@ export type KinesisEvent =
   | StoppedEvent
   | StoppingEvent
   | StoreRetryEvent
+  | StreamFailedEvent
   | WatermarkHeldEvent
   | WireFallbackEvent;
 

@@ -39,7 +39,7 @@ export interface HealthConfig {
  * Says whether a consumer is live and ready, for the probes of an orchestrator.
  *
  * @remarks
- * Not *live*: a shard is stuck for more than `maxAllowedLagMs`, its pipeline failed for good, or `stop` ran out of time. Not *ready*: not live, no
+ * Not *live*: a shard is stuck for more than `maxAllowedLagMs`, its pipeline or its stream failed for good, or `stop` ran out of time. Not *ready*: not live, no
  * shard was listed or started yet, `stop` has fired, or this worker has lost every lease. A worker without shards, which stands by, is ready. A throttled
  * service, a failed checkpoint, a handler that `processBlocks` calls again and a shard that waits for its turn in `mergeShards` make it neither: a restart
  * would not help.
@@ -91,9 +91,10 @@ class HealthState {
   /** The shards whose pipelines failed for good. */
   readonly #failed = new Set<string>();
   #isKnown = false;
-  /** The streams that are stopping, and those whose `stop` ran out of time. */
+  /** The streams that are stopping. */
   readonly #stopping = new Set<string>();
-  readonly #timedOut = new Set<string>();
+  /** The streams that have errored, and what of. */
+  readonly #errored = new Map<string, string>();
   #hasLostAll = false;
 
   noteStuck({ raised, streamName, shardId, limit }: Alert): void {
@@ -128,7 +129,8 @@ class HealthState {
         this.#stopping.add(event.streamName);
         return true;
       case 'stopTimedOut':
-        this.#timedOut.add(event.streamName);
+      case 'streamFailed':
+        this.#errored.set(event.streamName, event.type === 'stopTimedOut' ? 'stop ran out of time' : 'the stream failed for good');
         return true;
       default:
         return false;
@@ -152,18 +154,18 @@ class HealthState {
   #begin(streamName: string): void {
     this.#know();
     this.#stopping.delete(streamName);
-    this.#timedOut.delete(streamName);
+    this.#errored.delete(streamName);
   }
 
   get health(): Health {
     const dead = [
       ...this.#stuck.values(),
       ...[...this.#failed].map((name) => `${name}: the pipeline failed for good`),
-      ...[...this.#timedOut].map((name) => `${name}: stop ran out of time`),
+      ...[...this.#errored].map(([name, what]) => `${name}: ${what}`),
     ];
     const unready = [
       ...(this.#isKnown ? [] : ['no shard is known yet']),
-      ...[...this.#stopping].filter((name) => !this.#timedOut.has(name)).map((name) => `${name}: stopping`),
+      ...[...this.#stopping].filter((name) => !this.#errored.has(name)).map((name) => `${name}: stopping`),
       ...(this.#hasLostAll ? ['this worker has lost every lease'] : []),
     ];
     const reasons = [...dead, ...unready];

@@ -56,6 +56,7 @@ export const LEVELS: Readonly<Record<UntimedEvent['type'], EventLevel>> = {
   stopped: 'info',
   stopping: 'info',
   storeRetry: 'warn',
+  streamFailed: 'error',
   watermarkHeld: 'warn',
   wireFallback: 'warn',
 };

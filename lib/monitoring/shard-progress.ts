@@ -70,7 +70,8 @@ export class ShardsProgress {
         return shard ? [shard] : NONE;
       }
       case 'stopped':
-      case 'stopTimedOut': {
+      case 'stopTimedOut':
+      case 'streamFailed': {
         const gone = [...this.#shards.values()].filter(({ streamName }) => streamName === event.streamName);
         for (const shard of gone) this.#shards.delete(shard);
         return gone;

@@ -1,6 +1,7 @@
 import type { Observable, Subscription } from 'rxjs';
 import { assertMethod } from '../internal/validate.js';
 import { ByShard } from '../monitoring/by-shard.js';
+import type { BlockSettledEvent } from '../monitoring/block-events.js';
 import type { KinesisEvent } from '../monitoring/events.js';
 import { faultOf } from '../values/errors.js';
 import type { ShardName } from '../values/shard-id.js';
@@ -49,6 +50,7 @@ const METER_METHODS = ['createCounter', 'createHistogram', 'createObservableGaug
 
 /** A shard that is read here. */
 interface ReadShard {
+  readonly name: ShardName;
   readonly attributes: ShardAttributes;
   /** How far the last page ended behind the newest record, in ms; `undefined` before the first page. */
   behindMs: number | undefined;
@@ -100,13 +102,8 @@ class ExportedMetrics {
         this.#readBytes.add(event.bytes, shard.attributes);
         return;
       }
-      case 'blockSettled': {
-        const attributes = attributesOf(event);
-        this.#settledRecords.add(event.records, attributes);
-        this.#settledBytes.add(event.bytes, attributes);
-        if (event.lagMs !== undefined) this.#lag.record(Math.max(0, event.lagMs) / 1_000, attributes);
-        return;
-      }
+      case 'blockSettled':
+        return this.#noteSettled(event);
       case 'blockFailed':
         this.#failedRecords.add(event.records, { ...attributesOf(event), 'rx_kinesis.event.reason': event.reason });
         return;
@@ -117,8 +114,18 @@ class ExportedMetrics {
       case 'shardFailed':
         this.#forget(event);
         return;
+      case 'stopTimedOut':
+      case 'streamFailed':
+        return this.#forgetAll(event.streamName);
       default:
     }
+  }
+
+  #noteSettled({ records, bytes, lagMs, ...name }: BlockSettledEvent): void {
+    const attributes = attributesOf(name);
+    this.#settledRecords.add(records, attributes);
+    this.#settledBytes.add(bytes, attributes);
+    if (lagMs !== undefined) this.#lag.record(Math.max(0, lagMs) / 1_000, attributes);
   }
 
   /** The shards that are still read are not counted any more: nobody would hear of their end. */
@@ -130,9 +137,10 @@ class ExportedMetrics {
   #shardOf(name: ShardName): ReadShard {
     const known = this.#shards.get(name);
     if (known) return known;
-    const shard = { attributes: attributesOf(name), behindMs: undefined };
+    const { streamName, shardId } = name;
+    const shard = { name: { streamName, shardId }, attributes: attributesOf(name), behindMs: undefined };
     this.#shards.set(name, shard);
-    this.#streams.add(name.streamName);
+    this.#streams.add(streamName);
     this.#shardCount.add(1, shard.attributes);
     return shard;
   }
@@ -142,6 +150,10 @@ class ExportedMetrics {
     if (!shard) return;
     this.#shards.delete(name);
     this.#shardCount.add(-1, shard.attributes);
+  }
+
+  #forgetAll(streamName: string): void {
+    for (const { name } of this.#shards.values()) if (name.streamName === streamName) this.#forget(name);
   }
 
   readonly #observeBehind: ObservableCallbackLike = (result) => {

@@ -4,10 +4,12 @@ import {
   defer,
   EMPTY,
   from,
+  isObservable,
   mergeMap,
   NEVER,
   queueScheduler,
   subscribeOn,
+  tap,
   type MonoTypeOperatorFunction,
   type Observable,
   type ObservableInput,
@@ -98,7 +100,7 @@ export function mergeShards<O extends ObservableInput<unknown>>(
       /** The first error of a pipeline after `stop`: it must not end the other pipelines while they drain. */
       let failure: { readonly error: unknown } | undefined;
       const run = (shard: Shard): Observable<ObservedValueOf<O>> =>
-        defer(() => from(pipelineOf(project(shard))) as Observable<ObservedValueOf<O>>).pipe(
+        defer(() => pipelineOf(project(shard)) as Observable<ObservedValueOf<O>>).pipe(
           restarting(shard, policy),
           supervised(shard, (error, subscriber) => {
             if (error instanceof RestartsElsewhere) return subscriber.complete();
@@ -122,11 +124,21 @@ export function mergeShards<O extends ObservableInput<unknown>>(
     });
 }
 
-/** Refuses a pipeline that is no ObservableInput with an error that is not retriable; RxJS would throw a TypeError, and cause restarts. */
-function pipelineOf<O extends ObservableInput<unknown>>(pipeline: O): O {
+/**
+ * Refuses a pipeline that is no ObservableInput with an error that is not retriable; RxJS would throw a TypeError, and cause restarts. Also a promise of
+ * one, which is what an `async` function returns: nobody would subscribe to it.
+ */
+function pipelineOf<T>(pipeline: ObservableInput<T>): Observable<T> {
   if (!isObservableInput(pipeline))
     throw new InvalidConfigError(`mergeShards: expected project to return the shard's pipeline, got ${typeof pipeline}`);
-  return pipeline;
+  const pipeline$: Observable<T> = from(pipeline as ObservableInput<T>);
+  return typeof (pipeline as { readonly then?: unknown }).then === 'function'
+    ? pipeline$.pipe(tap((value: T) => refusePipeline(value)))
+    : pipeline$;
+}
+
+function refusePipeline(value: unknown): void {
+  if (isObservable(value)) throw new InvalidConfigError('mergeShards: project returned a promise of a pipeline: leave out async');
 }
 
 function asShard(shard: Shard): Shard {

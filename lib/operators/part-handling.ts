@@ -155,7 +155,9 @@ class PartHandling<B extends Block> {
 }
 
 /** The answer of a user's function is nothing that can be waited for. */
-class NotAwaitable extends InvalidConfigError {}
+class NotAwaitable extends InvalidConfigError {
+  override readonly name = 'InvalidConfigError';
+}
 
 /** Work that nobody can wait for would count as done before it is: also an array, which may be one of promises. @throws NotAwaitable */
 function awaitable(name: string, answer: ObservableInput<unknown>): ObservableInput<unknown> {

@@ -101,12 +101,10 @@ function startOf(options: OpenShardOptions, checkpoint?: Checkpoint): Observable
   const { ready, config, latest } = options;
   const { startFrom } = config;
   if (checkpoint?.sequenceNumber === SHARD_END) return of('done');
-  // A sentinel in the shard's row takes precedence over `startFrom` of this process.
-  if (checkpoint?.sequenceNumber === LATEST) return of(latest.start);
-  if (checkpoint?.sequenceNumber === AT_TIMESTAMP && startFrom instanceof Date) return of({ type: 'AT_TIMESTAMP', timestamp: startFrom });
-  if (checkpoint) return of(FROM_HORIZON);
+  if (progress(checkpoint)) return of(FROM_HORIZON);
   return lookAtUnlistedParents(options).pipe(
     map((parentWasRead) => {
+      if (checkpoint) return parentWasRead ? FROM_HORIZON : startAtSentinel(checkpoint, options);
       if (startFrom === 'TRIM_HORIZON' || parentWasRead || ready.hasResumedParent) return FROM_HORIZON;
       // Also for a child of a shard that was read from this time: its records from before that time are not wanted.
       if (startFrom instanceof Date) return { type: 'AT_TIMESTAMP', timestamp: startFrom };
@@ -114,6 +112,12 @@ function startOf(options: OpenShardOptions, checkpoint?: Checkpoint): Observable
       return ready.shard.closed ? 'skipped' : latest.start;
     }),
   );
+}
+
+/** Where a row that says only where to begin has reading begin, whatever `startFrom` of this process. */
+function startAtSentinel({ sequenceNumber }: Checkpoint, { config: { startFrom }, latest }: OpenShardOptions): ReadStart {
+  if (sequenceNumber === LATEST) return latest.start;
+  return sequenceNumber === AT_TIMESTAMP && startFrom instanceof Date ? { type: 'AT_TIMESTAMP', timestamp: startFrom } : FROM_HORIZON;
 }
 
 /**

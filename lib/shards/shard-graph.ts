@@ -140,11 +140,15 @@ export class ShardGraph {
     return this.#childIds.has(shardId);
   }
 
-  /** All shards in view, and whether the parents of each are done; a shard that was left is never ready. */
-  inView(): { readonly shard: GraphShard; readonly isReady: boolean }[] {
+  /**
+   * All shards in view: whether the parents of each are done, and whether it is neither done nor left here. A shard that is done is closed, whatever the
+   * last listing said.
+   */
+  inView(): { readonly shard: GraphShard; readonly isReady: boolean; readonly isWanted: boolean }[] {
     return [...this.#nodes.values()].map((node) => ({
-      shard: node.shard,
+      shard: isDone(node) ? { ...node.shard, closed: true } : node.shard,
       isReady: node.state !== 'left' && this.#parentsOf(node).every(isDone),
+      isWanted: node.state !== 'left' && !isDone(node),
     }));
   }
 

@@ -38,7 +38,7 @@ import {
   type ShardReadingConfig,
 } from '../shards/config.js';
 import { LatestMoment } from '../shards/latest-moment.js';
-import { isStreamRecreated, StreamRecreatedError } from '../shards/errors.js';
+import { isStopTimeout, isStreamRecreated, StreamRecreatedError } from '../shards/errors.js';
 import type { Shard } from '../shards/shard.js';
 import { EndsElsewhere } from '../shards/ends-elsewhere.js';
 import { readStored } from '../shards/open-shard.js';
@@ -136,8 +136,14 @@ class StreamReading {
       takeUntil(released$),
     );
     const stopped$ = stopInTime(shards$, { config: this.#config, stop$: this.#stop$, live: () => this.#live, hasDeadline: () => true });
-    // The notifier comes first: if it emits at once, nothing is read. Leases are renewed until all shards are released.
-    return merge(stopping$.pipe(ignoreElements()), this.#leases().pipe(takeUntil(released$)), asked$, stopped$);
+    // Leases are renewed until all shards are released; then the store calls the other workers.
+    const { scheduler, notify, stream } = this.#config;
+    const called$ = released$.pipe(switchMap(() => delayOf(LAST_CALL_MS, scheduler)));
+    // The notifier comes first: if it emits at once, nothing is read.
+    return merge(stopping$.pipe(ignoreElements()), this.#leases().pipe(takeUntil(called$)), asked$, stopped$).pipe(
+      // A stop that took too long has an event of its own.
+      tap({ error: (error: unknown) => !isStopTimeout(error) && notify({ type: 'streamFailed', streamName: stream.streamName, error }) }),
+    );
   }
 
   /** Errors when the store cannot be reached because of the set-up; ignores other faults, which the shards will meet again. */
@@ -154,6 +160,8 @@ class StreamReading {
   #stop(value: unknown): void {
     this.#stop$.next(value);
     this.#releaseUnused();
+    // Nobody waits any more for another worker to ask for one of those.
+    this.#changed$.next();
   }
 
   #readyShards(): Observable<ReadyShard> {
@@ -215,7 +223,7 @@ class StreamReading {
     const { store } = this.#config;
     if (!isLeasing(store)) return EMPTY;
     const shards$ = this.#changed$.pipe(
-      map(() => this.#graph.inView().map(({ shard, isReady }) => ({ ...this.#identityOf(shard), closed: shard.closed, isReady }))),
+      map(() => this.#graph.inView().map(({ shard, ...facts }) => ({ ...this.#identityOf(shard), closed: shard.closed, ...facts }))),
       takeUntil(this.#stop$),
     );
     return defer(() => store.leases(shards$, initialPosition(this.#config.startFrom))).pipe(
@@ -307,6 +315,9 @@ class StreamReading {
     if (!areKnown || children.length === 0) this.#relist$.next();
   }
 }
+
+/** How long a store may go on for when all shards are released, before it is unsubscribed: the last calls to its table take part of that. */
+const LAST_CALL_MS = 1_000;
 
 /** The sentinel for the row of a shard that has neither a row nor a parent in view. */
 function initialPosition(startFrom: ResolvedShardConfig['startFrom']): InitialPosition {

@@ -35,6 +35,8 @@ export abstract class RxKinesisError extends Error {
 export interface Fault {
   readonly name: string;
   readonly message?: string | undefined;
+  /** Where it was thrown: file, line and column. Only in what is logged of errors of the user's own pipeline. */
+  readonly at?: string | undefined;
   readonly code?: string | undefined;
   readonly httpStatusCode?: number | undefined;
   readonly requestId?: string | undefined;

@@ -7,6 +7,7 @@ import { seededRandom } from '../support/seeded-random.js';
 const lease = (leaseKey: string, owner?: string, fields: Partial<AssignableLease> = {}): AssignableLease => ({
   leaseKey,
   idleMs: owner === undefined ? 12_000 : 0,
+  seenMs: owner === undefined ? 12_000 : 0,
   isReady: true,
   ...(owner !== undefined && { owner }),
   ...fields,
@@ -41,11 +42,12 @@ describe('fairAssignment', () => {
   });
 
   it('takes beyond its share what nobody takes for three failover times', () => {
+    // Also where nobody was ever seen to hold it.
     const leases = [
       ...many('me', 4),
       ...many('a', 4),
-      lease('x', undefined, { idleMs: 30_001 }),
-      lease('y', undefined, { idleMs: 30_000 }),
+      lease('x', undefined, { idleMs: Infinity, seenMs: 30_001 }),
+      lease('y', undefined, { idleMs: 30_000, seenMs: 30_000 }),
     ];
     // The target of 10 leases for 2 workers is 5: one is taken anyway, the other only when it is overdue.
     const taken = fairAssignment(view(leases));

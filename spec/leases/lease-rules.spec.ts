@@ -7,9 +7,9 @@ import { seededRandom } from '../support/seeded-random.js';
 function viewOf(held: Record<string, number>, fields: Partial<AssignmentView> & { free?: number; idleMs?: number } = {}): AssignmentView {
   const { free = 0, idleMs = 12_000, ...rest } = fields;
   const leases: AssignableLease[] = Object.entries(held).flatMap(([owner, count]) =>
-    Array.from({ length: count }, (_, index) => ({ leaseKey: `${owner}-${index}`, owner, idleMs: 0, isReady: true })),
+    Array.from({ length: count }, (_, index) => ({ leaseKey: `${owner}-${index}`, owner, idleMs: 0, seenMs: 0, isReady: true })),
   );
-  for (let index = 0; index < free; index++) leases.push({ leaseKey: `free-${index}`, idleMs, isReady: true });
+  for (let index = 0; index < free; index++) leases.push({ leaseKey: `free-${index}`, idleMs, seenMs: idleMs, isReady: true });
   return { workerId: 'me', leases, maxLeases: Infinity, failoverTimeMs: 10_000, random: seededRandom(1), ...rest };
 }
 

@@ -28,6 +28,7 @@ const events = {
   o: sampleEvent('stopping', { streamName: 'other' }),
   T: sampleEvent('stopTimedOut'),
   r: sampleEvent('blockRetry'),
+  Q: sampleEvent('streamFailed'),
   a: sampleEvent('blockSettled'),
 };
 const states: Readonly<Record<string, Health>> = {
@@ -39,6 +40,7 @@ const states: Readonly<Record<string, Health>> = {
   X: { live: false, ready: false, reasons: [`${SHARD}: stuck for more than 5 ms`, `${SHARD}: the pipeline failed for good`] },
   s: { live: true, ready: false, reasons: ['stream: stopping'] },
   t: { live: false, ready: false, reasons: ['stream: stop ran out of time'] },
+  f: { live: false, ready: false, reasons: ['stream: the stream failed for good'] },
   l: { live: true, ready: false, reasons: ['this worker has lost every lease'] },
   o: { live: true, ready: false, reasons: ['other: stopping'] },
   b: { live: true, ready: false, reasons: ['stream: stopping', 'other: stopping'] },
@@ -57,6 +59,11 @@ describe('health', () => {
   it('says nothing when nothing changes', is('--d-d-e-f-a', 'n-y'));
   it('is not live while a shard is stuck', is('-d-p-------a-', 'ny-------w-y'.replace('-------w-y', '-------w-y')));
   it('is not live when a pipeline failed for good, until the shard starts again', is('-d-F-Sa-', 'ny-x-y'));
+  it('is not live once its stream failed, also before any shard is known, until it is subscribed anew', () => {
+    is('-d-Q--Sa', 'ny-f--y')();
+    is('-d-Q--D', 'ny-f--y')();
+    is('-d-p-Q------', 'ny---f------')();
+  });
   it('says all that is wrong', is('-d-F------', 'ny-x-----X'));
   it('is not ready while it stops, and not live when that takes too long', is('-d--s---T-', 'ny--s---t'));
   it('is ready again when its stream is subscribed anew', () => {

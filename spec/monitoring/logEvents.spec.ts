@@ -55,8 +55,9 @@ describe('logEvents', () => {
   it("gives a message and the event's fields, with the error reduced", () => {
     const { logger, calls } = loggerWith('error', 'warn', 'info', 'log');
     logEvents(logger).next(restart);
-    const message = 'flights/shardId-000000000000: the pipeline failed and restarts in 5 ms (restart 1): Error: work';
-    const fields = { event: 'shardRestarted', ...shard, attempt: 1, delayMs: 5, error: { name: 'Error', message: 'work' } };
+    const at = /\((.*:\d+:\d+)\)/.exec((restart.error as Error).stack!)?.[1];
+    const message = `flights/shardId-000000000000: the pipeline failed and restarts in 5 ms (restart 1): Error: work at ${at}`;
+    const fields = { event: 'shardRestarted', ...shard, attempt: 1, delayMs: 5, error: { name: 'Error', message: 'work', at } };
     expect(calls).to.deep.equal([['warn', message, fields]]);
   });
 

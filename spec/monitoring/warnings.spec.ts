@@ -17,6 +17,7 @@ import { InvalidValueError } from '../../lib/values/errors.js';
 import type { Block } from '../../lib/values/block.js';
 import { fakeLeases as quietLeases } from '../support/fake-leases.js';
 import { fastReading } from '../support/fast-reading.js';
+import { thrownBy } from '../support/thrown-by.js';
 
 const shard = { streamName: 'flights', shardId: 'shardId-000000000000' };
 const lease = { workerId: 'flights-1', shardId: shard.shardId };
@@ -93,11 +94,11 @@ const EVENTS: ReadonlyArray<readonly [UntimedEvent, RegExp | undefined]> = [
   ],
   [{ type: 'shardEndReached', ...shard }, undefined],
   [{ type: 'shardFailed', ...shard, error }, /failed for good: .*malformed/],
-  [{ type: 'shardReleased', ...shard, reason: 'lost' }, /another worker has taken the shard/],
+  [{ type: 'shardReleased', ...shard, reason: 'lost' }, /the lease is lost, so the work on the shard ends here/],
   [{ type: 'shardReleased', ...shard, reason: 'ended' }, undefined],
   [
     { type: 'shardRestarted', ...shard, attempt: 1, delayMs: 5, error: new Error('work') },
-    /restarts in 5 ms \(restart 1\): Error: work \[shardRestarted]$/,
+    /restarts in 5 ms \(restart 1\): Error: work at \S+spec\/monitoring\/warnings\.spec\.ts:\d+:\d+ \[shardRestarted]$/,
   ],
   [{ type: 'shardStarted', ...shard, parentShardIds: [], start: 'LATEST' }, undefined],
   [{ type: 'shardSubscribed', ...shard, reason: 'expired' }, undefined],
@@ -105,6 +106,7 @@ const EVENTS: ReadonlyArray<readonly [UntimedEvent, RegExp | undefined]> = [
   [{ type: 'slowClient', advice: 'keep connections alive' }, /the client: is slow: keep connections alive/],
   [{ type: 'wireFallback', reason: 'refused', error }, /read as JSON, though CBOR was asked for \(refused\): .*malformed/],
   [{ type: 'stopTimedOut', streamName: 'flights', error }, /flights: stop ran out of time: /],
+  [{ type: 'streamFailed', streamName: 'flights', error }, /flights: the stream failed for good: nothing is read until .*malformed/],
   [{ type: 'stopped', streamName: 'flights', tookMs: 1 }, undefined],
   [{ type: 'stopping', streamName: 'flights', shards: 1, records: 0, bytes: 0 }, undefined],
   [
@@ -179,6 +181,38 @@ describe('warnings', () => {
     sink({ type: 'shardFailed', ...shard, error: new SyntaxError('Unexpected token C, "CANARY-payload" is not valid JSON') });
     expect(lines).to.have.length(3);
     expect(lines.join()).to.include('InvalidSignatureException (403)').and.not.to.include('CANARY');
+  });
+
+  it('say where the work threw, and nothing of a message that looks like a line of a stack', () => {
+    const { lines, sink } = warned();
+    const told = (error: unknown): string => {
+      sink({ type: 'shardFailed', ...shard, shardId: `s${lines.length}`, error });
+      return lines.at(-1)!;
+    };
+    const parse = (text: string): unknown => thrownBy(() => JSON.parse(text));
+    expect(told(parse('{"a": CANARY}')))
+      .to.match(/: SyntaxError at \S*warnings\.spec\.ts:\d+:\d+ \[/)
+      .and.not.to.include('CANARY');
+    const forged = new SyntaxError('bad\n    at /CANARY.ts:1:1');
+    expect(told(forged))
+      .to.match(/: SyntaxError at \S*warnings\.spec\.ts/)
+      .and.not.to.include('CANARY');
+    expect(told(Object.assign(new SyntaxError('x'), { message: 'other', stack: 'SyntaxError: x\n    at /CANARY.ts:1:1' }))).not.to.include(
+      'CANARY',
+    );
+
+    const stack = [
+      'Error: down',
+      '    at Socket.emit (node:events:1:2)',
+      '    at Pool.query (/app/node_modules/pg/pool.js:3:4)',
+      '    at async save (file:///app/save.ts:5:6)',
+    ];
+    expect(told(Object.assign(new Error('down'), { stack: stack.join('\n') }))).to.include(': Error: down at file:///app/save.ts:5:6 [');
+    expect(told(Object.assign(new Error('down'), { stack: stack.slice(0, 3).join('\n') }))).to.include(
+      ': Error: down at /app/node_modules/pg/pool.js:3:4 [',
+    );
+    expect(told(Object.assign(new Error('down'), { stack: stack.slice(0, 2).join('\n') }))).to.include(': Error: down [');
+    expect(told('a text')).to.include('a text [');
   });
 
   it('keep the words of the user on one line, and cut them short', () => {
@@ -281,7 +315,7 @@ describe('warnings', () => {
           flush();
           expect(linesWritten()).to.have.length(1);
           expect(linesWritten()[0]).to.match(
-            /shardId-000000000000: (the lease is lost after \d+ ms \(taken\)|another worker has taken the shard) \[(leaseLost|shardReleased)]$/,
+            /shardId-000000000000: (the lease is lost after \d+ ms \(taken\)|the lease is lost, so the work on the shard ends here) \[(leaseLost|shardReleased)]$/,
           );
         }),
       );

@@ -126,6 +126,8 @@ describe('exportMetrics', () => {
     for (const event of [
       { type: 'shardReleased', ...shard, reason: 'stopped' },
       { type: 'shardFailed', ...shard, error: new Error() },
+      { type: 'streamFailed', streamName: shard.streamName, error: new Error() },
+      { type: 'stopTimedOut', streamName: shard.streamName, error: new Error() },
     ])
       it(`counts none after its ${event.type}, until it is started again, and leaves no old value`, async () => {
         const exported = exporting();

@@ -6,6 +6,7 @@ import {
   delay,
   EMPTY,
   ignoreElements,
+  lastValueFrom,
   map,
   mergeMap,
   of,
@@ -30,6 +31,7 @@ import { isOutOfOrder } from '../../lib/ledger/errors.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { fastReading, numberOf, textOf, textsOf } from '../support/fast-reading.js';
 import { handMadeShard, recordsOf } from '../support/hand-made-shard.js';
+import { rejectionOf } from '../support/promises.js';
 import { recordingStore } from '../support/recording-store.js';
 import { spiedScheduler } from '../support/spied-scheduler.js';
 import { timelineOf } from '../support/timeline.js';
@@ -153,6 +155,15 @@ describe('mergeShards', () => {
         expectSubscriptions(b.subscriptions).toBe(bSubs);
       }),
     );
+
+    it('refuses a promise of a pipeline, which an async function returns, at once; a promise of a value is one', async () => {
+      const ofShard = <T>(project: (shard: Shard) => Promise<T>) => lastValueFrom(of(handMadeShard(of('a'))).pipe(mergeShards(project)));
+      const error = await rejectionOf(() => ofShard((shard) => Promise.resolve(shard)));
+      expect(error)
+        .to.satisfy(isInvalidConfig)
+        .and.to.have.property('message', 'mergeShards: project returned a promise of a pipeline: leave out async');
+      expect(await ofShard(() => Promise.resolve(7))).to.equal(7);
+    });
 
     it(
       'has no restart with maxRestarts 0',

@@ -146,6 +146,23 @@ describe('openShard', () => {
     expect(startAt('AT_TIMESTAMP', 'LATEST')).to.deep.equal(horizon);
   });
 
+  it('begins at the beginning, whatever the word of the row, where a parent out of view was read, and says what was not read of it', () => {
+    for (const word of ['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP'])
+      for (const startFrom of ['LATEST', date] as const) {
+        const storeWithParentAt = (parentAt: string): CheckpointStore => ({
+          read: ({ shardId }) => of(shardId === 'p' ? { ...checkpointAt(parentAt), shardId } : checkpointAt(word)),
+          write: () => EMPTY,
+        });
+        const child = ready({ unlistedParentIds: ['p'] });
+        expect(opened({ startFrom, store: storeWithParentAt('SHARD_END') }, child)?.start).to.deep.equal(horizon);
+
+        const events: KinesisEvent[] = [];
+        const notified = { onGap: 'continue', events: { next: (event: KinesisEvent) => void events.push(event) } } as const;
+        expect(opened({ startFrom, store: storeWithParentAt('7'), ...notified }, child)?.start).to.deep.equal(horizon);
+        expect(events.map(({ type }) => type)).to.deep.equal(['gap']);
+      }
+  });
+
   it('gives the checkpoint as it is, but not a word that says only where to begin', () => {
     expect(opened({ store: storeWith(checkpointAt('7')) }, ready())?.checkpoint).to.deep.equal(checkpointAt('7'));
     for (const word of ['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP'])

@@ -221,12 +221,26 @@ describe('ShardGraph', () => {
     expect(ready(graph)).to.deep.equal(['a']);
     graph.leave('a');
     expect(ready(graph)).to.deep.equal([]);
-    expect(graph.inView().map(({ shard: { shardId }, isReady }) => [shardId, isReady])).to.deep.equal([
-      ['a', false],
-      ['a1', false],
+    expect(graph.inView().map(({ shard: { shardId }, isReady, isWanted }) => [shardId, isReady, isWanted])).to.deep.equal([
+      ['a', false, false],
+      ['a1', false, true],
     ]);
     graph.finish('a', 'resumed');
     expect(ready(graph)).to.deep.equal(['a1']);
+  });
+
+  it('says that a shard that is done is closed, before any listing does (regression: its row was made again, and read from the oldest record)', () => {
+    const graph = graphOf(shard('a'));
+    const facts = () => graph.inView().map(({ shard: { shardId, closed }, isWanted }) => [shardId, closed, isWanted]);
+    graph.takeReady();
+    graph.announce([shard('a1', 'a')]);
+    graph.finish('a', 'read');
+    expect(facts()).to.deep.equal([
+      ['a', true, false],
+      ['a1', false, true],
+    ]);
+    graph.list([shard('a'), shard('a1', 'a')]);
+    expect(facts()[0]).to.deep.equal(['a', true, false]);
   });
 
   it('forgets a shard that was left when it is no longer listed: its children say what became of it', () => {

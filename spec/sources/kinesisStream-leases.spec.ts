@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 import {
   bufferTime,
+  concat,
   concatMap,
   delay,
   from,
+  ignoreElements,
   interval,
   map,
   merge,
@@ -92,6 +94,26 @@ describe('kinesisStream with a store that gives leases', () => {
       expect(timeline).to.deep.equal(['3 0:1', '3 1:2']);
     }),
   );
+
+  for (const [what, lastCallMs, endsAtMs] of [
+    ['lets the store call the other workers when all shards are released', 300, 400],
+    ['gives it a second for that', 5_000, 1_100],
+  ] as const)
+    it(
+      what,
+      marbles(({ scheduler, flush }) => {
+        const store = fakeLeases({ scheduler });
+        const calls: string[] = [];
+        const lastCall$ = timer(lastCallMs).pipe(
+          tap(() => calls.push('called')),
+          ignoreElements(),
+        );
+        const calling: LeasingStore = { ...store, leases: (...args) => concat(store.leases(...args), lastCall$) };
+        const timeline = timelineOf(stream(fakeKinesis({ shards: {} }), { store: calling, stop: timer(100) }), 10_000);
+        flush();
+        expect([timeline, calls]).to.deep.equal([[`${endsAtMs} complete`], lastCallMs === 300 ? ['called'] : []]);
+      }),
+    );
 
   it(
     'fails with what the store says for good',
@@ -207,7 +229,7 @@ describe('kinesisStream with a store that gives leases', () => {
       timer(20).subscribe(() => store.give(1));
       const timeline = timelineOf(stream(kinesis, { store, stop: timer(50) }).pipe(map(numberOf)));
       flush();
-      expect(timeline).to.deep.equal(['50 complete']);
+      expect(timeline).to.deep.equal(['51 complete']);
       expect(verbs(store.log)).to.deep.equal(['take 1', 'release 1']);
     }),
   );

@@ -10,7 +10,10 @@ import {
   NEVER,
   of,
   ReplaySubject,
+  startWith,
   Subject,
+  switchMap,
+  takeUntil,
   tap,
   throwError,
   timer,
@@ -58,6 +61,7 @@ export function fakeLeases(config: FakeLeasesConfig = {}): FakeLeases {
   const away = new Set(elsewhere.map(toShardId));
   const given$ = new Subject<string>();
   const ended$ = new Subject<LeaseNews>();
+  const released$ = new Subject<void>();
   let token = 0;
 
   const note = (verb: string, { shardId }: Pick<ShardIdentity, 'shardId'>, detail = ''): void =>
@@ -98,9 +102,10 @@ export function fakeLeases(config: FakeLeasesConfig = {}): FakeLeases {
       defer(() => {
         const inView = new Map<string, LeasableShard>();
         const asked = new Set<string>();
+        const closed$ = new ReplaySubject<void>(1);
         const isDue = ({ shardId, isReady }: LeasableShard): boolean => isReady && !away.has(shardId) && !asked.has(shardId);
         const ready$ = shards$.pipe(
-          tap((shards) => shards.forEach((shard) => inView.set(shard.shardId, shard))),
+          tap({ next: (shards) => shards.forEach((shard) => inView.set(shard.shardId, shard)), complete: () => closed$.next() }),
           mergeMap((shards) => shards),
           // Shard by shard: the news of one may bring the others again before their turn.
           filter(isDue),
@@ -110,12 +115,17 @@ export function fakeLeases(config: FakeLeasesConfig = {}): FakeLeases {
           map((shardId) => inView.get(shardId)),
           filter((shard) => shard !== undefined),
         );
-        return merge(merge(ready$, again$).pipe(mergeMap(newsOf)), ended$);
+        const over$ = closed$.pipe(
+          switchMap(() => released$.pipe(startWith(undefined))),
+          filter(() => tenures.size === 0),
+        );
+        return merge(merge(ready$, again$).pipe(mergeMap(newsOf)), ended$).pipe(takeUntil(over$));
       }),
     release: (shard) =>
       later(() => {
         tenures.delete(shard.shardId);
         note('release', shard);
+        released$.next();
       }),
     lose: (shard = 0) => {
       const shardId = toShardId(shard);
@@ -123,6 +133,7 @@ export function fakeLeases(config: FakeLeasesConfig = {}): FakeLeases {
       tenures.delete(shardId);
       note('lose', { shardId });
       tenure?.lost$.next();
+      released$.next();
     },
     ask: (shard = 0) => tenures.get(toShardId(shard))?.asked$.next(),
     give: (shard = 0) => {

@@ -43,4 +43,5 @@ const OF_NO_SHARD = new Set<string>([
   'stopTimedOut',
   'stopped',
   'stopping',
+  'streamFailed',
 ]);
