@@ -304,7 +304,7 @@ describe('eachBlock', () => {
     const port: KinesisPort = {
       listShards: () => answer({ Shards: [shard] }),
       getShardIterator: () => answer('iterator'),
-      getRecords: () => answer({ Records }),
+      getRecords: () => answer({ Records, MillisBehindLatest: 0 }),
     };
     const store = memoryCheckpoints();
     const stop = new Subject<void>();
