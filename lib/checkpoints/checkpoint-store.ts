@@ -83,8 +83,12 @@ export interface LeasingStore extends CheckpointStore {
    * @param initialPosition - where reading of a shard begins if nobody has worked on it or on its ancestors. `read` then returns it.
    */
   leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition): Observable<LeaseNews>;
-  /** Gives the shard up, so that another worker may take it at once. */
-  release(shard: ShardIdentity): ObservableInput<unknown>;
+  /**
+   * Gives the shard up, so that another worker may take it at once.
+   *
+   * @param lease - the tenure that ends, as it was granted. A later one of this worker, of another subscription, goes on.
+   */
+  release(shard: ShardIdentity, lease?: Lease): ObservableInput<unknown>;
 }
 
 /** One tenure of a shard. */

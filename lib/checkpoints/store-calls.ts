@@ -7,7 +7,7 @@ import { isRxKinesisError } from '../values/errors.js';
 import { assertPosition } from '../values/position.js';
 import type { ShardIdentity, ShardName } from '../values/shard-id.js';
 import { assertSettledBeyond, assertUnreleased } from './checkpoint-rules.js';
-import type { Checkpoint, CheckpointStore, LeasingStore } from './checkpoint-store.js';
+import type { Checkpoint, CheckpointStore, Lease, LeasingStore } from './checkpoint-store.js';
 import { CheckpointError } from './errors.js';
 
 /** How long a store may take to answer. */
@@ -50,8 +50,8 @@ export function writeCheckpoint(
 }
 
 /** Releases a shard's lease; completes when it is released. All its errors are of this package. */
-export function releaseLease(store: LeasingStore, shard: ShardIdentity, limits: StoreCallLimits): Observable<never> {
-  return completed(() => store.release(shard), 'the lease could not be released', shard, limits);
+export function releaseLease(store: LeasingStore, shard: ShardIdentity, lease: Lease, limits: StoreCallLimits): Observable<never> {
+  return completed(() => store.release(shard, lease), 'the lease could not be released', shard, limits);
 }
 
 /** Makes a call that answers by completing. */

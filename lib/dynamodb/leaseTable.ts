@@ -85,7 +85,7 @@ export function leaseTable(config: LeaseTableConfig): LeaseTable {
       store
         .leases(shards$.pipe(tap((shards) => shards.slice(0, 1).forEach(assertStream))), initialPosition)
         .pipe(catchError((error: unknown) => throwError(() => tableError(error, tableName)))),
-    release: (shard) => request('release the lease', shard, () => store.release(shard)),
+    release: (shard, lease) => request('release the lease', shard, () => store.release(shard, lease)),
   };
 }
 

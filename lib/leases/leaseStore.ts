@@ -1,6 +1,6 @@
 import { defer, finalize, map, of, startWith, Subject, switchMap, tap, throwError, type Observable } from 'rxjs';
 import { assertCheckpoint } from '../checkpoints/checkpoint-rules.js';
-import type { Checkpoint, LeasableShard, LeaseNews, LeasingStore } from '../checkpoints/checkpoint-store.js';
+import type { Checkpoint, LeasableShard, Lease, LeaseNews, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import { LeaseLostError } from '../checkpoints/errors.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
 import { SteadyClock } from '../internal/steady-clock.js';
@@ -30,7 +30,7 @@ export interface LeaseStore extends LeasingStore {
   read(shard: ShardIdentity): Observable<Checkpoint | undefined>;
   write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined>;
   leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition): Observable<LeaseNews>;
-  release(shard: ShardIdentity): Observable<undefined>;
+  release(shard: ShardIdentity, lease?: Lease): Observable<undefined>;
 }
 
 /** When a lease is given up after its last renewal, in failover times: before another worker can take it. */
@@ -56,7 +56,7 @@ export function leaseStore(port: LeasePort, config: ResolvedLeaseConfig): LeaseS
     read: (shard) => leases.read(shard),
     write: (checkpoint, shard) => leases.write(checkpoint, shard),
     leases: (shards$, initialPosition) => leases.coordinate(shards$, initialPosition),
-    release: (shard) => leases.release(shard),
+    release: (shard, lease) => leases.release(shard, lease),
   };
 }
 
@@ -138,11 +138,13 @@ class SharedLeases {
     });
   }
 
-  release({ shardId }: ShardIdentity): Observable<undefined> {
+  release({ shardId }: ShardIdentity, tenure?: Lease): Observable<undefined> {
     const { held, inTurn } = this.#context;
     return inTurn(shardId, () => {
       const lease = held.get(shardId);
-      return lease?.isOpen ? this.#release(lease) : of(undefined);
+      // A later subscription may have the shard again.
+      const isMeant = tenure === undefined || tenure.fencingToken === lease?.fencingToken;
+      return lease?.isOpen && isMeant ? this.#release(lease) : of(undefined);
     });
   }
 

@@ -54,7 +54,7 @@ export class ShardLease {
     this.tenure.release(isInUse);
     const { notify, retry, stopTimeoutMs, scheduler } = config;
     const { streamName, shardId } = shard;
-    return releaseLease(this.#store, shard, config).pipe(
+    return releaseLease(this.#store, shard, this.#lease, config).pipe(
       retryWithBackOff(() => ({
         ...retry,
         maxRetries: Infinity,
