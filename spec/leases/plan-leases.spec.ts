@@ -46,6 +46,17 @@ describe('planLeases', () => {
     ).to.have.members(['0 free', '1 free', '2 expired']);
   });
 
+  it('does not count such leases either, which would take the place of those that it wants', () => {
+    const unwanted = ['0', '2', '3'];
+    const leases = [
+      ...unwanted.map((id) => lease(id)),
+      lease('1'),
+      ...['8', '9'].map((id) => lease(id, { leaseOwner: 'other', wasHeld: true })),
+    ];
+    const shards = [...unwanted.map((id) => shard(id, { isWanted: false })), shard('1', { isReady: false }), shard('8'), shard('9')];
+    expect(steps(leases, shards)).to.deep.equal(['1 free']);
+  });
+
   it('nor does it take one back that still names it', () => {
     const leases = [lease('0', { leaseOwner: 'me' })];
     expect(steps(leases, [shard('0')])).to.deep.equal(['0 handedOver']);
