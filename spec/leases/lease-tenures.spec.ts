@@ -14,7 +14,9 @@ describe('one store of leases, subscribed again', () => {
   const tellingOf = (leases: FakeLeases, told: KinesisEvent[]) =>
     leases.worker('w', { events: { next: (event) => void told.push(event) } });
   const readWith = (store: ReturnType<FakeLeases['worker']>, stop?: Observable<unknown>): Observable<KinesisRecord> =>
-    kinesisStream(fastReading(fakeKinesis({ shards: { 0: 'a^', 1: 'b^' } }), { store, ...(stop && { stop }) })).pipe(mergeShards((shard) => shard));
+    kinesisStream(fastReading(fakeKinesis({ shards: { 0: 'a^', 1: 'b^' } }), { store, ...(stop && { stop }) })).pipe(
+      mergeShards((shard) => shard),
+    );
 
   it(
     'serves whoever subscribes when it is told that the stream before has completed',
