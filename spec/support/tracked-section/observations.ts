@@ -4,7 +4,7 @@ import { isCheckpointError } from '../../../lib/checkpoints/errors.js';
 import { entriesOf } from '../../../lib/tracking/tracked-block.js';
 import type { TrackedShard } from '../../../lib/tracking/tracked-shard.js';
 import type { Block } from '../../../lib/values/block.js';
-import type { Position } from '../../../lib/values/position.js';
+import { comparePositions, type Position } from '../../../lib/values/position.js';
 import type { KinesisRecord } from '../../../lib/values/record.js';
 import { positionToString } from '../../../lib/values/sequence-range.js';
 
@@ -47,8 +47,8 @@ export interface Observations {
   readonly starts: Start[];
   /** The records that the work has finished. */
   readonly finished: Set<string>;
-  /** The same by the life of their shard. */
-  readonly finishedIn: Map<TrackedShard, Set<string>>;
+  /** The same by the life of their shard, but for those that are read again since. */
+  readonly finishedIn: Map<TrackedShard, Map<string, Position>>;
 }
 
 /** Makes empty {@link Observations}. */
@@ -80,14 +80,18 @@ export function noteFinished(seen: Observations, block: Block): void {
   for (const record of block.records) {
     const life = lifeOf(block, record);
     seen.finished.add(keyOf(record));
-    seen.finishedIn.set(life, (seen.finishedIn.get(life) ?? new Set()).add(keyOf(record)));
+    seen.finishedIn.set(life, (seen.finishedIn.get(life) ?? new Map<string, Position>()).set(keyOf(record), record));
   }
 }
 
 /** Takes note of a subscription to a shard. */
 export function noteStart(seen: Observations, life: TrackedShard | undefined): void {
-  const finished = new Set(life && seen.finishedIn.get(life));
-  seen.starts.push({ life, handled: seen.handled.length, finished });
+  const finished = life && seen.finishedIn.get(life);
+  seen.starts.push({ life, handled: seen.handled.length, finished: new Set(finished?.keys()) });
+  if (!life || life.resumes) return;
+  // What is behind an unfinished one is read again: it may be in flight when the next subscription resumes.
+  const { watermark } = life.ledger;
+  for (const [key, position] of finished ?? []) if (!watermark || comparePositions(watermark, position) < 0) finished!.delete(key);
 }
 
 function lifeOf({ ranges }: Block, { shardId }: KinesisRecord): TrackedShard {
