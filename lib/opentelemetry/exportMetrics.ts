@@ -50,7 +50,6 @@ const METER_METHODS = ['createCounter', 'createHistogram', 'createObservableGaug
 
 /** A shard that is read here. */
 interface ReadShard {
-  readonly name: ShardName;
   readonly attributes: ShardAttributes;
   /** How far the last page ended behind the newest record, in ms; `undefined` before the first page. */
   behindMs: number | undefined;
@@ -137,10 +136,9 @@ class ExportedMetrics {
   #shardOf(name: ShardName): ReadShard {
     const known = this.#shards.get(name);
     if (known) return known;
-    const { streamName, shardId } = name;
-    const shard = { name: { streamName, shardId }, attributes: attributesOf(name), behindMs: undefined };
+    const shard = { attributes: attributesOf(name), behindMs: undefined };
     this.#shards.set(name, shard);
-    this.#streams.add(streamName);
+    this.#streams.add(name.streamName);
     this.#shardCount.add(1, shard.attributes);
     return shard;
   }
@@ -153,7 +151,8 @@ class ExportedMetrics {
   }
 
   #forgetAll(streamName: string): void {
-    for (const { name } of this.#shards.values()) if (name.streamName === streamName) this.#forget(name);
+    for (const { attributes } of this.#shards.values())
+      if (attributes[STREAM] === streamName) this.#forget({ streamName, shardId: attributes[SHARD] });
   }
 
   readonly #observeBehind: ObservableCallbackLike = (result) => {

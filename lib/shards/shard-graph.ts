@@ -82,7 +82,7 @@ export class ShardGraph {
     }
     this.#listed = true;
     const ids = new Set(shards.map((shard) => shard.shardId));
-    const unlisted = [...this.#nodes.values()].filter((node) => (isDone(node) || node.state === 'left') && !ids.has(node.shard.shardId));
+    const unlisted = [...this.#nodes.values()].filter((node) => !isOpen(node) && !ids.has(node.shard.shardId));
     for (const node of unlisted) if (this.#unlisted.has(node)) this.#forget(node);
     this.#unlisted = new Set(unlisted);
     return added;
@@ -148,7 +148,7 @@ export class ShardGraph {
     return [...this.#nodes.values()].map((node) => ({
       shard: isDone(node) ? { ...node.shard, closed: true } : node.shard,
       isReady: node.state !== 'left' && this.#parentsOf(node).every(isDone),
-      isWanted: node.state !== 'left' && !isDone(node),
+      isWanted: isOpen(node),
     }));
   }
 
@@ -239,6 +239,11 @@ export function isRemade(
   return known?.startingSequenceNumber !== undefined && start !== undefined && known.startingSequenceNumber !== start;
 }
 
-function isDone({ state }: Node): boolean {
-  return state !== 'waiting' && state !== 'taken' && state !== 'left';
+/** Whether it is neither done nor left here. */
+function isOpen({ state }: Node): boolean {
+  return state === 'waiting' || state === 'taken';
+}
+
+function isDone(node: Node): boolean {
+  return !isOpen(node) && node.state !== 'left';
 }
