@@ -23,7 +23,7 @@ export function readRow(item: Item, where: string): LeaseRow {
   const hashKeyRange = readHashKeys(item);
   const shardStart = optionalText(item, 'shardStart', where);
   const progress = optionalText(item, 'progress', where);
-  const [rings, pulse] = [Number(item.rings?.N), Number(item.pulse?.N)];
+  const [rings, pulse, startTimestamp] = [Number(item.rings?.N), Number(item.pulse?.N), Number(item.startTimestamp?.N)];
   return {
     leaseKey: optionalText(item, 'leaseKey', where) ?? '',
     ...owner(item, 'leaseOwner', where),
@@ -34,6 +34,7 @@ export function readRow(item: Item, where: string): LeaseRow {
     ...(shardStart !== undefined && { shardStart }),
     ...(progress !== undefined && { progress }),
     // A hint that is none: absent, since NaN would differ from itself at each look.
+    ...(Number.isSafeInteger(startTimestamp) && { startTimestamp }),
     ...(Number.isSafeInteger(rings) && { rings }),
     ...(Number.isSafeInteger(pulse) && { pulse }),
     parentShardIds: item.parentShardId?.SS ?? [],
@@ -44,8 +45,8 @@ export function readRow(item: Item, where: string): LeaseRow {
 
 /** Makes a row like KCL's. A set must be absent rather than empty. */
 export function newRow(lease: NewLease): Item {
-  const { leaseKey, leaseOwner, gracefulOwner, leaseCounter, checkpoint, shardStart, progress, pulse, parentShardIds, hashKeyRange } =
-    lease;
+  const { leaseKey, leaseOwner, gracefulOwner, leaseCounter, checkpoint, shardStart, startTimestamp } = lease;
+  const { progress, pulse, parentShardIds, hashKeyRange } = lease;
   const { startingHashKey, endingHashKey } = hashKeyRange ?? {};
   return {
     leaseKey: { S: leaseKey },
@@ -56,6 +57,7 @@ export function newRow(lease: NewLease): Item {
     ...(leaseOwner !== undefined && { leaseOwner: { S: leaseOwner } }),
     ...(gracefulOwner !== undefined && { gracefulOwner: { S: gracefulOwner } }),
     ...(shardStart !== undefined && { shardStart: { S: shardStart } }),
+    ...(startTimestamp !== undefined && { startTimestamp: { N: String(startTimestamp) } }),
     ...(progress !== undefined && { progress: { S: progress } }),
     ...(pulse !== undefined && { pulse: { N: String(pulse) } }),
     ...(parentShardIds.length > 0 && { parentShardId: { SS: [...parentShardIds] } }),

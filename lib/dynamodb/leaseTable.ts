@@ -81,9 +81,9 @@ export function leaseTable(config: LeaseTableConfig): LeaseTable {
     ...store,
     read: (shard) => request('read the checkpoint', shard, () => store.read(shard)),
     write: (checkpoint, shard) => request('write the checkpoint', shard, () => store.write(checkpoint, shard)),
-    leases: (shards$, initialPosition) =>
+    leases: (shards$, initialPosition, latestMs) =>
       store
-        .leases(shards$.pipe(tap((shards) => shards.slice(0, 1).forEach(assertStream))), initialPosition)
+        .leases(shards$.pipe(tap((shards) => shards.slice(0, 1).forEach(assertStream))), initialPosition, latestMs)
         .pipe(catchError((error: unknown) => throwError(() => tableError(error, tableName)))),
     release: (shard, lease) => request('release the lease', shard, () => store.release(shard, lease)),
   };

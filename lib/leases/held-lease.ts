@@ -30,7 +30,7 @@ export interface Tenancy {
 export class HeldLease {
   readonly name: ShardName;
   /** The fields with which the row is made again if somebody deletes it. */
-  readonly origin: Pick<LeaseRow, 'hashKeyRange' | 'parentShardIds' | 'shardStart'>;
+  readonly origin: Pick<LeaseRow, 'hashKeyRange' | 'parentShardIds' | 'shardStart' | 'startTimestamp'>;
   /** The counter with which the tenure began. */
   readonly fencingToken: string;
   /** When the lease was taken, by the scheduler's clock. */
@@ -68,8 +68,13 @@ export class HeldLease {
   /** @param row - as this worker left it when it took the lease. @param attempt - the write that took it. */
   constructor(row: LeaseRow, streamName: string, tenancy: Tenancy, pulse: Pulse<HeldLease>, attempt: Attempt) {
     this.name = { streamName, shardId: row.leaseKey };
-    const { parentShardIds, hashKeyRange, shardStart } = row;
-    this.origin = { parentShardIds, hashKeyRange, ...(shardStart !== undefined && { shardStart }) };
+    const { parentShardIds, hashKeyRange, shardStart, startTimestamp } = row;
+    this.origin = {
+      parentShardIds,
+      hashKeyRange,
+      ...(shardStart !== undefined && { shardStart }),
+      ...(startTimestamp !== undefined && { startTimestamp }),
+    };
     this.fencingToken = String(row.leaseCounter);
     this.sinceMs = tenancy.scheduler.now();
     this.#throughput = new Throughput(this.sinceMs);

@@ -41,7 +41,7 @@ export interface LeaseUpdate {
     readonly throughputKBps?: number;
   };
   /** The attributes to remove. */
-  readonly remove?: readonly ('checkpointOwner' | 'gracefulOwner' | 'leaseOwner' | 'progress')[];
+  readonly remove?: readonly ('checkpointOwner' | 'gracefulOwner' | 'leaseOwner' | 'progress' | 'startTimestamp')[];
   /** Whether the lease goes from one owner to another. */
   readonly switchesOwner?: boolean;
 }
@@ -123,7 +123,8 @@ export function checkpointUpdate(leaseCounter: number, checkpoint: StoredCheckpo
       ...(progress !== undefined && { progress }),
       ...(childShardIds.length > 0 && { childShardIds }),
     },
-    ...(progress === undefined && { remove: ['progress'] as const }),
+    // Whoever puts the checkpoint back to LATEST means the time at which it is read then.
+    remove: progress === undefined ? ['progress', 'startTimestamp'] : ['startTimestamp'],
   };
 }
 

@@ -17,6 +17,8 @@ export interface LeaseRow {
   readonly checkpoint: Position;
   /** The sequence number at which the row's shard begins; this package adds the attribute to KCL's row. */
   readonly shardStart?: string;
+  /** Beside the checkpoint `LATEST`: the time that it means, in ms since 1970; this package adds the attribute to KCL's row. */
+  readonly startTimestamp?: number;
   /** The settled ranges beyond the checkpoint and the unreleased blocks before it, as text; an attribute that this package adds. */
   readonly progress?: string;
   /** How often workers have asked the others to look at the table, if this row is the one they use for that; this package adds it. */
@@ -43,6 +45,7 @@ export type NewLease = Pick<
   | 'leaseCounter'
   | 'checkpoint'
   | 'shardStart'
+  | 'startTimestamp'
   | 'progress'
   | 'pulse'
   | 'parentShardIds'

@@ -5,7 +5,7 @@ import { LeaseLostError } from '../checkpoints/errors.js';
 import { KeyedQueue } from '../internal/keyed-queue.js';
 import { SteadyClock } from '../internal/steady-clock.js';
 import { InvalidConfigError } from '../values/errors.js';
-import { SHARD_END, TRIM_HORIZON, type InitialPosition } from '../values/position.js';
+import { LATEST, SHARD_END, TRIM_HORIZON, type InitialPosition } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { HeldLease, LossReason } from './held-lease.js';
 import { HeldLeases } from './held-leases.js';
@@ -29,7 +29,7 @@ export interface LeaseStore extends LeasingStore {
   readonly leases$: Observable<readonly LeaseStatus[]>;
   read(shard: ShardIdentity): Observable<Checkpoint | undefined>;
   write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined>;
-  leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition): Observable<LeaseNews>;
+  leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition, latestMs?: number): Observable<LeaseNews>;
   release(shard: ShardIdentity, lease?: Lease): Observable<undefined>;
 }
 
@@ -55,7 +55,7 @@ export function leaseStore(port: LeasePort, config: ResolvedLeaseConfig): LeaseS
     leases$: leases.statuses$,
     read: (shard) => leases.read(shard),
     write: (checkpoint, shard) => leases.write(checkpoint, shard),
-    leases: (shards$, initialPosition) => leases.coordinate(shards$, initialPosition),
+    leases: (shards$, initialPosition, latestMs) => leases.coordinate(shards$, initialPosition, latestMs),
     release: (shard, lease) => leases.release(shard, lease),
   };
 }
@@ -102,8 +102,11 @@ class SharedLeases {
       map((row) => row ?? this.#heldRow(shardId)),
       map((row) => {
         if (!row) return undefined;
-        const { checkpoint, shardStart, progress } = row;
-        const start = shardStart !== undefined && { shardStart };
+        const { checkpoint, shardStart, startTimestamp, progress } = row;
+        const start = {
+          ...(shardStart !== undefined && { shardStart }),
+          ...(checkpoint.sequenceNumber === LATEST && startTimestamp !== undefined && { startTimestamp }),
+        };
         return { streamName, shardId, ...checkpoint, ...start, ...readProgress(progress, checkpoint, { streamName, shardId }) };
       }),
     );
@@ -116,14 +119,18 @@ class SharedLeases {
     });
   }
 
-  coordinate(shards$: Observable<readonly LeasableShard[]>, initialPosition: InitialPosition = TRIM_HORIZON): Observable<LeaseNews> {
+  coordinate(
+    shards$: Observable<readonly LeasableShard[]>,
+    initialPosition: InitialPosition = TRIM_HORIZON,
+    latestMs?: number,
+  ): Observable<LeaseNews> {
     return defer(() => {
       if (this.#coordinator)
         throw new InvalidConfigError(
           'leases: a store serves one subscription at a time: share() the stream, or make a leaseTable for each',
         );
       const coordinator = new LeaseCoordinator(
-        { ...this.#context, initialPosition },
+        { ...this.#context, initialPosition, latestMs },
         {
           changed$: this.#changed$,
           seeShards: (list) => (this.#shards = new Map(list.map((shard) => [shard.shardId, shard]))),
@@ -148,12 +155,12 @@ class SharedLeases {
     });
   }
 
-  #heldRow(shardId: string): Pick<LeaseRow, 'checkpoint' | 'progress' | 'shardStart'> | undefined {
+  #heldRow(shardId: string): Pick<LeaseRow, 'checkpoint' | 'progress' | 'shardStart' | 'startTimestamp'> | undefined {
     const lease = this.#context.held.get(shardId);
     if (!lease?.isOpen) return undefined;
-    const { checkpoint, progress } = lease;
+    const { checkpoint, progress, origin } = lease;
     const { sequenceNumber, subSequenceNumber } = checkpoint;
-    return { checkpoint: { sequenceNumber, subSequenceNumber }, ...(progress !== undefined && { progress }) };
+    return { ...origin, checkpoint: { sequenceNumber, subSequenceNumber }, ...(progress !== undefined && { progress }) };
   }
 
   #write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined> {

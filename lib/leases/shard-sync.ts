@@ -13,13 +13,20 @@ import { byStart, doneShards, unreadParents, type LeaseRows, type ListedShard } 
  * ancestors (except under `LATEST`); a shard that descends from a lease waits until that one ends. In addition to KCL, a shard whose parent
  * has ended gets its lease, which the worker that ended the parent should have made, and which KCL never makes later. So does a closed shard
  * whose row was deleted before work on a child has begun.
+ *
+ * @param latestMs - the time that `LATEST` means, in ms since 1970.
  */
-export function missingLeases(shards: readonly ListedShard[], rows: LeaseRows, initialPosition: InitialPosition): NewLease[] {
+export function missingLeases(
+  shards: readonly ListedShard[],
+  rows: LeaseRows,
+  initialPosition: InitialPosition,
+  latestMs?: number,
+): NewLease[] {
   const starts = rows.size === 0 ? firstStarts(shards, initialPosition) : laterStarts(shards, rows, initialPosition);
   return [...shards]
     .filter(({ shardId }) => starts.has(shardId))
     .sort(byStart)
-    .map((shard) => newLease(shard, starts.get(shard.shardId)!));
+    .map((shard) => newLease(shard, starts.get(shard.shardId)!, latestMs));
 }
 
 type Starts = Map<string, InitialPosition>;

@@ -72,10 +72,10 @@ export class TableKeeper {
   }
 
   #makeMissing(): Observable<LeaseRow> {
-    const { observer, shards, config, clock, initialPosition } = this.#context;
+    const { observer, shards, config, clock, initialPosition, latestMs } = this.#context;
     const inView = shards() ?? new Map<string, LeasableShard>();
     this.#note(inView);
-    const missing = missingLeases([...inView.values()], observer, initialPosition);
+    const missing = missingLeases([...inView.values()], observer, initialPosition, latestMs);
     const nowMs = clock.nowMs();
     const keys = new Set(missing.map(({ leaseKey }) => leaseKey));
     for (const key of this.#missingSinceMs.keys()) if (!keys.has(key)) this.#missingSinceMs.delete(key);

@@ -11,10 +11,13 @@ import type { ReadStart } from '../readers/reader.js';
 export class LatestMoment {
   /** To begin there: later subscriptions too, wherever the moment has been put by then. */
   readonly start: ReadStart;
+  /** When the stream was first seen, in ms since 1970. */
+  readonly ms: number;
   #ms: number;
   #stepMs = 1_000;
 
   constructor(ms: number) {
+    this.ms = ms;
     this.#ms = ms;
     const now = (): Date => new Date(this.#ms);
     this.start = {
@@ -24,6 +27,11 @@ export class LatestMoment {
       },
       putBack: (refused) => this.#putBack(refused),
     };
+  }
+
+  /** Where a shard begins for which another moment was noted: there, if that is earlier, as after a restart. */
+  startOf(notedMs = Infinity): ReadStart {
+    return notedMs < this.#ms ? new LatestMoment(notedMs).start : this.start;
   }
 
   /** Whether there is an earlier moment than the one that was refused. Another shard may have put it back meanwhile. */

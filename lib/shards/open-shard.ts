@@ -115,8 +115,8 @@ function startOf(options: OpenShardOptions, checkpoint?: Checkpoint): Observable
 }
 
 /** Where a row that says only where to begin has reading begin, whatever `startFrom` of this process. */
-function startAtSentinel({ sequenceNumber }: Checkpoint, { config: { startFrom }, latest }: OpenShardOptions): ReadStart {
-  if (sequenceNumber === LATEST) return latest.start;
+function startAtSentinel({ sequenceNumber, startTimestamp }: Checkpoint, { config: { startFrom }, latest }: OpenShardOptions): ReadStart {
+  if (sequenceNumber === LATEST) return latest.startOf(startTimestamp);
   return sequenceNumber === AT_TIMESTAMP && startFrom instanceof Date ? { type: 'AT_TIMESTAMP', timestamp: startFrom } : FROM_HORIZON;
 }
 

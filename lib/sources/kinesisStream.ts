@@ -226,7 +226,7 @@ class StreamReading {
       map(() => this.#graph.inView().map(({ shard, ...facts }) => ({ ...this.#identityOf(shard), closed: shard.closed, ...facts }))),
       takeUntil(this.#stop$),
     );
-    return defer(() => store.leases(shards$, initialPosition(this.#config.startFrom))).pipe(
+    return defer(() => store.leases(shards$, initialPosition(this.#config.startFrom), this.#latest.ms)).pipe(
       reduced(),
       mergeMap((news) => {
         if (news.type === 'ended' && this.#endsElsewhere.note(news)) this.#relist$.next();

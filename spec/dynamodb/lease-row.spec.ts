@@ -25,6 +25,17 @@ describe('A row of the lease table', () => {
     expect(ExpressionAttributeValues).to.deep.include({ ':pulse': { N: '4' }, ':leaseCounter': { N: '4' } });
   });
 
+  it('keeps the time that LATEST means, in an attribute of our own, until the checkpoint is a number; what is none is not taken for one', () => {
+    const lease = { leaseKey: 'shard', leaseCounter: 3, checkpoint: { ...checkpoint, sequenceNumber: 'LATEST' }, parentShardIds: [] };
+    const row = newRow({ ...lease, startTimestamp: 1_700_000_000_000 });
+    expect(row).to.deep.include({ startTimestamp: { N: '1700000000000' } });
+    expect(readRow(row, 'here')).to.include({ startTimestamp: 1_700_000_000_000 });
+    for (const startTimestamp of [undefined, { S: 'x' }, { N: '1.5' }])
+      expect(readRow({ ...newRow(lease), ...(startTimestamp && { startTimestamp }) }, 'here')).not.to.have.property('startTimestamp');
+    for (const progress of [undefined, 'text'])
+      expect(updateExpression(checkpointUpdate(3, { ...checkpoint, progress })).UpdateExpression).to.match(/ REMOVE .*startTimestamp/);
+  });
+
   it('keeps how often its bell was rung, in an attribute of our own; what is none is not taken for one', () => {
     const lease = newRow({ leaseKey: 'shard', leaseCounter: 3, checkpoint, parentShardIds: [] });
     expect(readRow({ ...lease, rings: { N: '4' } }, 'here')).to.include({ rings: 4 });

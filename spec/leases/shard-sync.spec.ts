@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { missingLeases } from '../../lib/leases/shard-sync.js';
+import type { InitialPosition } from '../../lib/values/position.js';
 import { hashKeys, leaseRow, listedShard, rowsByKey } from '../support/lease-rows.js';
 
 const closed = { closed: true };
@@ -46,6 +47,13 @@ describe('missingLeases', () => {
   it('makes nothing when nothing is missing', () => {
     const all = rowsByKey(...[4, 8, 9, 10].map((number) => leaseRow(String(number))));
     for (const position of ['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP'] as const) expect(made(TREE, all, position)).to.deep.equal([]);
+  });
+
+  it('carries the time that LATEST means, and no other word has one', () => {
+    const timeOf = (initialPosition: InitialPosition) => missingLeases([listedShard(0)], new Map(), initialPosition, 5)[0]?.startTimestamp;
+    expect(timeOf('LATEST')).to.equal(5);
+    expect(timeOf('TRIM_HORIZON')).to.equal(undefined);
+    expect(timeOf('AT_TIMESTAMP')).to.equal(undefined);
   });
 
   it('carries parents, hash keys, and where the shard begins', () => {

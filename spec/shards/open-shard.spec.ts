@@ -141,6 +141,8 @@ describe('openShard', () => {
     const startAt = (word: string, startFrom: StartPosition) => opened({ startFrom, store: storeWith(checkpointAt(word)) }, ready())?.start;
     expect(startAt('TRIM_HORIZON', 'LATEST')).to.deep.equal(horizon);
     expect(startAt('LATEST', 'TRIM_HORIZON')).to.include({ type: 'AT_TIMESTAMP' });
+    const noted = opened({ startFrom: 'LATEST', store: storeWith({ ...checkpointAt('LATEST'), startTimestamp: -3 }) }, ready());
+    expect(noted?.start).to.deep.include({ timestamp: new Date(-3) });
     expect(startAt('AT_TIMESTAMP', new Date(5))).to.deep.equal({ type: 'AT_TIMESTAMP', timestamp: new Date(5) });
     // Of a time that only others know: all of it.
     expect(startAt('AT_TIMESTAMP', 'LATEST')).to.deep.equal(horizon);

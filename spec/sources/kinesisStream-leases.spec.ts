@@ -28,6 +28,7 @@ import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
+import { fakeLeases as tableOf } from '../../lib/testing/leases/fakeLeases.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { fastReading, identityOf, numberOf, textOf, textsOf } from '../support/fast-reading.js';
 import { isForeignCheckpoint } from '../../lib/checkpoints/errors.js';
@@ -81,6 +82,24 @@ describe('kinesisStream with a store that gives leases', () => {
       flush();
       expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['c']);
       expect(kinesis.callsOf('getShardIterator')[0]!.atMs).to.be.at.least(42);
+    }),
+  );
+
+  it(
+    'with LATEST, also delivers what came between two workers, of which the first wrote no checkpoint (regression: lost while the worker was restarted)',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a^ 99ms b 199ms c 300ms d' } });
+      const table = tableOf({ scheduler });
+      const read = (workerId: string) =>
+        stream(kinesis, { store: table.worker(workerId, { failoverTimeMs: 1_000, events: 'silent' }), startFrom: 'LATEST' }).pipe(
+          mergeMap((shard) => shard),
+          map(textOf),
+        );
+      const first = timelineOf(read('w1'), 80);
+      const second = timelineOf(timer(200).pipe(mergeMap(() => read('w2'))), 5_000);
+      flush();
+      expect(first).to.deep.equal([]);
+      expect(second.map((line) => line.split(' ')[1])).to.deep.equal(['b', 'c', 'd']);
     }),
   );
 

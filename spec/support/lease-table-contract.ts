@@ -59,14 +59,14 @@ export function leaseTableContract(service: () => DynamoDBService): void {
     views.clear();
   });
   /** Has the store see a shard, and waits until it has its lease. */
-  const take = (store: LeaseTable, of: ShardIdentity = shard, initialPosition?: InitialPosition): Promise<Lease> => {
+  const take = (store: LeaseTable, of: ShardIdentity = shard, ...where: [InitialPosition?, number?]): Promise<Lease> => {
     const leasable = { ...of, closed: false, startingSequenceNumber: '0', isReady: true };
     const view = views.get(store) ?? {
       shards$: new BehaviorSubject<readonly LeasableShard[]>([leasable]),
       news$: new ReplaySubject<LeaseNews>(Infinity),
     };
     if (views.has(store)) view.shards$.next([...view.shards$.value, leasable]);
-    else subscriptions.push(store.leases(view.shards$, initialPosition).subscribe(view.news$));
+    else subscriptions.push(store.leases(view.shards$, ...where).subscribe(view.news$));
     views.set(store, view);
     const granted$ = view.news$.pipe(
       filter((news) => news.type === 'granted'),
@@ -244,6 +244,18 @@ export function leaseTableContract(service: () => DynamoDBService): void {
         expect((await rowOf())?.checkpoint).to.deep.equal({ S: initialPosition });
       });
     }
+
+    it('keep the time that LATEST means until there is a checkpoint, also when they were deleted meanwhile', async () => {
+      const store = worker('w1');
+      await take(store, shard, 'LATEST', 1_700_000_000_000);
+      expect((await rowOf())?.startTimestamp).to.deep.equal({ N: '1700000000000' });
+      await client.send(new DeleteItemCommand(key()));
+      const begun = { sequenceNumber: 'LATEST', startTimestamp: 1_700_000_000_000 };
+      expect(await readFrom(store, shard)).to.include(begun);
+      await write(store, '5');
+      expect(await rowOf()).to.not.have.property('startTimestamp');
+      expect(await readFrom(store, shard)).to.not.have.property('startTimestamp');
+    });
 
     it('have no hash keys where they are not known', async () => {
       await take(worker('w1'), shardNamed(shard.shardId, { hashKeyRange: undefined }));
@@ -477,7 +489,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
       await take(store);
       await write(store, '5');
       await client.send(new DeleteItemCommand(key()));
-      expect(await readFrom(store, shard)).to.deep.equal(checkpointOf(shard, '5'));
+      expect(await readFrom(store, shard)).to.deep.equal({ ...checkpointOf(shard, '5'), shardStart: '0' });
     });
 
     it('is lost to a second process with the same worker id', async () => {
