@@ -63,6 +63,7 @@ export type {
 // Operators
 export { withSequenceRanges } from './operators/withSequenceRanges.js';
 export { blockPerPage, type BlockPerPageConfig } from './operators/blockPerPage.js';
+export { blockWithin, type BlockWithinConfig } from './operators/blockWithin.js';
 export { checkpointEvery, type CheckpointEveryConfig } from './operators/checkpointEvery.js';
 export { recoverFrom, type Recovered, type RecoverFromConfig } from './operators/recoverFrom.js';
 export { mergeShards, type MergeShardsConfig, type RestartConfig } from './operators/mergeShards.js';

@@ -1,6 +1,6 @@
-import { asapScheduler, Observable, type OperatorFunction, type SchedulerLike, type Subscription } from 'rxjs';
-import { subscribeWithin } from '../internal/subscribe-within.js';
+import { asapScheduler, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import { assertKnownFields, assertScheduler } from '../internal/validate.js';
+import { timedArrays } from './timed-arrays.js';
 
 /** How {@link blockPerPage} waits. */
 export interface BlockPerPageConfig {
@@ -34,25 +34,5 @@ export function blockPerPage<T>(config: BlockPerPageConfig = {}): OperatorFuncti
   assertKnownFields(config, { scheduler: true });
   const { scheduler = asapScheduler } = config;
   assertScheduler(scheduler);
-  // One subscriber in place of `connect`, `buffer` and `auditTime`: a Subject makes garbage for each record.
-  return (source) =>
-    new Observable<T[]>((subscriber) => {
-      let page: T[] = [];
-      let end: Subscription | undefined;
-      const emit = (): void => {
-        const ended = page;
-        page = [];
-        subscriber.next(ended);
-      };
-      subscriber.add(() => end?.unsubscribe());
-      subscribeWithin(subscriber, source, {
-        next: (record) => {
-          if (page.push(record) === 1) end = scheduler.schedule(emit);
-        },
-        complete: () => {
-          if (page.length > 0) emit();
-          subscriber.complete();
-        },
-      });
-    });
+  return timedArrays({ delayMs: 0, scheduler, maxLength: Infinity });
 }

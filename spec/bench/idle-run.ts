@@ -2,6 +2,7 @@ import { GetRecordsCommand } from '@aws-sdk/client-kinesis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bufferTime, concatMap, from, mergeMap, NEVER, of, type Observable } from 'rxjs';
 import {
+  blockWithin,
   checkpointEvery,
   kinesisStream,
   memoryCheckpoints,
@@ -13,7 +14,6 @@ import {
   type KinesisStreamConfig,
   type Shard,
 } from 'rx-kinesis';
-import { bufferFor } from '../support/buffer-for.js';
 import { benchClient } from './bench-client.js';
 import { EMPTY_PAGE, idlePort } from './idle-port.js';
 
@@ -48,10 +48,10 @@ const SUBJECTS = {
   /** What `bufferTime(200)` alone takes. */
   buffers: bufferSilence,
   shards: () => read({ client: idlePort(order.shards, noteRead) }, (shard) => shard),
-  quiet: () => read({ client: idlePort(order.shards, noteRead) }, quietPipeline),
+  within: () => read({ client: idlePort(order.shards, noteRead) }, withinPipeline),
   pipeline: () => read({ client: idlePort(order.shards, noteRead) }, pipeline),
   'sdk-shards': () => readThroughSdk((shard) => shard),
-  'sdk-quiet': () => readThroughSdk(quietPipeline),
+  'sdk-within': () => readThroughSdk(withinPipeline),
   'sdk-pipeline': () => readThroughSdk(pipeline),
   'sdk-loops': readWithLoops,
 } as const satisfies Readonly<Record<string, () => void>>;
@@ -91,9 +91,9 @@ function pipeline(shard: Shard): Observable<Block> {
   return shard.pipe(bufferTime(200), checkpointed);
 }
 
-/** The same, with a timer only while a block is under way. */
-function quietPipeline(shard: Shard): Observable<Block> {
-  return shard.pipe(bufferFor(200), checkpointed);
+/** The same, with the operator that has a timer only while a block is under way. */
+function withinPipeline(shard: Shard): Observable<Block> {
+  return shard.pipe(blockWithin(200), checkpointed);
 }
 
 /** Its operators after the one that makes the blocks. */

@@ -10,13 +10,13 @@ type Results = Readonly<Partial<Record<Subject, readonly IdleResult[]>>>;
 const IN_MEMORY: Readonly<Partial<Record<Subject, string>>> = {
   buffers: '`bufferTime(200)` alone, over a source that is silent',
   shards: 'shards without operators, on a port in memory',
-  quiet: "the README's pipeline with a buffer that is silent, on a port in memory",
+  within: "the README's pipeline with `blockWithin(200)`, on a port in memory",
   pipeline: "the README's pipeline, on a port in memory",
 };
 const THROUGH_SDK: Readonly<Partial<Record<Subject, string>>> = {
   'sdk-loops': 'bare loops over client.send(GetRecordsCommand)',
   'sdk-shards': 'shards without operators',
-  'sdk-quiet': "the README's pipeline with a buffer that is silent",
+  'sdk-within': "the README's pipeline with `blockWithin(200)`",
   'sdk-pipeline': "the README's pipeline",
 };
 
@@ -28,7 +28,7 @@ export const idle: Section = {
   about: `One process reads 1 000 open shards that never have a record, at the default pace: a read a second, once five seconds have passed without a record. CPU (user
 and system, the collector's threads included) is that of the reading process; memory is what it has more than a process that only loads the package, after a collection. Through the SDK, the pages come from a canned HTTP
 server in another process, and each loop waits a second between an answer and the next call. Each process runs alone, in turns with the others: first until V8 has compiled what runs once a read, and reading has caught up with its
-beginning (12 seconds in memory, 40 through the SDK, where a read has more code), then 20 seconds by the clock. A buffer that is silent has no timer while it is empty: see [Performance](../guide/performance.md#idle-shards).`,
+beginning (12 seconds in memory, 40 through the SDK, where a read has more code), then 20 seconds by the clock. The README's pipeline makes its blocks with bufferTime(200); blockWithin(200) has no timer while it is empty: see [Performance](../guide/performance.md#idle-shards).`,
   run: async (options) => {
     const { quick, rounds } = options;
     const shards = quick ? 50 : 1_000;
@@ -38,11 +38,11 @@ beginning (12 seconds in memory, 40 through the SDK, where a read has more code)
         options.say(`${subject}: ${(order.warmupMs + order.measuredMs) / 1_000} s`);
         return resultOf<IdleResult>('idle-run.ts', { ...order, subject } satisfies IdleOrder, ['--expose-gc']);
       });
-    const memory = await measure(['empty', 'buffers', 'shards', 'quiet', 'pipeline'], { shards, port: 0, ...spans(quick, 12_000) });
+    const memory = await measure(['empty', 'buffers', 'shards', 'within', 'pipeline'], { shards, port: 0, ...spans(quick, 12_000) });
     const server = await startBuilt('idle-server.ts', { shards });
     try {
       const port = await messageOf<number>(server);
-      const sdk = await measure(['sdk-loops', 'sdk-shards', 'sdk-quiet', 'sdk-pipeline'], {
+      const sdk = await measure(['sdk-loops', 'sdk-shards', 'sdk-within', 'sdk-pipeline'], {
         shards,
         port,
         ...spans(quick, 40_000),
@@ -60,8 +60,9 @@ function spans(quick: boolean, warmupMs: number): Pick<IdleOrder, 'measuredMs' |
 
 function memoryRatios(memory: Results, shards: number): SectionResult['ratios'] {
   return {
-    'percent of a core, quiet in memory': figureOf(share(memory, 'quiet')),
+    'percent of a core, blockWithin in memory': figureOf(share(memory, 'within')),
     'percent of a core, pipeline in memory': figureOf(share(memory, 'pipeline')),
+    'KiB of heap a shard, blockWithin in memory': figureOf(perShard(memory, 'within', 'heapBytes', shards)),
     'KiB of heap a shard, pipeline in memory': figureOf(perShard(memory, 'pipeline', 'heapBytes', shards)),
   };
 }
@@ -70,7 +71,7 @@ function sdkRatios(sdk: Results): SectionResult['ratios'] {
   const ratio = (subject: Subject): Figure => ratioOf(cpuMicros(sdk, subject), cpuMicros(sdk, 'sdk-loops'));
   return {
     'shards : loops, CPU a read': ratio('sdk-shards'),
-    'quiet : loops, CPU a read': ratio('sdk-quiet'),
+    'blockWithin : loops, CPU a read': ratio('sdk-within'),
     'pipeline : loops, CPU a read': ratio('sdk-pipeline'),
   };
 }

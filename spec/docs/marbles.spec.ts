@@ -29,6 +29,7 @@ import type { TestScheduler } from 'rxjs/testing';
 import {
   blockPerPage,
   blockStore,
+  blockWithin,
   checkpointEvery,
   checkpointSuccessRate,
   deaggregate,
@@ -151,6 +152,14 @@ describe('the marble diagrams of the pages', () => {
     marbles(({ cold, expectObservable }) => {
       const { records, arrays } = diagram('blockPerPage');
       expectObservable(cold(records!).pipe(blockPerPage())).toBe(arrays!, { x: ['a', 'b'], y: ['c'] });
+    }),
+  );
+
+  it(
+    'blockWithin',
+    marbles(({ cold, expectObservable }) => {
+      const { records, arrays } = diagram('blockWithin');
+      expectObservable(cold(records!).pipe(blockWithin(5))).toBe(arrays!, { x: ['a', 'b'], y: ['c'] });
     }),
   );
 

@@ -24,6 +24,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'polling',
     'pid',
     'blockPerPage',
+    'blockWithin',
     'fanOut',
     'readBudget',
     'withSequenceRanges',
