@@ -11,11 +11,13 @@ import type { LeasePort } from './lease-port.js';
 import {
   checkpointUpdate,
   handOverUpdate,
+  keepCondition,
   releaseUpdate,
   renewUpdate,
   storedOf,
   takeUpdate,
   withPulse,
+  type CounterCondition,
   type LeaseUpdate,
   type StoredCheckpoint,
 } from './lease-updates.js';
@@ -92,8 +94,7 @@ export class HeldLeases {
 
   /** Renews a lease. Completes also when it turns out to be lost. */
   renew(lease: HeldLease): Observable<never> {
-    const { workerId } = this.#tenancy;
-    const update = (): LeaseUpdate => this.#loaded(lease, renewUpdate(lease.leaseCounter, workerId, lease.isHandingOver));
+    const update = (): LeaseUpdate => this.#loaded(lease, renewUpdate(this.#isKept(lease)));
     return defer(() => (lease.isOpen ? this.#write(lease, update) : EMPTY)).pipe(
       switchMap(() => EMPTY),
       catchError((error: unknown) => (lease.isOpen ? throwError(() => error) : EMPTY)),
@@ -108,7 +109,7 @@ export class HeldLeases {
       const update = (): LeaseUpdate => {
         // Checked before each try: an earlier write whose reply was lost may have stored a later checkpoint.
         assertNotBackwards(lease.checkpoint, checkpoint);
-        return this.#loaded(lease, checkpointUpdate(lease.leaseCounter, stored, childShardIds));
+        return this.#loaded(lease, checkpointUpdate(this.#isKept(lease), stored, childShardIds));
       };
       return this.#write(lease, update, stored);
     });
@@ -143,6 +144,10 @@ export class HeldLeases {
     former?.end();
     if (attempt.isPulse) this.#pulse.beat(lease, attempt);
     return lease;
+  }
+
+  #isKept({ leaseCounter, isHandingOver }: HeldLease): CounterCondition {
+    return keepCondition(leaseCounter, this.#tenancy.workerId, isHandingOver);
   }
 
   /** Adds the load to a write that keeps the lease: a renewal or a checkpoint, since a lease that is checkpointed often is never renewed. */

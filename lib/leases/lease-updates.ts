@@ -46,9 +46,20 @@ export interface LeaseUpdate {
   readonly switchesOwner?: boolean;
 }
 
-/** Renews the lease. During a hand-over only the former owner may do that, and only once it knows of the hand-over. */
-export function renewUpdate(leaseCounter: number, workerId: string, isHandingOver: boolean): LeaseUpdate {
-  return { when: { leaseCounter, checkpointOwner: isHandingOver ? workerId : null }, set: { leaseCounter: leaseCounter + 1 } };
+/** The condition of a write by which a holder sets the row's next counter. */
+export type CounterCondition = LeaseUpdate['when'] & { readonly leaseCounter: number };
+
+/**
+ * The condition of each write that keeps a lease. During a hand-over only the former owner may make one, and only once it knows of the hand-over: the
+ * refusal tells it. So it is for checkpoints too, since a lease that is checkpointed often is never renewed.
+ */
+export function keepCondition(leaseCounter: number, workerId: string, isHandingOver: boolean): CounterCondition {
+  return { leaseCounter, checkpointOwner: isHandingOver ? workerId : null };
+}
+
+/** Renews the lease. @param when - see {@link keepCondition}. */
+export function renewUpdate(when: CounterCondition): LeaseUpdate {
+  return { when, set: { leaseCounter: when.leaseCounter + 1 } };
 }
 
 /** Makes a write that keeps a lease the pulse of its worker. */
@@ -112,12 +123,12 @@ export function freeUpdate({ leaseCounter, leaseOwner = '' }: LeaseRow): LeaseUp
 }
 
 /** Moves the checkpoint; at a shard's end it also writes the ids of the children. */
-export function checkpointUpdate(leaseCounter: number, checkpoint: StoredCheckpoint, childShardIds: readonly string[] = []): LeaseUpdate {
+export function checkpointUpdate(when: CounterCondition, checkpoint: StoredCheckpoint, childShardIds: readonly string[] = []): LeaseUpdate {
   const { sequenceNumber, subSequenceNumber, shardStart, progress } = checkpoint;
   return {
-    when: { leaseCounter },
+    when,
     set: {
-      leaseCounter: leaseCounter + 1,
+      leaseCounter: when.leaseCounter + 1,
       checkpoint: { sequenceNumber, subSequenceNumber },
       ...(shardStart !== undefined && { shardStart }),
       ...(progress !== undefined && { progress }),
@@ -126,14 +137,4 @@ export function checkpointUpdate(leaseCounter: number, checkpoint: StoredCheckpo
     // Whoever puts the checkpoint back to LATEST means the time at which it is read then.
     remove: progress === undefined ? ['progress', 'startTimestamp'] : ['startTimestamp'],
   };
-}
-
-/** Moves the checkpoint of a lease that nobody owns. */
-export function unownedCheckpointUpdate(
-  leaseCounter: number,
-  checkpoint: StoredCheckpoint,
-  childShardIds?: readonly string[],
-): LeaseUpdate {
-  const { when, ...change } = checkpointUpdate(leaseCounter, checkpoint, childShardIds);
-  return { when: { ...when, leaseOwner: null, checkpointOwner: null }, ...change };
 }

@@ -6,7 +6,7 @@ import { SHARD_END, TRIM_HORIZON } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import { holderOf } from './lease.js';
 import type { LeasePort } from './lease-port.js';
-import { storedOf, unownedCheckpointUpdate } from './lease-updates.js';
+import { checkpointUpdate, storedOf } from './lease-updates.js';
 import { newLease } from './new-lease.js';
 
 const MAX_ATTEMPTS = 5;
@@ -40,7 +40,8 @@ export function unownedCheckpoint(
       if (!known) return port.create(row).pipe(map((done) => done && !isEnd));
       if (holderOf(known) !== undefined) return throwError(() => new LeaseLostError(checkpoint));
       assertNotBackwards(known.checkpoint, checkpoint);
-      return port.update(shard.shardId, unownedCheckpointUpdate(known.leaseCounter, stored, childShardIds));
+      const isUnowned = { leaseCounter: known.leaseCounter, leaseOwner: null, checkpointOwner: null };
+      return port.update(shard.shardId, checkpointUpdate(isUnowned, stored, childShardIds));
     }),
     switchMap(again),
   );

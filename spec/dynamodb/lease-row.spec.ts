@@ -20,7 +20,7 @@ describe('A row of the lease table', () => {
     expect(readRow(newRow(lease), 'here')).to.include({ pulse: 3 });
     for (const pulse of [undefined, { S: '3' }, { N: '1.5' }])
       expect(readRow({ ...newRow({ ...lease, pulse: undefined }), ...(pulse && { pulse }) }, 'here')).not.to.have.property('pulse');
-    const { UpdateExpression, ExpressionAttributeValues } = updateExpression(withPulse(renewUpdate(3, 'w1', false)));
+    const { UpdateExpression, ExpressionAttributeValues } = updateExpression(withPulse(renewUpdate({ leaseCounter: 3 })));
     expect(UpdateExpression).to.include('pulse = :pulse');
     expect(ExpressionAttributeValues).to.deep.include({ ':pulse': { N: '4' }, ':leaseCounter': { N: '4' } });
   });
@@ -33,7 +33,9 @@ describe('A row of the lease table', () => {
     for (const startTimestamp of [undefined, { S: 'x' }, { N: '1.5' }])
       expect(readRow({ ...newRow(lease), ...(startTimestamp && { startTimestamp }) }, 'here')).not.to.have.property('startTimestamp');
     for (const progress of [undefined, 'text'])
-      expect(updateExpression(checkpointUpdate(3, { ...checkpoint, progress })).UpdateExpression).to.match(/ REMOVE .*startTimestamp/);
+      expect(updateExpression(checkpointUpdate({ leaseCounter: 3 }, { ...checkpoint, progress })).UpdateExpression).to.match(
+        / REMOVE .*startTimestamp/,
+      );
   });
 
   it('keeps how often its bell was rung, in an attribute of our own; what is none is not taken for one', () => {
@@ -68,16 +70,18 @@ describe('A row of the lease table', () => {
   });
 
   it('says how much is read of its shard as KCL 3 does', () => {
-    const { set, when } = checkpointUpdate(3, checkpoint);
+    const { set, when } = checkpointUpdate({ leaseCounter: 3 }, checkpoint);
     const { UpdateExpression, ExpressionAttributeValues } = updateExpression({ when, set: { ...set, throughputKBps: 0.1234567 } });
     expect(UpdateExpression).to.include('throughputKBps = :throughputKBps');
     expect(ExpressionAttributeValues).to.deep.include({ ':throughputKBps': { N: '0.123457' } });
   });
 
   it('says so with each checkpoint, and otherwise leaves the attribute alone', () => {
-    const { UpdateExpression, ExpressionAttributeValues } = updateExpression(checkpointUpdate(3, { ...checkpoint, shardStart: '5' }));
+    const { UpdateExpression, ExpressionAttributeValues } = updateExpression(
+      checkpointUpdate({ leaseCounter: 3 }, { ...checkpoint, shardStart: '5' }),
+    );
     expect(UpdateExpression).to.include('shardStart = :shardStart');
     expect(ExpressionAttributeValues).to.deep.include({ ':shardStart': { S: '5' }, ':checkpoint': { S: '7' } });
-    expect(updateExpression(checkpointUpdate(3, checkpoint)).UpdateExpression).not.to.include('shardStart');
+    expect(updateExpression(checkpointUpdate({ leaseCounter: 3 }, checkpoint)).UpdateExpression).not.to.include('shardStart');
   });
 });

@@ -5,7 +5,7 @@ import { HeldLeases } from '../../lib/leases/held-leases.js';
 import type { HeldLease } from '../../lib/leases/held-lease.js';
 import type { LeaseRow } from '../../lib/leases/lease.js';
 import type { LeasePort } from '../../lib/leases/lease-port.js';
-import { askUpdate, handOverUpdate, renewUpdate, withdrawUpdate, type LeaseUpdate } from '../../lib/leases/lease-updates.js';
+import { askUpdate, handOverUpdate, keepCondition, renewUpdate, withdrawUpdate, type LeaseUpdate } from '../../lib/leases/lease-updates.js';
 import { FakeLeaseRows } from '../../lib/testing/leases/fake-lease-rows.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 
@@ -65,7 +65,7 @@ describe('HeldLeases, after a refused take', () => {
     [
       'hold no lease that they asked for and whose holder has just renewed it',
       asked,
-      after((rows) => rows.update(first, renewUpdate(3, 'w2', true))),
+      after((rows) => rows.update(first, renewUpdate(keepCondition(3, 'w2', true)))),
       false,
     ],
     [
@@ -119,6 +119,9 @@ describe('HeldLeases, when a write of a lease is refused that was asked for', ()
     ['lose it so in the row that has the pulse', first, 'renew', false, after(asksAndTakes), 'lost'],
     ['lose it so by a checkpoint, which is not stored', second, 'checkpoint', true, after(takes), 'lost'],
     ['keep it when it was only asked for', second, 'renew', false, after(asks('w2')), 'w2'],
+    ['learn of the request by a checkpoint, which is stored', second, 'checkpoint', false, after(asks('w2')), 'w2'],
+    ['store a checkpoint during a hand-over', second, 'checkpoint', true, answered, 'w2'],
+    ['store a checkpoint also when the request was withdrawn', second, 'checkpoint', true, after(withdraws), undefined],
     ['keep it when the request was withdrawn', second, 'renew', true, after(withdraws), undefined],
     ['keep it when the write was made', second, 'renew', true, unanswered(), 'w2'],
     ['keep it when the write was made and the request withdrawn', second, 'renew', true, unanswered(withdraws), undefined],
