@@ -9,13 +9,15 @@ const OVERDUE_FAILOVERS = 3;
  *
  * @remarks
  * The target is KCL's, so that a fleet with KCL workers becomes stable. It differs from KCL in two ways: the first worker to look does not
- * take all new leases, and a worker asks for all its missing leases at once, since a hand-over repeats no records. A lease that nobody has
- * taken for three failover times is taken beyond the target.
+ * take all new leases, and a worker asks for all its missing leases at once, since a hand-over repeats no records. A worker that has given up a
+ * free lease does not count where the free ones are shared out: it stops, and drains what it still has. A lease that nobody has taken for three
+ * failover times is taken beyond the target.
  */
 export function fairAssignment(view: AssignmentView): readonly string[] {
   const { leases, workerId, maxLeases, failoverTimeMs, random } = view;
   const counts = leaseCounts(view);
   const mine = counts.get(workerId)!;
+  for (const { formerOwner } of leases) if (formerOwner !== undefined && formerOwner !== workerId) counts.delete(formerOwner);
   const { target } = leaseTarget(leases.length, counts.size, maxLeases);
   const need = Math.max(0, target - mine);
   const free = shuffled(

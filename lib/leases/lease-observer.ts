@@ -12,6 +12,8 @@ export interface ObservedLease {
   readonly wasHeld: boolean;
   /** How long the same hand-over has been seen, in ms; 0 when there is none. */
   readonly handOverMs: number;
+  /** While nobody owns the lease: the worker that this process saw as its owner last. */
+  readonly formerOwner?: string | undefined;
 }
 
 interface Observation {
@@ -19,6 +21,7 @@ interface Observation {
   changedAtMs: number;
   wasHeld: boolean;
   handOverAtMs: number;
+  formerOwner?: string | undefined;
 }
 
 /**
@@ -71,6 +74,7 @@ export class LeaseObserver {
       known.wasHeld = true;
     }
     if (row.checkpointOwner !== known.row.checkpointOwner || row.leaseOwner !== known.row.leaseOwner) known.handOverAtMs = nowMs;
+    known.formerOwner = row.leaseOwner === undefined ? formerOwnerOf(known) : undefined;
     known.row = row;
   }
 
@@ -131,7 +135,7 @@ export class LeaseObserver {
     for (const key of this.#observations.keys()) if (!keys.has(key)) this.forget(key, nowMs);
   }
 
-  #observed({ row, changedAtMs, wasHeld, handOverAtMs }: Observation, nowMs: number): ObservedLease {
+  #observed({ row, changedAtMs, wasHeld, handOverAtMs, formerOwner }: Observation, nowMs: number): ObservedLease {
     const holder = gracefulHolderOf(row);
     const isHandOver = row.checkpointOwner !== undefined;
     return {
@@ -141,8 +145,14 @@ export class LeaseObserver {
       stillMs: this.stillMs(row, nowMs),
       wasHeld,
       handOverMs: isHandOver ? nowMs - handOverAtMs : 0,
+      formerOwner,
     };
   }
+}
+
+/** Who owned a lease that has no owner any more. The next owner of a hand-over never had it. */
+function formerOwnerOf({ row: { leaseOwner, checkpointOwner }, formerOwner }: Observation): string | undefined {
+  return checkpointOwner ?? leaseOwner ?? formerOwner;
 }
 
 /** Whether a lease may be taken: nobody owns it, or its owner has not renewed it for longer than the failover time. */

@@ -3,6 +3,8 @@ export interface AssignableLease {
   readonly leaseKey: string;
   /** The worker that has the lease, or to which it is being handed over; absent when any worker may take it. */
   readonly owner?: string;
+  /** While nobody owns it: the worker that this one saw as its owner last. If that worker is alive, it does not want the lease. */
+  readonly formerOwner?: string | undefined;
   /** How long it has been seen without renewal, in ms. `Infinity`: nobody was ever seen to hold it. */
   readonly idleMs: number;
   /** How long this worker has seen it as it is, in ms: also one that nobody was ever seen to hold. */

@@ -102,7 +102,7 @@ function assigned(look: LeaseLook, wanted: readonly ObservedLease[], config: Pla
 function assignable({ leases, shards, isHeld }: LeaseLook, { workerId, failoverTimeMs }: PlanConfig): AssignableLease[] {
   const counted: AssignableLease[] = [];
   for (const lease of leases) {
-    const { row, wasHeld, idleMs } = lease;
+    const { row, wasHeld, idleMs, formerOwner } = lease;
     const { leaseKey } = row;
     if (isEnded(row)) continue;
     const isMine = isHeld(leaseKey) || row.leaseOwner === workerId;
@@ -110,7 +110,7 @@ function assignable({ leases, shards, isHeld }: LeaseLook, { workerId, failoverT
     const shard = shards.get(leaseKey);
     if (isFree && !isWanted(shard)) continue;
     const owner = isMine ? workerId : isFree ? undefined : row.leaseOwner;
-    const known = { leaseKey, idleMs: wasHeld ? idleMs : Infinity, seenMs: idleMs, isReady: shard?.isReady ?? false };
+    const known = { leaseKey, idleMs: wasHeld ? idleMs : Infinity, seenMs: idleMs, isReady: shard?.isReady ?? false, formerOwner };
     counted.push(owner === undefined ? known : Object.assign(known, { owner }));
   }
   return counted;

@@ -56,6 +56,21 @@ describe('fairAssignment', () => {
     expect(fairAssignment(view(leases, { maxLeases: 4 }))).to.deep.equal([]);
   });
 
+  it('does not leave free leases to the worker that has given one up, which stops', () => {
+    const leases = [
+      ...many('me', 4),
+      ...many('a', 4),
+      ...many('gone', 1),
+      lease('x'),
+      lease('y'),
+      lease('z', undefined, { formerOwner: 'gone' }),
+    ];
+    expect(fairAssignment(view(leases))).to.have.length(2);
+    // Nor does it count itself out: it has come again.
+    const own = [...many('me', 1), ...many('a', 3), lease('x', undefined, { formerOwner: 'me' }), lease('y')];
+    expect(fairAssignment(view(own))).to.have.length(2);
+  });
+
   it('asks for all of its share at once, of whoever has the most', () => {
     const asked = fairAssignment(view([...many('a', 7), ...many('b', 5)]));
     expect(asked.map((key) => key[0]).sort()).to.deep.equal(['a', 'a', 'a', 'b']);

@@ -92,6 +92,32 @@ describe('the leases of a fleet', () => {
     }),
   );
 
+  for (const others of [['w2'], ['w2', 'w3', 'w4']])
+    it(
+      `of a worker that stops are taken at once, by ${others.join(', ')}, while it still drains another`,
+      marbles((helpers) => {
+        const { start, run, workers } = fleetOf(helpers, leasables(12));
+        const lastShard = () => [...workers[0]!.held.keys()].at(-1);
+        let last: number | undefined;
+        run(6_000, {
+          0: () => start('w1', { drainMs: (shard) => (shard === last ? 3_000 : 20) }),
+          200: () => others.forEach((id) => start(id)),
+          2_000: () => {
+            last = lastShard();
+            workers[0]!.stop();
+          },
+          2_200: () => {
+            expect(holdings(workers[0]!)).to.deep.equal({ w1: [last] });
+            expect(countsOf(...workers).reduce((sum, count) => sum + count)).to.equal(12);
+            expect(Math.max(...countsOf(...workers))).to.be.at.most(12 / others.length);
+          },
+          5_500: () => expect(countsOf(...workers.slice(1))).to.deep.equal(others.map(() => 12 / others.length)),
+        });
+        // Nobody asks another for what it then takes back.
+        expect(workers.flatMap((worker) => eventsOf(worker, 'leaseRequested')).filter(({ at }) => at > 2_000)).to.deep.equal([]);
+      }),
+    );
+
   it(
     'are renewed until they are released, however long that takes after the last shards',
     marbles((helpers) => {

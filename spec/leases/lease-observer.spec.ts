@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { LeaseRow } from '../../lib/leases/lease.js';
 import { isAvailable, LeaseObserver } from '../../lib/leases/lease-observer.js';
 import { leaseRow } from '../support/lease-rows.js';
 
@@ -40,6 +41,20 @@ describe('LeaseObserver', () => {
     expect(observer.leases(0)[0]).to.include({ wasHeld: false });
     observer.note(leaseRow('0', { leaseCounter: 1 }), 1);
     expect(observer.leases(1)[0]).to.include({ wasHeld: true, idleMs: 0 });
+  });
+
+  it('remembers who owned a lease that nobody owns', () => {
+    const observer = new LeaseObserver();
+    const former = (...rows: Partial<LeaseRow>[]) => {
+      for (const row of rows) observer.note(leaseRow('0', row), 0);
+      return observer.leases(0)[0]!.formerOwner;
+    };
+    expect(former({})).to.equal(undefined);
+    expect(former({ leaseOwner: 'a' })).to.equal(undefined);
+    expect(former({}, { leaseCounter: 1 })).to.equal('a');
+    expect(former({ leaseOwner: 'b' })).to.equal(undefined);
+    // The worker that asked for it never had it.
+    expect(former({ leaseOwner: 'c', checkpointOwner: 'b' }, {})).to.equal('b');
   });
 
   it('forgets a row that is gone', () => {

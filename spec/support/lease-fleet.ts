@@ -68,8 +68,8 @@ export interface FleetConfig extends Omit<LeaseConfig, 'workerId' | 'scheduler' 
   readonly scheduler: SchedulerLike;
   /** Where a shard begins. */
   readonly initialPosition?: InitialPosition;
-  /** How long the work on a shard takes to end. @defaultValue 0 */
-  readonly drainMs?: number;
+  /** How long the work on a shard takes to end, for all shards or by number. @defaultValue 0 */
+  readonly drainMs?: number | ((shard: number) => number);
   /** Whether the worker hands over when it is asked. @defaultValue true */
   readonly answers?: boolean;
 }
@@ -89,7 +89,7 @@ export function startWorker(table: FakeLeases, id: string, shards: readonly Leas
   const dead$ = new Subject<void>();
   const release = (shard: LeasableShard, lease: Lease): Observable<unknown> =>
     concat(
-      timer(drainMs, scheduler).pipe(ignoreElements()),
+      timer(typeof drainMs === 'number' ? drainMs : drainMs(numberOf(shard.shardId)), scheduler).pipe(ignoreElements()),
       defer(() => (held.get(numberOf(shard.shardId)) === lease ? from(store.release(shard)) : EMPTY)),
       defer(() => of(held.get(numberOf(shard.shardId)) === lease && held.delete(numberOf(shard.shardId)))),
     );
