@@ -23,12 +23,14 @@ export function readRow(item: Item, where: string): LeaseRow {
   const hashKeyRange = readHashKeys(item);
   const shardStart = optionalText(item, 'shardStart', where);
   const progress = optionalText(item, 'progress', where);
+  const processId = item.processId?.S;
   const [rings, pulse, startTimestamp] = [Number(item.rings?.N), Number(item.pulse?.N), Number(item.startTimestamp?.N)];
   return {
     leaseKey: optionalText(item, 'leaseKey', where) ?? '',
     ...owner(item, 'leaseOwner', where),
     ...owner(item, 'checkpointOwner', where),
     ...owner(item, 'gracefulOwner', where),
+    ...(processId !== undefined && { processId }),
     leaseCounter: wholeNumber(item, 'leaseCounter', where),
     checkpoint: readCheckpoint(item, where),
     ...(shardStart !== undefined && { shardStart }),
@@ -45,7 +47,7 @@ export function readRow(item: Item, where: string): LeaseRow {
 
 /** Makes a row like KCL's. A set must be absent rather than empty. */
 export function newRow(lease: NewLease): Item {
-  const { leaseKey, leaseOwner, gracefulOwner, leaseCounter, checkpoint, shardStart, startTimestamp } = lease;
+  const { leaseKey, leaseOwner, gracefulOwner, processId, leaseCounter, checkpoint, shardStart, startTimestamp } = lease;
   const { progress, pulse, parentShardIds, hashKeyRange } = lease;
   const { startingHashKey, endingHashKey } = hashKeyRange ?? {};
   return {
@@ -56,6 +58,7 @@ export function newRow(lease: NewLease): Item {
     checkpointSubSequenceNumber: { N: String(checkpoint.subSequenceNumber) },
     ...(leaseOwner !== undefined && { leaseOwner: { S: leaseOwner } }),
     ...(gracefulOwner !== undefined && { gracefulOwner: { S: gracefulOwner } }),
+    ...(processId !== undefined && { processId: { S: processId } }),
     ...(shardStart !== undefined && { shardStart: { S: shardStart } }),
     ...(startTimestamp !== undefined && { startTimestamp: { N: String(startTimestamp) } }),
     ...(progress !== undefined && { progress: { S: progress } }),

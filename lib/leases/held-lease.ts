@@ -1,18 +1,21 @@
 import { AsyncSubject, type Observable, type SchedulerLike } from 'rxjs';
 import { comparePositions, type Position } from '../values/position.js';
 import type { ShardName } from '../values/shard-id.js';
+import type { LeaseLostEvent } from '../monitoring/lease-events.js';
 import type { Attempt } from './attempt.js';
 import { holderOf, type LeaseRow } from './lease.js';
 import type { StoredCheckpoint } from './lease-updates.js';
 import type { Pulse } from './pulse.js';
 import { Throughput } from './throughput.js';
 
-/** Why a lease was lost: another worker has it, it could not be renewed in time, or it was not handed over in time. */
-export type LossReason = 'taken' | 'expired' | 'handOverTimeout';
+/** Why a lease was lost. */
+export type LossReason = LeaseLostEvent['reason'];
 
 /** How a worker holds its leases. */
 export interface Tenancy {
   readonly workerId: string;
+  /** Tells this process from another one with the same `workerId`. */
+  readonly processId: string;
   /** How long a lease is held after its last renewal was sent, in ms: less than the failover time. */
   readonly fenceMs: number;
   readonly scheduler: SchedulerLike;
@@ -164,26 +167,28 @@ export class HeldLease {
   }
 
   /**
-   * Decides, after a write whose condition failed, whether the lease is still held: an earlier request whose reply was lost may have
-   * changed the row, or another worker only asks for the lease. The tenure then continues with that row.
+   * Decides, after a write whose condition failed, why the lease is lost; `undefined`: it is still held. An earlier request whose reply was lost
+   * may have changed the row, or another worker only asks for the lease. The tenure then continues with that row.
    *
    * @remarks
    * All requests of unknown outcome had the same counter in their condition. So if one succeeded, the counter went up by exactly 1, and the
    * checkpoint is one of those that were sent. Whoever asks leaves the counter as it is. A worker of KCL 2 that takes the lease adds 1 and leaves
    * `checkpointOwner`: so beside a counter that went up, a next owner that was not known proves that the lease is lost, unless the row has what
-   * only this worker can have written meanwhile.
+   * only this worker can have written meanwhile. The writes of another process of this name look the same in all but `processId`.
    */
-  adopt(row: LeaseRow | undefined): boolean {
-    if (!row || holderOf(row) !== this.#tenancy.workerId) return false;
+  adopt(row: LeaseRow | undefined): LossReason | undefined {
+    const { workerId, processId } = this.#tenancy;
+    if (!row || holderOf(row) !== workerId) return 'taken';
+    if (row.processId !== undefined && row.processId !== processId) return 'sameWorkerId';
     if (row.leaseCounter !== this.#counter) {
-      if (row.leaseCounter !== this.#counter + 1) return false;
-      if (!this.#firstUnsure || !this.#unsure.some((sent) => comparePositions(sent, row.checkpoint) === 0)) return false;
+      if (row.leaseCounter !== this.#counter + 1) return 'taken';
+      if (!this.#firstUnsure || !this.#unsure.some((sent) => comparePositions(sent, row.checkpoint) === 0)) return 'taken';
       const isWritten = row.pulse === row.leaseCounter || comparePositions(row.checkpoint, this.#stored) !== 0;
-      if (!isWritten && !this.#isNamed(row)) return false;
+      if (!isWritten && !this.#isNamed(row)) return 'taken';
       this.wrote(this.#firstUnsure, { ...row.checkpoint, progress: row.progress }, row.pulse === row.leaseCounter);
     }
     this.look(row);
-    return this.#isOpen;
+    return this.#isOpen ? undefined : 'expired';
   }
 
   /** Looks in the row of this tenure whether another worker asks for the lease. */

@@ -5,7 +5,7 @@ import { CheckpointError, LeaseLostError } from '../checkpoints/errors.js';
 import { comparePositions } from '../values/position.js';
 import type { ShardName } from '../values/shard-id.js';
 import type { Attempt } from './attempt.js';
-import { HeldLease, type Tenancy } from './held-lease.js';
+import { HeldLease, type LossReason, type Tenancy } from './held-lease.js';
 import { gracefulHolderOf, isEnded, type LeaseRow } from './lease.js';
 import type { LeasePort } from './lease-port.js';
 import {
@@ -72,18 +72,21 @@ export class HeldLeases {
 
   /** Makes this worker the owner, if the row is still as it was read. Emits the lease; `undefined` when another worker was first. */
   take(row: LeaseRow, streamName: string): Observable<HeldLease | undefined> {
-    const { workerId } = this.#tenancy;
+    const { workerId, processId } = this.#tenancy;
     return defer(() => {
       const pulse = this.#pulse;
       const { era } = pulse;
       const attempt = pulse.attempt();
       const taken = { ...row, leaseOwner: workerId, leaseCounter: row.leaseCounter + 1 };
-      // A request of this worker and a hand-over to it make it the owner too, but not the one that can be asked.
+      // A request of this worker and a hand-over to it make it the owner too, but not the one that can be asked; so does a take of its namesake.
       const isOurs = (now: LeaseRow | undefined): boolean =>
-        now?.leaseOwner === workerId && gracefulHolderOf(now) === workerId && now.leaseCounter === taken.leaseCounter;
+        now?.leaseOwner === workerId &&
+        gracefulHolderOf(now) === workerId &&
+        now.processId === processId &&
+        now.leaseCounter === taken.leaseCounter;
       let lease: HeldLease | undefined;
       const isUnderPulse = (): boolean => attempt.isPulse || pulse.era === era;
-      return this.#send(row.leaseKey, takeUpdate(row, workerId), attempt).pipe(
+      return this.#send(row.leaseKey, takeUpdate(row, workerId, processId), attempt).pipe(
         // A refused write may have succeeded before: its reply was lost, and the client sent it again.
         switchMap((done) => (done ? of(true) : this.#port.get(row.leaseKey).pipe(map(isOurs)))),
         map((done) => (lease = done && isUnderPulse() ? this.#begin(taken, streamName, attempt) : undefined)),
@@ -180,8 +183,8 @@ export class HeldLeases {
   #resume(lease: HeldLease, update: () => LeaseUpdate, checkpoint: StoredCheckpoint | undefined, attempts: number): Observable<undefined> {
     const counter = lease.leaseCounter;
     return this.#readAgain(lease).pipe(
-      switchMap((isHeld) => {
-        if (!isHeld) lease.lose('taken');
+      switchMap((loss) => {
+        if (loss !== undefined) lease.lose(loss);
         if (!lease.isOpen) return throwError(() => new LeaseLostError(lease.name));
         const isStored =
           checkpoint === undefined || (comparePositions(lease.checkpoint, checkpoint) === 0 && lease.progress === checkpoint.progress);
@@ -193,7 +196,7 @@ export class HeldLeases {
 
   #giveUp(lease: HeldLease, update: () => LeaseUpdate, attempts = 1): Observable<undefined> {
     return this.#port.update(lease.shardId, update()).pipe(
-      switchMap((done) => (done ? of(false) : this.#readAgain(lease))),
+      switchMap((done) => (done ? of(false) : this.#readAgain(lease).pipe(map((loss) => loss === undefined)))),
       catchError((error: unknown) => (attempts < MAX_RELEASES ? of(true) : throwError(() => error))),
       switchMap((isStillHeld) => {
         if (isStillHeld && attempts < MAX_ATTEMPTS) return this.#giveUp(lease, update, attempts + 1);
@@ -203,14 +206,14 @@ export class HeldLeases {
     );
   }
 
-  /** Reads the row after a refused write, and makes it again if it is gone. Emits whether the lease is still held. */
-  #readAgain(lease: HeldLease): Observable<boolean> {
+  /** Reads the row after a refused write, and makes it again if it is gone. Emits why the lease is lost; `undefined`: it is still held. */
+  #readAgain(lease: HeldLease): Observable<LossReason | undefined> {
     return this.#port.get(lease.shardId).pipe(
       switchMap((row) => {
         // A row that is gone after the lease was lost is not this worker's to make: it may be that of a shard that others have ended.
         if (row || isEnded(lease) || !lease.isOpen) return of(lease.adopt(row));
         return this.#remake(lease).pipe(
-          switchMap((done) => (done ? of(true) : this.#port.get(lease.shardId).pipe(map((again) => lease.adopt(again))))),
+          switchMap((done) => (done ? of(undefined) : this.#port.get(lease.shardId).pipe(map((again) => lease.adopt(again))))),
         );
       }),
     );
@@ -219,7 +222,7 @@ export class HeldLeases {
   /** Makes the row of a held lease again: whoever deleted it did not take the lease. */
   #remake(lease: HeldLease): Observable<boolean> {
     return defer(() => {
-      const { workerId } = this.#tenancy;
+      const { workerId, processId } = this.#tenancy;
       const attempt = lease.sending();
       const { shardId: leaseKey, leaseCounter, origin, progress } = lease;
       const { sequenceNumber, subSequenceNumber } = lease.checkpoint;
@@ -231,6 +234,7 @@ export class HeldLeases {
         ...origin,
         leaseOwner: workerId,
         gracefulOwner: workerId,
+        processId,
         leaseCounter: leaseCounter + 1,
         ...(attempt.isPulse && { pulse: leaseCounter + 1 }),
       };

@@ -28,6 +28,8 @@ export interface LeaseUpdate {
     readonly checkpointOwner?: string;
     /** The owner, if it hands a lease over when asked, as workers of this package do: other workers cannot be asked. */
     readonly gracefulOwner?: string;
+    /** The process of that owner. */
+    readonly processId?: string;
     readonly leaseCounter?: number;
     /** The same number as the counter: this write is the worker's pulse. */
     readonly pulse?: number;
@@ -69,10 +71,10 @@ export function withPulse(update: LeaseUpdate): LeaseUpdate {
 }
 
 /** Makes `workerId` the owner of the row, whoever the owner was, if the row is as it was read. */
-export function takeUpdate(row: LeaseRow, workerId: string): LeaseUpdate {
+export function takeUpdate(row: LeaseRow, workerId: string, processId: string): LeaseUpdate {
   return {
     when: { leaseCounter: row.leaseCounter },
-    set: { leaseOwner: workerId, gracefulOwner: workerId, leaseCounter: row.leaseCounter + 1 },
+    set: { leaseOwner: workerId, gracefulOwner: workerId, processId, leaseCounter: row.leaseCounter + 1 },
     remove: ['checkpointOwner'],
     switchesOwner: row.leaseOwner !== undefined && row.leaseOwner !== workerId,
   };

@@ -11,6 +11,8 @@ export interface LeaseRow {
   readonly checkpointOwner?: string;
   /** The owner, if it hands the lease over when asked; this package adds the attribute to KCL's row. */
   readonly gracefulOwner?: string;
+  /** The process of that owner: two processes may have been given one name; this package adds the attribute to KCL's row. */
+  readonly processId?: string;
   /** Grows by 1 with every write of a holder. */
   readonly leaseCounter: number;
   /** How far the shard is done, or the sentinel for where to begin. */
@@ -42,6 +44,7 @@ export type NewLease = Pick<
   | 'leaseKey'
   | 'leaseOwner'
   | 'gracefulOwner'
+  | 'processId'
   | 'leaseCounter'
   | 'checkpoint'
   | 'shardStart'

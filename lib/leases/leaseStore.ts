@@ -35,6 +35,8 @@ export interface LeaseStore extends LeasingStore {
 
 /** When a lease is given up after its last renewal, in failover times: before another worker can take it. */
 const FENCE_FAILOVERS = 0.9;
+/** How much of a random name tells two processes apart: it is in each row, and every KiB of an item costs a write unit. */
+const PROCESS_ID_CHARS = 8;
 /**
  * The most that a clock which is set forward may seem to advance, in ticks of the renewals. It must be less than the tenth of the failover time
  * by which a holder gives its leases up before others may take them.
@@ -74,7 +76,12 @@ class SharedLeases {
 
   constructor(port: LeasePort, config: ResolvedLeaseConfig) {
     const { workerId, failoverTimeMs, scheduler } = config;
-    const tenancy = { workerId, fenceMs: failoverTimeMs * FENCE_FAILOVERS, scheduler };
+    const tenancy = {
+      workerId,
+      processId: crypto.randomUUID().slice(0, PROCESS_ID_CHARS),
+      fenceMs: failoverTimeMs * FENCE_FAILOVERS,
+      scheduler,
+    };
     const onLost = (lease: HeldLease, reason: LossReason): void => this.#noteLoss(lease, reason);
     // The clock is read at each tick of the renewals, so a longer step means that the process stood still or the clock was set.
     const clock = new SteadyClock(LONGEST_STEP_TICKS * tickMs(config));

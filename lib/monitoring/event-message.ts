@@ -41,7 +41,9 @@ const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<Unt
   discoveryFailed: () => 'the shards could not be listed, which is tried again',
   gap: (event) => `records are missing: Kinesis no longer holds those from ${positionToString(event.from)} on${untilOf(event)}`,
   hashKeysUncovered: ({ holes }) => `no lease is there for some hash keys (${holes.length} gaps): their records are read by nobody`,
-  leaseLost: ({ reason, heldMs }) => `the lease is lost after ${heldMs} ms (${reason})`,
+  leaseLost: ({ reason, heldMs }) =>
+    `the lease is lost after ${heldMs} ms (${reason})` +
+    (reason === 'sameWorkerId' ? ': another process with the same workerId has taken it, and each process needs its own' : ''),
   leaseRenewedLate: ({ sinceMs }) => `the lease was renewed late, after ${sinceMs} ms: is the table slow, or this process busy?`,
   leaseRequestFailed: ({ action, attempt }) => `a request to the lease table failed and is made again (${action}, try ${attempt})`,
   leaseUnreadable: () => 'the row of the lease cannot be read, so nobody works on the shard',

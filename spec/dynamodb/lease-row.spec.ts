@@ -2,7 +2,8 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { expect } from 'chai';
 import { newRow, readRow } from '../../lib/dynamodb/lease-row.js';
 import { updateExpression } from '../../lib/dynamodb/updateExpression.js';
-import { checkpointUpdate, renewUpdate, withPulse } from '../../lib/leases/lease-updates.js';
+import { checkpointUpdate, renewUpdate, takeUpdate, withPulse } from '../../lib/leases/lease-updates.js';
+import { leaseRow } from '../support/lease-rows.js';
 
 const checkpoint = { sequenceNumber: '7', subSequenceNumber: 2 };
 
@@ -67,6 +68,18 @@ describe('A row of the lease table', () => {
       it(`${what} is read as one without`, () => {
         expect(read(...range)).to.deep.equal(readRow(lease, 'here'));
       });
+  });
+
+  it('keeps the process of its owner, in an attribute of our own; what is none is not taken for one', () => {
+    const lease = { leaseKey: 'shard', leaseCounter: 3, checkpoint, parentShardIds: [], processId: '1a2b3c4d' };
+    expect(readRow(newRow(lease), 'here')).to.include({ processId: '1a2b3c4d' });
+    for (const processId of [undefined, { N: '3' }])
+      expect(readRow({ ...newRow({ ...lease, processId: undefined }), ...(processId && { processId }) }, 'here')).not.to.have.property(
+        'processId',
+      );
+    const { UpdateExpression, ExpressionAttributeValues } = updateExpression(takeUpdate(leaseRow('shard'), 'w1', '1a2b3c4d'));
+    expect(UpdateExpression).to.include('processId = :processId');
+    expect(ExpressionAttributeValues).to.deep.include({ ':processId': { S: '1a2b3c4d' } });
   });
 
   it('says how much is read of its shard as KCL 3 does', () => {

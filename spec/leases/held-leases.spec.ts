@@ -5,7 +5,15 @@ import { HeldLeases } from '../../lib/leases/held-leases.js';
 import type { HeldLease } from '../../lib/leases/held-lease.js';
 import type { LeaseRow } from '../../lib/leases/lease.js';
 import type { LeasePort } from '../../lib/leases/lease-port.js';
-import { askUpdate, handOverUpdate, keepCondition, renewUpdate, withdrawUpdate, type LeaseUpdate } from '../../lib/leases/lease-updates.js';
+import {
+  askUpdate,
+  handOverUpdate,
+  keepCondition,
+  renewUpdate,
+  takeUpdate,
+  withdrawUpdate,
+  type LeaseUpdate,
+} from '../../lib/leases/lease-updates.js';
 import { FakeLeaseRows } from '../../lib/testing/leases/fake-lease-rows.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 
@@ -49,7 +57,7 @@ function leasesIn(rows: FakeLeaseRows, scheduler: SchedulerLike) {
         return of(answer(rows, key, update));
       }),
   } as unknown as LeasePort;
-  const held = new HeldLeases(port, { workerId: 'w1', fenceMs: 1_000, scheduler, onLost: () => undefined });
+  const held = new HeldLeases(port, { workerId: 'w1', processId: 'p1', fenceMs: 1_000, scheduler, onLost: () => undefined });
   const take = (key: string): HeldLease | undefined => {
     let lease: HeldLease | undefined;
     held.take(rows.get(key)!, 'flights').subscribe((taken) => (lease = taken));
@@ -72,6 +80,12 @@ describe('HeldLeases, after a refused take', () => {
       'hold no lease that was handed over just then: it needs their own name',
       asked,
       after((rows) => rows.update(first, handOverUpdate(3, 'w2', 'w1'))),
+      false,
+    ],
+    [
+      'hold no lease that another process of their name has taken just then',
+      row,
+      after((rows) => rows.update(first, takeUpdate(row, 'w1', 'p2'))),
       false,
     ],
     [
@@ -200,7 +214,13 @@ describe('HeldLeases, after a refused write', () => {
       name,
       marbles(({ scheduler, flush }) => {
         const asked: string[] = [];
-        const held = new HeldLeases(goneTable(asked), { workerId: 'w1', fenceMs: 1_000, scheduler, onLost: () => undefined });
+        const held = new HeldLeases(goneTable(asked), {
+          workerId: 'w1',
+          processId: 'p1',
+          fenceMs: 1_000,
+          scheduler,
+          onLost: () => undefined,
+        });
         let lease: HeldLease | undefined;
         const errors: unknown[] = [];
         held.take(row, 'flights').subscribe((taken) => {

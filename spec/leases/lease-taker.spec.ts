@@ -14,7 +14,7 @@ describe('LeaseTaker', () => {
     const config = resolveLeaseConfig({ workerId: 'w1', events: 'silent' });
     const { workerId, scheduler } = config;
     const port = { update: () => of(true) } as Partial<LeasePort> as LeasePort;
-    const held = new HeldLeases(port, { workerId, scheduler, fenceMs: 60_000, onLost: () => undefined });
+    const held = new HeldLeases(port, { workerId, processId: 'p1', scheduler, fenceMs: 60_000, onLost: () => undefined });
     const observer = new LeaseObserver();
     const shards = new Map([0, 1].map((number) => [leasable(number).shardId, leasable(number)]));
     const clock = { nowMs: () => 0 };

@@ -32,7 +32,7 @@ class Bench {
       create: (lease) => ask(() => this.rows.create(lease)),
     };
     this.held = new HeldLeases(port as LeasePort, {
-      ...{ workerId: 'w1', fenceMs: FENCE_MS, scheduler },
+      ...{ workerId: 'w1', processId: 'p1', fenceMs: FENCE_MS, scheduler },
       onLost: ({ shardId }, reason) => this.lost.push(`${scheduler.now()} ${shardId} ${reason}`),
     });
     for (const key of ['1', '2', '3']) this.rows.put(leaseRow(key));

@@ -70,6 +70,10 @@ const EVENTS: ReadonlyArray<readonly [UntimedEvent, RegExp | undefined]> = [
     { type: 'leaseLost', ...lease, reason: 'expired', heldMs: 7 },
     /flights-1\/shardId-000000000000: the lease is lost after 7 ms \(expired\)/,
   ],
+  [
+    { type: 'leaseLost', ...lease, reason: 'sameWorkerId', heldMs: 7 },
+    /flights-1\/shardId-000000000000: the lease is lost after 7 ms \(sameWorkerId\): another process with the same workerId has taken it/,
+  ],
   [{ type: 'leaseReleased', ...lease, heldMs: 7 }, undefined],
   [{ type: 'leaseRenewed', ...lease }, undefined],
   [{ type: 'leaseRenewedLate', ...lease, sinceMs: 7 }, /renewed late, after 7 ms/],

@@ -1,0 +1,74 @@
+import { expect } from 'chai';
+import type { ShardIdentity } from '../../lib/values/shard-id.js';
+import { marbles, type MarbleHelpers } from '../../lib/testing/marbles/marbles.js';
+import { fleetOf, leasables, type FleetWorker } from '../support/lease-fleet.js';
+
+const lossesOf = ({ events }: FleetWorker): { readonly at: number; readonly reason: string }[] =>
+  events.flatMap((event) => (event.type === 'leaseLost' ? [{ at: event.at, reason: event.reason }] : []));
+
+/** Two processes of the name `w1`, of which the second starts `afterMs` after the first. Each writes checkpoints every `writeMs`. */
+function namesakes(helpers: MarbleHelpers, afterMs: number, writeMs: number) {
+  const shards = leasables(4);
+  const { start, run, workers } = fleetOf(helpers, shards);
+  let position = 10;
+  const write = (): void =>
+    workers.forEach(({ held, store }) => {
+      for (const number of held.keys()) {
+        const { streamName, shardId } = shards[number]!;
+        const checkpoint = { streamName, shardId, sequenceNumber: String(position++), subSequenceNumber: 0 };
+        store.write(checkpoint, shards[number] as ShardIdentity).subscribe({ error: () => undefined });
+      }
+    });
+  const writes = Array.from({ length: Math.floor(5_000 / writeMs) }, (_, i) => [(i + 1) * writeMs + 7, write]);
+  run(5_000, { ...Object.fromEntries(writes), 0: () => start('w1'), [afterMs]: () => start('w1') });
+  return workers;
+}
+
+describe('two processes with one workerId', () => {
+  for (const [name, afterMs, writeMs] of [
+    ['that have nothing to write', 2_000, Infinity],
+    ['that start together', 1, Infinity],
+    ['that write seldom', 2_000, 500],
+    ['that write often', 2_000, 30],
+  ] as const)
+    it(
+      `are both told of it within two renewals: ${name}`,
+      marbles((helpers) => {
+        for (const worker of namesakes(helpers, afterMs, writeMs)) {
+          const losses = lossesOf(worker);
+          expect(new Set(losses.map(({ reason }) => reason))).to.deep.equal(new Set(['sameWorkerId']));
+          expect(losses[0]!.at).to.be.below(afterMs + 2 * 340);
+        }
+      }),
+    );
+
+  it(
+    'are none if the first is gone: the next one has its leases at once, and is told of nothing',
+    marbles((helpers) => {
+      const { start, run, workers, table } = fleetOf(helpers, leasables(4));
+      run(6_000, {
+        0: () => start('w1'),
+        1_000: () => workers[0]!.crash(),
+        1_100: () => {
+          table.heal('w1');
+          start('w1');
+        },
+        1_200: () => expect(workers[1]!.held.size).to.equal(4),
+      });
+      expect(workers.flatMap(lossesOf)).to.deep.equal([]);
+    }),
+  );
+
+  it(
+    'are none if replies are lost: a worker knows its own writes',
+    marbles((helpers) => {
+      const { start, run, workers, table } = fleetOf(helpers, leasables(4));
+      const cuts = Array.from({ length: 4 }, (_, i) => [
+        [1_000 + i * 1_000, () => table.cut('w1', 'replies')],
+        [1_190 + i * 1_000, () => table.heal('w1')],
+      ]).flat();
+      run(6_000, { 0: () => start('w1'), ...Object.fromEntries(cuts) });
+      expect(workers.flatMap(lossesOf)).to.deep.equal([]);
+    }),
+  );
+});
