@@ -11,7 +11,7 @@ export function boundedPort(
   const within = <T>(ms: number): MonoTypeOperatorFunction<T> => answeredWithin(ms, 'the lease table', scheduler);
   return {
     // More time, since a scan reads many pages.
-    scan: (isConsistent) => port.scan(isConsistent).pipe(within(Math.max(requestTimeoutMs, failoverTimeMs))),
+    scan: (isConsistent) => port.scan(isConsistent).pipe(within(failoverTimeMs)),
     get: (leaseKey) => port.get(leaseKey).pipe(within(requestTimeoutMs)),
     peek: (leaseKey) => port.peek(leaseKey).pipe(within(requestTimeoutMs)),
     ring: (leaseKey) => port.ring(leaseKey).pipe(within(requestTimeoutMs)),

@@ -33,7 +33,10 @@ export interface LeaseConfig {
   readonly lookIntervalMs?: number | undefined;
   /** How long a worker may take to hand over a lease when asked, in ms from 0 up; then its work is cut off. @defaultValue 30_000 */
   readonly handOverTimeoutMs?: number | undefined;
-  /** How long one request to the table may take, in ms from 1 up. @defaultValue a fifth of the failover time */
+  /**
+   * How long one request to the table may take, in ms from 1 to `failoverTimeMs`. A renewal that is not answered is made again after it: above two
+   * fifths of the failover time the lease may be over by then. @defaultValue a fifth of the failover time
+   */
   readonly requestTimeoutMs?: number | undefined;
   /** Whether to delete the rows of shards that are done and whose children have checkpoints, as KCL does. @defaultValue true */
   readonly cleanUp?: boolean | undefined;
@@ -81,6 +84,8 @@ export function resolveLeaseConfig(config: LeaseConfig): ResolvedLeaseConfig {
   if (lookIntervalMs !== undefined) assertNumber('lookIntervalMs', lookIntervalMs, 1);
   assertNumber('handOverTimeoutMs', handOverTimeoutMs, 0);
   assertNumber('requestTimeoutMs', requestTimeoutMs, 1);
+  // The worker would wait for a lost answer while the lease, which is over, is anybody's.
+  expect(requestTimeoutMs <= failoverTimeMs, `requestTimeoutMs to be at most failoverTimeMs (${failoverTimeMs})`, requestTimeoutMs);
   assertFunction('assignment', assignment);
   assertFunction('random', random);
   assertScheduler(scheduler);

@@ -197,6 +197,7 @@ describe('leaseTable', () => {
       ['a look without pause', { lookIntervalMs: 0 }, 'lookIntervalMs'],
       ['a negative hand-over', { handOverTimeoutMs: -1 }, 'handOverTimeoutMs'],
       ['a request without time', { requestTimeoutMs: 0 }, 'requestTimeoutMs'],
+      ['a request that outlasts the leases', { requestTimeoutMs: 10_001 }, 'requestTimeoutMs to be at most failoverTimeMs (10000)'],
       ['a clean-up that is no word', { cleanUp: 'yes' }, 'cleanUp'],
       ['events that take nothing', { events: {} }, 'events'],
       ['a scheduler without clock', { scheduler: {} }, 'scheduler'],
