@@ -30,6 +30,8 @@ export class Ledger {
   readonly #deliveries = new Deliveries();
   readonly #entries = new Entries();
   #watermark: Position | undefined;
+  /** The last watermark that was set from outside. */
+  #settledThrough: Position | undefined;
   #hasEnded = false;
   #isTracked = false;
   #hasSettled = false;
@@ -47,6 +49,11 @@ export class Ledger {
   /** The last record that the current subscription delivered, or the watermark at which it began. */
   get delivered(): Position | undefined {
     return this.#deliveries.last ?? this.#watermark;
+  }
+
+  /** Whether {@link delivered} was delivered here, and is not only the end of work that was never entered here. */
+  get isDeliveredHere(): boolean {
+    return this.delivered !== this.#settledThrough;
   }
 
   /** The last point up to which every record belongs to a block, or was dropped before it came into one. */
@@ -167,7 +174,7 @@ export class Ledger {
 
   /** Moves the watermark to `end`, the end of work that was never entered here, if that lies beyond the watermark. */
   settleThrough(end: Position): void {
-    if (!this.#watermark || comparePositions(end, this.#watermark) > 0) this.#watermark = barePosition(end);
+    if (!this.#watermark || comparePositions(end, this.#watermark) > 0) this.#watermark = this.#settledThrough = barePosition(end);
   }
 
   /** Notes that the reader has seen the end of the shard. */

@@ -1,6 +1,6 @@
 import { RangeExpiredError } from '../kinesis/errors.js';
 import type { GetRecordsPage } from '../kinesis/port.js';
-import { comparePositions, compareSequenceNumbers, type Position } from '../values/position.js';
+import { barePosition, comparePositions, compareSequenceNumbers, type Position } from '../values/position.js';
 import type { RecordFields } from '../values/record.js';
 import { allowsGap, userRecords, type ReadContext, type ReadStart } from './reader.js';
 import { TrimCheck, type Finding } from './trim-check.js';
@@ -21,8 +21,6 @@ export const FOREIGN = Symbol('foreign');
 export class PageContinuity {
   readonly #context: ReadContext;
   #start: ReadStart;
-  /** Whether the start was seen in this shard. */
-  #isProven = false;
   /** Whether reading opens at the oldest record instead of the start, to find out whether the start was trimmed. */
   #looksAtOldest = false;
   /** Set from the opening at a record until it is known whether that record is there. */
@@ -63,7 +61,7 @@ export class PageContinuity {
 
   /** Continues at another start. */
   seek(start: ReadStart): void {
-    this.#moveTo(start, false);
+    this.#moveTo(start);
     this.#trimCheck = undefined;
     this.#olderRecord = undefined;
     this.#lastRead = undefined;
@@ -106,7 +104,7 @@ export class PageContinuity {
     if (finding === 'trimmed') {
       this.skipGap(this.position!, first && { sequenceNumber: first.SequenceNumber, subSequenceNumber: 0 });
       // Later pages must not be compared with a record that nobody has seen.
-      if (!first && !this.#isProven) this.#moveTo({ type: 'TRIM_HORIZON' }, false);
+      if (!first && !this.#isProven) this.#moveTo({ type: 'TRIM_HORIZON' });
     }
     // Not before: where `onGap` throws, the page is read again, and the gap must be found again.
     if (finding) this.#trimCheck = undefined;
@@ -126,14 +124,18 @@ export class PageContinuity {
     return position && new TrimCheck(position.sequenceNumber, { isProven: this.#isProven, isLenient: this.#start.type === 'AT' });
   }
 
+  /** Whether the start was seen in this shard. */
+  get #isProven(): boolean {
+    return 'position' in this.#start && this.#start.isProven === true;
+  }
+
   #reopen(finding: Finding): typeof REOPEN {
     this.#looksAtOldest = finding === 'look';
     return REOPEN;
   }
 
-  #moveTo(start: ReadStart, isProven: boolean): void {
+  #moveTo(start: ReadStart): void {
     this.#start = start;
-    this.#isProven = isProven;
     this.#looksAtOldest = false;
   }
 
@@ -144,10 +146,9 @@ export class PageContinuity {
     this.#lastRead = lastRead.SequenceNumber;
     // An aggregate may hold no user record at all: then the position is that of the aggregate.
     const last = records.at(-1) ?? { sequenceNumber: lastRead.SequenceNumber, subSequenceNumber: 0 };
-    const isFurther = records.length > 0 || !this.position || comparePositions(last, this.position) > 0;
-    const position = { sequenceNumber: last.sequenceNumber, subSequenceNumber: last.subSequenceNumber };
-    if (isFurther || this.#start.type === 'AT') this.#moveTo({ type: 'AFTER', position }, true);
-    else this.#moveTo(this.#start, true);
+    const known = this.#start.type === 'AFTER' ? this.#start.position : undefined;
+    const isFurther = records.length > 0 || !known || comparePositions(last, known) > 0;
+    this.#moveTo({ type: 'AFTER', position: isFurther ? barePosition(last) : known, isProven: true });
     return records;
   }
 

@@ -29,7 +29,12 @@ export type ReadStart =
        */
       readonly putBack?: (refused: Date) => boolean;
     }
-  | { readonly type: 'AT' | 'AFTER'; readonly position: Position };
+  | {
+      readonly type: 'AT' | 'AFTER';
+      readonly position: Position;
+      /** Whether this process has read the record from this shard: then it may be trimmed, but it is no other shard's. @defaultValue false */
+      readonly isProven?: boolean;
+    };
 
 /** What to do about a {@link Gap}. */
 export type GapPolicy = 'fail' | 'continue' | ((gap: Gap) => 'fail' | 'continue');

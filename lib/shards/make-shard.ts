@@ -157,7 +157,7 @@ function readPages({ tracked, config, open, rate }: MakeShardOptions): Observabl
 
 /** Where this subscription begins: after the last delivered record under `recoverFrom`, else at the watermark. */
 function startAfterDelivered({ ledger }: TrackedShard, start: ReadStart): ReadStart {
-  return ledger.delivered ? { type: 'AFTER', position: ledger.delivered } : start;
+  return ledger.delivered ? { type: 'AFTER', position: ledger.delivered, isProven: ledger.isDeliveredHere } : start;
 }
 
 function endShard({ tracked, ended }: MakeShardOptions, children: readonly PortChildShard[]): void {

@@ -13,6 +13,11 @@ function after(sequenceNumber: number, subSequenceNumber = 0): ReadStart {
   return { type: 'AFTER', position: { sequenceNumber: String(sequenceNumber), subSequenceNumber } };
 }
 
+/** After a record that this process has read. */
+function proven(sequenceNumber: number, subSequenceNumber = 0): ReadStart {
+  return { ...after(sequenceNumber, subSequenceNumber), isProven: true } as ReadStart;
+}
+
 function pageOf(...numbers: readonly number[]): GetRecordsPage {
   const Records = numbers.map((number) => ({ SequenceNumber: String(number), PartitionKey: '', Data: new Uint8Array() }));
   return { Records, NextShardIterator: 'next', MillisBehindLatest: 0 };
@@ -48,7 +53,7 @@ describe('PageContinuity', () => {
   it('takes every record from the oldest on, and moves behind the last', () => {
     const { continuity, accept } = opened(HORIZON);
     expect([accept(pageOf(1, 2)), accept(pageOf()), accept(pageOf(3))]).to.deep.equal(['1 2', '', '3']);
-    expect(continuity.start).to.deep.equal(after(3));
+    expect(continuity.start).to.deep.equal(proven(3));
   });
 
   it('drops what is known up to the record that it starts after, within an aggregate too', () => {
@@ -64,7 +69,7 @@ describe('PageContinuity', () => {
   it('does not move back for a page of known records', () => {
     const { continuity, accept } = opened(after(5, 9));
     accept(aggregateOf(5, 4));
-    expect(continuity.start).to.deep.equal(after(5, 9));
+    expect(continuity.start).to.deep.equal(proven(5, 9));
   });
 
   it('looks at the oldest record when another comes than the one it starts after, and takes nothing until it knows', () => {
@@ -76,7 +81,7 @@ describe('PageContinuity', () => {
     expect(events.map((event) => event.type === 'gap' && [event.from.sequenceNumber, event.firstAvailable?.sequenceNumber])).to.deep.equal([
       ['5', '7'],
     ]);
-    expect([continuity.start, continuity.looksAtOldest]).to.deep.equal([after(8), false]);
+    expect([continuity.start, continuity.looksAtOldest]).to.deep.equal([proven(8), false]);
   });
 
   it('fails where the policy says so', () => {
@@ -134,6 +139,20 @@ describe('PageContinuity', () => {
     accept(pageOf(5));
     continuity.opened();
     expect(accept(pageOf(4, 5, 6))).to.equal('6');
+  });
+
+  it('knows a record that this process has read: after eighteen empty pages it looks for it among all', () => {
+    const pages = [pageOf(), pageOf(), pageOf(), pageOf(3), ...Array.from({ length: 15 }, () => pageOf()), pageOf(3, 4, 5, 6)];
+    const outcome = (start: ReadStart): string[] => {
+      const { continuity, accept } = opened(start);
+      return pages.map((page) => {
+        const accepted = accept(page);
+        if (accepted === 'reopen') continuity.opened();
+        return accepted;
+      });
+    };
+    expect(outcome(after(5))).to.include('foreign');
+    expect(outcome(proven(5)).filter(Boolean)).to.deep.equal(['reopen', 'reopen', 'reopen', '6']);
   });
 
   it('does not know the record that it is told to seek', () => {

@@ -94,7 +94,7 @@ describe('ShardCursor', () => {
       );
       expectObservable(text$).toBe('(t|)', { t: 'ab cd' });
       flush();
-      expect(cursor.place.start).to.deep.equal(after(2));
+      expect(cursor.place.start).to.deep.equal({ ...after(2), isProven: true });
       expect(iterators(kinesis)).to.deep.equal(['TRIM_HORIZON']);
     }),
   );

@@ -28,6 +28,7 @@ import type { SubscriptionState } from '../../lib/shards/shard-phase.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
+import type { Block } from '../../lib/values/block.js';
 import type { KinesisRecord } from '../../lib/values/record.js';
 import { recordFields } from '../support/record-fields.js';
 import { fastReading, identityOf } from '../support/fast-reading.js';
@@ -287,6 +288,22 @@ describe('makeShard', () => {
       expect(places(starts)).to.deep.equal(['TRIM_HORIZON', 'AFTER 4']);
       expect(tracked.resumes).to.be.false;
       expect(tracked.ledger.unclaimedAfter(0)).to.have.length(3);
+    });
+
+    it('tells the reader whether its start was delivered here, or is only a checkpoint', () => {
+      const { reader, starts } = failing();
+      const { shard, tracked } = shardWith(reader);
+      tracked.ledger.settleThrough(recordFields(1));
+      const blocks$ = shard.pipe(
+        map((record) => [record]),
+        withSequenceRanges(),
+        take(1),
+      );
+      const settle = ({ ranges }: Block): void => entriesOf(ranges).forEach(({ entry }) => tracked.ledger.settle(entry));
+      blocks$.subscribe();
+      blocks$.subscribe(settle);
+      blocks$.subscribe();
+      expect(starts.map((start) => 'isProven' in start && start.isProven)).to.deep.equal([false, false, true]);
     });
 
     it('forgets what was not settled also when it is stopped before it reads (regression: that was taken for its own)', () => {
