@@ -27,15 +27,23 @@ export function listShards(port: KinesisPort, stream: StreamId): Observable<read
   });
 }
 
+/** Emits the shards of a stream like {@link listShards}. A listing that `isInDoubt` is not believed the first time: the one after it counts. */
+export function listTwiceIf(
+  isInDoubt: (shards: readonly PortShard[]) => boolean,
+  port: KinesisPort,
+  stream: StreamId,
+): Observable<readonly PortShard[]> {
+  const shards$ = listShards(port, stream);
+  return shards$.pipe(concatMap((shards) => (isInDoubt(shards) ? shards$ : of(shards))));
+}
+
 /**
  * Emits one shard of a stream, or `undefined` when it is not listed, or no longer.
  *
  * @remarks A stream has at least one shard, so an empty listing is not believed the first time.
  */
 export function findShard(port: KinesisPort, stream: StreamId, shardId: string): Observable<PortShard | undefined> {
-  const shards$ = listShards(port, stream);
-  return shards$.pipe(
-    concatMap((shards) => (shards.length > 0 ? of(shards) : shards$)),
+  return listTwiceIf((shards) => shards.length === 0, port, stream).pipe(
     map((shards) => shards.find((shard) => shard.ShardId === shardId)),
   );
 }

@@ -45,7 +45,8 @@ export interface ReadyShard {
  *
  * @remarks
  * Pure. A shard waits, is taken, and then either comes to its end (`finish`, here or elsewhere), or is given back (`release`) and
- * waits again, or is left for good (`leave`). A parent that is in no listing is past the retention, and its children do not wait for it.
+ * waits again, or is left for good (`leave`). A parent that is in no listing is past the retention, and its children do not wait for it:
+ * whoever lists the shards asks once more before one listing alone is believed (`lacksNewParent`).
  * The graph forgets finished and left shards when two listings, one after the other, do not have them.
  */
 export class ShardGraph {
@@ -64,6 +65,13 @@ export class ShardGraph {
    */
   remadeIn(shards: readonly GraphShard[]): string | undefined {
     return shards.find((shard) => isRemade(this.#nodes.get(shard.shardId)?.shard, shard))?.shardId;
+  }
+
+  /** Whether a listing names a parent that it does not have and that was never heard of: it may be past the retention, or is left out by mistake. */
+  lacksNewParent(shards: readonly GraphShard[]): boolean {
+    const ids = new Set(shards.map((shard) => shard.shardId));
+    const isNew = (id: string): boolean => !ids.has(id) && !this.#nodes.has(id) && !this.#childIds.has(id);
+    return shards.some(({ parentShardIds }) => parentShardIds.some(isNew));
   }
 
   /**

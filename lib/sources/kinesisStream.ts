@@ -26,7 +26,7 @@ import { requestFault } from '../internal/aws-errors.js';
 import { reduced } from '../internal/aws-fault.js';
 import { delayOf } from '../internal/delay.js';
 import { assertKnownFields, assertNumber } from '../internal/validate.js';
-import { listShards } from '../kinesis/listShards.js';
+import { listTwiceIf } from '../kinesis/listShards.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
@@ -188,7 +188,7 @@ class StreamReading {
     const { port, stream, retry, notify } = this.#config;
     const { streamName } = stream;
     const failed = (error: unknown): void => notify({ type: 'discoveryFailed', streamName, reason: requestFault(error), error });
-    return listShards(port, stream.id).pipe(
+    return listTwiceIf((shards) => this.#graph.lacksNewParent(shards.map(graphShard)), port, stream.id).pipe(
       retryFaults(retry, ({ error }) => failed(error)),
       tap((shards) => {
         const added = this.#enter(shards.map(graphShard));

@@ -74,6 +74,16 @@ describe('ShardGraph', () => {
     ]);
   });
 
+  it('sees that a listing does not have a parent of which it has never heard', () => {
+    const graph = graphOf(shard('b', 'a'), shard('c'));
+    const [knownAsParent, known, listed, unheard] = [shard('d', 'a'), shard('d', 'c'), shard('d', 'e'), shard('d', 'c', 'f')];
+    expect(graph.lacksNewParent([knownAsParent, shard('b', 'a')])).to.equal(false);
+    expect(graph.lacksNewParent([known])).to.equal(false);
+    expect(graph.lacksNewParent([listed, shard('e')])).to.equal(false);
+    expect(graph.lacksNewParent([unheard, shard('c')])).to.equal(true);
+    expect(new ShardGraph().lacksNewParent([])).to.equal(false);
+  });
+
   it('tells a shard whose parents were read from one whose parents were passed over', () => {
     const parents = [shard('a'), shard('b'), shard('c'), shard('d')];
     const graph = graphOf(...parents, shard('ab', 'a', 'b'), shard('cd', 'c', 'd'));

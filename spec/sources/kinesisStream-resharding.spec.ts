@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { bufferTime, concatMap, delay, filter, from, ignoreElements, map, merge, mergeMap, of, type Observable } from 'rxjs';
 import { CheckpointError } from '../../lib/checkpoints/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import type { KinesisPort, PortShard } from '../../lib/kinesis/port.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
@@ -10,6 +11,7 @@ import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kines
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import type { FakeShardScript } from '../../lib/testing/kinesis/fake-script.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
+import { toShardId } from '../../lib/testing/shard-name.js';
 import { fastReading, identityOf, numberOf, textOf, texts, textsOf } from '../support/fast-reading.js';
 import { recordingStore } from '../support/recording-store.js';
 import { timelineOf } from '../support/timeline.js';
@@ -78,7 +80,8 @@ describe('kinesisStream, when a stream is resharded,', () => {
         const kinesis = fakeKinesis({ shards: { 0: 'a^-----|', 1: { parents, createdAtMs: 6 } } });
         const timeline = timelineOf(numbers(kinesis), 30);
         flush();
-        expect(timeline).to.deep.equal(['1 0', '15 1']);
+        // A millisecond of it for the listing that is made once more.
+        expect(timeline).to.deep.equal(['1 0', '16 1']);
       }),
     );
   }
@@ -137,6 +140,35 @@ describe('kinesisStream, when a stream is resharded,', () => {
       expect(timeline).to.deep.equal(['3 a', '28 b', '30 c']);
     }),
   );
+
+  for (const [what, short] of [
+    ['the first listing', 1],
+    ['the listing that first has the child', 2],
+  ] as const)
+    it(
+      `reads a parent before its child although ${what} leaves the parent out (regression: the child was read first, or alone)`,
+      marbles(({ flush }) => {
+        const atMs = short === 1 ? -5 : 5;
+        const kinesis = fakeKinesis({
+          shards: {
+            0: '',
+            1: { createdAtMs: atMs, closedAtMs: atMs + 1, records: [{ data: 'a', atMs }] },
+            2: { parents: [1], records: [{ data: 'b', atMs: 9 }] },
+          },
+        });
+        let listings = 0;
+        const listShards: KinesisPort['listShards'] = (request) => {
+          const isShort = ++listings === short;
+          const listed = ({ ShardId }: PortShard): boolean => !isShort || ShardId !== toShardId(1);
+          return kinesis.listShards(request).pipe(map((page) => ({ ...page, Shards: page.Shards.filter(listed) })));
+        };
+        const timeline = timelineOf(texts({ ...kinesis, listShards }, { discoveryIntervalMs: 20 }), 90);
+        flush();
+        expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['a', 'b']);
+        // One in 21 ms, one that is made once more, and one at the end of the parent.
+        expect(listings).to.equal(7);
+      }),
+    );
 
   it(
     'reads children from their beginning, whatever startFrom says',
