@@ -84,15 +84,15 @@ export class StreamConsumer {
     if (gone === this.#found) this.#arn$ = undefined;
   }
 
-  /** Emits whether the consumer is there and active; without the permission to look, it counts as there. */
-  isActive(ConsumerARN: string, context: ReadContext): Observable<boolean> {
+  /** Emits whether the consumer is there and active; `undefined` without the permission to look. */
+  isActive(ConsumerARN: string, context: ReadContext): Observable<boolean | undefined> {
     const { port } = this.#options;
     return this.#watched('DescribeStreamConsumer', context, () => port.describeStreamConsumer({ ConsumerARN })).pipe(
       map(({ ConsumerStatus }) => ConsumerStatus === ACTIVE),
       catchError((error: unknown) => {
         const name = nameOf(error);
         if (name === 'ResourceNotFoundException') return of(false);
-        return name === 'AccessDeniedException' ? of(true) : throwError(() => error);
+        return name === 'AccessDeniedException' ? of(undefined) : throwError(() => error);
       }),
     );
   }

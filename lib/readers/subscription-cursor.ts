@@ -48,6 +48,8 @@ export class SubscriptionCursor {
   /** Forgets the continuation number of a subscription that ended long ago. */
   #aging = Subscription.EMPTY;
   #reason: ShardSubscribedEvent['reason'] = 'started';
+  /** Whether, since the last subscription, a call did not find the shard or the consumer, although the shard is listed. */
+  #wasNotFound = false;
 
   constructor(options: SubscriptionCursorOptions) {
     this.#options = options;
@@ -181,6 +183,7 @@ export class SubscriptionCursor {
         this.#subscription = checkedSubscription(answer, this.#shard());
         this.#aging.unsubscribe();
         this.#isProductive = false;
+        this.#wasNotFound = false;
         if (continuation === undefined) this.#continuity.opened();
         consumer.noteCall(shardId, true);
         notify({ type: 'shardSubscribed', ...this.#shard(), reason: this.#reason });
@@ -205,9 +208,12 @@ export class SubscriptionCursor {
       case 'InvalidArgumentException':
         return this.#startRefused(error, askedAt);
       case 'ResourceNotFoundException':
-        return consumer
-          .isActive(ConsumerARN, context)
-          .pipe(concatMap((isActive) => (isActive ? this.#startRefused(error, askedAt) : this.#consumerGone(error, ConsumerARN))));
+        return consumer.isActive(ConsumerARN, context).pipe(
+          concatMap((isActive) => {
+            if (isActive === false) return this.#consumerGone(error, ConsumerARN);
+            return this.#startRefused(error, askedAt, isActive);
+          }),
+        );
       default:
         throw error;
     }
@@ -220,30 +226,35 @@ export class SubscriptionCursor {
     throw new ShardReadError("the stream's consumer is gone", { ...this.#shard(), retriable: true, cause: error });
   }
 
-  #startRefused(error: unknown, askedAt: Date | undefined): Observable<ShardSubscription | typeof GONE> {
+  /** @param isActive - whether the consumer was seen to be active. */
+  #startRefused(error: unknown, askedAt: Date | undefined, isActive = false): Observable<ShardSubscription | typeof GONE> {
     const { context } = this.#options;
     if (this.#continuation !== undefined) {
       this.#forgetContinuation();
       return this.#open();
     }
-    return this.#retryIfListed(error).pipe(
+    return this.#retryIfListed(error, isActive).pipe(
       concatMap(() => afterRefusal({ error, askedAt, continuity: this.#continuity, context })),
       concatMap((next) => (next === GONE ? of(GONE) : this.#open())),
     );
   }
 
-  /** Errors, retriable, when only the shard can be what was not found, and it is listed: what was just made is not known everywhere at once. */
-  #retryIfListed(error: unknown): Observable<unknown> {
+  /** Errors, retriable, when only the shard or the consumer can be what was not found, and the shard is listed. */
+  #retryIfListed(error: unknown, isActive: boolean): Observable<unknown> {
     const { position, looksAtOldest } = this.#continuity;
     if (nameOf(error) !== 'ResourceNotFoundException' || (position && !looksAtOldest)) return of(0);
     const { port, stream, shardId } = this.#options.context;
-    return findShard(port, stream.id, shardId).pipe(
-      tap((shard) => {
-        if (!shard) return;
-        const message = 'SubscribeToShard does not find the shard (ResourceNotFoundException), which is listed';
-        throw new ShardReadError(message, { ...this.#shard(), retriable: true, cause: error });
-      }),
-    );
+    return findShard(port, stream.id, shardId).pipe(tap((shard) => shard && this.#notFound(error, isActive)));
+  }
+
+  /** What was just made is not known everywhere at once. So a consumer that may not be looked up counts as gone only at the second such answer in a row. */
+  #notFound(error: unknown, isActive: boolean): never {
+    const isGone = this.#wasNotFound && !isActive;
+    this.#wasNotFound = true;
+    const fields = { ...this.#shard(), retriable: true, cause: error };
+    const message = 'SubscribeToShard does not find the shard (ResourceNotFoundException), which is listed';
+    if (isGone) throw new ConsumerUnavailableError(`${message}, or the consumer, which may not be looked up`, fields);
+    throw new ShardReadError(message, fields);
   }
 
   #shard(): { streamName: string; shardId: string } {

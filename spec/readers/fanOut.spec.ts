@@ -497,6 +497,55 @@ describe('fanOut', () => {
       }),
     );
 
+    describe('and may not be looked up, while SubscribeToShard does not find the shard or it', () => {
+      const consumerArn = 'arn:aws:kinesis:us-east-1:123456789012:stream/stream/consumer/app:1';
+      const denied = { method: 'describeStreamConsumer', error: 'AccessDeniedException', times: 999 } as const;
+      const config: Partial<FanOutConfig> = { consumerName: undefined, consumerArn };
+
+      it(
+        'has the fallback read on where reading stands, since the shard is listed (regression: it was tried for ever)',
+        marbles(({ flush }) => {
+          const kinesis = quick({ 0: 'ab^ 9s c|' }, { faults: [denied] });
+          const context = readContext(kinesis);
+          const result = textOf(kinesis, { context, config: { ...config, fallback: polling() } });
+          timer(6_000).subscribe(() => kinesis.deregister('app'));
+          flush();
+          expect(result).to.include({ text: 'abc|', error: undefined });
+          expect(kinesis.callsOf('getShardIterator').map(({ startingSequenceNumber }) => startingSequenceNumber)).to.deep.equal(['2']);
+          expect(eventsOf(context, 'readerFellBack')).to.have.length(1);
+        }),
+      );
+
+      it(
+        'errors without a fallback, and may be tried again',
+        marbles(({ flush }) => {
+          const result = textOf(quick({ 0: 'a|^' }, { faults: [denied], consumers: [] }), { config });
+          flush();
+          expect(isShardReadError(result.error) && result.error.retriable).to.equal(true);
+          expect((result.error as Error).message).to.match(/: SubscribeToShard does not find .*may not be looked up/);
+        }),
+      );
+
+      it(
+        'is subscribed to again when it finds them then, and no answer but that counts: what was just made is not known everywhere',
+        marbles(({ flush }) => {
+          const unfound = (times: number) => ({ method: 'subscribeToShard', error: 'ResourceNotFoundException', times }) as const;
+          for (const [maxRetries, error] of [
+            [1, undefined],
+            [0, 'ShardReadError'],
+          ] as const) {
+            const kinesis = quick({ 0: 'a|^' }, { faults: [denied, unfound(1)] });
+            const context = readContext(kinesis, { retry: retryPolicy({ maxRetries }, asyncScheduler, () => 0) });
+            const result = textOf(kinesis, { context, config: { ...config, fallback: polling() } });
+            flush();
+            expect(result).to.include({ text: error ? '' : 'a|' });
+            expect((result.error as Error | undefined)?.name).to.equal(error);
+            expect(eventsOf(context, 'readerFellBack')).to.deep.equal([]);
+          }
+        }),
+      );
+    });
+
     it(
       'reads on at the last record once its consumer is gone, and not behind a number that the stream made again may not know',
       marbles(({ flush }) => {
