@@ -10,7 +10,7 @@ export class ShardReadError extends RxKinesisError {
   readonly streamName: string;
   /** The shard, unless the list of shards could not be read. */
   readonly shardId: string | undefined;
-  /** The last delivered record, if there was one. */
+  /** The last delivered record, or else the checkpoint behind which reading was to begin, if there was one. */
   readonly position: Position | undefined;
 
   constructor(

@@ -1,17 +1,31 @@
 import { isRxKinesisError, type RxKinesisError } from '../values/errors.js';
 import { nameOf } from '../internal/aws-errors.js';
 import { classify } from './classify.js';
-import { ShardReadError } from './errors.js';
+import { isShardReadError, ShardReadError } from './errors.js';
 
-/** Wraps an error of the API and repeats only its name, since its message may name an account. Returns errors of this package unchanged. */
-export function shardReadError(
-  error: unknown,
-  place: { readonly streamName: string; readonly shardId?: string; readonly position?: ShardReadError['position'] },
-): RxKinesisError {
+/** Where something was being read, as far as that is known. */
+interface ReadPlace {
+  readonly streamName: string;
+  readonly shardId?: string;
+  readonly position?: ShardReadError['position'];
+}
+
+/**
+ * Wraps an error of the API and repeats only its name, since its message may name an account. Of this package's errors it adds the position to a
+ * ShardReadError that was made where that is not known, and returns the others unchanged.
+ */
+export function shardReadError(error: unknown, place: ReadPlace): RxKinesisError {
+  if (isShardReadError(error) && !error.position && place.position) return placed(error, place);
   if (isRxKinesisError(error)) return error;
   const name = nameOf(error) || 'unknown error';
   const message = Object.hasOwn(HINTS, name) ? HINTS[name]! : `reading failed with ${nameAndCode(error, name)}`;
   return new ShardReadError(message, { ...place, retriable: classify(error) !== 'fatal', cause: error });
+}
+
+/** The same error at this place. */
+function placed({ message, retriable, cause }: ShardReadError, place: ReadPlace): ShardReadError {
+  // The message begins with the place that was known; no name of a stream or shard has a colon.
+  return new ShardReadError(message.slice(message.indexOf(': ') + 2), { ...place, retriable, cause });
 }
 
 const HINTS: Readonly<Record<string, string>> = {

@@ -46,6 +46,16 @@ describe('shardReadError', () => {
     });
   });
 
+  it('adds the place to a read error that was made where the position is not known', () => {
+    const cause = awsFault('InternalFailure');
+    const made = new ShardReadError('GetRecords was answered without Records', { streamName: 'flights', retriable: true, cause });
+    const error = shardReadError(made, place);
+    expect(error).to.include({ name: 'ShardReadError', retriable: true, cause, ...place });
+    expect(error.message).to.equal('flights/shard-1: GetRecords was answered without Records after 7');
+    expect(shardReadError(error, { ...place, position: { sequenceNumber: '9', subSequenceNumber: 0 } })).to.equal(error);
+    expect(shardReadError(made, { streamName: 'flights', shardId: 'shard-1' })).to.equal(made);
+  });
+
   it('passes on the errors of this package', () => {
     const error = new RangeExpiredError({ streamName: 's', shardId: 's', from: place.position }, []);
     expect(shardReadError(error, place)).to.equal(error);

@@ -1,8 +1,12 @@
 import { expect } from 'chai';
 import { delay, merge, mergeMap, of, retry, tap, throwError, timer } from 'rxjs';
+import type { CheckpointStore } from '../../lib/checkpoints/checkpoint-store.js';
+import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import { isShardReadError } from '../../lib/kinesis/errors.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { recoverFrom } from '../../lib/operators/recoverFrom.js';
 import { marbles } from '../../lib/testing/index.js';
+import { identityOf } from '../support/fast-reading.js';
 import { instantKinesis, quickShard } from '../support/quick-shard.js';
 import { recordingStore } from '../support/recording-store.js';
 
@@ -68,6 +72,21 @@ describe('kinesisShard, subscribed again', () => {
       expect(store.kept.at(-1)).to.match(/ SHARD_END$/);
     }),
   );
+
+  for (const fault of [{ error: 'KMSDisabledException' }, { answer: 'malformed' }] as const)
+    it(
+      `errors with the checkpoint when its first iterator cannot be had: ${Object.values(fault)[0]}`,
+      marbles(({ flush }) => {
+        const kinesis = instantKinesis({ shards: { 0: 'abc^' }, faults: [{ method: 'getShardIterator', ...fault, times: 99 }] });
+        const stored = { ...identityOf(0), sequenceNumber: '2', subSequenceNumber: 0 };
+        const store: CheckpointStore = { ...memoryCheckpoints(), read: () => [stored] };
+        let failure: unknown;
+        quickShard(kinesis, { store }).subscribe({ error: (error: unknown) => (failure = error) });
+        flush();
+        expect(isShardReadError(failure) && failure.position).to.deep.equal({ sequenceNumber: '2', subSequenceNumber: 0 });
+        expect((failure as Error).message).to.match(/ after 2$/);
+      }),
+    );
 
   it(
     'begins at the checkpoint in a new process',
