@@ -8,6 +8,8 @@ interface ReadPlace {
   readonly streamName: string;
   readonly shardId?: string;
   readonly position?: ShardReadError['position'];
+  /** Whether the service has known it before. */
+  readonly wasThere?: boolean;
 }
 
 /**
@@ -18,7 +20,8 @@ export function shardReadError(error: unknown, place: ReadPlace): RxKinesisError
   if (isShardReadError(error) && !error.position && place.position) return placed(error, place);
   if (isRxKinesisError(error)) return error;
   const name = nameOf(error) || 'unknown error';
-  const message = Object.hasOwn(HINTS, name) ? HINTS[name]! : `reading failed with ${nameAndCode(error, name)}`;
+  const hints = place.wasThere ? HINTS_ONCE_THERE : HINTS;
+  const message = Object.hasOwn(hints, name) ? hints[name]! : `reading failed with ${nameAndCode(error, name)}`;
   return new ShardReadError(message, { ...place, retriable: classify(error) !== 'fatal', cause: error });
 }
 
@@ -33,6 +36,11 @@ const HINTS: Readonly<Record<string, string>> = {
   CredentialsProviderError:
     'no valid credentials (CredentialsProviderError): give the client some, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
   AccessDeniedException: 'the credentials may not read this stream (AccessDeniedException)',
+};
+
+const HINTS_ONCE_THERE: typeof HINTS = {
+  ...HINTS,
+  ResourceNotFoundException: 'the stream or the shard is not there any more (ResourceNotFoundException)',
 };
 
 /** The name of an error with its code: a fault of a socket has only the name `Error`. */

@@ -118,7 +118,9 @@ export class StreamConsumer {
       catchError((error: unknown) => {
         if (isRxKinesisError(error)) throw error;
         const { streamName } = context.stream;
-        const message = `the stream's consumer cannot be used (${nameOf(error) || 'unknown error'})`;
+        const name = nameOf(error) || 'unknown error';
+        const isGone = name === 'ResourceNotFoundException';
+        const message = `${isGone ? 'the stream or its consumer is not there' : "the stream's consumer cannot be used"} (${name})`;
         throw new ConsumerUnavailableError(message, { streamName, retriable: classify(error) !== 'fatal', cause: error });
       }),
     );

@@ -133,8 +133,9 @@ class Reading implements Handlers<ShardPage> {
 
   error(error: unknown): void {
     const { ledger, identity } = this.#options.tracked;
-    const { streamName, shardId } = identity;
-    this.#fail(shardReadError(error, { streamName, shardId, position: ledger.delivered }));
+    const { streamName, shardId, startingSequenceNumber } = identity;
+    const wasThere = startingSequenceNumber !== undefined || ledger.isDeliveredHere;
+    this.#fail(shardReadError(error, { streamName, shardId, position: ledger.delivered, wasThere }));
   }
 
   #fail(failure: unknown): void {

@@ -23,6 +23,10 @@ describe('shardReadError', () => {
       retriable: false,
       message: "flights: no such stream or shard (ResourceNotFoundException): are the name and the client's region and account right?",
     });
+    expect(shardReadError(awsFault('ResourceNotFoundException'), { ...place, wasThere: true })).to.include({
+      retriable: false,
+      message: 'flights/shard-1: the stream or the shard is not there any more (ResourceNotFoundException) after 7',
+    });
     expect(shardReadError(awsFault('AccessDeniedException'), { streamName: 'flights' })).to.include({
       retriable: false,
       message: 'flights: the credentials may not read this stream (AccessDeniedException)',

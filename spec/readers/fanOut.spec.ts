@@ -444,6 +444,12 @@ describe('fanOut', () => {
         "the stream's consumer cannot be used (LimitExceededException)",
       ],
       [
+        'is gone, and only its ARN is known',
+        { consumers: [] },
+        { consumerName: undefined, consumerArn: 'arn:aws:kinesis:us-east-1:123456789012:stream/stream/consumer/app:1' },
+        'the stream or its consumer is not there (ResourceNotFoundException)',
+      ],
+      [
         'does not become active',
         { consumers: [], consumerDelayMs: Infinity },
         { consumerTimeoutMs: 5_000 },

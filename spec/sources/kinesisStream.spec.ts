@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { asyncScheduler, catchError, map, mergeMap, of, queueScheduler, take, timer, type Observable } from 'rxjs';
+import { asyncScheduler, catchError, EMPTY, map, mergeMap, of, queueScheduler, take, timer, type Observable } from 'rxjs';
 import { isShardReadError } from '../../lib/kinesis/errors.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { KinesisPort, PortShard } from '../../lib/kinesis/port.js';
@@ -207,6 +207,24 @@ describe('kinesisStream', () => {
           .to.satisfy(isStreamRecreated)
           .and.to.include({ streamName: 'stream', shardId: 'shardId-000000000000', retriable: false });
         expect(errors[1]).to.be.within(60_000, 60_010);
+      }),
+    );
+
+    it(
+      'says of its shards that they are not there any more when it is deleted while they are read, also where no record was (regression: is the name right?)',
+      marbles(({ flush }) => {
+        const gone = { error: 'ResourceNotFoundException', fromMs: 40, untilMs: Infinity };
+        const kinesis = fakeKinesis({ shards: { 0: 'a', 1: '' }, faults: [gone] });
+        const messages: string[] = [];
+        const shards$ = kinesisStream(fastReading(kinesis, { discoveryIntervalMs: Infinity }));
+        const failed = (error: Error): Observable<never> => (messages.push(error.message), EMPTY);
+        shards$.pipe(mergeMap((shard) => shard.pipe(catchError(failed)))).subscribe();
+        flush();
+        const gonePlace = 'the stream or the shard is not there any more (ResourceNotFoundException)';
+        expect(messages).to.have.members([
+          `stream/shardId-000000000000: ${gonePlace} after 1`,
+          `stream/shardId-000000000001: ${gonePlace}`,
+        ]);
       }),
     );
 
