@@ -71,16 +71,15 @@ function subscribe(client: KinesisClientLike, command: () => object): Observable
     subscriber.add(() => {
       if (!isHandedOver) controller.abort();
     });
-    client.send(command(), { abortSignal: controller.signal }).then(
-      (answer) => {
-        if (subscriber.closed) return;
-        isHandedOver = true;
-        const { EventStream } = (answer ?? {}) as { readonly EventStream?: AsyncIterable<StreamMember> };
-        subscriber.next(new EventStreamSubscription(EventStream, controller));
-        subscriber.complete();
-      },
-      (error: unknown) => subscriber.error(reducedFault(error)),
-    );
+    const taken = client.send(command(), { abortSignal: controller.signal }).then((answer) => {
+      if (subscriber.closed) return;
+      const { EventStream } = (answer ?? {}) as { readonly EventStream?: AsyncIterable<StreamMember> };
+      const subscription = new EventStreamSubscription(EventStream, controller);
+      isHandedOver = true;
+      subscriber.next(subscription);
+      subscriber.complete();
+    });
+    taken.catch((error: unknown) => subscriber.error(reducedFault(error)));
   });
 }
 
@@ -99,17 +98,16 @@ class EventStreamSubscription implements ShardSubscription {
       const take = (): void => {
         // An answer without an event stream errors like one whose stream breaks.
         if (!this.#iterator) return subscriber.error(new TypeError('SubscribeToShard was answered without EventStream'));
-        this.#iterator.next().then(
-          ({ done, value }) => {
-            if (subscriber.closed) return;
-            const event = done ? undefined : value.SubscribeToShardEvent;
-            // The initial response, or a kind of event that is not known: the next one may be records.
-            if (!done && !event) return take();
-            subscriber.next(event);
-            subscriber.complete();
-          },
-          (error: unknown) => subscriber.error(reducedFault(error)),
-        );
+        const taken = this.#iterator.next().then(({ done, value }) => {
+          if (subscriber.closed) return;
+          const event = done ? undefined : value.SubscribeToShardEvent;
+          // The initial response, or a kind of event that is not known: the next one may be records.
+          if (!done && !event) return take();
+          subscriber.next(event);
+          subscriber.complete();
+        });
+        // Also what is no event at all, as a client made by hand may give.
+        taken.catch((error: unknown) => subscriber.error(reducedFault(error)));
       };
       take();
     });

@@ -158,6 +158,29 @@ describe('the fan-out port of a client', () => {
     expect(await given(subscription, 1)).to.deep.equal(['TypeError']);
   });
 
+  for (const [what, member] of [
+    ['nothing', undefined],
+    ['null', null],
+  ] as const)
+    it(`errors for an event stream that gives ${what}, also behind an event that is not known, and goes on (regression: nobody heard of it)`, async () => {
+      const members: unknown[] = [member, {}, member, { OddEvent: {} }, { SubscribeToShardEvent: { Records: [{ SequenceNumber: '1' }] } }];
+      const next = async () => ({ done: members.length === 0, value: members.shift() as object });
+      const client = handMade({ [Symbol.asyncIterator]: () => ({ next }) });
+      const subscription = await lastValueFrom(fanOutPortOf(client).subscribeToShard(request));
+      expect(await given(subscription, 4)).to.deep.equal(['TypeError', 'TypeError', '1', 'end']);
+    });
+
+  it('errors for an event stream that cannot be asked for events, and ends the connection', async () => {
+    const client = handMade({
+      [Symbol.asyncIterator]: () => {
+        throw new TypeError('locked');
+      },
+    });
+    const error = await lastValueFrom(fanOutPortOf(client).subscribeToShard(request)).catch((thrown: unknown) => thrown);
+    expect(error).to.include({ name: 'TypeError' });
+    expect(client.signals[0]!.aborted).to.equal(true);
+  });
+
   it('is the port itself if that has the calls', () => {
     const kinesis = fakeKinesis({ shards: { 0: '' } });
     expect(fanOutPortOf(kinesis)).to.equal(kinesis);
