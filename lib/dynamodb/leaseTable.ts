@@ -1,4 +1,5 @@
-import { catchError, defer, tap, throwError, type Observable } from 'rxjs';
+import { defer, tap, type Observable } from 'rxjs';
+import { ClientPlace } from '../internal/client-place.js';
 import { boundedPort } from '../leases/boundedPort.js';
 import { LEASE_FIELDS, resolveLeaseConfig, type LeaseConfig } from '../leases/lease-config.js';
 import { leaseStore, type LeaseStore } from '../leases/leaseStore.js';
@@ -70,12 +71,13 @@ export function leaseTable(config: LeaseTableConfig): LeaseTable {
   const table$ = ensureTable(requests, { tableName, pollIntervalMs, requestTimeoutMs, scheduler });
   const store = leaseStore(madePort(boundedPort(requests, resolved), table$), resolved);
   const assertStream = oneStream(client, tableName);
+  const place = new ClientPlace(client, `table "${tableName}"`);
 
   const request = <T>(action: string, shard: ShardName, work: () => Observable<T>): Observable<T> =>
     defer(() => {
       assertStream(shard);
       return work();
-    }).pipe(catchError((error: unknown) => throwError(() => requestError(action, error, shard))));
+    }).pipe(place.watch((error) => requestError(action, error, shard)));
 
   return {
     ...store,
@@ -84,7 +86,7 @@ export function leaseTable(config: LeaseTableConfig): LeaseTable {
     leases: (shards$, initialPosition, latestMs) =>
       store
         .leases(shards$.pipe(tap((shards) => shards.slice(0, 1).forEach(assertStream))), initialPosition, latestMs)
-        .pipe(catchError((error: unknown) => throwError(() => tableError(error, tableName)))),
+        .pipe(place.watch(tableError)),
     release: (shard, lease) => request('release the lease', shard, () => store.release(shard, lease)),
   };
 }

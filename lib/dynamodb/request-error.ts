@@ -1,5 +1,6 @@
 import { CheckpointError } from '../checkpoints/errors.js';
 import { faultKind, nameOf, type FaultKinds } from '../internal/aws-errors.js';
+import { placeOf } from '../internal/client-place.js';
 import { reducedFault } from '../internal/aws-fault.js';
 import { setUpFaultOf } from '../internal/set-up-fault.js';
 import { isRxKinesisError, UnreachableError } from '../values/errors.js';
@@ -8,11 +9,13 @@ import type { ShardName } from '../values/shard-id.js';
 /**
  * Turns the error of a request into one that says whether to retry.
  *
- * @remarks The message has only the name of the SDK's error; the error itself, reduced to what is safe to log, is the `cause`.
+ * @remarks
+ * The message has only the name of the SDK's error, and where the request was sent; the error itself, reduced to what is safe to log, is the
+ * `cause`.
  */
 export function requestError(action: string, cause: unknown, { streamName, shardId }: ShardName): Error {
   if (isRxKinesisError(cause)) return cause;
-  return new CheckpointError(`the lease table could not ${action}: ${nameOf(cause) || 'unknown error'}`, {
+  return new CheckpointError(`the lease table could not ${action}: ${nameOf(cause) || 'unknown error'}${placeOf(cause)}`, {
     streamName,
     shardId,
     retriable: faultKind(cause, OF_DYNAMODB) !== 'fatal',
@@ -20,12 +23,12 @@ export function requestError(action: string, cause: unknown, { streamName, shard
   });
 }
 
-/** Turns an error that no look at the table can get over into one that names the table. */
-export function tableError(cause: unknown, tableName: string): unknown {
+/** Turns an error that no look at the table can get over into one that says where the table was looked for. */
+export function tableError(cause: unknown): unknown {
   if (isRxKinesisError(cause)) return cause;
   const answer = nameOf(cause) || 'an unknown error';
-  const advice = setUpFaultOf(cause)?.advice ?? `the table "${tableName}" answers with ${answer}: may the credentials use it?`;
-  return new UnreachableError('the store', advice, reducedFault(cause));
+  const advice = setUpFaultOf(cause)?.advice ?? `it answers with ${answer}: may the credentials use the table?`;
+  return new UnreachableError('the store', `${advice}${placeOf(cause)}`, reducedFault(cause));
 }
 
 /**

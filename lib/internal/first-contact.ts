@@ -1,5 +1,6 @@
 import { catchError, defer, tap, throwError, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
 import { UnreachableError } from '../values/errors.js';
+import { placeOf, type ClientPlace } from './client-place.js';
 import { setUpFaultOf } from './set-up-fault.js';
 
 /**
@@ -9,13 +10,18 @@ import { setUpFaultOf } from './set-up-fault.js';
 export class FirstContact {
   readonly #service: string;
   readonly #scheduler: SchedulerLike;
+  readonly #place: ClientPlace | undefined;
   #hasAnswered = false;
   #firstTryMs: number | undefined;
 
-  /** @param service - how the message names it. */
-  constructor(service: string, scheduler: SchedulerLike) {
+  /**
+   * @param service - how the message names it.
+   * @param place - where its calls go, unless its errors know that already.
+   */
+  constructor(service: string, scheduler: SchedulerLike, place?: ClientPlace) {
     this.#service = service;
     this.#scheduler = scheduler;
+    this.#place = place;
   }
 
   /** Watches a call, which errors with an `UnreachableError`, not retriable, when the set-up is at fault. */
@@ -33,6 +39,7 @@ export class FirstContact {
   /** Notes that a call is made. */
   noteTry(): void {
     this.#firstTryMs ??= this.#scheduler.now();
+    this.#place?.ask();
   }
 
   /** Notes that a call was answered. */
@@ -42,10 +49,12 @@ export class FirstContact {
 
   /** The error of a call: an `UnreachableError` in its place when the set-up is at fault. */
   judge(error: unknown): unknown {
+    this.#place?.note(error);
     const fault = this.#hasAnswered ? undefined : setUpFaultOf(error);
     if (!fault) return error;
     const triedMs = Math.abs(this.#scheduler.now() - this.#firstTryMs!);
-    return fault.isLasting || triedMs >= PATIENCE_MS ? new UnreachableError(this.#service, fault.advice, error) : error;
+    if (!fault.isLasting && triedMs < PATIENCE_MS) return error;
+    return new UnreachableError(this.#service, `${fault.advice}${placeOf(error)}`, error);
   }
 }
 

@@ -1,5 +1,6 @@
 import { isRxKinesisError, type RxKinesisError } from '../values/errors.js';
 import { nameOf } from '../internal/aws-errors.js';
+import { placeOf } from '../internal/client-place.js';
 import { classify } from './classify.js';
 import { isShardReadError, ShardReadError } from './errors.js';
 
@@ -13,8 +14,8 @@ interface ReadPlace {
 }
 
 /**
- * Wraps an error of the API and repeats only its name, since its message may name an account. Of this package's errors it adds the position to a
- * ShardReadError that was made where that is not known, and returns the others unchanged.
+ * Wraps an error of the API; repeats only its name, since its message may name an account, and where the call was sent. Of this package's errors
+ * it adds the position to a ShardReadError that was made where that is not known, and returns the others unchanged.
  */
 export function shardReadError(error: unknown, place: ReadPlace): RxKinesisError {
   if (isShardReadError(error) && !error.position && place.position) return placed(error, place);
@@ -22,7 +23,7 @@ export function shardReadError(error: unknown, place: ReadPlace): RxKinesisError
   const name = nameOf(error) || 'unknown error';
   const hints = place.wasThere ? HINTS_ONCE_THERE : HINTS;
   const message = Object.hasOwn(hints, name) ? hints[name]! : `reading failed with ${nameAndCode(error, name)}`;
-  return new ShardReadError(message, { ...place, retriable: classify(error) !== 'fatal', cause: error });
+  return new ShardReadError(`${message}${placeOf(error)}`, { ...place, retriable: classify(error) !== 'fatal', cause: error });
 }
 
 /** The same error at this place. */

@@ -1,4 +1,5 @@
 import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
+import { ClientPlace } from '../internal/client-place.js';
 import { FirstContact } from '../internal/first-contact.js';
 import { assertFunction, assertMethod, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import type { KinesisPort } from '../kinesis/port.js';
@@ -84,7 +85,7 @@ export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
   assertFunction('random', random);
   assertNumber('requestTimeoutMs', requestTimeoutMs, 1, true);
   const notify = eventSink(events, scheduler);
-  const contact = new FirstContact('Kinesis', scheduler);
+  const contact = new FirstContact('Kinesis', scheduler, new ClientPlace(client));
   const watched = watchedCalls({ requestTimeoutMs, scheduler, contact });
   const wire = resolveWire(config);
   const port = watchedPort(portOf(client, { ...wire, notify }), watched, scheduler);

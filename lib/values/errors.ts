@@ -126,7 +126,8 @@ export const isInvalidValue = /* @__PURE__ */ guardFor<InvalidValueError>('INVAL
 
 /**
  * Kinesis or the store has never answered, and the cause is the set-up and not a passing fault: no region, an unknown host, nothing that
- * listens at the endpoint, another protocol or service. The message says what to do. Not retriable.
+ * listens at the endpoint, another protocol or service. The message says what to do, and where it was asked.
+ * Not retriable.
  */
 export class UnreachableError extends RxKinesisError {
   readonly code = 'UNREACHABLE';
