@@ -89,6 +89,7 @@ export type { StorageLevel } from './blocks/storage-level.js';
 
 // Monitoring
 export type * from './monitoring/events.js';
+export type { EventLevel } from './monitoring/levels.js';
 export { logEvents, type EventLogger, type LogEventsConfig } from './monitoring/logEvents.js';
 export type * from './monitoring/block-events.js';
 export type * from './monitoring/lease-events.js';

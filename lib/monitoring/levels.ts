@@ -4,6 +4,9 @@ import type { UntimedEvent } from './events.js';
 /** How much an event matters to whoever runs the program. */
 export type EventLevel = 'error' | 'warn' | 'info' | 'debug';
 
+/** The levels, from the one that matters most. */
+export const EVENT_LEVELS: readonly EventLevel[] = ['error', 'warn', 'info', 'debug'];
+
 /** `error`: something is lost or has ended. `warn`: something is wrong but passes. `info`: a step in a shard's life. `debug`: routine. */
 export const LEVELS: Readonly<Record<UntimedEvent['type'], EventLevel>> = {
   aggregateMalformed: 'warn',

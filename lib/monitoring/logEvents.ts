@@ -3,8 +3,9 @@ import { assertKnownFields, assertMethod } from '../internal/validate.js';
 import { InvalidConfigError, type Fault } from '../values/errors.js';
 import { messageOf } from './event-message.js';
 import type { KinesisEvent } from './events.js';
-import { levelOf, type EventLevel } from './levels.js';
+import { EVENT_LEVELS, levelOf, type EventLevel } from './levels.js';
 import { shownError } from './shown-error.js';
+import { shown } from '../values/shown.js';
 
 /** A logger that {@link logEvents} can write to: pino, Nest's `Logger`, winston, bunyan, `console`, or the like. */
 export interface EventLogger {
@@ -19,6 +20,11 @@ export interface EventLogger {
 
 /** How {@link logEvents} writes. */
 export interface LogEventsConfig {
+  /**
+   * The least level that is written: `'error'`, `'warn'`, `'info'` or `'debug'`.
+   * @defaultValue 'debug', and the logger decides; 'info' for the global `console`, which can leave nothing out
+   */
+  readonly level?: EventLevel | undefined;
   /**
    * Whether the logger takes the fields before the message, as pino and bunyan do.
    * @defaultValue true if the logger has no method `log`: pino and bunyan have none; Nest's, winston and `console` have one
@@ -35,9 +41,10 @@ export interface LogEventsConfig {
  * `pageRead` and `blockSettled`. The table in the guide "Events" has all of them.
  *
  * The fields are those of the event, with `event` for its type and `error` reduced to what is safe to log: no credential, payload or key.
- * The messages of errors that your own pipeline throws are kept. Buffers nothing and limits nothing: filter by level in the logger.
+ * The messages of errors that your own pipeline throws are kept. Buffers nothing and limits nothing: filter by
+ * level in the logger, or by the option `level`.
  *
- * @throws InvalidConfigError when `logger` is not a logger.
+ * @throws InvalidConfigError when `logger` is not a logger, and for an unknown level.
  *
  * @example
  * ```ts
@@ -48,15 +55,20 @@ export function logEvents(logger: EventLogger, config: LogEventsConfig = {}): Pi
   for (const method of ['error', 'warn'] as const) assertMethod('logger', logger, method);
   if (typeof logger.info !== 'function' && typeof logger.log !== 'function')
     throw new InvalidConfigError('logger: expected a method info, or log');
-  assertKnownFields(config, { fieldsFirst: true });
-  const { fieldsFirst = typeof logger.log !== 'function' } = config;
+  assertKnownFields(config, { level: true, fieldsFirst: true });
+  // Node and most terminals show what is written by console.debug: a first log would be one line for each page.
+  const { level = logger === console ? 'info' : 'debug', fieldsFirst = typeof logger.log !== 'function' } = config;
+  const least = EVENT_LEVELS.indexOf(level);
+  if (least < 0) throw new InvalidConfigError(`level: expected one of ${EVENT_LEVELS.join(', ')}, got ${shown(level)}`);
   if (typeof fieldsFirst !== 'boolean') throw new InvalidConfigError(`fieldsFirst: expected true or false, got ${typeof fieldsFirst}`);
 
   return {
     // Returns the logger's result, so that the caller handles a promise that rejects.
     next: (event) => {
+      const eventLevel = levelOf(event);
+      if (EVENT_LEVELS.indexOf(eventLevel) > least) return undefined;
       const args = [messageOf(event), fieldsOf(event)];
-      return write(logger, levelOf(event), fieldsFirst ? args.reverse() : args);
+      return write(logger, eventLevel, fieldsFirst ? args.reverse() : args);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { stub } from 'sinon';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { logEvents, type EventLogger } from '../../lib/monitoring/logEvents.js';
 import { ShardReadError } from '../../lib/kinesis/errors.js';
@@ -35,6 +36,35 @@ describe('logEvents', () => {
     const observer = logEvents(logger);
     Object.values(events).forEach((event) => observer.next(event));
     expect(calls.map(([method]) => method)).to.deep.equal(Object.keys(events));
+  });
+
+  it('leaves out what is below the level, of single events that matter less too', () => {
+    for (const [level, written] of [
+      ['debug', 4],
+      ['info', 3],
+      ['warn', 2],
+      ['error', 1],
+    ] as const) {
+      const { logger, calls } = loggerWith('error', 'warn', 'info', 'log', 'debug');
+      const observer = logEvents(logger, { level });
+      Object.values(events).forEach((event) => observer.next(event));
+      observer.next({ type: 'shardsDiscovered', at: 7, streamName: 'flights', added: [], total: 1 });
+      expect(calls.map(([method]) => method).slice(0, written)).to.deep.equal(Object.keys(events).slice(0, written));
+      expect(calls).to.have.lengthOf(level === 'debug' ? 5 : written);
+    }
+  });
+
+  it('writes to the console, which leaves nothing out by itself, no routine event unless it is told to', () => {
+    const debug = stub(console, 'debug');
+    const info = stub(console, 'info');
+    try {
+      for (const event of [events['info']!, events['debug']!]) logEvents(console).next(event);
+      expect([info.callCount, debug.callCount]).to.deep.equal([1, 0]);
+      logEvents(console, { level: 'debug' }).next(events['debug']!);
+      expect([info.callCount, debug.callCount]).to.deep.equal([1, 1]);
+    } finally {
+      for (const method of [debug, info]) method.restore();
+    }
   });
 
   it('writes a recovery at the level error if what has failed is not of this package, since what is re-read goes past it', () => {
@@ -105,9 +135,10 @@ describe('logEvents', () => {
     });
   }
 
-  it('refuses an unknown option, and an order that is none', () => {
+  it('refuses an unknown option, and an order or a level that is none', () => {
     const { logger } = loggerWith('error', 'warn', 'info');
     expect(thrownBy(() => logEvents(logger, { fieldFirst: true } as object))).to.satisfy(isInvalidConfig);
     expect(thrownBy(() => logEvents(logger, { fieldsFirst: 1 as never }))).to.satisfy(isInvalidConfig);
+    expect(thrownBy(() => logEvents(logger, { level: 'trace' as never }))).to.satisfy(isInvalidConfig);
   });
 });
