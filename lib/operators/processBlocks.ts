@@ -29,7 +29,10 @@ export interface ProcessBlocksConfig<T = KinesisRecord> {
    * many parts as `concurrency` says. @defaultValue 'shard'
    */
   readonly orderBy?: 'partitionKey' | 'shard' | undefined;
-  /** How many calls of the handler are under way at once, of each subscription, where `orderBy` is `'partitionKey'`. From 1 up. @defaultValue 1 */
+  /**
+   * How many calls of the handler are under way at once, of each subscription, where `orderBy` is `'partitionKey'`, which needs it. From 1 up.
+   * @defaultValue 1
+   */
   readonly concurrency?: number | undefined;
   /** How often the handler is called with the same records before they count as failed. From 1 up; `Infinity` for no limit. @defaultValue 10 */
   readonly maxAttempts?: number | undefined;
@@ -125,14 +128,9 @@ function assertBlock(block: Block): void {
 function resolve<T>(handler: HandlingPolicy<T>['handler'], config: ProcessBlocksConfig<T>): HandlingPolicy<T> & { readonly lanes: number } {
   assertFunction('handler', handler);
   assertKnownFields(config, FIELDS);
-  const { orderBy = 'shard', concurrency = 1, maxAttempts = 10, retryDelayMs = 1_000, bisectOnError = false } = config;
+  const { maxAttempts = 10, retryDelayMs = 1_000, bisectOnError = false } = config;
   const { maxRecordAgeMs = Infinity, onFailure, scheduler = asyncScheduler, random = Math.random } = config;
-  if (!ORDERS.includes(orderBy)) throw new InvalidConfigError(`orderBy: expected one of ${ORDERS.join(', ')}, got ${shown(orderBy)}`);
-  assertInteger('concurrency', concurrency, 1);
-  if (orderBy === 'shard' && concurrency > 1)
-    throw new InvalidConfigError(
-      `concurrency: ${concurrency} needs orderBy: 'partitionKey', since the blocks of a shard are handled one after another`,
-    );
+  const lanes = lanesIn(config);
   if (maxAttempts !== Infinity) assertInteger('maxAttempts', maxAttempts, 1);
   assertNumber('retryDelayMs', retryDelayMs, 0);
   if (typeof bisectOnError !== 'boolean')
@@ -145,7 +143,21 @@ function resolve<T>(handler: HandlingPolicy<T>['handler'], config: ProcessBlocks
     );
   assertScheduler(scheduler);
   assertFunction('random', random);
-  return { handler, lanes: concurrency, maxAttempts, retryDelayMs, bisectOnError, maxRecordAgeMs, onFailure, scheduler, random };
+  return { handler, lanes, maxAttempts, retryDelayMs, bisectOnError, maxRecordAgeMs, onFailure, scheduler, random };
+}
+
+/** How many calls of the handler there may be at once. Refuses one of the two options where the other one is missing: it would have no effect. */
+function lanesIn<T>(config: ProcessBlocksConfig<T>): number {
+  const { orderBy = 'shard', concurrency = 1 } = config;
+  if (!ORDERS.includes(orderBy)) throw new InvalidConfigError(`orderBy: expected one of ${ORDERS.join(', ')}, got ${shown(orderBy)}`);
+  assertInteger('concurrency', concurrency, 1);
+  if (orderBy === 'shard' && concurrency > 1)
+    throw new InvalidConfigError(
+      `concurrency: ${concurrency} needs orderBy: 'partitionKey', since the blocks of a shard are handled one after another`,
+    );
+  if (orderBy === 'partitionKey' && config.concurrency === undefined)
+    throw new InvalidConfigError("concurrency: needed with orderBy: 'partitionKey': how many calls of the handler are under way at once");
+  return concurrency;
 }
 
 const ORDERS: readonly unknown[] = ['partitionKey', 'shard'];

@@ -554,6 +554,7 @@ describe('processBlocks', () => {
       'orderBy: expected one of partitionKey, shard': { orderBy: 'key' },
       'concurrency: expected a whole number from 1 up': { concurrency: 0, orderBy: 'partitionKey' },
       "concurrency: 2 needs orderBy: 'partitionKey'": { concurrency: 2 },
+      "concurrency: needed with orderBy: 'partitionKey'": { orderBy: 'partitionKey' },
       'maxAttempts: expected a whole number from 1 up': { maxAttempts: 0 },
       'retryDelayMs: expected a finite number from 0 up': { retryDelayMs: Infinity },
       'bisectOnError: expected true or false': { bisectOnError: 'yes' },
