@@ -70,6 +70,7 @@ const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<Unt
   storeRetry: (event) => retryOf(event, 'the store'),
   streamFailed: () => 'the stream failed for good: nothing is read until it is subscribed again',
   wireFallback: ({ reason }) => `pages are read as JSON, though CBOR was asked for (${reason})`,
+  watermarkFreed: ({ heldMs, ranges }) => `the checkpoint is held no more, after ${heldMs} ms: ${ranges.map(rangeToString).join(', ')}`,
   watermarkHeld: ({ heldMs, ranges }) =>
     `the checkpoint is held by a block that was dropped, whose work hangs or that releaseBlocks does not see, for ${heldMs} ms: ${ranges.map(rangeToString).join(', ')}`,
 };

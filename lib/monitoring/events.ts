@@ -265,6 +265,18 @@ export interface WatermarkHeldEvent extends ShardEvent {
   readonly heldMs: number;
 }
 
+/**
+ * A block that was told to hold the watermark at a tick of `checkpointEvery` does so no more: it is settled, or it comes again. After `shardRestarted` and
+ * `shardReleased`, and for a stored block, there is no such event.
+ */
+export interface WatermarkFreedEvent extends ShardEvent {
+  readonly type: 'watermarkFreed';
+  /** The ranges of the block. */
+  readonly ranges: readonly SequenceNumberRange[];
+  /** For how long the block has been seen to hold the watermark, in ms. */
+  readonly heldMs: number;
+}
+
 /** `recoverFrom` recovers from a failure upstream: it re-reads what was lost of the shard, then the shard's reading resumes. */
 export interface RecoveryStartedEvent extends ShardEvent {
   readonly type: 'recoveryStarted';
@@ -325,6 +337,7 @@ export type KinesisEvent =
   | StoppingEvent
   | StoreRetryEvent
   | StreamFailedEvent
+  | WatermarkFreedEvent
   | WatermarkHeldEvent
   | WireFallbackEvent;
 

@@ -60,6 +60,7 @@ export const LEVELS: Readonly<Record<UntimedEvent['type'], EventLevel>> = {
   stopping: 'info',
   storeRetry: 'warn',
   streamFailed: 'error',
+  watermarkFreed: 'info',
   watermarkHeld: 'warn',
   wireFallback: 'warn',
 };

@@ -1,33 +1,39 @@
 import type { LedgerEntry } from '../ledger/entries.js';
 import type { Ledger } from '../ledger/ledger.js';
 import type { SequenceNumberRange } from '../values/sequence-range.js';
+import type { OfShard } from './checkpointed-shard.js';
 
 /** Watches, for one `checkpointEvery`, the open block that holds a shard's watermark although a later one is settled. */
 export class HeldWatermark {
   readonly #ledger: Ledger;
-  readonly #report: (ranges: readonly SequenceNumberRange[], heldMs: number) => void;
+  readonly #tell: (event: OfShard) => void;
   /** The block that held the watermark at the last look. */
   #held: { readonly entry: LedgerEntry; readonly sinceMs: number; isReported: boolean } | undefined;
 
-  /** @param report - called with the ranges of the block, and for how long it has held the watermark, in ms. */
-  constructor(ledger: Ledger, report: (ranges: readonly SequenceNumberRange[], heldMs: number) => void) {
+  /** @param tell - called with the event of a block that has held the watermark, and of its end. */
+  constructor(ledger: Ledger, tell: (event: OfShard) => void) {
     this.#ledger = ledger;
-    this.#report = report;
+    this.#tell = tell;
   }
 
-  /** Reports, once, a block that has held the watermark since the last look. Returns whether another one does now. */
+  /** Reports, once, a block that has held the watermark since the last look, and that a reported one does so no more. Returns whether another one does now. */
   look(nowMs: number): boolean {
     const entry = this.#ledger.holdingEntry();
-    if (!entry) return false;
     if (this.#held?.entry !== entry) {
-      this.#held = { entry, sinceMs: nowMs, isReported: false };
-      return true;
+      if (this.#held?.isReported) this.#report('watermarkFreed', nowMs);
+      this.#held = entry && { entry, sinceMs: nowMs, isReported: false };
+      return entry !== undefined;
     }
-    if (!this.#held.isReported) {
+    if (this.#held && !this.#held.isReported) {
       this.#held.isReported = true;
-      this.#report(rangesOf(entry), Math.max(0, nowMs - this.#held.sinceMs));
+      this.#report('watermarkHeld', nowMs);
     }
     return false;
+  }
+
+  #report(type: 'watermarkFreed' | 'watermarkHeld', nowMs: number): void {
+    const { entry, sinceMs } = this.#held!;
+    this.#tell({ type, ranges: rangesOf(entry), heldMs: Math.max(0, nowMs - sinceMs) });
   }
 }
 

@@ -240,13 +240,13 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
   }
 
   watchHeld(): (nowMs: number) => boolean {
-    const watch = new HeldWatermark(this.ledger, (ranges, heldMs) => this.#tellHeld(ranges, heldMs));
+    const watch = new HeldWatermark(this.ledger, (event) => this.tell(event));
     return (nowMs) => watch.look(nowMs);
   }
 
   reportDropped(): void {
-    for (const entry of this.ledger.openEntries()) this.#tellHeld(rangesOf(entry), 0);
-    for (const { ranges } of this.unreleased.leftOver) this.#tellHeld(ranges, 0);
+    for (const entry of this.ledger.openEntries()) this.#tellDropped(rangesOf(entry));
+    for (const { ranges } of this.unreleased.leftOver) this.#tellDropped(ranges);
   }
 
   /** Tells an event of the shard. After the release none: work that a lost lease leaves behind is not of a shard that is read here. */
@@ -290,8 +290,8 @@ export class TrackedShard implements CheckpointedShard, CheckpointFacts {
     this.#tenure.lose();
   }
 
-  #tellHeld(ranges: readonly SequenceNumberRange[], heldMs: number): void {
-    this.tell({ type: 'watermarkHeld', ranges, heldMs });
+  #tellDropped(ranges: readonly SequenceNumberRange[]): void {
+    this.tell({ type: 'watermarkHeld', ranges, heldMs: 0 });
   }
 }
 

@@ -117,6 +117,7 @@ const EVENTS: ReadonlyArray<readonly [UntimedEvent, RegExp | undefined]> = [
     { type: 'storeRetry', ...shard, reason: 'transient', attempt: 1, delayMs: 5, error },
     /a call to the store failed and is made again in 5 ms/,
   ],
+  [{ type: 'watermarkFreed', ...shard, ranges: [range], heldMs: 30 }, undefined],
   [
     { type: 'watermarkHeld', ...shard, ranges: [range], heldMs: 30 },
     /held by a block .* 30 ms: flights\/shardId-000000000000\[1\.\.2 #2\]/,

@@ -473,6 +473,39 @@ describe('checkpointEvery', () => {
   );
 
   it(
+    'tells at the next tick that such a block is settled, or comes again, and nothing of one of which it had not told',
+    marbles(({ scheduler, flush }) => {
+      const shard = handFedShard({ store: recordingStore() });
+      const passing = new Subject<Block>();
+      const subscription = passing.pipe(checkpointEvery(5)).subscribe();
+      const at = (ms: number, act: () => void) => scheduler.schedule(act, ms);
+      const [a, b, c, d, , f] = [1, 2, 3, 4, 5, 6].map((n) => shard.block(n)) as [Block, Block, Block, Block, Block, Block];
+      at(1, () => passing.next(b));
+      at(13, () => passing.next(a));
+      // `c` holds it for less than a tick.
+      at(21, () => passing.next(d));
+      at(23, () => passing.next(c));
+      // The block behind it is settled, the fifth record is not, and is read again.
+      at(31, () => passing.next(f));
+      at(42, () => shard.account.ledger.restart());
+      at(43, () => passing.next(shard.block(5)));
+      at(60, () => subscription.unsubscribe());
+      flush();
+      const told = shard.events.flatMap((event) =>
+        event.type === 'watermarkHeld' || event.type === 'watermarkFreed'
+          ? [[event.type, event.ranges[0]!.fromSeqNumber, event.heldMs]]
+          : [],
+      );
+      expect(told).to.deep.equal([
+        ['watermarkHeld', '1', 5],
+        ['watermarkFreed', '1', 10],
+        ['watermarkHeld', '5', 5],
+        ['watermarkFreed', '5', 10],
+      ]);
+    }),
+  );
+
+  it(
     'does not call a block dropped that was in work when the source failed',
     marbles(({ cold, flush }) => {
       const shard = handFedShard({ store: recordingStore() });
