@@ -1,4 +1,4 @@
-export { exportMetrics } from './exportMetrics.js';
+export { exportMetrics, type ExportMetricsConfig } from './exportMetrics.js';
 export type {
   CounterLike,
   HistogramLike,

@@ -1,6 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { S3Client } from '@aws-sdk/client-s3';
+import { metrics } from '@opentelemetry/api';
 import { expect } from 'chai';
 import { MemoryLevel } from 'memory-level';
 import { runInNewContext } from 'node:vm';
@@ -35,6 +36,7 @@ import {
   stuckShards,
   throttleRate,
 } from '../../lib/index.js';
+import { exportMetrics } from '../../lib/opentelemetry/index.js';
 import { levelBlocks } from '../../lib/level/index.js';
 import { s3Blocks } from '../../lib/s3/index.js';
 import { block } from '../../lib/testing/index.js';
@@ -55,6 +57,7 @@ const range = {
   toSubSeqNumber: 0,
   recordCount: 2,
 };
+const noMeter = metrics.getMeter('none');
 /** Passes the compiler, as plain JavaScript would. */
 const misspelt = { maxRetires: 1 } as object;
 
@@ -123,6 +126,7 @@ const calls: Readonly<Record<string, (given: object) => unknown>> = {
   stuckShards: (given) => stuckShards({ ...given, maxAllowedLagMs: 1 }),
   highErrorRate: (given) => highErrorRate(given),
   health: (given) => health(NEVER, given),
+  exportMetrics: (given) => exportMetrics(NEVER, noMeter, given),
 };
 
 describe('a misspelt option is refused when the function is called', () => {
@@ -194,6 +198,7 @@ describe('what is no config is refused when the function is called', () => {
     recordsProcessed,
     highErrorRate,
     health: (config) => health(NEVER, config),
+    exportMetrics: (config) => exportMetrics(NEVER, noMeter, config),
   };
   const refuses = (call: (config: never) => unknown, given: Readonly<Record<string, unknown>>) => {
     for (const [what, config] of Object.entries(given)) {
@@ -275,6 +280,7 @@ describe('a part of the wrong kind is refused when the function is called', () =
     'a clock for the scheduler of a metric': [/scheduler\.schedule/, () => recordsProcessed({ scheduler: clock })],
     'a clock for the scheduler of stuckShards': [/scheduler\.schedule/, () => stuckShards({ maxAllowedLagMs: 1, scheduler: clock })],
     'a clock for the scheduler of health': [/scheduler\.schedule/, () => health(NEVER, { scheduler: clock })],
+    'a clock for the scheduler of exportMetrics': [/scheduler\.schedule/, () => exportMetrics(NEVER, noMeter, { scheduler: clock })],
     'a window that is no multiple of its slots': [/windowMs.*multiple of everyMs/, () => recordsProcessed({ windowMs: 10, everyMs: 3 })],
     'a window of too many slots': [/windowMs.*up to 1000 times/, () => recordsProcessed({ windowMs: 1_001, everyMs: 1 })],
     'a window of no time': [/windowMs/, () => recordsProcessed({ windowMs: 0 })],

@@ -1,7 +1,7 @@
 import { metrics, type Meter } from '@opentelemetry/api';
 import { MeterProvider, MetricReader, type DataPoint, type Histogram } from '@opentelemetry/sdk-metrics';
 import { expect } from 'chai';
-import { bufferCount, count, lastValueFrom, Subject } from 'rxjs';
+import { bufferCount, count, lastValueFrom, Subject, VirtualTimeScheduler } from 'rxjs';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
 import { withSequenceRanges } from '../../lib/operators/withSequenceRanges.js';
@@ -47,9 +47,10 @@ class CollectingReader extends MetricReader {
 function exporting() {
   const events = new Subject<KinesisEvent>();
   const reader = new CollectingReader();
-  const subscription = exportMetrics(events, reader.meter);
+  const clock = new VirtualTimeScheduler();
+  const subscription = exportMetrics(events, reader.meter, { scheduler: clock });
   const tell = (...told: object[]): void => told.forEach((event) => events.next({ at: 0, ...event } as KinesisEvent));
-  return { events, reader, subscription, tell };
+  return { events, reader, subscription, tell, clock };
 }
 
 describe('exportMetrics', () => {
@@ -121,6 +122,46 @@ describe('exportMetrics', () => {
       expect([await total(exported), await behind(exported)]).to.deep.equal([2, [[1.5, stream]]]);
       exported.tell({ ...page, millisBehindLatest: 100 });
       expect(await behind(exported)).to.deep.equal([[0.25, stream]]);
+    });
+
+    describe('shows, when it is asked,', () => {
+      const gauges = async ({ reader }: ReturnType<typeof exporting>): Promise<unknown[]> =>
+        Promise.all(['lag', 'stalled'].map(async (name) => await reader.values(`rx_kinesis.processing.${name}`)));
+      const open = { type: 'blockOpened', ...shard, records: 3, bytes: 30 };
+
+      it('for how long nothing was done on a shard, and since when records wait, though no event comes', async () => {
+        const exported = exporting();
+        exported.tell(started, { ...started, ...other });
+        exported.clock.frame += 2_000;
+        // It is settled at 2 s, and had come 700 ms before.
+        exported.tell(page, open, { ...settled, hasOpenBlocks: true }, { ...page, ...other, records: 0, millisBehindLatest: 0 });
+        exported.clock.frame += 120_000;
+        expect(await gauges(exported)).to.deep.equal([[[120.7, stream]], [[120, stream]]]);
+        exported.tell({ type: 'checkpointWritten', ...shard, sequenceNumber: '1', subSequenceNumber: 0 });
+        exported.clock.frame += 1_000;
+        expect(await gauges(exported)).to.deep.equal([[[121.7, stream]], [[1, stream]]]);
+      });
+
+      it('nothing of a shard that has nothing to do, and none of one that is released', async () => {
+        const exported = exporting();
+        exported.tell(page, open);
+        exported.clock.frame += 5_000;
+        expect(await gauges(exported)).to.deep.equal([[[5, stream]], [[5, stream]]]);
+        exported.tell(settled, { ...page, records: 0, millisBehindLatest: 0 });
+        exported.clock.frame += 5_000;
+        expect(await gauges(exported)).to.deep.equal([[[0, stream]], [[0, stream]]]);
+        exported.tell(open);
+        exported.clock.frame += 5_000;
+        exported.tell({ type: 'shardReleased', ...shard, reason: 'lost' });
+        expect(await gauges(exported)).to.deep.equal([[[0, stream]], [[0, stream]]]);
+      });
+
+      it('of a shard whose pipeline has failed that it is stuck', async () => {
+        const exported = exporting();
+        exported.tell(page, { type: 'shardFailed', ...shard, error: new Error() });
+        exported.clock.frame += 5_000;
+        expect(await gauges(exported)).to.deep.equal([[[5, stream]], [[5, stream]]]);
+      });
     });
 
     for (const event of [
