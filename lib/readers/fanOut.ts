@@ -6,6 +6,7 @@ import type { ResolvedStream } from '../kinesis/stream-id.js';
 import { fanOutPortOf } from '../kinesis/sdk-fan-out-port.js';
 import { InvalidConfigError } from '../values/errors.js';
 import { shown } from '../values/shown.js';
+import { polling } from './polling.js';
 import { assertIsCalled, type ReadContext, type Reader, type ShardPage } from './reader.js';
 import { ConsumerUnavailableError, StreamConsumer, type ConsumerId } from './stream-consumer.js';
 import { SubscriptionCursor } from './subscription-cursor.js';
@@ -140,11 +141,18 @@ function checked(config: FanOutConfig): CheckedConfig {
     maxPauseMs: true,
   });
   const { fallback, consumerTimeoutMs = 60_000, idleTimeoutMs = 30_000, maxPauseMs = 10_000 } = config;
-  if (fallback !== undefined) assertFunction('fallback', fallback);
+  if (fallback !== undefined) assertReader(fallback);
   assertNumber('consumerTimeoutMs', consumerTimeoutMs, 1);
   assertNumber('idleTimeoutMs', idleTimeoutMs, 1);
   assertNumber('maxPauseMs', maxPauseMs, 0, true);
   return { ...consumerIn(config), ...(fallback && { fallback }), consumerTimeoutMs, idleTimeoutMs, maxPauseMs };
+}
+
+/** Refuses also a function that makes readers and is not called, which would show only when there is no consumer. */
+function assertReader(fallback: unknown): void {
+  assertFunction('fallback', fallback);
+  if (fallback === polling) throw new InvalidConfigError('fallback: call it: polling()');
+  if (fallback === fanOut) throw new InvalidConfigError('fallback: call it: fanOut({ consumerName })');
 }
 
 function consumerIn({ consumerName, consumerArn }: FanOutConfig): ConsumerId {

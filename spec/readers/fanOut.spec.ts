@@ -966,6 +966,16 @@ describe('fanOut', () => {
     }),
   );
 
+  for (const [fallback, call] of [
+    [polling, 'polling()'],
+    [fanOut, 'fanOut({ consumerName })'],
+  ] as const)
+    it(`refuses a fallback that is not called when it is called itself: ${call}`, () => {
+      const error = thrownBy(() => fanOut({ consumerName: 'a', fallback: fallback as never }));
+      expect(isInvalidConfig(error)).to.equal(true);
+      expect(error).to.have.property('message', `fallback: call it: ${call}`);
+    });
+
   for (const [config, message] of [
     [{}, /^fanOut: expected either consumerName or consumerArn$/],
     [{ consumerName: 'a', consumerArn: 'arn:aws:kinesis:us-east-1:123456789012:stream/s/consumer/a:1' }, /^fanOut: expected either/],
