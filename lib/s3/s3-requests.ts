@@ -54,10 +54,9 @@ export function s3Requests(client: S3ClientLike, Bucket: string): S3Requests {
     put: (Key, Body) => send(new PutObjectCommand({ Bucket, Key, Body })).pipe(ignoreElements(), failedTo('store')),
     get: (Key) =>
       // One call reads the answer and its body, so that unsubscribing aborts both.
-      fromAbortable(async (abortSignal) => {
-        const { Body } = (await client.send(new GetObjectCommand({ Bucket, Key }), { abortSignal })) as GetObjectCommandOutput;
-        return Body?.transformToByteArray();
-      }).pipe(
+      fromAbortable(async (abortSignal) =>
+        wholeBody((await client.send(new GetObjectCommand({ Bucket, Key }), { abortSignal })) as GetObjectCommandOutput),
+      ).pipe(
         catchError((error: unknown) => (nameOf(error) === 'NoSuchKey' ? of(undefined) : throwError(() => error))),
         failedTo('read'),
       ),
@@ -73,6 +72,15 @@ export function s3Requests(client: S3ClientLike, Bucket: string): S3Requests {
         failedTo('list'),
       ),
   };
+}
+
+/** Reads the body of an answer. One that was cut off on its way is no damaged object: it may come whole the next time. */
+async function wholeBody({ Body, ContentLength = 0 }: GetObjectCommandOutput): Promise<Uint8Array | undefined> {
+  const bytes = await Body?.transformToByteArray();
+  const length = bytes?.byteLength ?? 0;
+  if (length >= ContentLength) return bytes;
+  const message = `S3 could not read blocks: an answer of ${ContentLength} bytes came with ${length}`;
+  throw new BlockStoreError(message, { fault: 'failed', retriable: true });
 }
 
 /** The token of the next page. A service that has none, or gives one twice, would end the list too early, or never. */

@@ -32,8 +32,8 @@ export interface S3BlocksConfig extends EncodeBlockConfig {
  * configured. The objects of a process that never restarts stay until an application with the same prefix reads the same shard and deletes
  * them: add a lifecycle rule for the prefix, longer than the stream's retention. Buffers one block a call.
  *
- * Errors: `BlockStoreError` with `fault: 'failed'`, retriable for throttling, 5xx and faults of the connection, and with
- * `fault: 'timeout'`, retriable, while an earlier `delete` of the block hangs; `InvalidValueError` from `put` for a block whose records do
+ * Errors: `BlockStoreError` with `fault: 'failed'`, retriable for throttling, 5xx, faults of the connection and answers that are cut short,
+ * and with `fault: 'timeout'`, retriable, while an earlier `delete` of the block hangs; `InvalidValueError` from `put` for a block whose records do
  * not match its ranges, and from `get` for an object that is torn, changed or another block's: such a block is lost, but `get` never emits a
  * wrong one.
  *

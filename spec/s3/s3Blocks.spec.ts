@@ -175,6 +175,22 @@ describe('s3Blocks', () => {
       const store = s3Blocks({ client: { send: async () => ({ Body }) }, bucket: 'b' });
       expect(await errorOf(answerOf(store.get('x')))).to.include({ code: 'BLOCK_STORE', retriable: true });
     });
+
+    for (const [what, given, announced, passes] of [
+      ['shorter than it says', -1, 0, true],
+      ['without a body, which it says that it has', undefined, 0, true],
+      ['as long as it says, and damaged', -1, -1, false],
+      ['damaged, and does not say how long it is', -1, undefined, false],
+    ] as const)
+      it(`with an answer that is ${what} is ${passes ? 'an error that passes' : 'the loss of the block'}`, async () => {
+        const bytes = encodeBlockSync(block(1));
+        const Body = given !== undefined && { transformToByteArray: async () => bytes.subarray(0, given) };
+        const ContentLength = announced !== undefined && bytes.byteLength + announced;
+        const short: S3ClientLike = { send: async () => ({ ...(Body && { Body }), ...(ContentLength && { ContentLength }) }) };
+        const error = await errorOf(answerOf(s3Blocks({ client: short, bucket: 'b' }).get(block(1).id)));
+        expect(error).to.satisfy(passes ? isBlockStoreError : isInvalidValue);
+        expect(error).to.have.property('retriable', passes);
+      });
   });
 
   it('aborts a get that is unsubscribed, and lets a put that has begun go on', () => {
