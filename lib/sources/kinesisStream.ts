@@ -118,7 +118,7 @@ class StreamReading {
     this.#config = withSharedStop(config);
     this.#discoveryIntervalMs = discoveryIntervalMs;
     this.#latest = new LatestMoment(config.scheduler.now());
-    this.#endsElsewhere = new EndsElsewhere(config.stream.streamName, this.#graph);
+    this.#endsElsewhere = new EndsElsewhere(this.#graph, config, discoveryIntervalMs);
   }
 
   /** Emits the shards; completes after `stop`, when all of them are released. */
@@ -189,6 +189,7 @@ class StreamReading {
     const { streamName } = stream;
     const failed = (error: unknown): void => notify({ type: 'discoveryFailed', streamName, reason: requestFault(error), error });
     return listTwiceIf((shards) => this.#graph.lacksNewParent(shards.map(graphShard)), port, stream.id).pipe(
+      tap({ subscribe: () => this.#endsElsewhere.noteRequest() }),
       retryFaults(retry, ({ error }) => failed(error)),
       tap((shards) => {
         const added = this.#enter(shards.map(graphShard));

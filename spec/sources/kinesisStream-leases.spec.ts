@@ -218,6 +218,21 @@ describe('kinesisStream with a store that gives leases', () => {
       }),
     );
 
+  it(
+    'takes no shard for another that listings show as open for a moment, however many of them ends elsewhere bring about',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = fakeKinesis({
+        shards: { 0: 'a^ 80ms |', 1: 'b^ 80ms |', 2: 'c^ 80ms |', 3: { parents: [0, 1, 2], createdAtMs: -1, records: 'd^' } },
+      });
+      const store = fakeLeases({ scheduler, elsewhere: [0, 1, 2] });
+      [0, 1, 2].forEach((shard) => timer(30 + 5 * shard).subscribe(() => store.end(shard)));
+      const timeline = timelineOf(stream(kinesis, { store, discoveryIntervalMs: 60 }).pipe(mergeShards(working(1, 10))), 200);
+      flush();
+      expect(kinesis.callsOf('listShards').length).to.be.above(4);
+      expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['d']);
+    }),
+  );
+
   for (const [what, shardStart] of [
     ['that listings show as open', undefined],
     ['whose checkpoint is of a shard that began elsewhere', '777'],
