@@ -38,7 +38,7 @@ export interface LeaseConfig {
    * fifths of the failover time the lease may be over by then. @defaultValue a fifth of the failover time
    */
   readonly requestTimeoutMs?: number | undefined;
-  /** Whether to delete the rows of shards that are done and whose children have checkpoints, as KCL does. @defaultValue true */
+  /** Whether to delete the rows of shards that are done, or that Kinesis has no more, and whose children have checkpoints, as KCL does. @defaultValue true */
   readonly cleanUp?: boolean | undefined;
   /**
    * Takes the events of leases, or `'silent'`. Its errors and rejections are ignored.

@@ -13,6 +13,8 @@ import { missingLeases } from './shard-sync.js';
 /** KCL's intervals: an audit every two minutes, three audits before a hole is reported. */
 const AUDIT_MS = 120_000;
 const HOLES_TO_TELL = 3;
+/** How long a row must stand still, and its shard be in no listing, before the shard counts as gone: KCL looks for such shards every half hour. */
+const GONE_MS = 30 * 60_000;
 /**
  * How long a row must be missing before the elected worker makes it, in failover times: while a fleet starts, whoever found the table empty is
  * making them, and each of the others would see another one elected.
@@ -141,15 +143,20 @@ export class TableKeeper {
    * worker that holds some gets too few open ones until the rows are gone.
    */
   #cleanUp(): Observable<never> {
-    const { observer, port, config, clock } = this.#context;
+    const { observer, port, config, clock, shards } = this.#context;
     const nowMs = clock.nowMs();
     if (!config.cleanUp || nowMs - this.#cleanedUpAtMs < config.failoverTimeMs) return EMPTY;
     this.#cleanedUpAtMs = nowMs;
     if (!this.#isLeader) return EMPTY;
     const remove = ({ leaseKey, leaseCounter }: LeaseRow): Observable<unknown> =>
       port.remove(leaseKey, leaseCounter).pipe(tap((done) => (done ? observer.forget(leaseKey, clock.nowMs()) : undefined)));
+    // A listing may err, but not each for so long; whoever read the shard before it was gone would renew the row.
+    const isGone = ({ leaseKey }: LeaseRow): boolean =>
+      shards()?.has(leaseKey) === false && (observer.leaseOf(leaseKey, nowMs)?.idleMs ?? 0) > GONE_MS;
     // While a parent's row cannot be read, it is there all the same.
-    const removable = removableLeases(observer.rows()).filter(({ parentShardIds }) => !parentShardIds.some((id) => observer.has(id)));
+    const removable = removableLeases(observer.rows(), isGone).filter(
+      ({ parentShardIds }) => !parentShardIds.some((id) => observer.has(id)),
+    );
     return inLanes(removable, LANES, remove).pipe(ignoreElements());
   }
 

@@ -38,6 +38,33 @@ describe('removableLeases', () => {
     expect(removable(parent, child('1', 0, 4))).to.deep.equal([]);
   });
 
+  describe('of a shard that Kinesis has no more', () => {
+    const halfRead = (fields: Partial<LeaseRow> = {}) => leaseRow('0', { at: '9', hashKeyRange: hashKeys(0, 9), ...fields });
+    const child = (key: string, from: number, to: number, at = '12') =>
+      leaseRow(key, { at, parentShardIds: ['0'], hashKeyRange: hashKeys(from, to) });
+    const gone = (...rows: LeaseRow[]) => removableLeases(rows, ({ leaseKey }) => leaseKey === '0').map(({ leaseKey }) => leaseKey);
+
+    it('has the row that was not read to its end, once all its children are read', () => {
+      expect(gone(halfRead(), child('1', 0, 4), child('2', 5, 9, 'SHARD_END'))).to.deep.equal(['0']);
+    });
+
+    for (const [name, rows] of Object.entries({
+      'while Kinesis has it': [
+        { ...halfRead(), leaseKey: 'x' },
+        { ...child('1', 0, 9), parentShardIds: ['x'] },
+      ],
+      'one of whose children is not there': [halfRead(), child('1', 0, 4)],
+      'one of whose children is not begun': [halfRead(), child('1', 0, 4), child('2', 5, 9, 'TRIM_HORIZON')],
+      'one of whose children was never read': [halfRead(), child('1', 0, 4), child('2', 5, 9, 'LATEST')],
+      'whose hash keys are not known': [leaseRow('0', { at: '9' }), child('1', 0, 9)],
+      'whose parent has a row': [leaseRow('x'), halfRead({ parentShardIds: ['x'] }), child('1', 0, 9)],
+    })) {
+      it(`leaves the row ${name}`, () => {
+        expect(gone(...rows)).to.deep.equal([]);
+      });
+    }
+  });
+
   it('removes one generation at a time', () => {
     const rows = [
       ended('0', { childShardIds: ['1'] }),

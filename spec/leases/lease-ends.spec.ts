@@ -31,6 +31,7 @@ const write = (worker: FleetWorker, shard: LeasableShard, sequenceNumber: string
   });
 const wordsOf = (table: FakeLeases) =>
   table.rows().map(({ leaseKey, checkpoint }) => `${Number(leaseKey.slice(-12))} ${checkpoint.sequenceNumber}`);
+const MINUTE_MS = 60_000;
 const newsOf = (worker: FleetWorker, kind: string) =>
   worker.news.filter((text) => text.split(' ')[1] === kind).map((text) => Number(text.split(' ')[2]));
 /** What was changed in the table, in order. */
@@ -94,6 +95,30 @@ describe('the end of a shard', () => {
       expect(newsOf(workers[0]!, 'ended')).to.deep.equal([0, 0]);
     }),
   );
+
+  for (const [name, renewedMs, isThere] of [
+    ['goes after half an hour', Infinity, false],
+    ['stays while somebody writes it', 20 * MINUTE_MS, true],
+  ] as const)
+    it(
+      `that was never written, since Kinesis has the shard no more: its row ${name}`,
+      marbles(
+        (helpers) => {
+          const { table, start, run } = fleetOf(helpers, SPLIT.slice(1));
+          const word = (sequenceNumber: string) => ({ checkpoint: { sequenceNumber, subSequenceNumber: 0 } });
+          table.put(0, { ...word('2'), hashKeyRange: SPLIT[0]!.hashKeyRange, leaseOwner: 'gone', leaseCounter: 7 });
+          [1, 2].forEach((shard) => table.put(shard, { ...word('9'), parentShardIds: [id(0)], hashKeyRange: SPLIT[shard]!.hashKeyRange }));
+          run(32 * MINUTE_MS, {
+            0: () => start('w1', { failoverTimeMs: 20_000 }),
+            ...(isFinite(renewedMs) && { [renewedMs]: () => table.put(0, { leaseCounter: 8 }) }),
+            [29 * MINUTE_MS]: () => expect(table.row(0)).to.include({ leaseOwner: 'gone' }),
+            [31 * MINUTE_MS]: () => expect(table.row(0) !== undefined).to.equal(isThere),
+          });
+          expect([1, 2].map((shard) => table.row(shard)?.leaseOwner)).to.deep.equal(['w1', 'w1']);
+        },
+        { maxFrames: 33 * MINUTE_MS },
+      ),
+    );
 
   it(
     'is not written while not all that it became is known, and can be written later',
