@@ -30,7 +30,7 @@ export class Ledger {
   readonly #deliveries = new Deliveries();
   readonly #entries = new Entries();
   #watermark: Position | undefined;
-  /** The last watermark that was set from outside. */
+  /** The last watermark that was set from outside, unless its record was read here too. */
   #settledThrough: Position | undefined;
   #hasEnded = false;
   #isTracked = false;
@@ -51,8 +51,8 @@ export class Ledger {
     return this.#deliveries.last ?? this.#watermark;
   }
 
-  /** Whether {@link delivered} was delivered here, and is not only the end of work that was never entered here. */
-  get isDeliveredHere(): boolean {
+  /** Whether {@link delivered} was read here, and is not only the end of work that was never entered here. */
+  get isReadHere(): boolean {
     return this.delivered !== this.#settledThrough;
   }
 
@@ -175,6 +175,11 @@ export class Ledger {
   /** Moves the watermark to `end`, the end of work that was never entered here, if that lies beyond the watermark. */
   settleThrough(end: Position): void {
     if (!this.#watermark || comparePositions(end, this.#watermark) > 0) this.#watermark = this.#settledThrough = barePosition(end);
+  }
+
+  /** Notes that the record at the watermark was read here too, although it was not delivered. */
+  noteRead(): void {
+    this.#settledThrough = undefined;
   }
 
   /** Notes that the reader has seen the end of the shard. */

@@ -108,6 +108,7 @@ export class PageContinuity {
     }
     // Not before: where `onGap` throws, the page is read again, and the gap must be found again.
     if (finding) this.#trimCheck = undefined;
+    if ('position' in this.#start && first?.SequenceNumber === this.#start.position.sequenceNumber) this.#start.noteSeen?.();
     return this.#moveAfter(page);
   }
 

@@ -34,6 +34,8 @@ export type ReadStart =
       readonly position: Position;
       /** Whether this process has read the record from this shard: then it may be trimmed, but it is no other shard's. @defaultValue false */
       readonly isProven?: boolean;
+      /** Called when the record has come: a later start at it is proven. */
+      readonly noteSeen?: () => void;
     };
 
 /** What to do about a {@link Gap}. */

@@ -134,7 +134,7 @@ class Reading implements Handlers<ShardPage> {
   error(error: unknown): void {
     const { ledger, identity } = this.#options.tracked;
     const { streamName, shardId, startingSequenceNumber } = identity;
-    const wasThere = startingSequenceNumber !== undefined || ledger.isDeliveredHere;
+    const wasThere = startingSequenceNumber !== undefined || ledger.isReadHere;
     this.#fail(shardReadError(error, { streamName, shardId, position: ledger.delivered, wasThere }));
   }
 
@@ -158,7 +158,9 @@ function readPages({ tracked, config, open, rate }: MakeShardOptions): Observabl
 
 /** Where this subscription begins: after the last delivered record under `recoverFrom`, else at the watermark. */
 function startAfterDelivered({ ledger }: TrackedShard, start: ReadStart): ReadStart {
-  return ledger.delivered ? { type: 'AFTER', position: ledger.delivered, isProven: ledger.isDeliveredHere } : start;
+  const { delivered: position, isReadHere: isProven } = ledger;
+  if (!position) return start;
+  return { type: 'AFTER', position, isProven, ...(!isProven && { noteSeen: () => ledger.noteRead() }) };
 }
 
 function endShard({ tracked, ended }: MakeShardOptions, children: readonly PortChildShard[]): void {

@@ -325,14 +325,16 @@ describe('Ledger', () => {
     expect(ledger.delivered).to.deep.equal(at(10));
   });
 
-  it('knows what was delivered here from the end of work that was never entered', () => {
+  it('knows what was read here from the end of work that was never entered', () => {
     const { ledger, records } = ledgerWith(1, 2);
-    expect([bareShard().ledger.isDeliveredHere, ledger.isDeliveredHere]).to.deep.equal([false, true]);
+    expect([bareShard().ledger.isReadHere, ledger.isReadHere]).to.deep.equal([false, true]);
     ledger.settle(open(records[0]!));
     ledger.restart();
-    expect([ledger.delivered, ledger.isDeliveredHere]).to.deep.equal([at(1), true]);
+    expect([ledger.delivered, ledger.isReadHere]).to.deep.equal([at(1), true]);
     ledger.settleThrough(at(9));
-    expect([ledger.delivered, ledger.isDeliveredHere]).to.deep.equal([at(9), false]);
+    expect([ledger.delivered, ledger.isReadHere]).to.deep.equal([at(9), false]);
+    ledger.noteRead();
+    expect([ledger.delivered, ledger.isReadHere]).to.deep.equal([at(9), true]);
   });
 
   it('joins what is settled beyond the watermark over blocks, but not over gaps', () => {

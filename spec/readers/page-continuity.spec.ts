@@ -155,6 +155,17 @@ describe('PageContinuity', () => {
     expect(outcome(proven(5)).filter(Boolean)).to.deep.equal(['reopen', 'reopen', 'reopen', '6']);
   });
 
+  it('tells when the record that it was told has come, once, and not of another', () => {
+    const told = (...pages: readonly GetRecordsPage[]): number => {
+      let times = 0;
+      const { accept } = opened({ ...after(5), noteSeen: () => times++ } as ReadStart, { onGap: 'continue' });
+      for (const page of pages) accept(page);
+      return times;
+    };
+    expect([told(pageOf(5)), told(pageOf(5, 6)), told(pageOf(), pageOf(5), pageOf(6))]).to.deep.equal([1, 1, 1]);
+    expect([told(pageOf()), told(pageOf(3), pageOf(3)), told(pageOf(7), pageOf(7, 8))]).to.deep.equal([0, 0, 0]);
+  });
+
   it('does not know the record that it is told to seek', () => {
     const { continuity, accept } = opened(HORIZON);
     accept(pageOf(1, 2, 3));

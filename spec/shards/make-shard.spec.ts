@@ -306,6 +306,18 @@ describe('makeShard', () => {
       expect(starts.map((start) => 'isProven' in start && start.isProven)).to.deep.equal([false, false, true]);
     });
 
+    it('tells the reader so of a checkpoint too whose record has come before, though nothing behind it', () => {
+      const { shard, tracked } = shardWith((_context, start) => {
+        starts.push(start);
+        if ('noteSeen' in start) start.noteSeen?.();
+        return EMPTY;
+      });
+      const starts: ReadStart[] = [];
+      tracked.ledger.settleThrough(recordFields(1));
+      shard.pipe(repeat(2)).subscribe();
+      expect(starts.map((start) => 'isProven' in start && start.isProven)).to.deep.equal([false, true]);
+    });
+
     it('forgets what was not settled also when it is stopped before it reads (regression: that was taken for its own)', () => {
       const { reader } = failing();
       const stop$ = new ReplaySubject<void>(1);
