@@ -35,7 +35,11 @@ const SENTENCES: { readonly [Type in UntimedEvent['type']]?: (event: Extract<Unt
   blockLost: ({ records }) => `a block of ${records} records is lost, by its store or above recoverFrom: it is read again`,
   blockRetry: ({ blockId, delayMs, attempt }) => `the work on block ${blockId} failed (call ${attempt}) and is done again in ${delayMs} ms`,
   blockStoreFailed: ({ action }) => `a store of blocks failed: ${action}`,
-  checkpointFailed: (event) => `the checkpoint ${positionToString(event)} could not be written and is tried again`,
+  checkpointFailed: (event) =>
+    `the checkpoint ${positionToString(event)} could not be written and is ` +
+    (isRxKinesisError(event.error) && event.error.code === 'LEASE_LOST'
+      ? 'not tried again, nor is a later one of this shard'
+      : 'tried again'),
   consumerAwaited: ({ status, waitedMs }) => `waits for its consumer, which is ${status}, for ${waitedMs} ms so far`,
   consumerRegistered: ({ consumerName }) => `the consumer ${consumerName} is registered`,
   discoveryFailed: () => 'the shards could not be listed, which is tried again',

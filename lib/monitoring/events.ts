@@ -241,7 +241,10 @@ export interface CheckpointWrittenEvent extends ShardEvent, Position {
   readonly type: 'checkpointWritten';
 }
 
-/** A checkpoint could not be written; it is tried again. */
+/**
+ * A checkpoint could not be written; it is tried again. Only for a shard of blocks made by hand whose lease is lost this is the last word, with the
+ * reason `fatal` and a `LeaseLostError`: the lost lease of a source's shard is told by `shardReleased`.
+ */
 export interface CheckpointFailedEvent extends ShardEvent, Position {
   readonly type: 'checkpointFailed';
   /** `throttling`: the store asks to slow down; `transient`: a fault that passes; `fatal`: one that does not pass by itself. */

@@ -11,7 +11,7 @@ export function failedWrites(scheduler: SchedulerLike): EventSink {
   const heldBack = onceAMinute(scheduler);
   return (event) => {
     if (event.type !== 'checkpointFailed' || heldBack(shardKey(event)) === undefined) return;
-    // A CheckpointError, which names the shard.
-    console.warn(`rx-kinesis: ${(event.error as Error).message}, and is tried again [${event.type}]`);
+    // A CheckpointError, which names the shard, or a LeaseLostError: only that one is not tried again.
+    console.warn(`rx-kinesis: ${(event.error as Error).message}${event.reason === 'fatal' ? '' : ', and is tried again'} [${event.type}]`);
   };
 }

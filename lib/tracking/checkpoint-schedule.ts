@@ -26,9 +26,9 @@ interface ScheduledShard {
   /** Whether a write of this shard, or the delay before its retry, is under way. */
   isWriting: boolean;
   /** Looks, at each tick, whether a block holds the watermark; returns whether to look again. */
-  readonly lookAtHeld: (nowMs: number) => boolean;
+  readonly lookAtHeld: ((nowMs: number) => boolean) | undefined;
   /** To the releases of stored blocks. */
-  readonly releases: Subscription;
+  readonly releases: Subscription | undefined;
 }
 
 /**
@@ -78,7 +78,7 @@ export class CheckpointSchedule {
 
   /** Reports, after the source has completed, the blocks that are still open: they were dropped. */
   reportDropped(): void {
-    for (const shard of this.shards) shard.reportDropped();
+    for (const shard of this.shards) shard.reportDropped?.();
   }
 
   /**
@@ -97,7 +97,7 @@ export class CheckpointSchedule {
         return EMPTY;
       };
       const conclude$ = defer(() => {
-        shards.forEach((shard) => shard.drain());
+        shards.forEach((shard) => shard.drain?.());
         this.#shards.clear();
         if (errors.length > 0) throw errors[0];
         return EMPTY;
@@ -123,7 +123,7 @@ export class CheckpointSchedule {
     }
     const key = shardKey(range);
     this.#byHand ??= new Map();
-    const shard = this.#byHand.get(key) ?? new HandMadeShard(range, { store, notify, scheduler: retry.scheduler });
+    const shard = this.#byHand.get(key) ?? new HandMadeShard(range, store, notify, retry.scheduler);
     this.#byHand.set(key, shard);
     shard.settleThrough(endOf(range));
     this.#remember(shard);
@@ -131,9 +131,9 @@ export class CheckpointSchedule {
 
   #remember(shard: CheckpointedShard): void {
     if (this.#shards.has(shard)) return;
-    const releases = shard.releases$.subscribe({ next: () => this.#noteDue(), error: noop });
+    const releases = shard.releases$?.subscribe({ next: () => this.#noteDue(), error: noop });
     this.#ticks.add(releases);
-    this.#shards.set(shard, { isWriting: false, lookAtHeld: shard.watchHeld(), releases });
+    this.#shards.set(shard, { isWriting: false, lookAtHeld: shard.watchHeld?.(), releases });
   }
 
   /** At the next tick, writes the checkpoints that moved. Failed writes are reported as events and retried. */
@@ -158,7 +158,7 @@ export class CheckpointSchedule {
   }
 
   #writeAtTick(shard: CheckpointedShard, state: ScheduledShard): void {
-    if (state.lookAtHeld(this.#options.retry.scheduler.now())) this.#noteDue();
+    if (state.lookAtHeld?.(this.#options.retry.scheduler.now())) this.#noteDue();
     // A write of this shard, or the delay before its retry, takes longer than the interval.
     if (state.isWriting) {
       shard.tell({ type: 'checkpointSkipped', reason: 'writing' });
@@ -171,7 +171,7 @@ export class CheckpointSchedule {
       state.isWriting = false;
       if (checkpointer.isDue()) this.#noteDue();
       else if (shard.isOver) {
-        state.releases.unsubscribe();
+        state.releases?.unsubscribe();
         this.#shards.delete(shard);
       }
     };

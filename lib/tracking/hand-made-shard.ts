@@ -1,43 +1,34 @@
-import { NEVER, type SchedulerLike } from 'rxjs';
+import type { SchedulerLike } from 'rxjs';
 import type { Checkpoint, CheckpointStore } from '../checkpoints/checkpoint-store.js';
+import { isLeaseLost } from '../checkpoints/errors.js';
 import type { EventSink } from '../monitoring/events.js';
 import { barePosition, comparePositions, type Position } from '../values/position.js';
 import type { ShardName } from '../values/shard-id.js';
 import type { CheckpointedShard, OfShard } from './checkpointed-shard.js';
 import { Checkpointer } from './checkpointer.js';
 
-/** The parts of a {@link HandMadeShard}. */
-export interface HandMadeShardOptions {
-  readonly store: CheckpointStore;
-  readonly notify: EventSink;
-  readonly scheduler: SchedulerLike;
-}
-
 /**
  * The shard of blocks that were made by hand, of which no source knows: they settle in order of arrival, so a position is all its state.
  */
 export class HandMadeShard implements CheckpointedShard {
   readonly checkpointer: Checkpointer;
-  readonly releases$ = NEVER;
-  readonly isHeld = false;
+  readonly tell: (event: OfShard) => void;
   /** Whether another worker has it. */
   isOver = false;
-  readonly #name: ShardName;
-  readonly #notify: EventSink;
   /** The end of the blocks that are settled. */
   #watermark: Position | undefined;
 
-  constructor({ streamName, shardId }: ShardName, { store, notify, scheduler }: HandMadeShardOptions) {
-    this.#name = { streamName, shardId };
-    this.#notify = notify;
-    const identity = { ...this.#name, parentShardIds: [] };
+  constructor({ streamName, shardId }: ShardName, store: CheckpointStore, notify: EventSink, scheduler: SchedulerLike) {
+    const name = { streamName, shardId };
+    this.tell = (event) => notify({ ...event, ...name });
     this.checkpointer = new Checkpointer({
       store,
       notify,
       scheduler,
       requestTimeoutMs: REQUEST_TIMEOUT_MS,
-      identity: () => identity,
-      current: (): Checkpoint | undefined => (this.isOver || !this.#watermark ? undefined : { ...this.#name, ...this.#watermark }),
+      identity: () => ({ ...name, parentShardIds: [] }),
+      current: (): Checkpoint | undefined => (this.isOver || !this.#watermark ? undefined : { ...name, ...this.#watermark }),
+      reasonOf: (error) => (isLeaseLost(error) ? 'fatal' : 'transient'),
       lose: () => (this.isOver = true),
     });
   }
@@ -45,22 +36,6 @@ export class HandMadeShard implements CheckpointedShard {
   /** Settles a block that ends at `end`; does nothing if a later one was settled before it. */
   settleThrough(end: Position): void {
     if (!this.#watermark || comparePositions(end, this.#watermark) > 0) this.#watermark = barePosition(end);
-  }
-
-  watchHeld(): () => boolean {
-    return () => false;
-  }
-
-  reportDropped(): void {
-    // A block that never arrives is not known here.
-  }
-
-  drain(): void {
-    // Nobody waits for the end of its work.
-  }
-
-  tell(event: OfShard): void {
-    this.#notify({ ...event, ...this.#name });
   }
 }
 

@@ -3,6 +3,7 @@ import sinon from 'sinon';
 import { bufferTime, concatMap, defer, map, of, throwError, VirtualTimeScheduler, type Observable, type SchedulerLike } from 'rxjs';
 import type { CheckpointStore, LeasingStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import { LeaseLostError } from '../../lib/checkpoints/errors.js';
 import type { UntimedEvent } from '../../lib/monitoring/events.js';
 import { LEVELS } from '../../lib/monitoring/levels.js';
 import { warnings } from '../../lib/monitoring/warnings.js';
@@ -73,6 +74,10 @@ const EVENTS: ReadonlyArray<readonly [UntimedEvent, RegExp | undefined]> = [
   [
     { type: 'leaseLost', ...lease, reason: 'sameWorkerId', heldMs: 7 },
     /flights-1\/shardId-000000000000: the lease is lost after 7 ms \(sameWorkerId\): another process with the same workerId has taken it/,
+  ],
+  [
+    { type: 'checkpointFailed', ...shard, ...position, reason: 'fatal', error: new LeaseLostError(shard) },
+    /the checkpoint .* could not be written and is not tried again, nor is a later one of this shard: .*the lease is lost/,
   ],
   [{ type: 'leaseReleased', ...lease, heldMs: 7 }, undefined],
   [{ type: 'leaseRenewed', ...lease }, undefined],

@@ -15,7 +15,7 @@ import {
   VirtualTimeScheduler,
   type Observable,
 } from 'rxjs';
-import { CheckpointError, isCheckpointError, LeaseLostError } from '../../lib/checkpoints/errors.js';
+import { CheckpointError, isCheckpointError, isLeaseLost, LeaseLostError } from '../../lib/checkpoints/errors.js';
 import { rawErrorOf } from '../../lib/internal/aws-fault.js';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
@@ -200,6 +200,27 @@ describe('checkpointEvery', () => {
           );
           expect(lines.filter((line) => line.includes(PLACE.shardId))).to.have.length(3);
           expect(lines.filter((line) => line.includes('shardId-000000000001'))).to.have.length(3);
+        }),
+      );
+
+      it(
+        'for good, since the lease is lost, is told as that, once',
+        marbles(({ cold, flush }) => {
+          const events: KinesisEvent[] = [];
+          for (const heard of [{}, { events: { next: (event: KinesisEvent) => void events.push(event) } }]) {
+            const store = recordingStore();
+            store.refuse(new LeaseLostError(PLACE), 1_000);
+            cold('-a 3s b 3s |', values)
+              .pipe(checkpointEvery(1_000, { store, ...heard }))
+              .subscribe();
+          }
+          flush();
+          expect(warn.args.map(([line]) => String(line))).to.deep.equal([
+            'rx-kinesis: stream/shardId-000000000000: the lease is lost, another worker may hold it [checkpointFailed]',
+          ]);
+          expect(events).to.have.length(1);
+          expect(events[0]).to.include({ type: 'checkpointFailed', reason: 'fatal', ...PLACE });
+          expect(events[0]).to.have.property('error').that.satisfies(isLeaseLost);
         }),
       );
 
