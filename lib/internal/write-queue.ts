@@ -68,13 +68,17 @@ export class WriteQueue {
   }
 }
 
+/** The hidden property of an object that holds the queue of its writes. Every copy of the package in a process finds it by this symbol. */
+const WRITES: unique symbol = Symbol.for('rx-kinesis/1/writes') as never;
+
 /** The queue of all writes to what this object gives access to, such as a database or a client. */
 export function writesTo(owner: object): WriteQueue {
-  const known = queues.get(owner);
+  const known = (owner as { readonly [WRITES]?: WriteQueue })[WRITES] ?? sealed.get(owner);
   if (known) return known;
   const queue = new WriteQueue();
-  queues.set(owner, queue);
+  if (!Reflect.defineProperty(owner, WRITES, { value: queue })) sealed.set(owner, queue);
   return queue;
 }
 
-const queues = /* @__PURE__ */ new WeakMap<object, WriteQueue>();
+/** The queues of objects that take no property. */
+const sealed = /* @__PURE__ */ new WeakMap<object, WriteQueue>();

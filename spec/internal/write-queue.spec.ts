@@ -126,5 +126,11 @@ describe('WriteQueue', () => {
   it('is one for each object', () => {
     const [a, b] = [{}, {}];
     expect(writesTo(a)).to.equal(writesTo(a)).and.not.to.equal(writesTo(b));
+    expect([a, Object.keys(a)]).to.deep.equal([{}, []]);
+  });
+
+  it('is one for an object that takes no property', () => {
+    const frozen = Object.freeze({});
+    expect(writesTo(frozen)).to.equal(writesTo(frozen));
   });
 });

@@ -52,6 +52,25 @@ const look = setInterval(() => {
 }, 10);
 `;
 
+/** The ES module writes the later checkpoint of a shard, CommonJS an earlier one, at the same time. Prints what became of both, and what is stored. */
+const levelScript = `
+import { createRequire } from 'node:module';
+import { lastValueFrom } from 'rxjs';
+import * as E from 'rx-kinesis/level';
+const C = createRequire(import.meta.url)('rx-kinesis/level');
+if (E.levelCheckpoints === C.levelCheckpoints) throw new Error('one copy only');
+const entries = new Map();
+const later = (work) => new Promise((resolve) => setTimeout(() => resolve(work()), 5));
+const db = { get: (key) => later(() => entries.get(key)), put: (key, value) => later(() => entries.set(key, value)) };
+const shard = { streamName: 'stream', shardId: 'shardId-000000000000', parentShardIds: [] };
+const { streamName, shardId } = shard;
+const write = ({ levelCheckpoints }, sequenceNumber) =>
+  lastValueFrom(levelCheckpoints(db).write({ streamName, shardId, sequenceNumber, subSequenceNumber: 0 }, shard), { defaultValue: 0 });
+const outcomes = await Promise.allSettled([write(E, '7'), write(C, '6')]);
+const stored = await lastValueFrom(E.levelCheckpoints(db).read(shard));
+console.log(JSON.stringify([...outcomes.map(({ status }) => status), stored.sequenceNumber]));
+`;
+
 describe('two copies of the package in one process', function () {
   this.timeout(240_000);
   let pack: Packed;
@@ -61,6 +80,12 @@ describe('two copies of the package in one process', function () {
     pack = await packed();
     file = join(pack.project, 'copies.mjs');
     await writeFile(file, script);
+  });
+
+  it('let the writes to one level database wait for one another, so that no checkpoint goes back', async () => {
+    const levelFile = join(pack.project, 'level-copies.mjs');
+    await writeFile(levelFile, levelScript);
+    expect(JSON.parse(await node([levelFile], pack.project))).to.deep.equal(['fulfilled', 'rejected', '7']);
   });
 
   for (const copies of ['EEEEE', 'ECCCC', 'CEEEE', 'ECECE', 'EEEEC']) {
