@@ -15,13 +15,35 @@ describe('the packed files', () => {
     files = entries.filter((entry) => entry.isFile()).map((entry) => relative(pack.directory, join(entry.parentPath, entry.name)));
   });
 
-  it('are both builds, the sources and the few texts that npm shows', () => {
-    const places = new Set(files.map((file) => (file.startsWith('dist/') ? file.split('/').slice(0, 2).join('/') : file.split('/')[0]!)));
-    expect([...places].sort()).to.deep.equal(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist/cjs', 'dist/esm', 'lib', 'package.json']);
+  it('are both builds, the sources, the pages for users and the few texts that npm shows', () => {
+    const places = new Set(
+      files.map((file) => (/^(?:dist|docs)\//.test(file) ? file.split('/').slice(0, 2).join('/') : file.split('/')[0]!)),
+    );
+    expect([...places].sort()).to.deep.equal([
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'dist/cjs',
+      'dist/esm',
+      'docs/guide',
+      'docs/operators',
+      'lib',
+      'package.json',
+    ]);
   });
 
   it('hold no specs, no emulators and no build state', () => {
-    expect(files.filter((file) => /\.spec\.|(^|\/)(spec|docs|coverage|node_modules)\/|\.tsbuildinfo$/.test(file))).to.deep.equal([]);
+    expect(files.filter((file) => /\.spec\.|(^|\/)(spec|coverage|node_modules)\/|\.tsbuildinfo$/.test(file))).to.deep.equal([]);
+  });
+
+  it('have the guides and the pages of operators to which the README and they lead', async () => {
+    const pages = files.filter((file) => file.endsWith('.md'));
+    for (const page of pages) {
+      const links = [...(await readFile(join(pack.directory, page), 'utf8')).matchAll(/\]\((?!https?:)([^)#\s]+)/g)];
+      const targets = links.map(([, link]) => join(dirname(page), link!)).filter((target) => /^docs\/(?:guide|operators)\//.test(target));
+      expect(targets.filter((target) => !files.includes(target))).to.deep.equal([], page);
+    }
+    expect(pages).to.include('docs/guide/getting-started.md');
   });
 
   it('mark the CommonJS build, since the package itself is of ES modules', async () => {
