@@ -69,6 +69,7 @@ export type LeaseNews =
   | { readonly type: 'granted'; readonly shardId: string; readonly lease: Lease }
   | {
       readonly type: 'ended';
+      /** The id of the shard, for example `shardId-000000000000`. */
       readonly shardId: string;
       /** The `shardStart` of the checkpoint that says so, if it has one. */
       readonly shardStart?: string | undefined;

@@ -6,7 +6,9 @@ import { positionToString } from '../values/sequence-range.js';
 export class CheckpointError extends RxKinesisError {
   readonly code = 'CHECKPOINT';
   readonly retriable: boolean;
+  /** The name of the stream, without account and region. */
   readonly streamName: string;
+  /** The id of the shard, for example `shardId-000000000000`. */
   readonly shardId: string;
 
   constructor(
@@ -31,7 +33,9 @@ export const isCheckpointError = /* @__PURE__ */ guardFor<CheckpointError>('CHEC
 export class ForeignCheckpointError extends RxKinesisError {
   readonly code = 'FOREIGN_CHECKPOINT';
   readonly retriable = false;
+  /** The name of the stream, without account and region. */
   readonly streamName: string;
+  /** The id of the shard, for example `shardId-000000000000`. */
   readonly shardId: string;
   /** The position in the store. */
   readonly checkpoint: Position;
@@ -65,7 +69,9 @@ export const isForeignCheckpoint = /* @__PURE__ */ guardFor<ForeignCheckpointErr
 export class LeaseLostError extends RxKinesisError {
   readonly code = 'LEASE_LOST';
   readonly retriable = false;
+  /** The name of the stream, without account and region. */
   readonly streamName: string;
+  /** The id of the shard, for example `shardId-000000000000`. */
   readonly shardId: string;
 
   constructor(fields: { readonly streamName: string; readonly shardId: string; readonly cause?: unknown }) {

@@ -7,6 +7,7 @@ export class ShardReadError extends RxKinesisError {
   readonly code = 'SHARD_READ';
   /** Whether the fault may pass; the reader has already retried it `retry.maxRetries` times. */
   readonly retriable: boolean;
+  /** The name of the stream, without account and region. */
   readonly streamName: string;
   /** The shard, unless the list of shards could not be read. */
   readonly shardId: string | undefined;
@@ -38,7 +39,9 @@ export const isShardReadError = /* @__PURE__ */ guardFor<ShardReadError>('SHARD_
 
 /** A missing part of a shard. */
 export interface Gap {
+  /** The name of the stream, without account and region. */
   readonly streamName: string;
+  /** The id of the shard, for example `shardId-000000000000`. */
   readonly shardId: string;
   /** The last position known to be good, or the first missing one. */
   readonly from: Position;
@@ -52,6 +55,7 @@ export class RangeExpiredError extends RxKinesisError {
   readonly retriable = false;
   /** The ranges of which records are missing; empty where only a starting position was known. */
   readonly missing: readonly RangeToRead[];
+  /** Where the missing part begins, and what comes after it. */
   readonly gap: Gap;
 
   constructor(gap: Gap, missing: readonly RangeToRead[], cause?: unknown) {
@@ -92,7 +96,9 @@ export const isRangeIncomplete = /* @__PURE__ */ guardFor<RangeIncompleteError>(
 export class RecoveryTimeoutError extends RxKinesisError {
   readonly code = 'RECOVERY_TIMEOUT';
   readonly retriable = true;
+  /** The ranges that were not read to their ends. */
   readonly missing: readonly RangeToRead[];
+  /** For how long there was no progress, in ms. */
   readonly timeoutMs: number;
 
   constructor(missing: readonly RangeToRead[], timeoutMs: number, cause?: unknown) {

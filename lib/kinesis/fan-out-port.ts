@@ -3,6 +3,7 @@ import type { PortChildShard, PortRecord, StreamId } from './port.js';
 
 /** A stream as DescribeStreamSummary gives it. */
 export interface StreamSummary {
+  /** The ARN of the stream. */
   readonly StreamARN: string;
 }
 
@@ -13,13 +14,16 @@ export type ConsumerId =
 
 /** A consumer as DescribeStreamConsumer and RegisterStreamConsumer give it. */
 export interface PortConsumer {
+  /** The ARN of the consumer. */
   readonly ConsumerARN: string;
   /** `ACTIVE` when it may subscribe; else `CREATING` or `DELETING`. */
   readonly ConsumerStatus: string;
 }
 
 export interface RegisterStreamConsumerRequest {
+  /** The ARN of the stream. */
   readonly StreamARN: string;
+  /** 1 to 128 letters, digits, `_`, `.` and `-`. */
   readonly ConsumerName: string;
 }
 
@@ -30,13 +34,17 @@ export type StartingPosition =
   | { readonly Type: 'AT_SEQUENCE_NUMBER' | 'AFTER_SEQUENCE_NUMBER'; readonly SequenceNumber: string };
 
 export interface SubscribeToShardRequest {
+  /** The ARN of the consumer, which must be active. */
   readonly ConsumerARN: string;
+  /** The id of the shard. */
   readonly ShardId: string;
+  /** Where the subscription begins. */
   readonly StartingPosition: StartingPosition;
 }
 
 /** What a subscription pushes: some records, or none when nothing has arrived for some time. */
 export interface SubscribeToShardEvent {
+  /** In order; none where the event only tells how far behind the subscription is. */
   readonly Records: readonly PortRecord[];
   /** Where the next subscription continues, AFTER it. Absent when the shard is closed and this was its last event. */
   readonly ContinuationSequenceNumber?: string;
@@ -64,8 +72,11 @@ export interface ShardSubscription {
  * Each subscription is one call; unsubscribing before the response aborts it. Errors have the `name` that the SDK's errors have.
  */
 export interface FanOutPort {
+  /** The stream, for its ARN. */
   describeStreamSummary(request: StreamId): Observable<StreamSummary>;
+  /** A consumer as it is now; an error with the name `ResourceNotFoundException` where there is none. */
   describeStreamConsumer(request: ConsumerId): Observable<PortConsumer>;
+  /** Registers a consumer, which is not active at once. */
   registerStreamConsumer(request: RegisterStreamConsumerRequest): Observable<PortConsumer>;
   /** Whoever gets the subscription closes it. */
   subscribeToShard(request: SubscribeToShardRequest): Observable<ShardSubscription>;

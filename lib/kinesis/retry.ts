@@ -15,10 +15,15 @@ export interface RetryConfig {
 
 /** A {@link RetryConfig} with its defaults, and the scheduler and random numbers that it uses. */
 export interface RetryPolicy {
+  /** How often one call is retried. */
   readonly maxRetries: number;
+  /** The bound of the first delay, doubled with each retry, in ms. */
   readonly initialDelayMs: number;
+  /** The bound of every delay, in ms. */
   readonly maxDelayMs: number;
+  /** The scheduler of the delays. */
   readonly scheduler: SchedulerLike;
+  /** Returns a number from 0 up to 1, for the jitter. */
   readonly random: () => number;
 }
 

@@ -16,6 +16,7 @@ import { WireReader } from './wire/wire-reader.js';
  * @remarks The client retries a call before this package does. Its region, credentials and endpoint are used as they are.
  */
 export interface KinesisClientLike {
+  /** Sends one command; `abortSignal` aborts the call. */
   // The SDK's `send` is overloaded by command; any narrower parameter would refuse the real client.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   send(command: any, options?: { readonly abortSignal?: AbortSignal }): Promise<unknown>;

@@ -6,11 +6,13 @@ import type { StreamId } from './port.js';
 export interface StreamByName {
   /** The name of the stream, in the client's account and region. */
   readonly streamName: string;
+  /** Left out: the name is enough. */
   readonly streamARN?: undefined;
 }
 
 /** The stream to read, by its ARN. */
 export interface StreamByARN {
+  /** Left out: the ARN names the stream. */
   readonly streamName?: undefined;
   /** The ARN of the stream, for example `arn:aws:kinesis:eu-west-1:123456789012:stream/flights`. */
   readonly streamARN: string;
@@ -21,7 +23,9 @@ export type StreamConfig = StreamByARN | StreamByName;
 
 /** A stream's name or ARN for the API, and the plain name that records and checkpoints have. */
 export interface ResolvedStream {
+  /** The plain name. */
   readonly streamName: string;
+  /** How calls name the stream. */
   readonly id: StreamId;
 }
 

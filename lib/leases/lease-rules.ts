@@ -1,5 +1,6 @@
 /** The facts about a lease that decide who should have it. */
 export interface AssignableLease {
+  /** The key of the row: the id of the shard. */
   readonly leaseKey: string;
   /** The worker that has the lease, or to which it is being handed over; absent when any worker may take it. */
   readonly owner?: string;
@@ -15,11 +16,13 @@ export interface AssignableLease {
 
 /** The facts from which a worker decides which leases to take. */
 export interface AssignmentView {
+  /** The name of this worker. */
   readonly workerId: string;
   /** All leases of shards that are not done. */
   readonly leases: readonly AssignableLease[];
   /** How many leases this worker may have. */
   readonly maxLeases: number;
+  /** For how long a lease must stand still before it may be taken, in ms. */
   readonly failoverTimeMs: number;
   /** Returns a number from 0 up to 1. */
   readonly random: () => number;

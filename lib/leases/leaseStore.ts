@@ -27,9 +27,13 @@ export interface LeaseStore extends LeasingStore {
   readonly workerId: string;
   /** Emits all leases after each look at the table, and at once if there was one. The store looks while `leases` is subscribed. */
   readonly leases$: Observable<readonly LeaseStatus[]>;
+  /** Emits the checkpoint of the row, or `undefined` without one. */
   read(shard: ShardIdentity): Observable<Checkpoint | undefined>;
+  /** Writes a checkpoint; errors with a `LeaseLostError` unless the lease is held. */
   write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined>;
+  /** Takes and renews leases while it is subscribed. Emits each that is granted, and the shards that other workers have read to their end. */
   leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition, latestMs?: number): Observable<LeaseNews>;
+  /** Gives a lease up: to the worker that asked for it, or to nobody. */
   release(shard: ShardIdentity, lease?: Lease): Observable<undefined>;
 }
 

@@ -8,8 +8,11 @@ import type { SequenceNumberRange } from '../values/sequence-range.js';
 export class OutOfOrderError extends RxKinesisError {
   readonly code = 'OUT_OF_ORDER';
   readonly retriable = false;
+  /** The name of the stream, without account and region. */
   readonly streamName: string;
+  /** The id of the shard, for example `shardId-000000000000`. */
   readonly shardId: string;
+  /** Where the records begin that came too late. */
   readonly sequenceNumber: string;
 
   constructor({ streamName, shardId, fromSeqNumber }: SequenceNumberRange) {

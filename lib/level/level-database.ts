@@ -5,12 +5,15 @@
 export interface LevelDatabase {
   /** Resolves to `undefined` when there is no entry; before abstract-level 2 it rejected with `LEVEL_NOT_FOUND`. */
   get(key: string, options: LevelReadOptions): Promise<string | undefined>;
+  /** Writes one entry. */
   put(key: string, value: string, options: LevelWriteOptions): Promise<unknown>;
 }
 
 /** The options of every call, so that the database's own encodings do not matter. */
 export interface LevelReadOptions {
+  /** Keys are text. */
   readonly keyEncoding: 'utf8';
+  /** Values are text. */
   readonly valueEncoding: 'utf8';
 }
 

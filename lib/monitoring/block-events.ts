@@ -12,21 +12,27 @@ export interface BlockOpenedEvent extends ShardEvent {
 /** `storeBlocks` has put a block into its store. */
 export interface BlockStoredEvent extends ShardEvent {
   readonly type: 'blockStored';
+  /** The id of the block. */
   readonly blockId: string;
+  /** Its records of this shard. */
   readonly records: number;
 }
 
 /** A block is lost: its store has no copy of it, or a failure upstream of `recoverFrom` has lost it. It is re-read. */
 export interface BlockLostEvent extends ShardEvent {
   readonly type: 'blockLost';
+  /** The id of the block. */
   readonly blockId: string;
+  /** Its records. */
   readonly records: number;
 }
 
 /** A lost block has been re-read, and is complete. */
 export interface BlockRecoveredEvent extends ShardEvent {
   readonly type: 'blockRecovered';
+  /** The id of the block. */
   readonly blockId: string;
+  /** Its records. */
   readonly records: number;
 }
 
@@ -41,6 +47,7 @@ export interface BlockRetryEvent extends ShardEvent {
   readonly attempt: number;
   /** The delay before the next call, in ms. */
   readonly delayMs: number;
+  /** What the handler failed with. */
   readonly error: unknown;
 }
 
@@ -75,9 +82,11 @@ export interface BlockSettledEvent extends ShardEvent {
 /** A call to a block store failed; another copy, or Kinesis, may replace it. */
 export interface BlockStoreFailedEvent extends TimedEvent {
   readonly type: 'blockStoreFailed';
+  /** The call that failed. */
   readonly action: 'put' | 'get' | 'delete' | 'list';
   /** The id of the block; absent for `list`. */
   readonly blockId?: string;
+  /** What the call failed with. */
   readonly error: unknown;
 }
 

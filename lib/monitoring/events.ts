@@ -55,12 +55,14 @@ export interface ReadRetryEvent extends ShardEvent {
   readonly attempt: number;
   /** The delay before the retry, in ms. */
   readonly delayMs: number;
+  /** What the call failed with. */
   readonly error: unknown;
 }
 
 /** `fanOut` has registered its consumer, which the stream did not have. */
 export interface ConsumerRegisteredEvent extends StreamEvent {
   readonly type: 'consumerRegistered';
+  /** The name of the consumer. */
   readonly consumerName: string;
 }
 
@@ -86,6 +88,7 @@ export interface ShardSubscribedEvent extends ShardEvent {
 /** `fanOut` cannot subscribe to a shard: its `fallback` reads the shard from here on. */
 export interface ReaderFellBackEvent extends ShardEvent {
   readonly type: 'readerFellBack';
+  /** Why it cannot. */
   readonly error: unknown;
 }
 
@@ -133,6 +136,7 @@ export interface StoreRetryEvent extends ShardEvent {
   readonly attempt: number;
   /** The delay before the retry, in ms. */
   readonly delayMs: number;
+  /** What the call failed with. */
   readonly error: unknown;
 }
 
@@ -150,12 +154,14 @@ export interface DiscoveryFailedEvent extends StreamEvent {
   readonly type: 'discoveryFailed';
   /** `throttling`: Kinesis asks to slow down; `transient`: a fault that passes; `fatal`: one that does not pass by itself. */
   readonly reason: 'throttling' | 'transient' | 'fatal';
+  /** What the call failed with. */
   readonly error: unknown;
 }
 
 /** Reading of a shard begins: its parents are done and, where leases are used, this worker holds its lease. */
 export interface ShardStartedEvent extends ShardEvent {
   readonly type: 'shardStarted';
+  /** The ids of its parents, as the list of shards has them. */
   readonly parentShardIds: readonly string[];
   /** Where the reading begins: a position, or the name of an iterator type. */
   readonly start: Position | string;
@@ -207,12 +213,14 @@ export interface StopTimedOutEvent extends StreamEvent {
  */
 export interface StreamFailedEvent extends StreamEvent {
   readonly type: 'streamFailed';
+  /** What the stream errors with. */
   readonly error: unknown;
 }
 
 /** A shard's pipeline failed for good: it is not restarted. */
 export interface ShardFailedEvent extends ShardEvent {
   readonly type: 'shardFailed';
+  /** What the pipeline failed with. */
   readonly error: unknown;
 }
 
@@ -223,6 +231,7 @@ export interface ShardRestartedEvent extends ShardEvent {
   readonly attempt: number;
   /** The delay before the restart, in ms; 0 when another worker does it. */
   readonly delayMs: number;
+  /** What the pipeline failed with. */
   readonly error: unknown;
 }
 
@@ -249,6 +258,7 @@ export interface CheckpointFailedEvent extends ShardEvent, Position {
   readonly type: 'checkpointFailed';
   /** `throttling`: the store asks to slow down; `transient`: a fault that passes; `fatal`: one that does not pass by itself. */
   readonly reason: 'throttling' | 'transient' | 'fatal';
+  /** What the write failed with. */
   readonly error: unknown;
 }
 
@@ -285,6 +295,7 @@ export interface RecoveryStartedEvent extends ShardEvent {
   readonly type: 'recoveryStarted';
   /** The ranges of the shard that were lost; none when everything had passed `recoverFrom`. */
   readonly ranges: readonly SequenceNumberRange[];
+  /** The failure upstream. */
   readonly error: unknown;
 }
 

@@ -9,10 +9,13 @@ import { shown } from '../values/shown.js';
 
 /** A logger that {@link logEvents} can write to: pino, Nest's `Logger`, winston, bunyan, `console`, or the like. */
 export interface EventLogger {
+  /** Takes what is lost or has ended. */
   error(...args: readonly unknown[]): unknown;
+  /** Takes what is not as it should be, but passes. */
   warn(...args: readonly unknown[]): unknown;
   /** Takes the steps in the life of shards; without it `log` does, as in Nest's. */
   info?(...args: readonly unknown[]): unknown;
+  /** Takes what `info` would, where there is no `info`. */
   log?(...args: readonly unknown[]): unknown;
   /** Takes routine events; without it they are not written. */
   debug?(...args: readonly unknown[]): unknown;

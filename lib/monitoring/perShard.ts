@@ -8,7 +8,9 @@ import type { ShardEvent } from './timed-event.js';
 
 /** A figure of one shard. */
 export interface ShardFigure<T> {
+  /** The name of the stream, without account and region. */
   readonly streamName: string;
+  /** The id of the shard, for example `shardId-000000000000`. */
   readonly shardId: string;
   /** What the metric emitted; `undefined` also, as the last of the shard, when it is released. */
   readonly value: T | undefined;

@@ -6,10 +6,12 @@ export interface TimedEvent {
 
 /** The fields that every event of a source has. */
 export interface StreamEvent extends TimedEvent {
+  /** The name of the stream, without account and region. */
   readonly streamName: string;
 }
 
 /** The fields that every event about a shard has. */
 export interface ShardEvent extends StreamEvent {
+  /** The id of the shard, for example `shardId-000000000000`. */
   readonly shardId: string;
 }

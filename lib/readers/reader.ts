@@ -43,7 +43,9 @@ export type GapPolicy = 'fail' | 'continue' | ((gap: Gap) => 'fail' | 'continue'
 
 /** Everything that a reader needs to read one shard. */
 export interface ReadContext {
+  /** The stream. */
   readonly stream: ResolvedStream;
+  /** The id of the shard, for example `shardId-000000000000`. */
   readonly shardId: string;
   /** The client or the port of the source, as it was given. */
   readonly client: KinesisClientLike | KinesisPort;
@@ -51,16 +53,21 @@ export interface ReadContext {
   readonly port: KinesisPort;
   /** Watches a further call, which it names in errors: it errors when it is not answered in `requestTimeoutMs`, and its errors are reduced. */
   readonly watched: WatchedCall;
+  /** What the reader asks before each read, and tells the bytes of each. */
   readonly budget: ReadBudget;
+  /** How failed calls are retried. */
   readonly retry: RetryPolicy;
+  /** Every timer and clock. */
   readonly scheduler: SchedulerLike;
   /** Returns a number from 0 up to 1, for jitter. */
   readonly random: () => number;
+  /** What to do when records are missing. */
   readonly onGap: GapPolicy;
   /** Whether KPL aggregates are taken apart into their user records. */
   readonly deaggregate: boolean;
   /** Where the payloads of user records lie in memory. */
   readonly payloads: PayloadPlacement;
+  /** Takes the events of the reader. */
   readonly notify: EventSink;
   /**
    * Whether the records of a page may be those that were decoded from the wire, whose fields are accessors: a copy of such a record

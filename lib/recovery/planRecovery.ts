@@ -50,6 +50,7 @@ export interface RecoveryCost {
 
 /** What the recovery of one shard's ranges costs, and how they are grouped. */
 export interface ShardRecoveryPlan extends RecoveryCost {
+  /** The shard. */
   readonly shardId: string;
   /** The ranges that share an iterator, in the order in which they are read. */
   readonly passes: readonly PlannedPass[];

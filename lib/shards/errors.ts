@@ -2,6 +2,7 @@ import { guardFor, RxKinesisError } from '../values/errors.js';
 
 /** The work of a shard that was not done when the time after `stop` ran out. */
 export interface OpenWork {
+  /** The id of the shard, for example `shardId-000000000000`. */
   readonly shardId: string;
   /** Blocks that are not settled. */
   readonly blocks: number;
@@ -20,7 +21,9 @@ export interface OpenWork {
 export class StopTimeoutError extends RxKinesisError {
   readonly code = 'STOP_TIMEOUT';
   readonly retriable = false;
+  /** The name of the stream, without account and region. */
   readonly streamName: string;
+  /** The time that it had: `stopTimeoutMs`, in ms. */
   readonly timeoutMs: number;
   /** The shards that are still open. */
   readonly open: readonly OpenWork[];
@@ -55,6 +58,7 @@ function adviceFor(open: readonly OpenWork[]): string {
 export class StreamRecreatedError extends RxKinesisError {
   readonly code = 'STREAM_RECREATED';
   readonly retriable = false;
+  /** The name of the stream, without account and region. */
   readonly streamName: string;
   /** The first shard whose starting sequence number was seen to have changed. */
   readonly shardId: string;

@@ -12,7 +12,9 @@ import type { HashKeyRange } from '../values/shard-id.js';
  * delivered record.
  */
 export interface Shard extends Observable<KinesisRecord> {
+  /** The name of the stream, without account and region. */
   readonly streamName: string;
+  /** The id of the shard, for example `shardId-000000000000`. */
   readonly shardId: string;
   /** The shards that it was made from: none, one (split) or two (merge). */
   readonly parentShardIds: readonly string[];

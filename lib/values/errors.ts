@@ -33,13 +33,18 @@ export abstract class RxKinesisError extends Error {
 
 /** An error reduced to what is safe to log. Errors of this package add fields of their own. */
 export interface Fault {
+  /** The error's name, such as `AccessDeniedException`. */
   readonly name: string;
+  /** Of an error of this package, and in what is logged of errors of the user's own pipeline; else absent. */
   readonly message?: string | undefined;
   /** Where it was thrown: file, line and column. Only in what is logged of errors of the user's own pipeline. */
   readonly at?: string | undefined;
   readonly code?: string | undefined;
+  /** The status of the answer of a service, such as 400. */
   readonly httpStatusCode?: number | undefined;
+  /** The id that the service gave the request, for its support. */
   readonly requestId?: string | undefined;
+  /** The cause, reduced likewise. */
   readonly cause?: Fault | undefined;
 }
 

@@ -25,10 +25,15 @@ export interface KinesisRecord {
 
 /** The fields of a record that its shard does not know already. */
 export interface RecordFields {
+  /** A decimal number of up to 56 digits, as text: compare it as a number. */
   readonly sequenceNumber: string;
+  /** The index within a KPL aggregate; 0 for a plain record. */
   readonly subSequenceNumber: number;
+  /** The key that the producer has given, of 1 to 256 characters. */
   readonly partitionKey: string;
+  /** The payload, decoded; where it lies in memory is said by `payloads`. */
   readonly data: Uint8Array;
+  /** When Kinesis took the record, where Kinesis said so. */
   readonly approximateArrivalTimestamp: Date | undefined;
   /** The hash key that overrode the partition key's, where the KPL recorded one. */
   readonly explicitHashKey?: string;

@@ -11,7 +11,9 @@ export interface ShardName {
 
 /** A part of the key space 0 to 2^128 - 1, decimal and inclusive at both ends. */
 export interface HashKeyRange {
+  /** The first hash key: a decimal number from 0 to 2^128 - 1, as text. */
   readonly startingHashKey: string;
+  /** The last hash key, inclusive, likewise. */
   readonly endingHashKey: string;
 }
 

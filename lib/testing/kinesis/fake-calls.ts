@@ -30,6 +30,7 @@ export function assertMethodName(method: string): void {
 
 /** One call; its fields are updated while it lasts. */
 export interface FakeCall {
+  /** The call. */
   readonly method: KinesisMethod;
   /** The shard of the request; for GetRecords, the shard of its iterator. */
   readonly shardId?: string;
