@@ -139,7 +139,9 @@ class StuckWatch {
   }
 
   #forget(event: KinesisEvent): readonly Alert[] {
-    const cleared = this.#shards.forget(event).filter((shard) => this.#raised.delete(shard));
+    const gone = this.#shards.forget(event);
+    if (gone.length > 0) this.#disarm();
+    const cleared = gone.filter((shard) => this.#raised.delete(shard));
     return cleared.map((shard) => this.#alert(shard, false, undefined));
   }
 
@@ -168,6 +170,14 @@ class StuckWatch {
   #arm(): void {
     if (this.#deadlineMs >= this.#armedForMs) return;
     this.#armedForMs = this.#deadlineMs;
+    this.#armed$.next();
+  }
+
+  /** Ends the timer when no shard has something to do: it would keep a process alive whose streams have ended. */
+  #disarm(): void {
+    for (const { isWaiting } of this.#shards.all) if (isWaiting) return;
+    this.#deadlineMs = Infinity;
+    this.#armedForMs = Infinity;
     this.#armed$.next();
   }
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { filter, of, type OperatorFunction } from 'rxjs';
+import { filter, of, Subject, VirtualTimeScheduler, type OperatorFunction } from 'rxjs';
 import type { Alert } from '../../lib/monitoring/alert.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { highErrorRate } from '../../lib/monitoring/highErrorRate.js';
@@ -69,6 +69,20 @@ describe('stuckShards', () => {
   it('is cleared without a figure when the shard is released, or its stream has stopped', () => {
     stuck('-A--------r-', '-------x--y', { x: [true, 6], y: [false, undefined] })();
     stuck('-A--------Z-', '-------x--y', { x: [true, 6], y: [false, undefined] })();
+  });
+  it('keeps its timer while a shard has something to do, and not when the last such shard is read no more', () => {
+    const scheduler = new VirtualTimeScheduler();
+    const source = new Subject<KinesisEvent>();
+    source.pipe(stuckShards({ maxAllowedLagMs: 5, scheduler })).subscribe();
+    const timersAfter = (...letters: (keyof typeof events)[]): number => {
+      for (const letter of letters) source.next(events[letter]);
+      return scheduler.actions.length;
+    };
+    expect(timersAfter('p', 'P')).to.equal(1);
+    expect(timersAfter('r')).to.equal(1);
+    expect(timersAfter('Z')).to.equal(0);
+    expect(timersAfter('p')).to.equal(1);
+    expect(timersAfter('e', 'r')).to.equal(0);
   });
   it('is not raised for a shard that has nothing to do', () => {
     stuck('-a----------', '-')();
