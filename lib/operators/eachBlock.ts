@@ -15,8 +15,6 @@ import {
 import { eachValueFrom } from 'rxjs-for-await';
 import { abortedBy, isAbortSignal } from '../internal/notifierOf.js';
 import { assertKnownFields } from '../internal/validate.js';
-import { assertUnsettled } from '../tracking/assertUnsettled.js';
-import { hasRanges } from '../tracking/misplaced.js';
 import { InvalidConfigError } from '../values/errors.js';
 import type { SequenceNumberRanges } from '../values/sequence-range.js';
 import { checkpointEvery, CHECKPOINTING_FIELDS, type CheckpointEveryConfig } from './checkpointEvery.js';
@@ -40,7 +38,7 @@ export interface EachBlockConfig extends CheckpointEveryConfig {
  * and start a last write. When the source completes, the loop ends after the last write. Subscribes when the loop asks for the first
  * block; each `for await` has its own subscription.
  *
- * Errors: those of the source, after the last write; the signal's reason; those of `checkpointEvery`; `InvalidConfigError` for a block that has passed one.
+ * Errors: those of the source, after the last write; the signal's reason; those of `checkpointEvery`.
  *
  * @throws InvalidConfigError when called with a config that cannot work.
  *
@@ -70,7 +68,6 @@ function iterate<T>(blocks$: Observable<T>, settle: MonoTypeOperatorFunction<T>,
 
   const handedOut$ = new Observable<T>((loop) => {
     const handOut = (block: T): Observable<T> => {
-      if (hasRanges(block)) assertUnsettled('eachBlock', block.ranges, 'leave out checkpointEvery, which the loop includes');
       loop.next(block);
       return asked$.pipe(
         take(1),

@@ -12,7 +12,6 @@ import {
   type SchedulerLike,
 } from 'rxjs';
 import { assertFunction, assertInteger, assertKnownFields, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
-import { assertUnsettled } from '../tracking/assertUnsettled.js';
 import { hasRanges, isRecord, misplaced } from '../tracking/misplaced.js';
 import type { Block } from '../values/block.js';
 import { InvalidConfigError } from '../values/errors.js';
@@ -76,8 +75,7 @@ export interface ProcessBlocksConfig<T = KinesisRecord> {
  * part of one block after the other; a block is emitted when all of its parts are done, perhaps after later ones. Blocks wait here for their turn, as many as
  * `maxInFlightRecords` allows.
  *
- * Errors: those of the source, of a handler without `onFailure`, and of `onFailure`; `InvalidConfigError` for what is no block, for a block that has passed
- * `checkpointEvery`, and for a handler that returns nothing
+ * Errors: those of the source, of a handler without `onFailure`, and of `onFailure`; `InvalidConfigError` for what is no block, and for a handler that returns nothing
  * that can be waited for. An error drops what is under way, and so does an unsubscription, which unsubscribes from what the handler returned.
  *
  * @param handler - does the work for a block or a part of one.
@@ -121,7 +119,6 @@ export function processBlocks<B extends Block>(
 /** @throws InvalidConfigError */
 function assertBlock(block: Block): void {
   if (!hasRanges(block)) throw misplaced('processBlocks: expected a block', block, 'put it behind withSequenceRanges');
-  assertUnsettled('processBlocks', block.ranges, 'put it before checkpointEvery, or its work would not be done again after a crash');
   const records: unknown = (block as Partial<Block>).records;
   if (!Array.isArray(records)) throw new InvalidConfigError('processBlocks: expected a block with its records: put it behind loadBlocks');
   if (records.every((record) => isRecord(record) && typeof record.partitionKey === 'string')) return;

@@ -342,16 +342,13 @@ describe('the marble diagrams of the pages', () => {
     const { blocks, loop, settled } = diagram('eachBlock');
     const source = new Subject<Block>();
     const seen = { loop: '', settled: '' };
-    const letters = blocks!.match(/\w/g)!;
-    // Blocks are settled in order.
-    const unsettled = letters.values();
-    const shard = handFedShard({ notify: ({ type }) => void (type === 'blockSettled' && (seen.settled += unsettled.next().value)) });
     let workLeft = 0;
     let endWork = (): void => undefined;
 
     const iterated = (async () => {
-      for await (const one of eachBlock(source, { intervalMs: Infinity })) {
-        seen.loop += letters[Number(one.records[0]!.sequenceNumber) - 1];
+      const blocks$ = source.pipe(map((one) => whenSettled(one, () => (seen.settled += letterOf(one.records[0]!)))));
+      for await (const one of eachBlock(blocks$, { store: memoryCheckpoints(), intervalMs: Infinity })) {
+        seen.loop += letterOf(one.records[0]!);
         workLeft = WORK_FRAMES;
         await new Promise<void>((resolve) => (endWork = resolve));
       }
@@ -361,7 +358,7 @@ describe('the marble diagrams of the pages', () => {
     for (const [frame, mark] of [...blocks!.padEnd(loop!.length, '-')].entries()) {
       await promisesToRun();
       if (mark === '|') source.complete();
-      else if (mark !== '-') source.next(shard.block(Number(numberOf(mark))));
+      else if (mark !== '-') source.next(block(record(numberOf(mark))));
       if (workLeft > 0 && --workLeft === 0) endWork();
       await promisesToRun();
       seen.loop = seen.loop.padEnd(frame + 1, workLeft > 0 ? '=' : '-');
@@ -781,6 +778,16 @@ function fail(): never {
 
 /** How long the loop of the diagram works on a block. */
 const WORK_FRAMES = 4;
+
+/** The block, with a callback for when its ranges are taken, which is when it is settled. */
+function whenSettled(one: Block, settled: () => void): Block {
+  return Object.defineProperty({ ...one }, 'ranges', {
+    get: () => {
+      settled();
+      return one.ranges;
+    },
+  });
+}
 
 /** Lets promises that are settled take their course. */
 function promisesToRun(): Promise<void> {

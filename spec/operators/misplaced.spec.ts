@@ -1,24 +1,8 @@
 import { expect } from 'chai';
-import {
-  bufferCount,
-  bufferTime,
-  defer,
-  from,
-  lastValueFrom,
-  map,
-  mergeMap,
-  NEVER,
-  of,
-  throwError,
-  timer,
-  toArray,
-  Observable,
-} from 'rxjs';
+import { bufferCount, bufferTime, defer, map, mergeMap, NEVER, of, throwError, timer, toArray, Observable } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { memoryBlocks } from '../../lib/blocks/memoryBlocks.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
-import { eachBlock } from '../../lib/operators/eachBlock.js';
-import { processBlocks } from '../../lib/operators/processBlocks.js';
 import { deaggregate } from '../../lib/operators/deaggregate.js';
 import { loadBlocks } from '../../lib/operators/loadBlocks.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
@@ -35,10 +19,8 @@ import { block } from '../../lib/testing/block.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
 import { record } from '../../lib/testing/record.js';
-import type { Block } from '../../lib/values/block.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
 import { fastReading } from '../support/fast-reading.js';
-import { instantKinesis, quickShard } from '../support/quick-shard.js';
 
 /** What the compiler would refuse, and JavaScript does not. */
 const js = (value: unknown): never => value as never;
@@ -231,60 +213,6 @@ describe('an operator that is given what it cannot work with', () => {
       flush();
       expect(messages).to.have.length(2);
       for (const message of messages) expect(message).to.match(/is mergeShards missing\?$/);
-    }),
-  );
-
-  /** What a pipeline of one block fails with, and how often its work was begun. */
-  const behindCheckpoint = (place: (shard: Shard, work: (block: Block) => Observable<unknown>) => Observable<unknown>) => {
-    const seen = { errors: [] as unknown[], works: 0 };
-    const work = (): Observable<unknown> => of(seen.works++);
-    const shards$ = kinesisStream(fastReading(fakeKinesis({ shards: { 0: 'a|' } }), { store: memoryCheckpoints(), events: 'silent' }));
-    const subscription = shards$
-      .pipe(mergeShards((shard) => place(shard, work)))
-      .subscribe({ error: (error: unknown) => seen.errors.push(error) });
-    timer(5_000).subscribe(() => subscription.unsubscribe());
-    return seen;
-  };
-  const blocksOf = (shard: Shard) => shard.pipe(bufferTime(5), withSequenceRanges());
-  const looped = (blocks$: Observable<Block>): Observable<unknown> => {
-    const loop = eachBlock(blocks$)[Symbol.asyncIterator]();
-    return from(loop.next());
-  };
-
-  it(
-    'is processBlocks behind checkpointEvery: its work would be lost with the process',
-    marbles(({ flush }) => {
-      const seen = behindCheckpoint((shard, work) => blocksOf(shard).pipe(checkpointEvery(10), processBlocks(work)));
-      flush();
-      expect(seen.works).to.equal(0);
-      expect(seen.errors).to.have.length(1);
-      expect(seen.errors[0]).to.satisfy(isInvalidConfig);
-      expect((seen.errors[0] as Error).message).to.match(/^processBlocks: .* has passed checkpointEvery: put it before checkpointEvery/);
-    }),
-  );
-
-  it('is eachBlock behind checkpointEvery, which it includes', async () => {
-    const blocks$ = quickShard(instantKinesis({ shards: { 0: 'a|' } })).pipe(bufferCount(1), withSequenceRanges(), checkpointEvery(10));
-    const error: unknown = await lastValueFrom(looped(blocks$)).catch((caught: unknown) => caught);
-    expect(error).to.satisfy(isInvalidConfig);
-    expect((error as Error).message).to.match(/^eachBlock: .* leave out checkpointEvery/);
-  });
-
-  it(
-    'is neither of them where storeBlocks has stored the block, which comes again until it is released',
-    marbles(({ flush }) => {
-      const blocks = memoryBlocks();
-      const seen = behindCheckpoint((shard, work) =>
-        blocksOf(shard).pipe(
-          storeBlocks(blocks, { shard }),
-          checkpointEvery(10),
-          loadBlocks(blocks, { shard }),
-          processBlocks(work),
-          releaseBlocks(blocks),
-        ),
-      );
-      flush();
-      expect(seen).to.deep.equal({ errors: [], works: 1 });
     }),
   );
 
