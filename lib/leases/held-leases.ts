@@ -2,7 +2,7 @@ import { catchError, defer, EMPTY, finalize, map, of, switchMap, tap, throwError
 import { assertNotBackwards } from '../checkpoints/checkpoint-rules.js';
 import type { Checkpoint } from '../checkpoints/checkpoint-store.js';
 import { CheckpointError, LeaseLostError } from '../checkpoints/errors.js';
-import { comparePositions } from '../values/position.js';
+import { comparePositions, LATEST } from '../values/position.js';
 import type { ShardName } from '../values/shard-id.js';
 import type { Attempt } from './attempt.js';
 import { HeldLease, type LossReason, type Tenancy } from './held-lease.js';
@@ -224,7 +224,8 @@ export class HeldLeases {
     return defer(() => {
       const { workerId, processId } = this.#tenancy;
       const attempt = lease.sending();
-      const { shardId: leaseKey, leaseCounter, origin, progress } = lease;
+      const { shardId: leaseKey, leaseCounter, progress } = lease;
+      const { startTimestamp, ...origin } = lease.origin;
       const { sequenceNumber, subSequenceNumber } = lease.checkpoint;
       const checkpoint = { sequenceNumber, subSequenceNumber };
       const row = {
@@ -232,6 +233,7 @@ export class HeldLeases {
         checkpoint,
         ...(progress !== undefined && { progress }),
         ...origin,
+        ...(sequenceNumber === LATEST && startTimestamp !== undefined && { startTimestamp }),
         leaseOwner: workerId,
         gracefulOwner: workerId,
         processId,

@@ -62,10 +62,12 @@ export class TableKeeper {
   }
 
   get #isLeader(): boolean {
-    const { observer, config } = this.#context;
+    const { observer, config, clock } = this.#context;
     const [owners, graceful] = [new Set<string>(), new Set<string>()];
-    for (const { leaseOwner, gracefulOwner } of observer.rows()) {
-      if (leaseOwner === undefined) continue;
+    for (const { row, idleMs } of observer.leases(clock.nowMs())) {
+      const { leaseOwner, gracefulOwner } = row;
+      // Of a shard that Kinesis has no more nobody takes the lease, so that the name of a dead owner stays, and would be elected.
+      if (leaseOwner === undefined || idleMs > config.failoverTimeMs) continue;
       owners.add(leaseOwner);
       if (leaseOwner === gracefulOwner) graceful.add(leaseOwner);
     }

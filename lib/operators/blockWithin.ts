@@ -1,5 +1,6 @@
 import { asyncScheduler, type OperatorFunction, type SchedulerLike } from 'rxjs';
-import { assertInteger, assertKnownFields, assertNumber, assertScheduler } from '../internal/validate.js';
+import { MAX_TIMER_MS } from '../internal/delay.js';
+import { assertInteger, assertKnownFields, assertScheduler } from '../internal/validate.js';
 import { timedArrays } from './timed-arrays.js';
 
 /** How {@link blockWithin} ends an array. */
@@ -24,7 +25,7 @@ export interface BlockWithinConfig {
  * A source that completes has its last array emitted first. An error is propagated at once, without the array that has begun, as `bufferTime` does:
  * `recoverFrom` re-reads those records. Unsubscribing drops it.
  *
- * @param ms - how long after its first record an array ends, in ms. From 1 up.
+ * @param ms - how long after its first record an array ends, in ms. An integer from 1 to 2 147 483 647, the longest delay of a timer.
  *
  * @throws InvalidConfigError when called with a number out of range, or with what is no scheduler.
  *
@@ -36,7 +37,7 @@ export interface BlockWithinConfig {
 export function blockWithin<T>(ms: number, config: BlockWithinConfig = {}): OperatorFunction<T, T[]> {
   assertKnownFields(config, { maxRecords: true, scheduler: true });
   const { maxRecords = Infinity, scheduler = asyncScheduler } = config;
-  assertNumber('ms', ms, 1);
+  assertInteger('ms', ms, 1, MAX_TIMER_MS);
   if (maxRecords !== Infinity) assertInteger('maxRecords', maxRecords, 1);
   assertScheduler(scheduler);
   return timedArrays({ delayMs: ms, scheduler, maxLength: maxRecords });

@@ -6,8 +6,10 @@ import type { ShardGraph } from './shard-graph.js';
 
 type EndedNews = Extract<LeaseNews, { readonly type: 'ended' }>;
 
-/** For how long after its end was told listings may show a shard as open all the same, as it was before; less where they come more often. */
+/** For how long after its end was told listings may show a shard as open all the same, as it was before. */
 const LONGEST_LAG_MS = 30_000;
+/** How long after a listing that shows a shard as open the next one comes at the latest: its children wait. */
+const RECHECK_MS = 5_000;
 
 /**
  * Finishes the shards in the graph that other workers have read to their end, once it is sure that the rows that say so are of these shards.
@@ -20,17 +22,19 @@ const LONGEST_LAG_MS = 30_000;
 export class EndsElsewhere {
   readonly #graph: ShardGraph;
   readonly #config: Pick<ResolvedShardConfig, 'scheduler' | 'stream'>;
-  readonly #lagMs: number;
   /** When the present listing began. */
   #begunAtMs = 0;
   /** The shards that are listed as open, and when their ends were told. */
   readonly #unconfirmed = new Map<string, number>();
 
-  /** @param discoveryIntervalMs - how often the shards are listed anyway. */
-  constructor(graph: ShardGraph, config: Pick<ResolvedShardConfig, 'scheduler' | 'stream'>, discoveryIntervalMs: number) {
+  constructor(graph: ShardGraph, config: Pick<ResolvedShardConfig, 'scheduler' | 'stream'>) {
     this.#graph = graph;
     this.#config = config;
-    this.#lagMs = Math.min(discoveryIntervalMs, LONGEST_LAG_MS);
+  }
+
+  /** When the shards must be listed again at the latest, in ms after the last listing. */
+  get recheckMs(): number {
+    return this.#unconfirmed.size > 0 ? RECHECK_MS : Infinity;
   }
 
   /** Notes that a shard has ended; returns whether only another listing shows what follows. @throws ForeignCheckpointError */
@@ -52,7 +56,7 @@ export class EndsElsewhere {
   /** Notes that the graph has the listing that was asked for last. @throws ForeignCheckpointError */
   noteListing(): void {
     for (const [shardId, toldAtMs] of this.#unconfirmed) {
-      if (this.#isOpen(shardId) && this.#begunAtMs - toldAtMs < this.#lagMs) continue;
+      if (this.#isOpen(shardId) && this.#begunAtMs - toldAtMs < LONGEST_LAG_MS) continue;
       this.#unconfirmed.delete(shardId);
       this.#finish({ shardId });
     }

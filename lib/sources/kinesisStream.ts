@@ -118,7 +118,7 @@ class StreamReading {
     this.#config = withSharedStop(config);
     this.#discoveryIntervalMs = discoveryIntervalMs;
     this.#latest = new LatestMoment(config.scheduler.now());
-    this.#endsElsewhere = new EndsElsewhere(this.#graph, config, discoveryIntervalMs);
+    this.#endsElsewhere = new EndsElsewhere(this.#graph, config);
   }
 
   /** Emits the shards; completes after `stop`, when all of them are released. */
@@ -167,7 +167,8 @@ class StreamReading {
   #readyShards(): Observable<ReadyShard> {
     const { scheduler, store } = this.#config;
     // The interval runs from the end of one listing to the start of the next, so that a slow listing is not cut off.
-    const discover$ = this.#list().pipe(repeat({ delay: () => delayOf(this.#discoveryIntervalMs, scheduler) }));
+    const untilNextMs = (): number => Math.min(this.#discoveryIntervalMs, this.#endsElsewhere.recheckMs);
+    const discover$ = this.#list().pipe(repeat({ delay: () => delayOf(untilNextMs(), scheduler) }));
     const listed$ = this.#relist$.pipe(
       startWith(undefined),
       switchMap(() => discover$),

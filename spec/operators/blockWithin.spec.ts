@@ -122,7 +122,7 @@ describe('blockWithin', () => {
   });
 
   it('refuses numbers that are out of range, what is no scheduler, and an unknown option', () => {
-    for (const ms of [0, -1, NaN, Infinity, '200', undefined])
+    for (const ms of [0, -1, 1.5, NaN, 2 ** 31, Infinity, '200', undefined])
       expect(isInvalidConfig(thrownBy(() => NEVER.pipe(blockWithin(ms as never))))).to.equal(true);
     for (const maxRecords of [0, 1.5, NaN, '3'])
       expect(isInvalidConfig(thrownBy(() => blockWithin(1, { maxRecords: maxRecords as never })))).to.equal(true);

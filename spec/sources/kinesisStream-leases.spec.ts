@@ -218,24 +218,31 @@ describe('kinesisStream with a store that gives leases', () => {
       }),
     );
 
-  it(
-    'takes no shard for another that listings show as open for a moment, however many of them ends elsewhere bring about',
-    marbles(({ scheduler, flush }) => {
-      const kinesis = fakeKinesis({
-        shards: { 0: 'a^ 80ms |', 1: 'b^ 80ms |', 2: 'c^ 80ms |', 3: { parents: [0, 1, 2], createdAtMs: -1, records: 'd^' } },
-      });
-      const store = fakeLeases({ scheduler, elsewhere: [0, 1, 2] });
-      [0, 1, 2].forEach((shard) => timer(30 + 5 * shard).subscribe(() => store.end(shard)));
-      const timeline = timelineOf(stream(kinesis, { store, discoveryIntervalMs: 60 }).pipe(mergeShards(working(1, 10))), 200);
-      flush();
-      expect(kinesis.callsOf('listShards').length).to.be.above(4);
-      expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['d']);
-    }),
-  );
+  for (const [discoveryIntervalMs, closedAtMs, readByMs] of [
+    [60, 80, 200],
+    [1_000, 8_000, 10_000],
+    // Then nobody else would list the shards again.
+    [Infinity, 8_000, 14_000],
+  ] as const)
+    it(
+      `takes no shard for another that listings show as open for ${closedAtMs} ms, however many of them ends elsewhere bring about, with one each ${discoveryIntervalMs} ms`,
+      marbles(({ scheduler, flush }) => {
+        const closes = (letter: string): string => `${letter}^ ${closedAtMs}ms |`;
+        const child = { parents: [0, 1, 2], createdAtMs: -1, records: 'd^' };
+        const kinesis = fakeKinesis({ shards: { 0: closes('a'), 1: closes('b'), 2: closes('c'), 3: child } });
+        const store = fakeLeases({ scheduler, elsewhere: [0, 1, 2] });
+        [0, 1, 2].forEach((shard) => timer(30 + 5 * shard).subscribe(() => store.end(shard)));
+        const timeline = timelineOf(stream(kinesis, { store, discoveryIntervalMs }).pipe(mergeShards(working(1, 10))), readByMs);
+        flush();
+        expect(kinesis.callsOf('listShards').length).to.be.above(4);
+        expect(timeline.map((line) => line.split(' ')[1])).to.deep.equal(['d']);
+      }),
+    );
 
-  for (const [what, shardStart] of [
-    ['that listings show as open', undefined],
-    ['whose checkpoint is of a shard that began elsewhere', '777'],
+  for (const [what, shardStart, toldAtMs] of [
+    // A listing may lag.
+    ['that listings show as open for half a minute', undefined, 30_030],
+    ['whose checkpoint is of a shard that began elsewhere', '777', 30],
   ] as const)
     it(
       `ends with a ForeignCheckpointError when a row says SHARD_END for a shard ${what}: the stream was made again, or it is another's table`,
@@ -249,7 +256,7 @@ describe('kinesisStream with a store that gives leases', () => {
           .subscribe({ next: (text) => errors.push(text), error: (error: unknown) => errors.push(error, scheduler.now()) });
         flush();
         expect(errors[0]).to.satisfy(isForeignCheckpoint);
-        expect(errors[1]).to.be.within(30, 100);
+        expect(errors[1]).to.be.within(toldAtMs, toldAtMs + 70);
         expect(kinesis.callsOf('getRecords')).to.deep.equal([]);
       }),
     );
