@@ -87,10 +87,10 @@ export interface LeasingStore extends CheckpointStore {
    *   the leases that it holds until they are released; then the store tells the other workers, and completes. Unsubscribing ends all of that; it comes
    *   a second after the last release at the latest.
    * @param initialPosition - where reading of a shard begins if nobody has worked on it or on its ancestors. `read` then returns it.
-   * @param latestMs - the time that `LATEST` means, in ms since 1970. A store that keeps it returns it as
+   * @param latestMs - returns the time that `LATEST` means, in ms since 1970, when a shard begins there. A store that keeps it returns it as
    *   {@link Checkpoint.startTimestamp}, so that no record is passed over when reading begins anew before the first checkpoint.
    */
-  leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition, latestMs?: number): Observable<LeaseNews>;
+  leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition, latestMs?: () => number): Observable<LeaseNews>;
   /**
    * Gives the shard up, so that another worker may take it at once.
    *

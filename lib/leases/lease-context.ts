@@ -12,7 +12,7 @@ export interface LeaseContext {
   /** Where reading of a shard begins that nobody has worked on. */
   readonly initialPosition: InitialPosition;
   /** The time that the initial position `LATEST` means, in ms since 1970. */
-  readonly latestMs?: number | undefined;
+  readonly latestMs?: (() => number) | undefined;
   readonly port: LeasePort;
   readonly held: HeldLeases;
   readonly observer: LeaseObserver;

@@ -32,7 +32,7 @@ export interface LeaseStore extends LeasingStore {
   /** Writes a checkpoint; errors with a `LeaseLostError` unless the lease is held. */
   write(checkpoint: Checkpoint, shard: ShardIdentity): Observable<undefined>;
   /** Takes and renews leases while it is subscribed. Emits each that is granted, and the shards that other workers have read to their end. */
-  leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition, latestMs?: number): Observable<LeaseNews>;
+  leases(shards$: Observable<readonly LeasableShard[]>, initialPosition?: InitialPosition, latestMs?: () => number): Observable<LeaseNews>;
   /** Gives a lease up: to the worker that asked for it, or to nobody. */
   release(shard: ShardIdentity, lease?: Lease): Observable<undefined>;
 }
@@ -133,7 +133,7 @@ class SharedLeases {
   coordinate(
     shards$: Observable<readonly LeasableShard[]>,
     initialPosition: InitialPosition = TRIM_HORIZON,
-    latestMs?: number,
+    latestMs?: () => number,
   ): Observable<LeaseNews> {
     return defer(() => {
       if (this.#coordinator)

@@ -79,7 +79,7 @@ export class TableKeeper {
     const { observer, shards, config, clock, initialPosition, latestMs } = this.#context;
     const inView = shards() ?? new Map<string, LeasableShard>();
     this.#note(inView);
-    const missing = missingLeases([...inView.values()], observer, initialPosition, latestMs);
+    const missing = missingLeases(this.#withRowsIn(inView), observer, initialPosition, latestMs?.());
     const nowMs = clock.nowMs();
     const keys = new Set(missing.map(({ leaseKey }) => leaseKey));
     for (const key of this.#missingSinceMs.keys()) if (!keys.has(key)) this.#missingSinceMs.delete(key);
@@ -97,6 +97,18 @@ export class TableKeeper {
     }
     const waitMs = isEmpty ? 0 : config.failoverTimeMs * (this.#isLeader ? LEADER_WAIT_FAILOVERS : 1);
     return this.#make(missing.filter(({ leaseKey }) => this.#isDue(leaseKey, waitMs, nowMs)));
+  }
+
+  /**
+   * The shards in view; one that the row of another names as its parent is closed. The listing may be older than the rows: when it is, a row that was
+   * cleaned up would be made again, and all of its shard be read once more.
+   */
+  #withRowsIn(inView: ReadonlyMap<string, LeasableShard>): LeasableShard[] {
+    const { observer } = this.#context;
+    const shards = [...inView.values()];
+    if (shards.every(({ shardId, closed }) => closed || observer.has(shardId))) return shards;
+    const parents = new Set(observer.rows().flatMap(({ parentShardIds }) => parentShardIds));
+    return shards.map((shard) => (parents.has(shard.shardId) ? { ...shard, closed: true } : shard));
   }
 
   #isDue(leaseKey: string, waitMs: number, nowMs: number): boolean {

@@ -10,6 +10,7 @@ import { polling } from '../readers/polling.js';
 import type { Reader } from '../readers/reader.js';
 import type { RateEstimator } from '../rates/rate-estimator.js';
 import { InvalidConfigError } from '../values/errors.js';
+import { AT_TIMESTAMP, type InitialPosition } from '../values/position.js';
 import { shown } from '../values/shown.js';
 import type { RateConfig } from './shard-rate.js';
 
@@ -159,3 +160,8 @@ export const SHARD_READING_FIELDS: FieldsOf<ShardReadingConfig> = {
   maxRate: true,
   rateEstimator: true,
 };
+
+/** The sentinel for the row of a shard that has neither a row nor a parent in view. */
+export function initialPositionOf({ startFrom }: Pick<ResolvedShardConfig, 'startFrom'>): InitialPosition {
+  return startFrom instanceof Date ? AT_TIMESTAMP : startFrom;
+}

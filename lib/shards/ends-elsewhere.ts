@@ -32,9 +32,9 @@ export class EndsElsewhere {
     this.#config = config;
   }
 
-  /** When the shards must be listed again at the latest, in ms after the last listing. */
-  get recheckMs(): number {
-    return this.#unconfirmed.size > 0 ? RECHECK_MS : Infinity;
+  /** When the shards are listed again, in ms after the last listing. @param discoveryIntervalMs - when no listing is waited for. */
+  relistMs(discoveryIntervalMs: number): number {
+    return this.#unconfirmed.size > 0 ? Math.min(RECHECK_MS, discoveryIntervalMs) : discoveryIntervalMs;
   }
 
   /** Notes that a shard has ended; returns whether only another listing shows what follows. @throws ForeignCheckpointError */

@@ -1,5 +1,6 @@
 import {
   catchError,
+  concatMap,
   defer,
   EMPTY,
   filter,
@@ -31,6 +32,7 @@ import type { PortChildShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
 import { shardReadError } from '../kinesis/shardReadError.js';
 import {
+  initialPositionOf,
   resolveShardConfig,
   SHARD_READING_FIELDS,
   withSharedStop,
@@ -48,7 +50,6 @@ import { ShardLease } from '../shards/shard-lease.js';
 import { ShardLifecycle, type ShardLifecycleOptions } from '../shards/shard-lifecycle.js';
 import { stopInTime } from '../shards/stop-in-time.js';
 import { isUnreachable } from '../values/errors.js';
-import { AT_TIMESTAMP, type InitialPosition } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 
 /** How {@link kinesisStream} reads a stream. */
@@ -167,8 +168,8 @@ class StreamReading {
   #readyShards(): Observable<ReadyShard> {
     const { scheduler, store } = this.#config;
     // The interval runs from the end of one listing to the start of the next, so that a slow listing is not cut off.
-    const untilNextMs = (): number => Math.min(this.#discoveryIntervalMs, this.#endsElsewhere.recheckMs);
-    const discover$ = this.#list().pipe(repeat({ delay: () => delayOf(untilNextMs(), scheduler) }));
+    const pause = (): Observable<0> => delayOf(this.#endsElsewhere.relistMs(this.#discoveryIntervalMs), scheduler);
+    const discover$ = this.#list().pipe(repeat({ delay: pause }));
     const listed$ = this.#relist$.pipe(
       startWith(undefined),
       switchMap(() => discover$),
@@ -191,6 +192,7 @@ class StreamReading {
     const failed = (error: unknown): void => notify({ type: 'discoveryFailed', streamName, reason: requestFault(error), error });
     return listTwiceIf((shards) => this.#graph.lacksNewParent(shards.map(graphShard)), port, stream.id).pipe(
       tap({ subscribe: () => this.#endsElsewhere.noteRequest() }),
+      concatMap((shards) => this.#latest.prove(this.#config, shards)),
       retryFaults(retry, ({ error }) => failed(error)),
       tap((shards) => {
         const added = this.#enter(shards.map(graphShard));
@@ -228,7 +230,7 @@ class StreamReading {
       map(() => this.#graph.inView().map(({ shard, ...facts }) => ({ ...this.#identityOf(shard), closed: shard.closed, ...facts }))),
       takeUntil(this.#stop$),
     );
-    return defer(() => store.leases(shards$, initialPosition(this.#config.startFrom), this.#latest.ms)).pipe(
+    return defer(() => store.leases(shards$, initialPositionOf(this.#config), () => this.#latest.ms)).pipe(
       reduced(),
       mergeMap((news) => {
         if (news.type === 'ended' && this.#endsElsewhere.note(news)) this.#relist$.next();
@@ -320,8 +322,3 @@ class StreamReading {
 
 /** How long a store may go on for when all shards are released, before it is unsubscribed: the last calls to its table take part of that. */
 const LAST_CALL_MS = 1_000;
-
-/** The sentinel for the row of a shard that has neither a row nor a parent in view. */
-function initialPosition(startFrom: ResolvedShardConfig['startFrom']): InitialPosition {
-  return startFrom instanceof Date ? AT_TIMESTAMP : startFrom;
-}

@@ -124,6 +124,18 @@ describe('the end of a shard', () => {
     );
 
   it(
+    'lets its row not be made again by a worker whose listing still shows the shard as open (regression: it was read once more)',
+    marbles((helpers) => {
+      const { table, start, run } = fleetOf(helpers, [{ ...SPLIT[0]!, closed: false }, ...SPLIT.slice(1)]);
+      const begun = { checkpoint: { sequenceNumber: '9', subSequenceNumber: 0 }, parentShardIds: [id(0)] };
+      [1, 2].forEach((shard) => table.put(shard, { ...begun, hashKeyRange: SPLIT[shard]!.hashKeyRange }));
+      run(30_000, { 0: () => start('w1', { failoverTimeMs: 1_000 }) });
+      expect([0, 1, 2].map((shard) => table.row(shard)?.leaseOwner)).to.deep.equal([undefined, 'w1', 'w1']);
+      expect(table.row(0)).to.equal(undefined);
+    }),
+  );
+
+  it(
     'is not written while not all that it became is known, and can be written later',
     marbles((helpers) => {
       const { table, start, run, workers } = fleetOf(helpers, SPLIT.slice(0, 1));

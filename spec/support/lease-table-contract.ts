@@ -59,7 +59,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
     views.clear();
   });
   /** Has the store see a shard, and waits until it has its lease. */
-  const take = (store: LeaseTable, of: ShardIdentity = shard, ...where: [InitialPosition?, number?]): Promise<Lease> => {
+  const take = (store: LeaseTable, of: ShardIdentity = shard, ...where: [InitialPosition?, (() => number)?]): Promise<Lease> => {
     const leasable = { ...of, closed: false, startingSequenceNumber: '0', isReady: true };
     const view = views.get(store) ?? {
       shards$: new BehaviorSubject<readonly LeasableShard[]>([leasable]),
@@ -247,7 +247,7 @@ export function leaseTableContract(service: () => DynamoDBService): void {
 
     it('keep the time that LATEST means until there is a checkpoint, also when they were deleted meanwhile', async () => {
       const store = worker('w1');
-      await take(store, shard, 'LATEST', 1_700_000_000_000);
+      await take(store, shard, 'LATEST', () => 1_700_000_000_000);
       expect((await rowOf())?.startTimestamp).to.deep.equal({ N: '1700000000000' });
       await client.send(new DeleteItemCommand(key()));
       const begun = { sequenceNumber: 'LATEST', startTimestamp: 1_700_000_000_000 };
