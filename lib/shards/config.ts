@@ -24,8 +24,8 @@ export type ShardReadingConfig = ShardReadingOptions & StreamConfig;
 export interface ShardReadingOptions extends KinesisConfig {
   /**
    * Where to begin a shard that has no checkpoint, and no parent that was read. `'LATEST'` means the time of the subscription, by this
-   * machine's clock (put back if Kinesis says that it has not come), also when the shard is read later or again; `kinesisShard` takes the time
-   * of its first subscription. There is no default: each choice loses or repeats something.
+   * machine's clock (put back if Kinesis says that it has not come), also when the shard is read later or again; with a
+   * lease table that of the worker that made the shard's row. `kinesisShard` takes the time of its first subscription. There is no default: each choice loses or repeats something.
    */
   readonly startFrom: StartPosition;
   /** Where checkpoints are kept. Without a store, the process loses its progress at its end. */
