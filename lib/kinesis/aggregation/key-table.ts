@@ -29,22 +29,26 @@ export class KeyTable<Verdict> {
   }
 }
 
-/** Decodes UTF-8 as Java does, and so KCL: bytes that are none become U+FFFD, and the three bytes of a surrogate become only one. */
+/**
+ * Decodes UTF-8 as Java does, and so KCL: bytes that are none become U+FFFD, and the three bytes of a surrogate, or the first two of them, become only
+ * one.
+ */
 function decode(key: Uint8Array): string {
   const text = DECODER.decode(key);
-  return text.includes(REPLACEMENT) ? DECODER.decode(withoutSurrogates(key)) : text;
+  return text.includes(REPLACEMENT) ? decodeMalformed(key) : text;
 }
 
-function withoutSurrogates(key: Uint8Array): Uint8Array {
-  const copy = key.slice();
-  for (let i = 0; i + 2 < copy.length; i++) {
-    const isSurrogate = copy[i] === 0xed && copy[i + 1]! >> 5 === 0b101 && copy[i + 2]! >> 6 === 0b10;
-    if (isSurrogate) copy.set(ENCODED_REPLACEMENT, i);
+function decodeMalformed(key: Uint8Array): string {
+  let [text, from] = ['', 0];
+  for (let i = 0; i + 1 < key.length; i++) {
+    const isSurrogate = key[i] === 0xed && key[i + 1]! >> 5 === 0b101;
+    if (!isSurrogate) continue;
+    text += DECODER.decode(key.subarray(from, i)) + REPLACEMENT;
+    from = i + (key[i + 2]! >> 6 === 0b10 ? 3 : 2);
   }
-  return copy;
+  return text + DECODER.decode(key.subarray(from));
 }
 
 const REPLACEMENT = '\ufffd';
-const ENCODED_REPLACEMENT = /* @__PURE__ */ new TextEncoder().encode(REPLACEMENT);
 /** Keeps a byte order mark, as Java does. */
 const DECODER = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true });

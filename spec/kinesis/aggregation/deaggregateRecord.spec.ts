@@ -192,6 +192,10 @@ describe('deaggregateRecord', () => {
         sealed(text(1, Uint8Array.of(0x61, 0xf0, 0xed, 0xa0, 0xb6, 0x62)), letter('x')),
         'x@0:a\ufffd\ufffdb',
       ],
+      'a key with the first two bytes of a surrogate': [
+        sealed(text(1, Uint8Array.of(0xf3, 0xba, 0xed, 0xa6, 0x62, 0xed, 0xa6)), letter('x')),
+        'x@0:\ufffd\ufffdb\ufffd',
+      ],
       'keys that no record names, whatever they are': [sealed(key, text(2, 'no number'), letter('x')), 'x@0:k'],
     };
     for (const [title, [data, read]] of Object.entries(cases)) {
