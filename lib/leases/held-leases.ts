@@ -97,7 +97,7 @@ export class HeldLeases {
 
   /** Renews a lease. Completes also when it turns out to be lost. */
   renew(lease: HeldLease): Observable<never> {
-    const update = (): LeaseUpdate => this.#loaded(lease, renewUpdate(this.#isKept(lease)));
+    const update = (): LeaseUpdate => this.#loaded(lease, renewUpdate(this.#kept(lease)));
     return defer(() => (lease.isOpen ? this.#write(lease, update) : EMPTY)).pipe(
       switchMap(() => EMPTY),
       catchError((error: unknown) => (lease.isOpen ? throwError(() => error) : EMPTY)),
@@ -112,7 +112,7 @@ export class HeldLeases {
       const update = (): LeaseUpdate => {
         // Checked before each try: an earlier write whose reply was lost may have stored a later checkpoint.
         assertNotBackwards(lease.checkpoint, checkpoint);
-        return this.#loaded(lease, checkpointUpdate(this.#isKept(lease), stored, childShardIds));
+        return this.#loaded(lease, checkpointUpdate(this.#kept(lease), stored, childShardIds));
       };
       return this.#write(lease, update, stored);
     });
@@ -149,7 +149,8 @@ export class HeldLeases {
     return lease;
   }
 
-  #isKept({ leaseCounter, isHandingOver }: HeldLease): CounterCondition {
+  /** The condition of a write that keeps the lease as it is now. */
+  #kept({ leaseCounter, isHandingOver }: HeldLease): CounterCondition {
     return keepCondition(leaseCounter, this.#tenancy.workerId, isHandingOver);
   }
 

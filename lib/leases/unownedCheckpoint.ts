@@ -40,8 +40,8 @@ export function unownedCheckpoint(
       if (!known) return port.create(row).pipe(map((done) => done && !isEnd));
       if (holderOf(known) !== undefined) return throwError(() => new LeaseLostError(checkpoint));
       assertNotBackwards(known.checkpoint, checkpoint);
-      const isUnowned = { leaseCounter: known.leaseCounter, leaseOwner: null, checkpointOwner: null };
-      return port.update(shard.shardId, checkpointUpdate(isUnowned, stored, childShardIds));
+      const unowned = { leaseCounter: known.leaseCounter, leaseOwner: null, checkpointOwner: null };
+      return port.update(shard.shardId, checkpointUpdate(unowned, stored, childShardIds));
     }),
     switchMap(again),
   );
