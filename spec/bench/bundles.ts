@@ -23,6 +23,7 @@ export const bundles: Section = {
   file: 'bundles',
   title: 'Size of named imports',
   about: 'Bundled for browsers by esbuild, minified, then gzipped; the peers (RxJS, the AWS SDK) are not counted.',
+  rounds: 1,
   run: async () => {
     const { peerDependencies } = JSON.parse(await readFile(resolve(ROOT, 'package.json'), 'utf8')) as { peerDependencies: object };
     const rows: string[][] = [];

@@ -29,12 +29,12 @@ export const idle: Section = {
 and system, the collector's threads included) is that of the reading process; memory is what it has more than a process that only loads the package, after a collection. Through the SDK, the pages come from a canned HTTP
 server in another process, and each loop waits a second between an answer and the next call. Each process runs alone, in turns with the others: first until V8 has compiled what runs once a read, and reading has caught up with its
 beginning (12 seconds in memory, 40 through the SDK, where a read has more code), then 20 seconds by the clock. The README's pipeline makes its blocks with bufferTime(200); blockWithin(200) has no timer while it is empty: see [Performance](../guide/performance.md#idle-shards).`,
+  rounds: 3,
   run: async (options) => {
     const { quick, rounds } = options;
     const shards = quick ? 50 : 1_000;
-    const times = Math.min(rounds, 3);
     const measure = <S extends Subject>(subjects: readonly S[], order: Omit<IdleOrder, 'subject'>) =>
-      inTurns(subjects, times, (subject) => {
+      inTurns(subjects, rounds, (subject) => {
         options.say(`${subject}: ${(order.warmupMs + order.measuredMs) / 1_000} s`);
         return resultOf<IdleResult>('idle-run.ts', { ...order, subject } satisfies IdleOrder, ['--expose-gc']);
       });

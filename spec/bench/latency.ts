@@ -11,12 +11,12 @@ export const latency: Section = {
   about: `Ten records a second are put at random times into one stream a reader, on kinesalite in a process of its own; all readers run at once, in one process. The time runs from before the put to the
 handler. Then polling, with its defaults, beside fan-out: one record each 100 ms through the SDK, on a fake behind HTTP in the same process, which pushes an event as soon as a record is there. These are the
 times that the package and the SDK add; Kinesis itself takes some 70 ms to push a record, as AWS says.`,
+  rounds: 3,
   run: async ({ quick, rounds, say }) => {
-    const times = Math.min(rounds, 3);
     const [seconds, fanOutPuts] = quick ? [4, 20] : [20, 100];
     const results: LatencyRunResult[] = [];
-    for (let round = 1; round <= times; round++) {
-      say(`${round} of ${times}, about ${seconds + fanOutPuts / 10 + 5} s`);
+    for (let round = 1; round <= rounds; round++) {
+      say(`${round} of ${rounds}, about ${seconds + fanOutPuts / 10 + 5} s`);
       const server = await startBuilt('kinesalite-server.ts', {});
       try {
         const endpoint = await messageOf<string>(server);

@@ -18,7 +18,7 @@ a quarter with --rounds 1.
 ${SECTIONS.map(({ key, title }) => `  ${key}  ${title}`).join('\n')}
 
   --only LIST   these sections, such as a,d
-  --rounds N    how often each subject runs, in turns with the others (default 5)
+  --rounds N    how often each subject runs, in turns with the others (default 5; 3 in c, d, e and f)
   --long        ten million records where a section would take one
   --quick       1 round of little work, without budgets and pages: shows that it works, its figures mean nothing
   --help        this text`;
@@ -42,7 +42,7 @@ else await bench();
 async function bench(): Promise<void> {
   const { quick, long } = options;
   const sections = chosen();
-  const rounds = roundsAsked();
+  const asked = roundsAsked();
   const budgets = JSON.parse(await readFile(join(import.meta.dirname, 'budgets.json'), 'utf8')) as Budgets;
   say('building');
   await exec('npm', ['run', 'build'], ROOT);
@@ -50,10 +50,11 @@ async function bench(): Promise<void> {
   const broken: string[] = [];
   for (const section of sections) {
     say(`${section.key}: ${section.title}`);
+    const rounds = asked ?? (quick ? 1 : section.rounds);
     const result = await section.run({ quick, long, rounds, say: (line) => say(`  ${line}`) });
     print(section, result);
     if (quick) continue;
-    await write(section, result);
+    await write(section, result, rounds);
     broken.push(...brokenBudgets(budgets[section.key] ?? {}, result.ratios).map((sentence) => `${section.key}: ${sentence}`));
   }
   if (broken.length === 0) return;
@@ -70,8 +71,9 @@ function chosen(): readonly Section[] {
   });
 }
 
-function roundsAsked(): number {
-  const rounds = Number(options.rounds ?? (options.quick ? 1 : 5));
+function roundsAsked(): number | undefined {
+  if (options.rounds === undefined) return undefined;
+  const rounds = Number(options.rounds);
   if (!Number.isSafeInteger(rounds) || rounds < 1) throw new Error(`--rounds: expected a whole number from 1 up, got ${options.rounds}`);
   return rounds;
 }
@@ -91,13 +93,13 @@ function print({ title }: Section, { tables, notes = [] }: SectionResult): void 
   for (const note of notes) console.log(note);
 }
 
-async function write(section: Section, result: SectionResult): Promise<void> {
+async function write(section: Section, result: SectionResult, rounds: number): Promise<void> {
   const command = [
     'npm run bench --',
     `--only ${section.key}`,
     ...(options.long ? ['--long'] : []),
     ...(options.rounds ? [`--rounds ${options.rounds}`] : []),
   ];
-  await writeFile(join(PAGES, `${section.file}.md`), pageOf(section, result, conditions(command.join(' '))));
+  await writeFile(join(PAGES, `${section.file}.md`), pageOf(section, result, conditions(command.join(' '), rounds)));
   if (result.plot) await writeFile(join(PAGES, `${section.file}.svg`), svgOf(result.plot));
 }

@@ -15,17 +15,17 @@ export const memory: Section = {
   title: 'Memory under a slow consumer',
   about: `The greatest resident memory of the process, as the kernel keeps it, while the work takes ten times as long as the reading: ${thousands(RECORDS_PER_SECOND)} records of 200 bytes a second, from a
 stream without end, 1 000 records a page. All runs at the same time, since they wait most of it. With \`--long\` ten million records instead of one.`,
+  rounds: 3,
   run: async ({ quick, long, rounds, say }) => {
     const records = quick ? 20_000 : long ? 10_000_000 : 1_000_000;
     const server = await startBuilt('server.ts', { records: { bytes: 200, perPage: 1_000 } });
     try {
       const port = await messageOf<number>(server);
-      const times = quick || long ? 1 : Math.min(rounds, 3);
       say(
-        `${thousands(records)} records at ${thousands(RECORDS_PER_SECOND)} a second, ${times} runs of each, about ${Math.round(records / RECORDS_PER_SECOND)} s`,
+        `${thousands(records)} records at ${thousands(RECORDS_PER_SECOND)} a second, ${rounds} runs of each, about ${Math.round(records / RECORDS_PER_SECOND)} s`,
       );
       const runs = (subject: MemoryOrder['subject']): Promise<MemoryResult[]> =>
-        Promise.all(Array.from({ length: times }, () => peaksOf({ subject, port, records, recordsPerSecond: RECORDS_PER_SECOND })));
+        Promise.all(Array.from({ length: rounds }, () => peaksOf({ subject, port, records, recordsPerSecond: RECORDS_PER_SECOND })));
       const [loop, pipeline] = await Promise.all([runs('loop'), runs('pipeline')]);
       const results = { loop, pipeline };
       const at = (subject: (typeof SUBJECTS)[number], tenth: number): number[] => results[subject].map((peaks) => peaks[tenth]!);

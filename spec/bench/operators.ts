@@ -23,6 +23,7 @@ export const operators: Section = {
   title: 'The cost of each operator',
   about: `CPU on decoded pages in memory, without HTTP and SDK: 1 000 records a page, blocks of 100 records. Each row has one operator more than the row above; the last column is the
 difference to that row in the same round, for a block. (An operator that costs less than the spread shows a difference around zero.)`,
+  rounds: 5,
   run: async ({ quick, rounds, say }) => {
     const order = quick ? { pages: 10, passes: 1 } : { pages: 200, passes: 2 };
     const results = await inTurns(STAGES, rounds, (stage) => {

@@ -38,6 +38,7 @@ the work, which reads every field of every record and checks that each comes onc
 same round, without blocks, checkpoints or recovery. Each run is a process of its own. Before its clock starts it reads 4 000 pages of 10 records, so that V8 has compiled what runs once a call (the SDK has much of
 that; a consumer makes as many calls in a quarter of an hour), then 200 000 records in pages as they are measured, or 6 s if it is slow. A block a page is \`blockPerPage()\`. The budget of 5 reads a second is lifted, since it, and not the code, would be measured; so is the credit, but in one row: a shard of Kinesis gives 2 MiB a second, and never fills a block of \`bufferTime(200)\` with the 100 000 records that
 it gets here.`,
+  rounds: 5,
   run: async (options) => {
     const peers = await installPeers(options.say);
     const results: SectionResult[] = [];

@@ -24,6 +24,7 @@ export const recovery: Section = {
   title: 'Recovery of lost blocks',
   about: `A thousand lost blocks of ${RECORDS} records of ${BYTES} bytes, in ${SHARDS} shards, are re-read from a local Kinesis in a process of its own, whose records are made before; in turns, after one round that does not
 count. \`loadBlocks\` makes blocks of the records, verifies them and puts them back; the other ways only read. All speak JSON. The figures without a round trip show the work alone.`,
+  rounds: 3,
   run: async ({ quick, rounds, say }) => {
     const blocks = quick ? 80 : 1_000;
     const perShard = (blocks / SHARDS) * RECORDS;
@@ -32,7 +33,7 @@ count. \`loadBlocks\` makes blocks of the records, verifies them and puts them b
       const endpoint = await messageOf<string>(server);
       const runs = (latencyMs: number): Promise<Results> => {
         say(`with ${latencyMs} ms a call`);
-        const order: RecoveryOrder = { endpoint, shards: SHARDS, blocks, records: RECORDS, latencyMs, rounds: Math.min(rounds, 3) };
+        const order: RecoveryOrder = { endpoint, shards: SHARDS, blocks, records: RECORDS, latencyMs, rounds };
         return resultOf<Results>('recovery-run.ts', order);
       };
       const [alone, late] = [await runs(0), await runs(LATENCY_MS)];

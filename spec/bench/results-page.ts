@@ -2,14 +2,14 @@ import { cpus, loadavg, totalmem } from 'node:os';
 import type { ResultTable, Section, SectionResult } from './section.js';
 
 /** The machine, its load and the versions, without which a figure says nothing. */
-export function conditions(command: string): string {
+export function conditions(command: string, rounds: number): string {
   const [{ model } = { model: 'unknown processor' }, ...others] = cpus();
   const memory = (totalmem() / 2 ** 30).toFixed(0);
   const load = loadavg()
     .map((each) => each.toFixed(1))
     .join(', ');
   const day = new Date().toISOString().slice(0, 10);
-  return `\`${command}\` on ${day}: Node ${process.version} on ${process.platform}, ${others.length + 1} cores (${model.trim()}), ${memory} GiB; load at the end ${load} (1, 5 and 15 minutes).`;
+  return `${rounds} ${rounds === 1 ? 'round' : 'rounds'}: \`${command}\` on ${day}: Node ${process.version} on ${process.platform}, ${others.length + 1} cores (${model.trim()}), ${memory} GiB; load at the end ${load} (1, 5 and 15 minutes).`;
 }
 
 /** The page of a section in docs/benchmarks. */

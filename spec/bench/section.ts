@@ -45,5 +45,7 @@ export interface Section {
   readonly title: string;
   /** What is measured, and how: the first paragraph of its page. */
   readonly about: string;
+  /** How often each subject runs unless `--rounds` says it: what takes longer runs less often. */
+  readonly rounds: number;
   readonly run: (options: SectionOptions) => Promise<SectionResult>;
 }
