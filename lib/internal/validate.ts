@@ -32,6 +32,17 @@ export function assertMethod(name: string, value: unknown, method: string): void
   assertFunction(`${name}.${method}`, (value as Readonly<Record<string, unknown>> | null | undefined)?.[method]);
 }
 
+/** Throws unless `value` is an object with a method of this name. Of a function that makes such objects it says that it must be called. */
+export function assertMade(name: string, value: unknown, method: string, call: string): void {
+  if (typeof value === 'function' && !(method in value)) throw notCalled(name, call, value);
+  assertMethod(name, value, method);
+}
+
+/** Makes the error for a function that was given in place of what it makes. */
+export function notCalled(name: string, call: string, given: { readonly name: string }): InvalidConfigError {
+  return new InvalidConfigError(`${name}: expected ${call}, got the function ${given.name} itself`);
+}
+
 /** Throws when `client` is one of the SDK for another service. A client made by hand, which names none, passes. */
 export function assertService(name: string, client: object, service: 'DynamoDB' | 'Kinesis' | 'S3'): void {
   const { config } = client as { readonly config?: { readonly serviceId?: unknown } | null };

@@ -1,7 +1,7 @@
 import { asyncScheduler, type Observer, type SchedulerLike } from 'rxjs';
 import { ClientPlace } from '../internal/client-place.js';
 import { FirstContact } from '../internal/first-contact.js';
-import { assertFunction, assertMethod, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
+import { assertFunction, assertMade, assertNumber, assertScheduler, type FieldsOf } from '../internal/validate.js';
 import type { KinesisPort } from '../kinesis/port.js';
 import { readBudget, type ReadBudget } from '../kinesis/read-budget.js';
 import { retryPolicy, type RetryConfig, type RetryPolicy } from '../kinesis/retry.js';
@@ -80,7 +80,7 @@ export function resolveKinesis(config: KinesisConfig): ResolvedKinesisConfig {
     throw new InvalidConfigError(`onGap: expected 'fail', 'continue' or a function, got ${shown(onGap)}`);
   }
   if (typeof deaggregate !== 'boolean') throw new InvalidConfigError(`deaggregate: expected true or false, got ${shown(deaggregate)}`);
-  for (const method of ['acquire', 'spend', 'forget']) assertMethod('budget', budget, method);
+  for (const method of ['acquire', 'spend', 'forget']) assertMade('budget', budget, method, 'readBudget()');
   assertScheduler(scheduler);
   assertFunction('random', random);
   assertNumber('requestTimeoutMs', requestTimeoutMs, 1, true);

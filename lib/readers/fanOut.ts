@@ -1,6 +1,6 @@
 import { catchError, concatMap, defer, EMPTY, finalize, ignoreElements, merge, repeat, take, tap, throwError, type Observable } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
-import { assertFunction, assertKnownFields, assertNumber } from '../internal/validate.js';
+import { assertFunction, assertKnownFields, assertNumber, notCalled } from '../internal/validate.js';
 import type { FanOutPort } from '../kinesis/fan-out-port.js';
 import type { ResolvedStream } from '../kinesis/stream-id.js';
 import { fanOutPortOf } from '../kinesis/sdk-fan-out-port.js';
@@ -131,7 +131,7 @@ type CheckedConfig = ConsumerId &
 
 /** Checks the config, and fills in the defaults. @throws InvalidConfigError */
 function checked(config: FanOutConfig): CheckedConfig {
-  assertIsCalled('fanOut({ consumerName })', config);
+  assertIsCalled('fanOut({ consumerName })', fanOut, config);
   assertKnownFields(config, {
     consumerName: true,
     consumerArn: true,
@@ -151,8 +151,8 @@ function checked(config: FanOutConfig): CheckedConfig {
 /** Refuses also a function that makes readers and is not called, which would show only when there is no consumer. */
 function assertReader(fallback: unknown): void {
   assertFunction('fallback', fallback);
-  if (fallback === polling) throw new InvalidConfigError('fallback: call it: polling()');
-  if (fallback === fanOut) throw new InvalidConfigError('fallback: call it: fanOut({ consumerName })');
+  if (fallback === polling) throw notCalled('fallback', 'polling()', polling);
+  if (fallback === fanOut) throw notCalled('fallback', 'fanOut({ consumerName })', fanOut);
 }
 
 function consumerIn({ consumerName, consumerArn }: FanOutConfig): ConsumerId {

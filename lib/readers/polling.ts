@@ -41,7 +41,7 @@ export interface PollingConfig {
  * ```
  */
 export function polling(config: PollingConfig = {}): Reader {
-  assertIsCalled('polling()', config);
+  assertIsCalled('polling()', polling, config);
   assertKnownFields(config, { maxRecordsPerPage: true, idleDelayMs: true, latency: true });
   const { maxRecordsPerPage = 10_000, idleDelayMs, latency } = config;
   assertInteger('maxRecordsPerPage', maxRecordsPerPage, 1, 10_000);

@@ -1,4 +1,5 @@
 import type { Observable, SchedulerLike } from 'rxjs';
+import { notCalled } from '../internal/validate.js';
 import { deaggregateRecord } from '../kinesis/aggregation/deaggregateRecord.js';
 import type { AggregateProblem } from '../kinesis/aggregation/config.js';
 import { beginsLikeAggregate } from '../kinesis/aggregation/open-aggregate.js';
@@ -12,7 +13,6 @@ import { PagePayloads, SLAB_BYTES, type PayloadPlacement } from '../kinesis/wire
 import { WireRecord } from '../kinesis/wire/wire-page.js';
 import type { WatchedCall } from '../kinesis/watched-port.js';
 import type { EventSink } from '../monitoring/events.js';
-import { InvalidConfigError } from '../values/errors.js';
 import type { Position } from '../values/position.js';
 import type { RecordFields } from '../values/record.js';
 import { shardKey } from '../values/shard-id.js';
@@ -107,9 +107,9 @@ export function allowsGap(onGap: GapPolicy, gap: Gap): boolean {
 }
 
 /** Refuses the function itself as a reader: what a source then gives it for a config is a read context. @throws InvalidConfigError */
-export function assertIsCalled(call: string, config: object): void {
+export function assertIsCalled(call: string, maker: (config: never) => Reader, config: object): void {
   const { stream, shardId, port } = (config ?? {}) as Partial<ReadContext>;
-  if (stream && shardId && port) throw new InvalidConfigError(`reader: call it: ${call}`);
+  if (stream && shardId && port) throw notCalled('reader', call, maker);
 }
 
 /** Marks the readers of this package. */

@@ -1,7 +1,7 @@
 import { ReplaySubject, share, take, type Observable, type ObservableInput } from 'rxjs';
 import { isLeasing, type CheckpointStore } from '../checkpoints/checkpoint-store.js';
 import { notifierOf } from '../internal/notifierOf.js';
-import { assertFunction, assertInteger, assertMethod, assertNumber, assertPositive, type FieldsOf } from '../internal/validate.js';
+import { assertFunction, assertInteger, assertMade, assertNumber, assertPositive, type FieldsOf } from '../internal/validate.js';
 import { resolveStream, type ResolvedStream, type StreamConfig } from '../kinesis/stream-id.js';
 import type { CreditLimits } from '../ledger/credit.js';
 import type { EventSink } from '../monitoring/events.js';
@@ -127,7 +127,7 @@ function ratesOf({ maxRate, rateEstimator }: ShardReadingConfig): RateConfig | u
   if (maxRate === undefined && rateEstimator === undefined) return undefined;
   if (maxRate !== undefined) assertPositive('maxRate', maxRate);
   if (rateEstimator !== undefined) {
-    assertMethod('rateEstimator', rateEstimator, 'start');
+    assertMade('rateEstimator', rateEstimator, 'start', 'pid()');
     assertNumber('rateEstimator.intervalMs', rateEstimator.intervalMs, 0);
   }
   return { maxRate: maxRate ?? Infinity, rateEstimator };

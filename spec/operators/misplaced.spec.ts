@@ -193,7 +193,9 @@ describe('an operator that is given what it cannot work with', () => {
           .subscribe({ error: (error: unknown) => errors.push(error) });
         flush();
         expect(errors).to.have.length(1);
-        expect(errors[0]).to.satisfy(isInvalidConfig).and.have.property('message', `reader: call it: ${call}`);
+        expect(errors[0])
+          .to.satisfy(isInvalidConfig)
+          .and.have.property('message', `reader: expected ${call}, got the function ${reader.name} itself`);
       }),
     );
   }

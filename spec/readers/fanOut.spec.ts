@@ -973,7 +973,7 @@ describe('fanOut', () => {
     it(`refuses a fallback that is not called when it is called itself: ${call}`, () => {
       const error = thrownBy(() => fanOut({ consumerName: 'a', fallback: fallback as never }));
       expect(isInvalidConfig(error)).to.equal(true);
-      expect(error).to.have.property('message', `fallback: call it: ${call}`);
+      expect(error).to.have.property('message', `fallback: expected ${call}, got the function ${fallback.name} itself`);
     });
 
   for (const [config, message] of [

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { asyncScheduler, NEVER } from 'rxjs';
 import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
+import { readBudget } from '../../lib/kinesis/read-budget.js';
+import { pid } from '../../lib/rates/pid.js';
 import { resolveShardConfig, type ShardReadingConfig } from '../../lib/shards/config.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { isInvalidConfig } from '../../lib/values/errors.js';
@@ -98,6 +100,9 @@ describe('the config of a source', () => {
       'a negative credit in bytes': [{ maxInFlightBytes: -1 }, /maxInFlightBytes.*got -1/],
       'a store that cannot write': [{ store: { read: () => [] } }, /store: expected a CheckpointStore/],
       'an onGap that it does not know': [{ onGap: 'ignore' }, /onGap: expected 'fail', 'continue' or a function, got "ignore"$/],
+      'an estimator that is not called': [{ rateEstimator: pid }, /^rateEstimator: expected pid\(\), got the function pid itself$/],
+      'a budget that is not called': [{ budget: readBudget }, /^budget: expected readBudget\(\), got the function readBudget itself$/],
+      'an estimator that is none': [{ rateEstimator: {} }, /^rateEstimator.start: expected a function, got undefined$/],
       'negative retries': [{ retry: { maxRetries: -1 } }, /retry.maxRetries.*got -1/],
       'a negative delay': [{ retry: { initialDelayMs: -1 } }, /retry.initialDelayMs.*got -1/],
       'a delay that is no number': [{ retry: { maxDelayMs: NaN } }, /retry.maxDelayMs.*got NaN/],
