@@ -1,4 +1,4 @@
-import { isRxKinesisError, type RxKinesisError } from '../values/errors.js';
+import { isRxKinesisError, isUnreachable, UnreachableError, type RxKinesisError } from '../values/errors.js';
 import { nameOf } from '../internal/aws-errors.js';
 import { placeOf } from '../internal/client-place.js';
 import { classify } from './classify.js';
@@ -15,15 +15,22 @@ interface ReadPlace {
 
 /**
  * Wraps an error of the API; repeats only its name, since its message may name an account, and where the call was sent. Of this package's errors
- * it adds the position to a ShardReadError that was made where that is not known, and returns the others unchanged.
+ * it adds the position to a ShardReadError that was made where that is not known, and the stream to an UnreachableError, and returns the others unchanged.
  */
 export function shardReadError(error: unknown, place: ReadPlace): RxKinesisError {
   if (isShardReadError(error) && !error.position && place.position) return placed(error, place);
-  if (isRxKinesisError(error)) return error;
+  if (isRxKinesisError(error)) return withStream(error, place.streamName);
   const name = nameOf(error) || 'unknown error';
   const hints = place.wasThere ? HINTS_ONCE_THERE : HINTS;
   const message = Object.hasOwn(hints, name) ? hints[name]! : `reading failed with ${nameAndCode(error, name)}`;
   return new ShardReadError(`${message}${placeOf(error)}`, { ...place, retriable: classify(error) !== 'fatal', cause: error });
+}
+
+/** Adds the name of the stream to an error of the set-up, which was made where it is not known; returns any other error unchanged. */
+export function withStream<E>(error: E, streamName: string): E | UnreachableError {
+  if (!isUnreachable(error) || error.streamName !== undefined) return error;
+  // The message begins with the service.
+  return new UnreachableError(error.service, error.message.slice(error.message.indexOf(': ') + 2), error.cause, streamName);
 }
 
 /** The same error at this place. */

@@ -30,7 +30,7 @@ import { assertKnownFields, assertNumber } from '../internal/validate.js';
 import { listTwiceIf } from '../kinesis/listShards.js';
 import type { PortChildShard } from '../kinesis/port.js';
 import { retryFaults } from '../kinesis/retry.js';
-import { shardReadError } from '../kinesis/shardReadError.js';
+import { shardReadError, withStream } from '../kinesis/shardReadError.js';
 import {
   initialPositionOf,
   resolveShardConfig,
@@ -142,6 +142,7 @@ class StreamReading {
     const called$ = released$.pipe(switchMap(() => delayOf(LAST_CALL_MS, scheduler)));
     // The notifier comes first: if it emits at once, nothing is read.
     return merge(stopping$.pipe(ignoreElements()), this.#leases().pipe(takeUntil(called$)), asked$, stopped$).pipe(
+      catchError((error: unknown) => throwError(() => withStream(error, stream.streamName))),
       // A stop that took too long has an event of its own.
       tap({ error: (error: unknown) => !isStopTimeout(error) && notify({ type: 'streamFailed', streamName: stream.streamName, error }) }),
     );

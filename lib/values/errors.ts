@@ -139,10 +139,13 @@ export class UnreachableError extends RxKinesisError {
   readonly retriable = false;
   /** `Kinesis` or `the store`. */
   readonly service: string;
+  /** The name of the stream that was to be read, without account and region, as far as it is known. */
+  readonly streamName: string | undefined;
 
-  constructor(service: string, advice: string, cause: unknown) {
-    super(`${service} cannot be reached: ${advice}`, { cause });
+  constructor(service: string, advice: string, cause: unknown, streamName?: string) {
+    super(`${streamName === undefined ? '' : `${streamName}: `}${service} cannot be reached: ${advice}`, { cause });
     this.service = service;
+    this.streamName = streamName;
   }
 }
 

@@ -17,7 +17,7 @@ describe('a lease table that the credentials may not use', () => {
     const kinesis = fakeKinesis({ shards: { 0: 'a' } });
     const run$ = kinesisStream(fastReading(kinesis, { store, events: 'silent' })).pipe(mergeShards((shard) => shard));
     const error: unknown = await lastValueFrom(run$, { defaultValue: undefined }).catch((caught: unknown) => caught);
-    expect(error).to.satisfy(isUnreachable);
+    expect(error).to.satisfy(isUnreachable).and.to.have.property('streamName', 'stream');
     expect(error).to.have.property('message').that.includes('"flights-app"').and.includes('AccessDeniedException');
     expect(inspect(error, { depth: 10 })).not.to.include('CANARY');
   });

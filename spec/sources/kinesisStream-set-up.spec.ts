@@ -5,6 +5,11 @@ import { memoryCheckpoints } from '../../lib/checkpoints/memoryCheckpoints.js';
 import { isShardReadError } from '../../lib/kinesis/errors.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { mergeShards } from '../../lib/operators/mergeShards.js';
+import type { KinesisConfig } from '../../lib/readers/config.js';
+import { fanOut } from '../../lib/readers/fanOut.js';
+import { kinesisRange } from '../../lib/sources/kinesisRange.js';
+import { kinesisRanges } from '../../lib/sources/kinesisRanges.js';
+import { kinesisShard } from '../../lib/sources/kinesisShard.js';
 import { kinesisStream, type KinesisStreamConfig } from '../../lib/sources/kinesisStream.js';
 import { fakeKinesis, type FakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
@@ -39,6 +44,11 @@ function followed(kinesis: FakeKinesis, config: Partial<KinesisStreamConfig> = {
 
 const typesOf = ({ events }: { readonly events: readonly KinesisEvent[] }): string[] => events.map(({ type }) => type);
 
+function expectUnreachable(error: unknown, service: string): void {
+  expect(error).to.satisfy(isUnreachable).and.to.include({ service, streamName: 'stream' });
+  expect((error as Error).message).to.match(new RegExp(`^stream: ${service} cannot be reached: \\w`));
+}
+
 describe('kinesisStream, whose set-up is at fault,', () => {
   for (const [where, [error, seconds]] of Object.entries(FAULTS)) {
     it(
@@ -46,7 +56,7 @@ describe('kinesisStream, whose set-up is at fault,', () => {
       marbles(({ flush }) => {
         const seen = followed(fakeKinesis({ shards: { 0: 'a' }, faults: [{ error, times: 1_000 }] }));
         flush();
-        expect(seen.error).to.satisfy(isUnreachable).and.to.have.property('service', 'Kinesis');
+        expectUnreachable(seen.error, 'Kinesis');
         expect(seen.endMs).to.be.below(seconds * 1_000);
       }),
     );
@@ -65,12 +75,35 @@ describe('kinesisStream, whose set-up is at fault,', () => {
           };
           const seen = followed(fakeKinesis({ shards: { 0: 'a' } }), { store });
           flush();
-          expect(seen.error).to.satisfy(isUnreachable).and.to.have.property('service', 'the store');
+          expectUnreachable(seen.error, 'the store');
           expect(seen.endMs).to.be.below(seconds * 1_000);
           expect(seen.text).to.equal('');
         }),
       );
     }
+  }
+});
+
+describe('a source whose set-up is at fault names the stream:', () => {
+  const range = { streamName: 'stream', shardId: 'shardId-000000000000', fromSeqNumber: '1', toSeqNumber: '2' };
+  const shard = { streamName: 'stream', shardId: 'shardId-000000000000', startFrom: 'TRIM_HORIZON' } as const;
+  const sources: Readonly<Record<string, (config: KinesisConfig) => Observable<unknown>>> = {
+    kinesisShard: (config) => kinesisShard({ ...config, ...shard }),
+    'kinesisShard by fanOut': (config) => kinesisShard({ ...config, ...shard, reader: fanOut({ consumerName: 'app' }) }),
+    kinesisRange: (config) => kinesisRange(range, config),
+    kinesisRanges: (config) => kinesisRanges([range], config),
+  };
+  for (const [name, source] of Object.entries(sources)) {
+    it(
+      name,
+      marbles(({ flush }) => {
+        const client = fakeKinesis({ shards: { 0: 'a' }, faults: [{ error: new Error('Region is missing'), times: 1_000 }] });
+        const errors: unknown[] = [];
+        source({ client, events: 'silent' }).subscribe({ error: (error: unknown) => errors.push(error) });
+        flush();
+        expectUnreachable(errors[0], 'Kinesis');
+      }),
+    );
   }
 });
 
