@@ -1,8 +1,11 @@
-import { catchError, defer, noop, type MonoTypeOperatorFunction, type ObservableInput } from 'rxjs';
+import { catchError, defer, map, noop, type MonoTypeOperatorFunction, type ObservableInput } from 'rxjs';
 import { isObject } from '../values/isObject.js';
 import { wordOf } from '../values/errors.js';
 
-/** Where a client of the SDK sends its calls: its region, and the endpoint that it was given. A client made by hand tells neither. */
+/**
+ * Where a client of the SDK sends its calls: its region, and the endpoint that it was given by its config, the environment or the user's files.
+ * A client made by hand tells neither.
+ */
 export class ClientPlace {
   readonly #client: object;
   readonly #target: string;
@@ -34,12 +37,15 @@ export class ClientPlace {
   ask(): void {
     if (this.#isAsked) return;
     this.#isAsked = true;
-    const { region, endpoint } = ((this.#client as { readonly config?: unknown }).config ?? {}) as ClientConfig;
+    const config = ((this.#client as { readonly config?: unknown }).config ?? {}) as ClientConfig;
     const answered = (field: unknown, take: (answer: unknown) => void): void => {
-      if (typeof field === 'function') defer(field as () => ObservableInput<unknown>).subscribe({ next: take, error: noop });
+      if (typeof field === 'function')
+        defer(field as () => ObservableInput<unknown>)
+          .pipe(map(take))
+          .subscribe({ error: noop });
     };
-    answered(region, (answer) => (this.#region = wordOf(answer)));
-    answered(endpoint, (answer) => (this.#endpoint = addressOf(answer)));
+    answered(config.region, (answer) => (this.#region = wordOf(answer)));
+    answered(endpointIn(config), (answer) => (this.#endpoint = addressOf(answer)));
   }
 
   /** Notes that an error is of a call of this client, for {@link placeOf}. */
@@ -61,15 +67,25 @@ export function placeOf(error: unknown): string {
 /** Beside the errors and not in them: an error of a call may be anybody's. */
 const places = /* @__PURE__ */ new WeakMap<object, string>();
 
-/** Each is a function that gives a Promise, in every 3.x version; without an endpoint of its own a client has no such function. */
+/** Functions that give a Promise. Without an endpoint of its own a client has no `endpoint`, until its first call has looked for a configured one. */
 interface ClientConfig {
+  /** In every 3.x version, as `endpoint`. */
   readonly region?: unknown;
   readonly endpoint?: unknown;
+  /** What `AWS_ENDPOINT_URL` and the like or the user's files say: a URL, or `undefined`. Older versions do not have it. */
+  readonly serviceConfiguredEndpoint?: unknown;
+  /** Whether the client leaves that out. */
+  readonly ignoreConfiguredEndpointUrls?: unknown;
+}
+
+function endpointIn({ endpoint, serviceConfiguredEndpoint, ignoreConfiguredEndpointUrls }: ClientConfig): unknown {
+  return endpoint ?? (ignoreConfiguredEndpointUrls === true ? undefined : serviceConfiguredEndpoint);
 }
 
 /** Without the path, the query and the user of a URL, which may be secret. */
 function addressOf(endpoint: unknown): string | undefined {
-  const { protocol, hostname, port } = (endpoint ?? {}) as { readonly [part in 'hostname' | 'port' | 'protocol']?: unknown };
+  const parts = typeof endpoint === 'string' ? new URL(endpoint) : (endpoint ?? {});
+  const { protocol, hostname, port } = parts as { readonly [part in 'hostname' | 'port' | 'protocol']?: unknown };
   const [scheme, host] = [wordOf(protocol), wordOf(hostname)];
-  return scheme && host && `${scheme}//${host}${typeof port === 'number' ? `:${port}` : ''}`;
+  return scheme && host && `${scheme}//${host}${/^\d{1,5}$/.test(String(port)) ? `:${String(port)}` : ''}`;
 }

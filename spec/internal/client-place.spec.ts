@@ -2,6 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { expect } from 'chai';
 import { from, lastValueFrom, NEVER } from 'rxjs';
+import { restore, stub } from 'sinon';
 import { leaseTable } from '../../lib/dynamodb/index.js';
 import { ClientPlace, placeOf } from '../../lib/internal/client-place.js';
 import { FirstContact } from '../../lib/internal/first-contact.js';
@@ -23,6 +24,8 @@ const refused = () => Object.assign(new Error('connect'), { code: 'ECONNREFUSED'
 async function toldOf(client: object, target?: string): Promise<string> {
   const place = new ClientPlace(client, target);
   place.ask();
+  const { config } = client as { readonly config?: { readonly serviceConfiguredEndpoint?: () => Promise<unknown> } | null };
+  await config?.serviceConfiguredEndpoint?.();
   await settled();
   const error = new Error('refused');
   place.note(error);
@@ -47,6 +50,8 @@ async function errorOf(config: Parameters<typeof fastReading>[1], client: object
 }
 
 describe('an error of the set-up', () => {
+  afterEach(() => restore());
+
   it('has the region and the endpoint of a client of the SDK, without the secrets of its URL', async () => {
     expect(await toldOf(new KinesisClient({ region: 'eu-west-1' }))).to.equal(' (region eu-west-1)');
     expect(await toldOf(new KinesisClient({ region: 'eu-west-1', endpoint: ENDPOINT }))).to.equal(
@@ -55,6 +60,16 @@ describe('an error of the set-up', () => {
     expect(await toldOf(new DynamoDBClient({ region: 'eu-west-1' }), 'table "flights-app"')).to.equal(
       ' (table "flights-app", region eu-west-1)',
     );
+  });
+
+  it('has the endpoint that the environment gives a client, without the secrets of its URL, unless the client does not ask for it', async () => {
+    const inRegion = { region: 'eu-west-1' };
+    stub(process, 'env').value({ ...process.env, AWS_ENDPOINT_URL: 'https://localhost', AWS_ENDPOINT_URL_KINESIS: ENDPOINT });
+    expect(await toldOf(new KinesisClient(inRegion))).to.equal(' (region eu-west-1, endpoint http://localhost:4567)');
+    expect(await toldOf(new DynamoDBClient(inRegion))).to.equal(' (region eu-west-1, endpoint https://localhost)');
+    expect(await toldOf(new KinesisClient({ ...inRegion, ignoreConfiguredEndpointUrls: true }))).to.equal(' (region eu-west-1)');
+    process.env['AWS_ENDPOINT_URL_DYNAMODB'] = 'CANARY';
+    expect(await toldOf(new DynamoDBClient(inRegion))).to.equal(' (region eu-west-1)');
   });
 
   it('has nothing of a client made by hand, and of one that does not answer or has no region', async () => {
