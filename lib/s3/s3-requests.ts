@@ -100,8 +100,15 @@ function failedTo<T>(action: string): MonoTypeOperatorFunction<T> {
 /** Makes the error of the store: its message has only the name of the SDK's error, the reduced error is the `cause`. */
 function storeError(action: string, cause: unknown): Error {
   if (isRxKinesisError(cause)) return cause;
-  const fields = { fault: 'failed', retriable: faultKind(cause, S3_FAULTS) !== 'fatal', cause } as const;
+  const fault = isTimeout(cause) ? 'timeout' : 'failed';
+  const fields = { fault, retriable: faultKind(cause, S3_FAULTS) !== 'fatal', cause } as const;
   return new BlockStoreError(`S3 could not ${action} blocks: ${nameOf(cause) || 'unknown error'}`, fields);
+}
+
+/** Whether a time limit of the client has ended the call. The SDK gives its name also to connections that were reset, which takes no time. */
+function isTimeout(cause: unknown): boolean {
+  const { code } = (cause ?? {}) as { readonly code?: unknown };
+  return nameOf(cause) === 'TimeoutError' && code !== 'ECONNRESET' && code !== 'EPIPE';
 }
 
 /** Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */

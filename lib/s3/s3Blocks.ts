@@ -33,9 +33,9 @@ export interface S3BlocksConfig extends EncodeBlockConfig {
  * them: add a lifecycle rule for the prefix, longer than the stream's retention. Buffers one block a call.
  *
  * Errors: `BlockStoreError` with `fault: 'failed'`, retriable for throttling, 5xx, faults of the connection and answers that are cut short,
- * and with `fault: 'timeout'`, retriable, while an earlier `delete` of the block hangs; `InvalidValueError` from `put` for a block whose records do
- * not match its ranges, and from `get` for an object that is torn, changed or another block's: such a block is lost, but `get` never emits a
- * wrong one.
+ * and with `fault: 'timeout'`, retriable, when a time limit of the client has ended the call, and while an earlier `delete` of the block
+ * hangs; `InvalidValueError` from `put` for a block whose records do not match its ranges, and from `get` for an object that is torn, changed
+ * or another block's: such a block is lost, but `get` never emits a wrong one.
  *
  * @throws InvalidConfigError when called with a malformed config, or with `compress` on a platform without `CompressionStream`.
  *

@@ -126,26 +126,36 @@ describe('s3Blocks', () => {
   });
 
   describe('a service that refuses', () => {
-    const refusals: readonly [name: string, status: number | undefined, retriable: boolean][] = [
+    const refusals: readonly [name: string, status: number | undefined, retriable: boolean, fault?: string, code?: string][] = [
       ['SlowDown', 503, true],
       ['InternalError', 500, true],
       ['RequestTimeout', 400, true],
-      ['TimeoutError', undefined, true],
+      // A time limit of the SDK's own handler.
+      ['TimeoutError', undefined, true, 'timeout'],
+      ['TimeoutError', undefined, true, 'timeout', 'ETIMEDOUT'],
+      ['TimeoutError', undefined, true, 'failed', 'ECONNRESET'],
+      ['TimeoutError', undefined, true, 'failed', 'EPIPE'],
       ['AccessDenied', 403, false],
       ['CredentialsProviderError', undefined, true],
       ['InvalidBucketName', 400, false],
     ];
-    for (const [name, httpStatusCode, retriable] of refusals) {
-      it(`${retriable ? 'may' : 'need not'} be asked again after ${name}`, async () => {
+    for (const [name, httpStatusCode, retriable, fault = 'failed', code = ''] of refusals) {
+      it(`${retriable ? 'may' : 'need not'} be asked again after ${name}${code && ` (${code})`}: ${fault}`, async () => {
         const refusing: S3ClientLike = {
           send: () =>
-            Promise.reject(Object.assign(new Error('private text'), { name, ...(httpStatusCode && { $metadata: { httpStatusCode } }) })),
+            Promise.reject(
+              Object.assign(new Error('private text'), {
+                name,
+                ...(httpStatusCode && { $metadata: { httpStatusCode } }),
+                ...(code && { code }),
+              }),
+            ),
         };
         const store = s3Blocks({ client: refusing, bucket: 'b' });
         for (const call of [store.put(block(1)), store.get('x'), store.delete('x'), store.list()]) {
           const error = await errorOf(answerOf<unknown>(call));
           expect(error).to.satisfy(isBlockStoreError);
-          expect(error).to.include({ fault: 'failed', retriable });
+          expect(error).to.include({ fault, retriable });
           expect((error as Error).message)
             .to.include(name)
             .and.not.include('private text');
