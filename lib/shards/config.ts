@@ -41,7 +41,8 @@ export interface ShardReadingOptions extends KinesisConfig {
   readonly stop?: ObservableInput<unknown> | AbortSignal | undefined;
   /**
    * How long draining, the last writes and the releases may take after `stop`, in ms; then the stream errors with a `StopTimeoutError`
-   * that names the open shards. From 1 up; `Infinity` for no limit. @defaultValue 25_000 (Kubernetes kills 30 s after SIGTERM)
+   * that names the open shards. At any time a failing release of a lease is retried for four fifths of it. From 1 up; `Infinity` for no limit.
+   * @defaultValue 25_000 (Kubernetes kills 30 s after SIGTERM)
    */
   readonly stopTimeoutMs?: number | undefined;
   /** How many records of a shard may be delivered and not settled before its reader pauses. From 1 up. @defaultValue 10_000 */

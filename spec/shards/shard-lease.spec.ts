@@ -117,6 +117,14 @@ describe('ShardLease', () => {
   );
 
   it(
+    'asks a store that fails again within a stopTimeoutMs of its own also where nothing stops',
+    marbles(({ expectObservable }) => {
+      const { lease, config } = leaseOf(NEVER, () => throwError(() => new Error()));
+      expectObservable(lease.release(identityOf(0), { ...config, stop$: NEVER, stopTimeoutMs: 1_000 })).toBe('800ms |');
+    }),
+  );
+
+  it(
     'asks a store that does not answer again after requestTimeoutMs',
     marbles(({ expectObservable, flush }) => {
       let calls = 0;
