@@ -17,7 +17,7 @@ export class BlockUnavailableError extends RxKinesisError {
 /** Whether `error` is a {@link BlockUnavailableError}. */
 export const isBlockUnavailable = /* @__PURE__ */ guardFor<BlockUnavailableError>('BLOCK_UNAVAILABLE');
 
-/** Why a call to a block store failed. */
+/** Why a call to a block store failed, see {@link BlockStoreError.fault}. */
 export type BlockStoreFault = 'copies' | 'failed' | 'full' | 'timeout';
 
 /** A block could not be stored, read, deleted or listed. Retriable when the fault is one that passes. */

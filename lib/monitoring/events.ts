@@ -130,7 +130,7 @@ export interface SlowClientEvent extends TimedEvent {
 /** A call to the store failed and will be made again. */
 export interface StoreRetryEvent extends ShardEvent {
   readonly type: 'storeRetry';
-  /** `throttling`: the store asks to slow down; `transient`: a fault that passes. */
+  /** `throttling`: the store asks to slow down; `transient`: a fault that passes; `iterator` does not occur here. */
   readonly reason: 'throttling' | 'transient' | 'iterator';
   /** 1 for the first retry. */
   readonly attempt: number;

@@ -92,7 +92,12 @@ export interface LeaseRequestFailedEvent extends TimedEvent {
   readonly type: 'leaseRequestFailed';
   /** The name of this worker. */
   readonly workerId: string;
-  /** What the request was for. */
+  /**
+   * What the request was for. `look`: to read the table, or one of its rows; `keep`: to make rows that are missing, and to delete those that nobody
+   * needs; `renew`: a lease that this worker holds; `take`: to take a lease, to ask its owner for it, or to free it for others; `release`: to
+   * remove this worker's name from a row, as the next or the former owner; `ring`: to call the other workers; `publish`: to write that this worker
+   * is alive, for the leader of KCL 3; `withdraw`: to delete that again.
+   */
   readonly action: 'look' | 'keep' | 'renew' | 'take' | 'release' | 'ring' | 'publish' | 'withdraw';
   /** The shard of the row; absent for a look at the whole table. */
   readonly shardId?: string;

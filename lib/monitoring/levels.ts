@@ -1,13 +1,16 @@
 import { isRxKinesisError } from '../values/errors.js';
 import type { UntimedEvent } from './events.js';
 
-/** How much an event matters to whoever runs the program. */
+/**
+ * How much an event matters to whoever runs the program. `error`: something is lost or has ended; `warn`: something is wrong but passes; `info`: a
+ * step in a shard's life; `debug`: routine.
+ */
 export type EventLevel = 'error' | 'warn' | 'info' | 'debug';
 
 /** The levels, from the one that matters most. */
 export const EVENT_LEVELS: readonly EventLevel[] = ['error', 'warn', 'info', 'debug'];
 
-/** `error`: something is lost or has ended. `warn`: something is wrong but passes. `info`: a step in a shard's life. `debug`: routine. */
+/** The level of each type of event. */
 export const LEVELS: Readonly<Record<UntimedEvent['type'], EventLevel>> = {
   aggregateMalformed: 'warn',
   allLeasesLost: 'error',

@@ -38,7 +38,7 @@ export type ReadStart =
       readonly noteSeen?: () => void;
     };
 
-/** What to do about a {@link Gap}. */
+/** What to do about a {@link Gap}. `'fail'`: error with a `RangeExpiredError`; `'continue'`: emit a `gap` event, and read on at the next record. */
 export type GapPolicy = 'fail' | 'continue' | ((gap: Gap) => 'fail' | 'continue');
 
 /** Everything that a reader needs to read one shard. */

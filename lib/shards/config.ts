@@ -14,7 +14,10 @@ import { AT_TIMESTAMP, type InitialPosition } from '../values/position.js';
 import { shown } from '../values/shown.js';
 import type { RateConfig } from './shard-rate.js';
 
-/** Where to begin a shard that has no checkpoint, and no parent that was read. */
+/**
+ * Where to begin a shard that has no checkpoint, and no parent that was read. `'TRIM_HORIZON'`: at the oldest record that Kinesis holds; `'LATEST'`:
+ * at what arrives from the subscription on; a `Date`: at the first record that arrived at that time or later.
+ */
 export type StartPosition = 'TRIM_HORIZON' | 'LATEST' | Date;
 
 /** How to read the shards of a stream. `kinesisStream` and `kinesisShard` share these options. */
