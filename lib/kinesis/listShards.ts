@@ -48,18 +48,22 @@ export function findShard(port: KinesisPort, stream: StreamId, shardId: string):
   );
 }
 
+/** What a listing says of a shard: it takes more records, it takes no more, or it is not there: no longer, or not yet in an old listing. */
+export type ListedState = 'open' | 'closed' | 'unlisted';
+
 /**
- * Emits whether a shard takes no more records: it is listed as closed, or not listed at all.
+ * Emits what the list of shards says of one shard.
  *
  * @remarks A stream has at least one shard, so an empty listing does not show that this one is gone: it errors, retriable.
  */
-export function isClosed(port: KinesisPort, stream: StreamId, shardId: string): Observable<boolean> {
+export function listedState(port: KinesisPort, stream: StreamId, shardId: string): Observable<ListedState> {
   return listShards(port, stream).pipe(
     map((shards) => {
       const place = { streamName: streamNameOf(stream), shardId };
       if (shards.length === 0) throw new ShardReadError('ListShards names no shard at all', { ...place, retriable: true });
       const shard = shards.find(({ ShardId }) => ShardId === shardId);
-      return !shard || shard.SequenceNumberRange.EndingSequenceNumber !== undefined;
+      if (!shard) return 'unlisted';
+      return shard.SequenceNumberRange.EndingSequenceNumber === undefined ? 'open' : 'closed';
     }),
   );
 }

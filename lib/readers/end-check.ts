@@ -1,5 +1,5 @@
 import { map, type Observable } from 'rxjs';
-import { isClosed } from '../kinesis/listShards.js';
+import { listedState, type ListedState } from '../kinesis/listShards.js';
 import type { GetRecordsPage } from '../kinesis/port.js';
 import type { PageContinuity } from './page-continuity.js';
 import type { ReadContext } from './reader.js';
@@ -8,8 +8,9 @@ import type { ReadContext } from './reader.js';
  * Decides whether a shard has ended where a page, or an event of a subscription, says that nothing follows it.
  *
  * @remarks
- * The list of shards must say that the shard is closed. Since it says so wherever reading stands, a page that is not known to end at the newest record and names no
- * children, which Kinesis names at the end of a shard, counts only once reading was opened again behind it and has brought nothing new.
+ * The list of shards must not say that the shard is open. That it is closed it says wherever reading stands, and an old listing lacks a shard that was just made. So a page
+ * that names no children, which Kinesis names at the end of a shard, and is not known to end at the newest record of a closed shard, counts only once reading was opened again
+ * behind it and has brought nothing new.
  */
 export class EndCheck {
   readonly #context: ReadContext;
@@ -25,11 +26,11 @@ export class EndCheck {
   /** Emits whether the shard has ended with this page, behind which nothing follows. */
   hasEnded(page: LastPage): Observable<boolean> {
     const { port, stream, shardId } = this.#context;
-    return isClosed(port, stream.id, shardId).pipe(map((closed) => closed && !this.#doubts(page)));
+    return listedState(port, stream.id, shardId).pipe(map((state) => state !== 'open' && !this.#doubts(page, state)));
   }
 
-  #doubts({ ChildShards = [], MillisBehindLatest, Records }: LastPage): boolean {
-    if (MillisBehindLatest === 0 || ChildShards.length > 0) return false;
+  #doubts({ ChildShards = [], MillisBehindLatest, Records }: LastPage, state: ListedState): boolean {
+    if ((MillisBehindLatest === 0 && state === 'closed') || ChildShards.length > 0) return false;
     const last = Records.at(-1)?.SequenceNumber ?? this.#continuity.position?.sequenceNumber ?? '';
     const isNews = last !== this.#doubtedAt;
     this.#doubtedAt = last;

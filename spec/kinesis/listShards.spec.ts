@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { catchError, concatMap, map, of, timer, type Observable } from 'rxjs';
 import { isShardReadError } from '../../lib/kinesis/errors.js';
-import { findShard, isClosed, listShards } from '../../lib/kinesis/listShards.js';
+import { findShard, listedState, listShards } from '../../lib/kinesis/listShards.js';
 import type { KinesisPort, ListShardsPage, ListShardsRequest, PortShard } from '../../lib/kinesis/port.js';
 import { fakeKinesis } from '../../lib/testing/kinesis/fakeKinesis.js';
 import { marbles } from '../../lib/testing/marbles/marbles.js';
@@ -137,23 +137,23 @@ describe('a listing', () => {
   });
 });
 
-describe('isClosed', () => {
-  const closedOf = (id: string, kinesis: KinesisPort): Observable<boolean> => isClosed(kinesis, STREAM, `shardId-00000000000${id}`);
+describe('listedState', () => {
+  const stateOf = (id: string, kinesis: KinesisPort): Observable<string> => listedState(kinesis, STREAM, `shardId-00000000000${id}`);
 
   it(
-    'is what the list of shards says',
+    'is open, closed or unlisted',
     marbles(({ expectObservable }) => {
       const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: 'a|', 1: '' } });
-      expectObservable(timer(5).pipe(concatMap(() => closedOf('0', kinesis)))).toBe('5ms (c|)', { c: true });
-      expectObservable(timer(5).pipe(concatMap(() => closedOf('1', kinesis)))).toBe('5ms (c|)', { c: false });
-      expectObservable(timer(5).pipe(concatMap(() => closedOf('2', kinesis)))).toBe('5ms (c|)', { c: true });
+      expectObservable(timer(5).pipe(concatMap(() => stateOf('0', kinesis)))).toBe('5ms (c|)', { c: 'closed' });
+      expectObservable(timer(5).pipe(concatMap(() => stateOf('1', kinesis)))).toBe('5ms (c|)', { c: 'open' });
+      expectObservable(timer(5).pipe(concatMap(() => stateOf('2', kinesis)))).toBe('5ms (c|)', { c: 'unlisted' });
     }),
   );
 
   it(
     'is not believed of a listing without any shard',
     marbles(({ expectObservable }) => {
-      const none = closedOf('0', fakeKinesis({ latencyMs: 0, shards: {} })).pipe(
+      const none = stateOf('0', fakeKinesis({ latencyMs: 0, shards: {} })).pipe(
         catchError((error: unknown) => of(isShardReadError(error) && error.retriable ? error.message : error)),
       );
       expectObservable(none).toBe('(e|)', { e: 'stream/shardId-000000000000: ListShards names no shard at all' });

@@ -46,6 +46,12 @@ function changing(kinesis: FakeKinesis, change: (event: SubscribeToShardEvent, i
   return { ...kinesis, subscribeToShard: (request) => kinesis.subscribeToShard(request).pipe(map(changed)) };
 }
 
+/** Answers the first call as `first`, and the others as `later`. */
+function firstCallTo<T extends (...args: never[]) => unknown>(first: T, later: T): T {
+  let calls = 0;
+  return ((...args: never[]) => (calls++ === 0 ? first : later)(...args)) as T;
+}
+
 describe('fanOut', () => {
   describe('where one subscription follows another', () => {
     it(
@@ -682,6 +688,20 @@ describe('fanOut', () => {
         expect(result).to.include({ text: 'abcde|', error: undefined });
         expect(starts(kinesis)).to.deep.equal(['TRIM_HORIZON']);
         expect(eventsOf(context, 'readRetry')).to.deep.equal([]);
+      }),
+    );
+
+    it(
+      'is not believed of an event without a continuation number while an old listing does not have the shard yet (regression: the rest was lost)',
+      marbles(({ flush }) => {
+        const kinesis = changing(quick({ 0: 'a^ 9s b|' }), ({ ContinuationSequenceNumber, ...event }, index) =>
+          index === 0 ? event : { ...event, ...(ContinuationSequenceNumber !== undefined && { ContinuationSequenceNumber }) },
+        );
+        const parent = fakeKinesis({ latencyMs: 0, shards: { 1: '' } });
+        const listing = { ...kinesis, listShards: firstCallTo(parent.listShards, kinesis.listShards) };
+        const result = textOf(listing);
+        flush();
+        expect(result).to.include({ text: 'ab|', error: undefined });
       }),
     );
 

@@ -601,11 +601,30 @@ describe('ShardCursor', () => {
       );
 
     it(
-      'where the shard is listed no more',
-      marbles(({ expectObservable }) => {
+      'where the shard is listed no more, once nothing new has come behind that page',
+      marbles(({ expectObservable, flush }) => {
         const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(ab|)' }, childShards: false });
         const port = { ...kinesis, listShards: () => fakeKinesis({ latencyMs: 0, shards: { 1: '' } }).listShards(STREAM) };
-        expectObservable(textFrom(HORIZON, kinesis, readContext(kinesis, { port }))).toBe('(t|)', { t: 'ab|' });
+        expectObservable(textFrom(HORIZON, kinesis, readContext(kinesis, { port }))).toBe('1ms (t|)', { t: 'ab |' });
+        flush();
+        expect(iterators(kinesis)).to.deep.equal(['TRIM_HORIZON', 'AT_SEQUENCE_NUMBER 2']);
+      }),
+    );
+
+    it(
+      'not where the shard is open, a page has lost its iterator, and an old listing does not have the shard yet (regression: the rest was lost)',
+      marbles(({ expectObservable, flush }) => {
+        const kinesis = fakeKinesis({ latencyMs: 0, shards: { 0: '(ab) 20ms c|' } });
+        let pages = 0;
+        const port: KinesisPort = {
+          ...kinesis,
+          listShards: (request) => (pages === 1 ? fakeKinesis({ latencyMs: 0, shards: { 1: '' } }) : kinesis).listShards(request),
+          getRecords: (request) =>
+            kinesis.getRecords(request).pipe(map((page) => (++pages === 1 ? { ...page, NextShardIterator: undefined } : page))),
+        };
+        expectObservable(textFrom(HORIZON, kinesis, readContext(kinesis, { port }))).toBe('25ms (t|)', { t: 'ab c |' });
+        flush();
+        expect(iterators(kinesis)).to.deep.equal(['TRIM_HORIZON', 'AT_SEQUENCE_NUMBER 2']);
       }),
     );
 
