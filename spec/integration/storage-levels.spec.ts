@@ -76,10 +76,13 @@ describe('the storage levels, with real processes and files', function () {
     await rm(root, { recursive: true, force: true });
   });
 
+  /** Without a slash: s3rver removes a directory whose last object is deleted, and crashes when another object is being written there. */
+  const prefixOf = (level: StorageLevel, fault: string): string => `${level}.${fault.replaceAll(' ', '-')}.`;
+
   const placeOf = (level: StorageLevel, directory: string): BlocksPlace => ({
     level,
     directory,
-    s3: { endpoint: s3.endpoint, bucket: s3.bucket, prefix: `${level}/stored/` },
+    s3: { endpoint: s3.endpoint, bucket: s3.bucket, prefix: prefixOf(level, 'stored') },
     memoryBytes: level.includes('AND_DISK') ? SCARCE_BYTES : 64 * 1024 * 1024,
   });
 
@@ -222,11 +225,12 @@ describe('the storage levels, with real processes and files', function () {
   /** What one fault finds at the replica, so that it does not take it from the next. */
   async function copyOfReplica(level: StorageLevel, fault: string): Promise<BlocksPlace['s3']> {
     const { endpoint, bucket } = s3;
-    const prefix = `${level}/${fault.replaceAll(' ', '-')}/`;
+    const prefix = prefixOf(level, fault);
+    const from = prefixOf(level, 'stored');
     const client = s3.client();
-    const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: `${level}/stored/` }));
+    const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: from }));
     for (const { Key } of Contents) {
-      const copy = `${prefix}${Key!.slice(`${level}/stored/`.length)}`;
+      const copy = `${prefix}${Key!.slice(from.length)}`;
       await client.send(new CopyObjectCommand({ Bucket: bucket, Key: copy, CopySource: encodeURI(`${bucket}/${Key}`) }));
     }
     return { endpoint, bucket, prefix };
@@ -259,7 +263,7 @@ describe('the storage levels, with real processes and files', function () {
     'replica down': (place) => ({ ...place, s3: { ...place.s3, endpoint: 'http://127.0.0.1:9' } }),
     'both copies gone': async (place) => {
       await rm(join(place.directory, 'blocks'), { recursive: true, force: true });
-      return { ...place, s3: { ...place.s3, prefix: `${place.level}/emptied/` } };
+      return { ...place, s3: { ...place.s3, prefix: prefixOf(place.level, 'emptied') } };
     },
   };
 
