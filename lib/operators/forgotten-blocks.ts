@@ -1,4 +1,4 @@
-import { catchError, concat, defer, EMPTY, filter, mergeMap, type Observable } from 'rxjs';
+import { catchError, concat, defer, EMPTY, filter, ignoreElements, mergeMap, type Observable } from 'rxjs';
 import type { BoundedStore } from '../blocks/bounded-store.js';
 import type { KeyedQueue } from '../internal/keyed-queue.js';
 import type { TrackedShard } from '../tracking/tracked-shard.js';
@@ -35,11 +35,10 @@ export class ForgottenBlocks {
     return defer(() => {
       if (!this.#tracked.isOpened) return EMPTY;
       for (const id of known) this.#spared?.add(id);
-      for (const id of this.#writtenIds()) this.#spared?.add(id);
       const { streamName, shardId } = this.#tracked.identity;
       const ownPrefix = `${streamName}/${shardId}/`;
       let count = 0;
-      const deletes$ = this.#store.list().pipe(
+      const deletes$ = concat(this.#checkpointed(), this.#listed()).pipe(
         cleansUp('list', [this.#tracked]),
         filter((id) => id.startsWith(ownPrefix)),
         mergeMap((id) => this.#turns.run(`lane ${count++ % MAX_DELETES_AT_ONCE}`, this.#delete(id))),
@@ -57,6 +56,25 @@ export class ForgottenBlocks {
       if (!this.#spared) return put;
       this.#spared.add(id);
       return this.#turns.run(`block ${id}`, put);
+    });
+  }
+
+  /**
+   * Writes a checkpoint where the written one names blocks that an earlier subscription has released, if it may: nobody else would delete them once the shard
+   * has ended. Where that fails they stay.
+   */
+  #checkpointed(): Observable<never> {
+    if (this.#writtenIds().every((id) => this.#spared?.has(id))) return EMPTY;
+    return this.#tracked.checkpointer.write().pipe(
+      ignoreElements(),
+      catchError(() => EMPTY),
+    );
+  }
+
+  #listed(): Observable<string> {
+    return defer(() => {
+      for (const id of this.#writtenIds()) this.#spared?.add(id);
+      return this.#store.list();
     });
   }
 

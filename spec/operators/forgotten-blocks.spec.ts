@@ -135,6 +135,28 @@ describe('storeBlocks deletes the blocks that no checkpoint names beside its put
     }),
   );
 
+  it(
+    'and deletes one that was released before a restart, once a checkpoint does not name it any more (regression: it stayed for good if the shard ended)',
+    marbles(({ scheduler }) => {
+      const checkpoints = recordingStore({ scheduler });
+      const blocks = memoryBlocks();
+      // Its end is read at once: then `checkpointEvery` has completed when the work fails.
+      const shard = quickShard(instantKinesis({ shards: { 0: 'abcd^|' } }), { store: checkpoints });
+      let calls = 0;
+      const work = (handle: StoredBlock) =>
+        shown(handle) === '1-2' ? timer(11).pipe(map(() => handle)) : timer(1).pipe(concatMap(() => (calls++ === 0 ? fail() : NEVER)));
+      const subscription = shard
+        .pipe(bufferCount(2), withSequenceRanges(), storeBlocks(blocks, { shard }), checkpointEvery(5), concatMap(work))
+        .pipe(releaseBlocks(blocks), retry({ delay: 1 }))
+        .subscribe();
+      timer(25).subscribe(() => {
+        expect(checkpoints.kept).to.deep.equal(['1 4', '13 4']);
+        expect(idsHeldBy(blocks)).to.deep.equal([idOf(3, 4)]);
+        subscription.unsubscribe();
+      });
+    }),
+  );
+
   it('and puts a block after the delete of it that has begun', async () => {
     const log: string[] = [];
     const noted = (text: string, call: Observable<unknown>) =>
