@@ -1,6 +1,7 @@
-import { concat, concatMap, defer, from, ignoreElements, of, throwError, type Observable } from 'rxjs';
+import { catchError, concat, concatMap, defer, EMPTY, endWith, from, ignoreElements, map, of, throwError, type Observable } from 'rxjs';
 import type { LeasableShard } from '../checkpoints/checkpoint-store.js';
 import { CheckpointError } from '../checkpoints/errors.js';
+import { isInvalidValue } from '../values/errors.js';
 import { TRIM_HORIZON } from '../values/position.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 import type { LeasePort } from './lease-port.js';
@@ -13,14 +14,15 @@ type Child = Omit<ShardIdentity, 'streamName'>;
  * Makes the rows of a shard's children, which begin at TRIM_HORIZON, and emits the children's ids: only then may SHARD_END be written.
  *
  * @remarks
- * A KCL fleet never makes the missing row of a child whose parent has ended. The other parent of a merge gets a row first if it has none,
- * since otherwise KCL would begin the child before that parent is read; it never had a row, since the clean-up waits for the child.
+ * A KCL fleet never makes the missing row of a child whose parent has ended. The other parent of a merge gets a row first if neither it nor the child has
+ * one, since otherwise KCL would begin the child before that parent is read. Where the child has a row, that of the parent was cleaned up: a write that
+ * is made late, or again after its reply was lost, must not have the parent read once more.
  *
  * Errors with a retriable `CheckpointError` while not all children are known: those that the shard named, or else those in view, must cover
  * its hash key range.
  */
 export function makeChildren(
-  port: Pick<LeasePort, 'create'>,
+  port: Pick<LeasePort, 'create' | 'get'>,
   shard: ShardIdentity,
   shards: ReadonlyMap<string, LeasableShard>,
 ): Observable<readonly string[]> {
@@ -31,11 +33,19 @@ export function makeChildren(
     const others = [...otherIds].flatMap((id) => shards.get(id) ?? []);
     const make = (of: Child): Observable<boolean> => port.create(newLease(of, TRIM_HORIZON));
     return concat(
+      others.length === 0 ? EMPTY : hasRow(port, children[0]!).pipe(concatMap((has) => (has ? EMPTY : from(others).pipe(concatMap(make))))),
       // Without a read before: a row that is there stays as it is, also one that cannot be read.
-      from([...others, ...children]).pipe(concatMap(make), ignoreElements()),
-      of(children.map(({ shardId }) => shardId)),
-    );
+      from(children).pipe(concatMap(make)),
+    ).pipe(ignoreElements(), endWith(children.map(({ shardId }) => shardId)));
   });
+}
+
+/** Emits whether a shard has a row, perhaps one that cannot be read. */
+function hasRow(port: Pick<LeasePort, 'get'>, { shardId }: Child): Observable<boolean> {
+  return port.get(shardId).pipe(
+    map((row) => row !== undefined),
+    catchError((error: unknown) => (isInvalidValue(error) ? of(true) : throwError(() => error))),
+  );
 }
 
 function childrenOf(shard: ShardIdentity, shards: ReadonlyMap<string, LeasableShard>): readonly Child[] | undefined {

@@ -176,6 +176,22 @@ describe('the end of a shard', () => {
   );
 
   it(
+    'gives the other parent of a merge no row where the child has one: its row was cleaned up (regression: after a write that came late it was read once more)',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, MERGE.slice(0, 1));
+      run(290, {
+        0: () => start('w1', seldom),
+        200: () => {
+          table.put(2, { parentShardIds: [id(0), id(1)], checkpoint: { sequenceNumber: '9', subSequenceNumber: 0 } });
+          workers[0]!.see(MERGE);
+        },
+        201: () => write(workers[0]!, MERGE[0]!, 'SHARD_END'),
+      });
+      expect(wordsOf(table)).to.have.members(['0 SHARD_END', '2 9']);
+    }),
+  );
+
+  it(
     'is told to the other workers, which then may start the children',
     marbles((helpers) => {
       const { start, run, workers } = fleetOf(helpers, SPLIT);
