@@ -60,6 +60,12 @@ export class HeldLeases {
     return this.#pulse.leases;
   }
 
+  /** Whether another process with this `workerId` was the last to take the lease of a row: it may hold the lease. */
+  isNamesakes(row: LeaseRow): boolean {
+    const { workerId, processId } = this.#tenancy;
+    return gracefulHolderOf(row) === workerId && row.processId !== undefined && row.processId !== processId;
+  }
+
   /** Notes that so many ticks of the renewals have passed. */
   tick(ticks: number): void {
     this.#pulse.tick(ticks);

@@ -71,7 +71,8 @@ export class LeaseTaker {
     const { observer, held, config } = this.#context;
     const isLeft = ({ leaseKey, leaseOwner = config.workerId, checkpointOwner }: LeaseRow): boolean =>
       checkpointOwner === config.workerId && leaseOwner !== config.workerId && held.get(leaseKey)?.isOpen !== true;
-    return defer(() => from(observer.rows().filter((row) => isLeft(row) && !isEnded(row)))).pipe(mergeMap((row) => this.#resign(row)));
+    const left = (): LeaseRow[] => observer.rows().filter((row) => isLeft(row) && !isEnded(row) && !held.isNamesakes(row));
+    return defer(() => from(left())).pipe(mergeMap((row) => this.#resign(row)));
   }
 
   #resign(row: LeaseRow): Observable<never> {
@@ -158,7 +159,7 @@ export class LeaseTaker {
     const withdraw = (): Observable<boolean> =>
       port.get(leaseKey).pipe(
         concatMap((row) => {
-          if (row?.leaseOwner !== workerId || held.get(leaseKey)?.isOpen) return of(true);
+          if (row?.leaseOwner !== workerId || held.get(leaseKey)?.isOpen || held.isNamesakes(row)) return of(true);
           const { checkpointOwner, leaseCounter } = row;
           // Without a former owner in the row, the lease was handed over meanwhile.
           const isWaiting = checkpointOwner !== undefined;

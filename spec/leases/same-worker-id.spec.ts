@@ -43,6 +43,36 @@ describe('two processes with one workerId', () => {
     );
 
   it(
+    'do not release the leases of each other when one of them stops',
+    marbles((helpers) => {
+      const { start, run, workers, table } = fleetOf(helpers, leasables(4));
+      // The first has been told of it, and not taken the leases back yet.
+      const stopWhenTold = (): void => {
+        if (lossesOf(workers[0]!).length === 4) workers[0]!.stop();
+      };
+      const looks = Array.from({ length: 400 }, (_, i) => [2_001 + i, stopWhenTold]);
+      run(4_000, {
+        0: () => start('w1'),
+        2_000: () => start('w1'),
+        ...Object.fromEntries(looks),
+        3_900: () => expect(table.rows().map(({ leaseOwner }) => leaseOwner)).to.deep.equal(['w1', 'w1', 'w1', 'w1']),
+      });
+      expect(lossesOf(workers[1]!)).to.deep.equal([]);
+      expect(workers[0]!.news.at(-1)).to.match(/complete/);
+    }),
+  );
+
+  it(
+    'do not hand over what the other one holds',
+    marbles((helpers) => {
+      const { start, run, table } = fleetOf(helpers, leasables(1));
+      const handingOver = { leaseOwner: 'w2', checkpointOwner: 'w1', gracefulOwner: 'w1', processId: '0a1b2c3d' };
+      table.put(0, handingOver);
+      run(900, { 0: () => start('w1'), 890: () => expect(table.row(0)).to.include(handingOver) });
+    }),
+  );
+
+  it(
     'are none if the first is gone: the next one has its leases at once, and is told of nothing',
     marbles((helpers) => {
       const { start, run, workers, table } = fleetOf(helpers, leasables(4));
