@@ -49,6 +49,8 @@ export class HeldLease {
   waitTicks = 0;
   /** Ticks since another worker asked for the lease. */
   askedTicks = 0;
+  /** How often this process has lost the shard to another one with its `workerId`, also in earlier tenures. */
+  namesakeLosses = 0;
 
   /** The row's counter after this worker's last write that is known to have succeeded. */
   #counter: number;
@@ -212,6 +214,7 @@ export class HeldLease {
   lose(reason: LossReason): void {
     if (!this.#isOpen) return;
     this.#close();
+    if (reason === 'sameWorkerId') this.namesakeLosses += 1;
     this.#tenancy.onLost(this, reason);
     this.#loss.next();
     this.#loss.complete();

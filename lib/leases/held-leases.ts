@@ -66,6 +66,15 @@ export class HeldLeases {
     return gracefulHolderOf(row) === workerId && row.processId !== undefined && row.processId !== processId;
   }
 
+  /**
+   * Whether to leave the lease to that process for as long as it renews it. A process that begins anew must have the leases of its former life at once,
+   * and both are to hear of each other: so the first loss is answered by taking the lease back, and only then each leaves half of the shards.
+   */
+  yields(row: LeaseRow): boolean {
+    const losses = this.#leases.get(row.leaseKey)?.namesakeLosses ?? 0;
+    return losses > 1 && this.isNamesakes(row) && !isKept(row.leaseKey, this.#tenancy.processId, row.processId!);
+  }
+
   /** Notes that so many ticks of the renewals have passed. */
   tick(ticks: number): void {
     this.#pulse.tick(ticks);
@@ -150,6 +159,7 @@ export class HeldLeases {
     const lease = new HeldLease(row, streamName, this.#tenancy, this.#pulse, attempt);
     const former = this.#leases.get(row.leaseKey);
     this.#leases.set(row.leaseKey, lease);
+    lease.namesakeLosses = former?.namesakeLosses ?? 0;
     former?.end();
     if (attempt.isPulse) this.#pulse.beat(lease, attempt);
     return lease;
@@ -253,6 +263,12 @@ export class HeldLeases {
       );
     });
   }
+}
+
+/** Whether a process keeps a shard that another one of its name wants too: both come to the same result. */
+function isKept(shardId: string, processId: string, otherId: string): boolean {
+  const isEven = shardId.charCodeAt(shardId.length - 1) % 2 === 0;
+  return processId < otherId === isEven;
 }
 
 function contended(name: ShardName): CheckpointError {

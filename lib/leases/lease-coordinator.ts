@@ -27,6 +27,7 @@ import { Bell } from './bell.js';
 import { Kcl3Member } from './kcl3-member.js';
 import { Fleet } from './fleet.js';
 import type { LeaseContext } from './lease-context.js';
+import type { LeaseRow } from './lease.js';
 import type { TableView, UnreadableRow } from './lease-port.js';
 import { LeaseRenewals } from './lease-renewals.js';
 import { LeaseTaker } from './lease-taker.js';
@@ -169,7 +170,9 @@ export class LeaseCoordinator {
     const { observer, clock, config, held } = this.#context;
     const nowMs = clock.nowMs();
     const isHeld = (key: string): boolean => held.get(key)?.isOpen === true;
-    return watchesPulses(config, this.#fleet.facts, watcher, isHeld, (row) => observer.stillMs(row, nowMs));
+    // Two processes of one name have one pulse between them, which says of neither that it is alive.
+    const stillMs = (row: LeaseRow): number | undefined => (held.isNamesakes(row) ? undefined : observer.stillMs(row, nowMs));
+    return watchesPulses(config, this.#fleet.facts, watcher, isHeld, stillMs);
   }
 
   /** Emits when the bell calls for a look; listens only if that would be sooner than the look that is due anyway. */

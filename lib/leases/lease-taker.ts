@@ -41,11 +41,12 @@ export class LeaseTaker {
     concluded: (outcome: RoundOutcome) => void,
   ): Observable<LeaseNews> {
     return defer(() => {
-      const { observer, clock, shards, config } = this.#context;
+      const { observer, clock, shards, config, held } = this.#context;
       const nowMs = clock.nowMs();
       const maySteal = nowMs - this.#stoleAtMs > FAILOVERS_PER_STEAL * config.failoverTimeMs;
       const isHeld = (key: string): boolean => this.#isGranted(key);
-      const steps = planLeases({ leases: observer.leases(nowMs), shards: shards()!, isHeld, rule, maySteal, frees }, config);
+      const yields = (row: LeaseRow): boolean => held.yields(row);
+      const steps = planLeases({ leases: observer.leases(nowMs), shards: shards()!, isHeld, yields, rule, maySteal, frees }, config);
       const outcome = { hasFailed: false, isRefused: false, hasGrants: false };
       const conclude = (news: LeaseNews | undefined): Observable<LeaseNews> => {
         outcome[news ? 'hasGrants' : 'isRefused'] = true;

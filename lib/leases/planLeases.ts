@@ -25,6 +25,8 @@ export interface LeaseLook {
   readonly shards: ReadonlyMap<string, LeasableShard>;
   /** Whether this worker holds the lease in this subscription. */
   readonly isHeld: (leaseKey: string) => boolean;
+  /** Whether this worker leaves a lease in its own name to another process of that name, while that renews it. */
+  readonly yields: (row: LeaseRow) => boolean;
   readonly rule: AssignmentRule;
   /** Whether a lease may be taken from a worker that cannot be asked. */
   readonly maySteal: boolean;
@@ -40,7 +42,8 @@ export function planLeases(look: LeaseLook, config: PlanConfig): LeaseStep[] {
   const inView = look.leases.filter(({ row }) => !isEnded(row) && look.shards.has(row.leaseKey) && !look.isHeld(row.leaseKey));
   // A lease of a shard that this worker has read to its end, or has left, would keep the others from it.
   const wanted = inView.filter(({ row }) => isWanted(look.shards.get(row.leaseKey)));
-  const given = wanted.filter(({ row }) => row.leaseOwner === workerId && row.checkpointOwner === undefined);
+  const isLeft = ({ row, idleMs }: ObservedLease): boolean => idleMs <= failoverTimeMs && look.yields(row);
+  const given = wanted.filter((lease) => lease.row.leaseOwner === workerId && lease.row.checkpointOwner === undefined && !isLeft(lease));
   // Whoever gives a lease away leaves its own name in the row.
   const isOwn = ({ gracefulOwner }: LeaseRow): boolean => gracefulOwner === workerId;
   const steps = given.map(({ row, idleMs }): LeaseStep => ({ row, idleMs, from: isOwn(row) ? 'regained' : 'handedOver' }));

@@ -39,9 +39,9 @@ export interface LeaseRenewedLateEvent extends LeaseEventOf {
 export interface LeaseLostEvent extends LeaseEventOf {
   readonly type: 'leaseLost';
   /**
-   * `taken`: another worker has the lease; `sameWorkerId`: another process with the same `workerId` has taken it, and the two go on taking leases from
-   * each other; `expired`: this worker could not renew it in time; `handOverTimeout`: another worker asked for it, and the work on the shard did not
-   * end in time.
+   * `taken`: another worker has the lease; `sameWorkerId`: another process with the same `workerId` has taken it, and the two share that name's
+   * leases from then on; `expired`: this worker could not renew it in time; `handOverTimeout`: another worker asked for it, and the work on the shard
+   * did not end in time.
    */
   readonly reason: 'taken' | 'sameWorkerId' | 'expired' | 'handOverTimeout';
   /** For how long it was held, in ms. */

@@ -27,7 +27,7 @@ function lease(leaseKey: string, fields: Partial<ObservedLease> & { readonly lea
 
 function look(leases: readonly ObservedLease[], shards: readonly LeasableShard[], fields: Partial<LeaseLook> = {}): LeaseLook {
   const byId = new Map(shards.map((each) => [each.shardId, each]));
-  return { leases, shards: byId, isHeld: () => false, rule: 'taken', maySteal: false, frees: false, ...fields };
+  return { leases, shards: byId, isHeld: () => false, yields: () => false, rule: 'taken', maySteal: false, frees: false, ...fields };
 }
 
 const steps = (...args: Parameters<typeof look>) =>

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { ShardIdentity } from '../../lib/values/shard-id.js';
 import { marbles, type MarbleHelpers } from '../../lib/testing/marbles/marbles.js';
-import { fleetOf, leasables, type FleetWorker } from '../support/lease-fleet.js';
+import { fleetOf, holdings, leasables, type FleetWorker } from '../support/lease-fleet.js';
 
 const lossesOf = ({ events }: FleetWorker): { readonly at: number; readonly reason: string }[] =>
   events.flatMap((event) => (event.type === 'leaseLost' ? [{ at: event.at, reason: event.reason }] : []));
@@ -41,6 +41,57 @@ describe('two processes with one workerId', () => {
         }
       }),
     );
+
+  for (const [name, end] of [
+    ['crashes', 'crash'],
+    ['stops', 'stop'],
+  ] as const)
+    it(
+      `share the shards after that, and lose none any more; one of them has all when the other ${name}`,
+      marbles((helpers) => {
+        const { start, run, workers, table } = fleetOf(helpers, leasables(4));
+        const halves = (): readonly number[][] => workers.map((worker) => holdings(worker).w1!).sort(([a], [b]) => a! - b!);
+        run(20_000, {
+          0: () => start('w1'),
+          2_000: () => start('w1'),
+          4_000: () =>
+            expect(halves()).to.deep.equal([
+              [0, 2],
+              [1, 3],
+            ]),
+          12_000: () => {
+            workers[0]![end]();
+            // A crash cuts all connections of that name.
+            table.heal('w1');
+          },
+          13_300: () => expect(workers[1]!.held.size).to.equal(4),
+        });
+        for (const worker of workers) {
+          const losses = lossesOf(worker);
+          expect(losses.length).to.be.within(4, 8);
+          expect(losses.at(-1)!.at).to.be.below(4_000);
+        }
+      }),
+    );
+
+  it(
+    'have one share of a fleet together, which comes to rest',
+    marbles((helpers) => {
+      const { start, run, workers } = fleetOf(helpers, leasables(12));
+      const moves = (from: number): unknown[] =>
+        workers.flatMap(({ events }) => events.filter(({ type, at }) => (type === 'leaseTaken' || type === 'leaseLost') && at > from));
+      run(30_000, {
+        0: () => start('w1'),
+        1_000: () => start('w2'),
+        2_000: () => start('w1'),
+        29_900: () => {
+          const [first = 0, other, second = 0] = workers.map(({ held }) => held.size);
+          expect([first + second, other]).to.deep.equal([6, 6]);
+        },
+      });
+      expect(moves(8_000)).to.deep.equal([]);
+    }),
+  );
 
   it(
     'do not release the leases of each other when one of them stops',
