@@ -66,6 +66,17 @@ export function unreadParents(shards: readonly ListedShard[], rows: LeaseRows): 
   return parentsWithoutRow(shards, rows).flatMap(({ shard, children }) => (children.every(isWaiting) ? [shard] : []));
 }
 
+/** The listed shards above work that has begun: they were done then. Their rows may have been cleaned up. */
+export function ancestorsOfBegun(shards: readonly ListedShard[], rows: LeaseRows): Set<string> {
+  const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
+  const ancestors = new Set<string>();
+  const begun = shards.filter(({ shardId }) => isBegunRow(rows.get(shardId)));
+  begun.forEach(({ parentShardIds }) => parentShardIds.forEach((id) => ancestors.add(id)));
+  // The loop also visits the elements that are added to the set meanwhile.
+  for (const id of ancestors) listed.get(id)?.parentShardIds.forEach((parentId) => ancestors.add(parentId));
+  return ancestors;
+}
+
 /** The closed shards without a row, and their children where all of them are listed; children come before their parents, since they are younger. */
 function parentsWithoutRow(shards: readonly ListedShard[], rows: LeaseRows): { shard: ListedShard; children: readonly ListedShard[] }[] {
   const without = shards.filter(({ shardId, closed }) => closed && !rows.has(shardId));

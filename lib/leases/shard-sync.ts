@@ -1,7 +1,7 @@
 import { AT_TIMESTAMP, LATEST, TRIM_HORIZON, type InitialPosition } from '../values/position.js';
 import { isEnded, type NewLease } from './lease.js';
 import { newLease } from './new-lease.js';
-import { byStart, doneShards, unreadParents, type LeaseRows, type ListedShard } from './listed-shards.js';
+import { ancestorsOfBegun, byStart, doneShards, unreadParents, type LeaseRows, type ListedShard } from './listed-shards.js';
 
 /**
  * The missing leases of a stream's shards, parents first. They must be written in this order: if the writing is interrupted, there are
@@ -10,9 +10,9 @@ import { byStart, doneShards, unreadParents, type LeaseRows, type ListedShard } 
  * @remarks
  * An empty table gets a lease for each listed shard, but under `LATEST` only for each open one. Later it does what KCL's full sync does: an
  * open shard without a lease and without an ancestor that has one begins at the initial position, and so do the oldest of its listed
- * ancestors (except under `LATEST`); a shard that descends from a lease waits until that one ends. In addition to KCL, a shard whose parent
- * has ended gets its lease, which the worker that ended the parent should have made, and which KCL never makes later. So does a closed shard
- * whose row was deleted before work on a child has begun.
+ * ancestors (except under `LATEST`); a shard that descends from a lease waits until that one ends. Unlike KCL it makes no row above work that
+ * has begun. In addition to KCL, a shard whose parent has ended gets its lease, which the worker that ended the parent should have made, and
+ * which KCL never makes later. So does a closed shard whose row was deleted before work on a child has begun.
  *
  * @param latestMs - the time that `LATEST` means, in ms since 1970.
  */
@@ -41,7 +41,10 @@ function laterStarts(shards: readonly ListedShard[], rows: LeaseRows, initialPos
   // Never LATEST: the records of a parent must still be read.
   const parentStart = initialPosition === AT_TIMESTAMP ? AT_TIMESTAMP : TRIM_HORIZON;
   const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
-  const parentsOf = ({ parentShardIds }: ListedShard): string[] => parentShardIds.filter((id) => listed.has(id));
+  const done = ancestorsOfBegun(shards, rows);
+  // A shard whose row was cleaned up is not to be read once more, because somebody has deleted the row of one of its children.
+  const isRelevant = (id: string): boolean => listed.has(id) && (rows.has(id) || !done.has(id));
+  const parentsOf = ({ parentShardIds }: ListedShard): string[] => parentShardIds.filter(isRelevant);
   const starts: Starts = new Map();
   const descendants = new Set<string>();
 

@@ -84,6 +84,16 @@ describe('missingLeases', () => {
         expect(made(family, rowsByKey(leaseRow('1'), leaseRow('2'), leaseRow('3')), initialPosition)).to.deep.equal([`0 ${start}`]);
       });
 
+    for (const initialPosition of ['TRIM_HORIZON', 'AT_TIMESTAMP'] as const)
+      it(`makes no parent again whose row was cleaned up, if the row of a child is deleted, but that row, under ${initialPosition}`, () => {
+        expect(made(family, rowsByKey(leaseRow('2', { at: '5' })), initialPosition)).to.deep.equal([`3 ${initialPosition}`]);
+        const deeper = listedShard(4, { parentShardIds: ['2'], hashKeyRange: hashKeys(0, 4) });
+        const table = rowsByKey(leaseRow('4', { at: '5' }));
+        expect(made([parent, middle, { ...left, ...closed }, right, deeper], table, initialPosition)).to.deep.equal([
+          `3 ${initialPosition}`,
+        ]);
+      });
+
     it('makes none above work that has begun', () => {
       expect(made(family, rowsByKey(leaseRow('2', { at: '5' }), leaseRow('3')), 'TRIM_HORIZON')).to.deep.equal([]);
     });
