@@ -202,10 +202,11 @@ export class LeaseCoordinator {
     this.#isLookDue = false;
     const askedAtMs = clock.nowMs();
     // Where a pulse stands still, the leases of its worker are taken or freed, so nothing may be missed. Where another worker watches, it does that.
-    const isConsistent = this.#watcher() !== 'other' && observer.pulses.longestStillMs(config.workerId, askedAtMs) > config.failoverTimeMs;
+    const isStill = this.#watcher() !== 'other' && observer.pulses.longestStillMs(config.workerId, askedAtMs) > config.failoverTimeMs;
+    const isConsistent = isStill || this.#pace.isPutOff;
     return defer(() => port.scan(isConsistent)).pipe(
       tap((view) => this.#note(view, isConsistent ? askedAtMs : undefined)),
-      switchMap(() => this.#act()),
+      switchMap(() => this.#act(isConsistent)),
       tap({ complete: () => this.#pace.noteDone('look') }),
       catchError((error: unknown) => this.#failed('look', error)),
     );
@@ -223,7 +224,7 @@ export class LeaseCoordinator {
     return EMPTY;
   }
 
-  #act(): Observable<LeaseNews> {
+  #act(isConsistent: boolean): Observable<LeaseNews> {
     return concat(
       this.#member.publish(),
       this.#ended(),
@@ -233,12 +234,12 @@ export class LeaseCoordinator {
         ignoreElements(),
         catchError((error: unknown) => this.#failed('keep', error)),
       ),
-      defer(() => this.#acquire()),
+      defer(() => this.#acquire(isConsistent)),
     );
   }
 
-  #acquire(): Observable<LeaseNews> {
-    const options = { rule: this.#member.rule, frees: this.#watcher() === 'self' };
+  #acquire(isConsistent: boolean): Observable<LeaseNews> {
+    const options = { rule: this.#member.rule, frees: this.#watcher() === 'self', isConsistent };
     return this.#taker.acquire(options, (outcome) => this.#pace.noteSteps(outcome));
   }
 

@@ -13,6 +13,8 @@ import { planLeases, type AssignmentRule, type LeaseStep } from './planLeases.js
 const TAKE_LANES = 4;
 /** A worker of KCL looks every two failover times, and then steals one lease. */
 const FAILOVERS_PER_STEAL = 2;
+/** In how many rounds, with less than a failover time between them, others are asked for leases whether or not the look has all writes. */
+const ROUNDS_BY_ANY_LOOK = 2;
 /** The most tries to withdraw a request, whose row may change between the read and the write. */
 const MAX_WITHDRAWALS = 3;
 
@@ -23,6 +25,9 @@ export class LeaseTaker {
   /** Holds no lease in memory: `held` forgets those of shards out of view. */
   readonly #granted = new WeakSet<HeldLease>();
   #stoleAtMs = -Infinity;
+  /** When others were last asked for leases, and in how many rounds with less than a failover time between them. */
+  #askedAtMs = -Infinity;
+  #askedRounds = 0;
 
   constructor(context: LeaseContext, isDraining: () => boolean) {
     this.#context = context;
@@ -32,12 +37,13 @@ export class LeaseTaker {
   /**
    * Makes the steps that follow from the last look at the table; emits the granted leases.
    *
-   * @param options - the rule of assignment; `frees`: whether this worker frees the leases of workers that are gone.
+   * @param options - the rule of assignment; `frees`: whether this worker frees the leases of workers that are gone; `isConsistent`: whether the look
+   * has all writes.
    * @param concluded - is called at the end with what came of them. Once another worker was first, no more steps are made: it takes leases at this
    *   moment, so the plan may be out of date.
    */
   acquire(
-    { rule, frees }: { readonly rule: AssignmentRule; readonly frees: boolean },
+    { rule, frees, isConsistent }: { readonly rule: AssignmentRule; readonly frees: boolean; readonly isConsistent: boolean },
     concluded: (outcome: RoundOutcome) => void,
   ): Observable<LeaseNews> {
     return defer(() => {
@@ -46,8 +52,10 @@ export class LeaseTaker {
       const maySteal = nowMs - this.#stoleAtMs > FAILOVERS_PER_STEAL * config.failoverTimeMs;
       const isHeld = (key: string): boolean => this.#isGranted(key);
       const yields = (row: LeaseRow): boolean => held.yields(row);
-      const steps = planLeases({ leases: observer.leases(nowMs), shards: shards()!, isHeld, yields, rule, maySteal, frees }, config);
-      const outcome = { hasFailed: false, isRefused: false, hasGrants: false };
+      const plan = planLeases({ leases: observer.leases(nowMs), shards: shards()!, isHeld, yields, rule, maySteal, frees }, config);
+      const steps = isConsistent || this.#mayAsk(nowMs) ? plan : plan.filter((step) => step.from !== 'asked');
+      if (steps.some((step) => step.from === 'asked')) this.#noteAsking(nowMs);
+      const outcome = { hasFailed: false, isRefused: false, hasGrants: false, isPutOff: steps.length < plan.length };
       const conclude = (news: LeaseNews | undefined): Observable<LeaseNews> => {
         outcome[news ? 'hasGrants' : 'isRefused'] = true;
         return news ? of(news) : EMPTY;
@@ -96,6 +104,23 @@ export class LeaseTaker {
     return defer(() => from(observer.rows().filter((row) => mine(row) && !isEnded(row)))).pipe(
       mergeMap(({ leaseKey }) => this.#withdraw(leaseKey)),
     );
+  }
+
+  /**
+   * Whether to ask others for leases by a look that may have missed writes. Each of them hands over what it is asked for, so workers that do not see
+   * what the others have asked for ask for too many, and are then asked for those again.
+   */
+  #mayAsk(nowMs: number): boolean {
+    return !this.#isAskingOn(nowMs) || this.#askedRounds < ROUNDS_BY_ANY_LOOK;
+  }
+
+  #noteAsking(nowMs: number): void {
+    this.#askedRounds = this.#isAskingOn(nowMs) ? this.#askedRounds + 1 : 1;
+    this.#askedAtMs = nowMs;
+  }
+
+  #isAskingOn(nowMs: number): boolean {
+    return nowMs - this.#askedAtMs <= this.#context.config.failoverTimeMs;
   }
 
   /** Reports a failed step; the next look decides again. */

@@ -17,10 +17,12 @@ export interface RoundOutcome {
   readonly isRefused: boolean;
   /** Whether a lease was granted. */
   readonly hasGrants: boolean;
+  /** Whether leases were not asked for, since the look may have missed the latest writes. */
+  readonly isPutOff: boolean;
 }
 
 /**
- * Remembers what went wrong in the last rounds, and how long to wait therefore.
+ * Remembers what went wrong in the last rounds, or was put off, and how long to wait therefore.
  *
  * @remarks
  * A look that fails is tried again later each time, and so are the keeping of rows and steps that fail. After a refused step the table is looked at again at once,
@@ -35,6 +37,7 @@ export class LookPace {
   #failedRounds = 0;
   /** How many rounds in a row brought a refusal, and no lease. */
   #refusals = 0;
+  #isPutOff = false;
 
   constructor(config: Pick<ResolvedLeaseConfig, 'failoverTimeMs' | 'random'>) {
     this.#config = config;
@@ -50,6 +53,11 @@ export class LookPace {
     return this.#mostFailures > 0 || this.#refusals > 0;
   }
 
+  /** Whether the next look must not miss the latest writes. */
+  get isPutOff(): boolean {
+    return this.#isPutOff;
+  }
+
   /** Notes that a task has failed; returns how often in a row. */
   noteFailure(task: Task): number {
     return ++this.#failures[task];
@@ -61,7 +69,8 @@ export class LookPace {
   }
 
   /** Notes what came of the steps that followed from a look. */
-  noteSteps({ hasFailed, isRefused, hasGrants }: RoundOutcome): void {
+  noteSteps({ hasFailed, isRefused, hasGrants, isPutOff }: RoundOutcome): void {
+    this.#isPutOff = isPutOff;
     this.#failedRounds = hasFailed ? this.#failedRounds + 1 : 0;
     this.#refusals = isRefused ? (hasGrants ? 1 : this.#refusals + 1) : 0;
   }
@@ -73,6 +82,7 @@ export class LookPace {
     if (this.#mostFailures > 0) return halfJitter(this.#mostFailures + 1, usualMs, Math.max(usualMs, failoverTimeMs), random);
     if (this.#refusals === 1) return 0;
     if (this.#refusals > 1) return halfJitter(this.#refusals - 1, failoverTimeMs * REFUSED_FAILOVERS, longestMs, random);
+    if (this.#isPutOff) return 0;
     const retryMs = this.#failedRounds > 0 ? Math.min(usualMs * 2 ** (this.#failedRounds - 1), longestMs) : 0;
     return Math.max(usualMs, retryMs);
   }

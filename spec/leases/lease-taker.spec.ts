@@ -24,7 +24,7 @@ describe('LeaseTaker', () => {
     const given: WeakRef<object>[] = [];
     const acquire = (): void =>
       void taker
-        .acquire({ rule: 'taken', frees: false }, () => undefined)
+        .acquire({ rule: 'taken', frees: false, isConsistent: false }, () => undefined)
         .subscribe((news) => news.type === 'granted' && given.push(new WeakRef(news.lease.lost$)));
     observer.observe(
       [...shards.keys()].map((key) => leaseRow(key)),

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { defer, delay, of } from 'rxjs';
+import { defer, delay, of, type SchedulerLike } from 'rxjs';
 import { LookPace } from '../../lib/leases/look-pace.js';
 import { lookIntervalMs } from '../../lib/leases/lookIntervalMs.js';
 import type { TableView } from '../../lib/leases/lease-port.js';
@@ -8,9 +8,9 @@ import { linesOf, PulseFleet, type Faults } from '../support/pulse-fleet.js';
 
 const F = 10_000;
 const pace = (random = 1): LookPace => new LookPace({ failoverTimeMs: F, random: () => random });
-const refused = { hasFailed: false, isRefused: true, hasGrants: false };
-const failed = { hasFailed: true, isRefused: false, hasGrants: false };
-const fine = { hasFailed: false, isRefused: false, hasGrants: false };
+const refused = { hasFailed: false, isRefused: true, hasGrants: false, isPutOff: false };
+const failed = { hasFailed: true, isRefused: false, hasGrants: false, isPutOff: false };
+const fine = { hasFailed: false, isRefused: false, hasGrants: false, isPutOff: false };
 
 describe('LookPace', () => {
   it('waits as usual while nothing is wrong', () => {
@@ -27,6 +27,14 @@ describe('LookPace', () => {
     expect(busy.intervalMs(700), 'it got some').to.equal(0);
     busy.noteSteps(fine);
     expect([busy.intervalMs(700), busy.isBackingOff]).to.deep.equal([700, false]);
+  });
+
+  it('looks at once, and consistently, for leases that were not asked for', () => {
+    const steady = pace();
+    steady.noteSteps({ ...fine, isPutOff: true });
+    expect([steady.intervalMs(700), steady.isPutOff]).to.deep.equal([0, true]);
+    steady.noteSteps(fine);
+    expect([steady.intervalMs(700), steady.isPutOff]).to.deep.equal([700, false]);
   });
 
   it('spreads those waits', () => {
@@ -72,31 +80,47 @@ describe('an interval that the user sets', () => {
   });
 });
 
+/** 20 workers that start at 100 ms, whose looks show the table as it was three seconds ago, unless they are consistent. */
+function lateFleet(scheduler: SchedulerLike, endMs: number) {
+  const fleet = new PulseFleet(scheduler, 40);
+  const past: { readonly atMs: number; readonly view: TableView }[] = [];
+  const lagMs = 3_000;
+  const scans: number[] = [];
+  const viewAt = (ms: number): TableView => [...past].reverse().find(({ atMs }) => atMs <= ms)?.view ?? { leases: [], unreadable: [] };
+  const faults: Faults = (port) => ({
+    scan: (isConsistent) =>
+      defer(() => {
+        scans.push(scheduler.now());
+        return isConsistent ? port.scan(true) : of(viewAt(scheduler.now() - lagMs)).pipe(delay(2));
+      }),
+  });
+  const note = (): void => void past.push({ atMs: scheduler.now(), view: { leases: fleet.table.rows.all(), unreadable: [] } });
+  const steps: Record<number, () => void> = {
+    100: () => Array.from({ length: 20 }, (_, i) => fleet.start(`w${i}`, faults, { failoverTimeMs: F })),
+  };
+  for (let ms = 101; ms < endMs; ms += 50) steps[ms] = note;
+  return { fleet, steps, scans };
+}
+
 describe('looks that show the table as it was some time ago', () => {
   it(
     'are not repeated at once again and again, however many workers come too late',
     marbles(({ scheduler, flush }) => {
-      const fleet = new PulseFleet(scheduler, 40);
-      const past: { readonly atMs: number; readonly view: TableView }[] = [];
-      const lagMs = 3_000;
-      const scans: number[] = [];
-      const viewAt = (ms: number): TableView => [...past].reverse().find(({ atMs }) => atMs <= ms)?.view ?? { leases: [], unreadable: [] };
-      const faults: Faults = (port) => ({
-        scan: (isConsistent) =>
-          defer(() => {
-            scans.push(scheduler.now());
-            return isConsistent ? port.scan(true) : of(viewAt(scheduler.now() - lagMs)).pipe(delay(2));
-          }),
-      });
-      const note = (): void => void past.push({ atMs: scheduler.now(), view: { leases: fleet.table.rows.all(), unreadable: [] } });
-      const steps: Record<number, () => void> = {
-        100: () => Array.from({ length: 20 }, (_, i) => fleet.start(`w${i}`, faults, { failoverTimeMs: F })),
-      };
-      for (let ms = 101; ms < 15_000; ms += 50) steps[ms] = note;
+      const { fleet, steps, scans } = lateFleet(scheduler, 15_000);
       fleet.run(flush, 15_000, steps);
       expect(scans.filter((ms) => ms < 5_100).length, 'of 20 workers, in 5 s').to.be.below(20 * 20);
       expect(fleet.table.rows.all().filter(({ leaseOwner }) => leaseOwner === undefined)).to.deep.equal([]);
       expect(fleet.workers.flatMap(({ told }) => linesOf(told, 'lost'))).to.deep.equal([]);
+      expect(fleet.doubles).to.deep.equal([]);
+    }),
+  );
+
+  it(
+    'do not have leases asked for again and again: the fleet comes to rest, each worker with its share (regression: leases moved for ever)',
+    marbles(({ scheduler, flush }) => {
+      const { fleet, steps } = lateFleet(scheduler, 60_000);
+      fleet.run(flush, 60_000, { ...steps, 59_999: () => expect(fleet.workers.every(({ held }) => held.size === 2)).to.equal(true) });
+      expect(fleet.workers.flatMap(({ told }) => linesOf(told, 'granted', 40_000))).to.deep.equal([]);
       expect(fleet.doubles).to.deep.equal([]);
     }),
   );
