@@ -40,6 +40,13 @@ export interface ReadyShard {
   readonly unlistedParentIds: readonly string[];
 }
 
+/** A shard of the graph: whether its parents are done, and whether it is neither done nor left here. */
+export interface ShardInView {
+  readonly shard: GraphShard;
+  readonly isReady: boolean;
+  readonly isWanted: boolean;
+}
+
 /**
  * The shards of a stream with their parents and children; it decides which shards may be read, parents before children.
  *
@@ -58,6 +65,8 @@ export class ShardGraph {
   /** The finished and left shards that the last listing did not have. */
   #unlisted: ReadonlySet<Node> = new Set();
   #listed = false;
+  /** All shards as they were last asked for; `undefined` when something has changed since. */
+  #view: readonly ShardInView[] | undefined;
 
   /**
    * The first shard that begins elsewhere than it did before: its stream was deleted and made again. Also one that was read to its end, since
@@ -149,15 +158,14 @@ export class ShardGraph {
   }
 
   /**
-   * All shards in view: whether the parents of each are done, and whether it is neither done nor left here. A shard that is done is closed, whatever the
-   * last listing said.
+   * All shards in view, in the same array until something in it changes. A shard that is done is closed, whatever the last listing said.
    */
-  inView(): { readonly shard: GraphShard; readonly isReady: boolean; readonly isWanted: boolean }[] {
-    return [...this.#nodes.values()].map((node) => ({
+  inView(): readonly ShardInView[] {
+    return (this.#view ??= [...this.#nodes.values()].map((node) => ({
       shard: isDone(node) ? { ...node.shard, closed: true } : node.shard,
       isReady: node.state !== 'left' && this.#parentsOf(node).every(isDone),
       isWanted: isOpen(node),
-    }));
+    })));
   }
 
   /** The shards that are not done, and whether their parents are. */
@@ -173,6 +181,7 @@ export class ShardGraph {
 
   #add(shard: GraphShard, initial: boolean): string {
     const node: Node = { shard, initial, state: 'waiting' };
+    this.#view = undefined;
     this.#nodes.set(shard.shardId, node);
     this.#enterChild(shard);
     this.#lookAt(node);
@@ -182,6 +191,7 @@ export class ShardGraph {
 
   /** Updates a shard from a later listing, which for a child named by its parent may also have the other parent. */
   #update(node: Node, shard: GraphShard): void {
+    if (!isSame(node.shard, shard)) this.#view = undefined;
     this.#leaveChild(node.shard);
     node.shard = shard;
     this.#enterChild(shard);
@@ -190,12 +200,14 @@ export class ShardGraph {
 
   #forget({ shard, state }: Node): void {
     this.#nodes.delete(shard.shardId);
+    this.#view = undefined;
     this.#leaveChild(shard);
     // Children do not wait for a parent that is out of view.
     if (state === 'left') this.#lookAtChildrenOf(shard.shardId);
   }
 
   #setState(node: Node, state: Node['state']): void {
+    if (!isOpen(node) || !isOpen({ state })) this.#view = undefined;
     node.state = state;
     this.#lookAt(node);
     if (isDone(node)) this.#lookAtChildrenOf(node.shard.shardId);
@@ -247,8 +259,17 @@ export function isRemade(
   return known?.startingSequenceNumber !== undefined && start !== undefined && known.startingSequenceNumber !== start;
 }
 
+/** Whether a listing says the same of a shard as was known; its hash keys never change. */
+function isSame(known: GraphShard, listed: GraphShard): boolean {
+  const { closed, startingSequenceNumber, parentShardIds } = listed;
+  const isAsBefore = known.closed === closed && known.startingSequenceNumber === startingSequenceNumber;
+  return (
+    isAsBefore && known.parentShardIds.length === parentShardIds.length && parentShardIds.every((id) => known.parentShardIds.includes(id))
+  );
+}
+
 /** Whether it is neither done nor left here. */
-function isOpen({ state }: Node): boolean {
+function isOpen({ state }: Pick<Node, 'state'>): boolean {
   return state === 'waiting' || state === 'taken';
 }
 

@@ -2,6 +2,7 @@ import {
   catchError,
   concatMap,
   defer,
+  distinctUntilChanged,
   EMPTY,
   filter,
   finalize,
@@ -228,7 +229,10 @@ class StreamReading {
     const { store } = this.#config;
     if (!isLeasing(store)) return EMPTY;
     const shards$ = this.#changed$.pipe(
-      map(() => this.#graph.inView().map(({ shard, ...facts }) => ({ ...this.#identityOf(shard), closed: shard.closed, ...facts }))),
+      map(() => this.#graph.inView()),
+      // The store looks at its table each time.
+      distinctUntilChanged(),
+      map((inView) => inView.map(({ shard, ...facts }) => ({ ...this.#identityOf(shard), closed: shard.closed, ...facts }))),
       takeUntil(this.#stop$),
     );
     return defer(() => store.leases(shards$, initialPositionOf(this.#config), () => this.#latest.ms)).pipe(
@@ -261,8 +265,7 @@ class StreamReading {
       takeUntil(used$),
       mergeMap(() => {
         this.#granted.delete(shardId);
-        const { streamName } = this.#config.stream;
-        return lease.release({ streamName, shardId, parentShardIds: [] }, this.#config);
+        return lease.release({ streamName: this.#config.stream.streamName, shardId, parentShardIds: [] }, this.#config);
       }),
     );
   }
@@ -316,8 +319,7 @@ class StreamReading {
   }
 
   #announce(children: readonly PortChildShard[]): void {
-    const areKnown = this.#graph.announce(children.map(graphChild));
-    if (!areKnown || children.length === 0) this.#relist$.next();
+    if (!this.#graph.announce(children.map(graphChild)) || children.length === 0) this.#relist$.next();
   }
 }
 

@@ -20,7 +20,7 @@ import {
   VirtualTimeScheduler,
 } from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
-import type { Lease, LeasingStore } from '../../lib/checkpoints/checkpoint-store.js';
+import type { LeasableShard, Lease, LeasingStore } from '../../lib/checkpoints/checkpoint-store.js';
 import type { Shard } from '../../lib/shards/shard.js';
 import type { KinesisEvent } from '../../lib/monitoring/events.js';
 import { checkpointEvery } from '../../lib/operators/checkpointEvery.js';
@@ -55,6 +55,28 @@ const stream = (kinesis: FakeKinesis, config: Partial<KinesisStreamConfig>) => k
 const verbs = (log: readonly string[]): string[] => log.map((line) => line.split(' ').slice(1).join(' '));
 
 describe('kinesisStream with a store that gives leases', () => {
+  it(
+    'tells it of the shards in view when they have changed, and not after each listing and grant (regression: a look at the table each time)',
+    marbles(({ scheduler, flush }) => {
+      const kinesis = fakeKinesis({ shards: { 0: 'a', 1: 'b' } });
+      const inner = fakeLeases({ scheduler });
+      const told: number[][] = [];
+      const see = tap((shards: readonly LeasableShard[]) => void told.push(shards.map(numberOf)));
+      const store: LeasingStore = { ...inner, leases: (shards$, ...rest) => inner.leases(shards$.pipe(see), ...rest) };
+      const stop = new Subject<void>();
+      stream(kinesis, { store, stop, discoveryIntervalMs: 100 })
+        .pipe(mergeShards(working(1, 10)))
+        .subscribe();
+      timer(1_000).subscribe(() => kinesis.split(0, [2, 3]));
+      timer(2_000).subscribe(() => stop.next());
+      flush();
+      expect(inner.held.size).to.equal(0);
+      expect(told[0]).to.have.length(2);
+      expect(told.filter((shards) => shards.length === 2)).to.have.length(1);
+      expect(told.length).to.be.within(2, 5);
+    }),
+  );
+
   it(
     'takes a shard before it reads it, and reads the checkpoint that is there then',
     marbles(({ scheduler, flush }) => {
