@@ -42,6 +42,11 @@ export class Kcl3Member {
     this.#heartbeatAtMs = this.#context.clock.nowMs();
   }
 
+  /** Whether there is a KCL 3 in the table: its workers do not ring, and its leader balances them by their load. */
+  get isBesideKcl3(): boolean {
+    return this.#clientVersion !== undefined;
+  }
+
   /** Who decides which leases this worker gets. */
   get rule(): AssignmentRule {
     if (!ASSIGNED.has(this.#clientVersion ?? '')) return 'taken';
@@ -54,7 +59,7 @@ export class Kcl3Member {
     return defer(() => {
       const { port, config, clock } = this.#context;
       const nowMs = clock.nowMs();
-      if (this.#clientVersion === undefined || nowMs - this.#publishedAtMs < PUBLISH_MS) return EMPTY;
+      if (!this.isBesideKcl3 || nowMs - this.#publishedAtMs < PUBLISH_MS) return EMPTY;
       return port.publishWorker(config.workerId, Math.floor(config.scheduler.now() / 1_000)).pipe(
         tap({
           complete: () => {

@@ -77,8 +77,6 @@ export class LeaseCoordinator {
   #isDraining = false;
   #isLookDue = false;
   #hasLooked = false;
-  /** Whether there is a KCL 3 in the table: its workers do not ring. */
-  #isBesideKcl3 = false;
 
   constructor(context: LeaseContext, hooks: CoordinatorHooks) {
     this.#context = context;
@@ -192,7 +190,7 @@ export class LeaseCoordinator {
 
   #watcher(): Watcher {
     const { observer, clock, config } = this.#context;
-    if (this.#isBesideKcl3 || !this.#keeper.isComplete) return 'each';
+    if (this.#member.isBesideKcl3 || !this.#keeper.isComplete) return 'each';
     return watcherOf(this.#fleet.facts, ({ leaseKey }) => observer.leaseOf(leaseKey, clock.nowMs())!.idleMs, config);
   }
 
@@ -255,9 +253,8 @@ export class LeaseCoordinator {
     observer.pulses.confirm(isAlone ? confirmedAtMs : undefined, config.failoverTimeMs);
     held.forget((shardId) => shards()?.has(shardId) ?? true);
     this.#member.look(view);
-    this.#isBesideKcl3 = view.clientVersion !== undefined;
     this.#bell.look(this.#fleet.facts, this.#watcher());
-    held.reportsLoad = view.clientVersion !== undefined;
+    held.reportsLoad = this.#member.isBesideKcl3;
     this.#hasLooked = true;
     for (const lease of held.open) {
       const row = observer.get(lease.shardId);
