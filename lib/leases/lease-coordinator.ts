@@ -224,7 +224,8 @@ export class LeaseCoordinator {
 
   #act(isConsistent: boolean): Observable<LeaseNews> {
     return concat(
-      this.#member.publish(),
+      // The look may have been under way when the worker began to stop, and took back that it is there.
+      this.#isDraining ? EMPTY : this.#member.publish(),
       this.#ended(),
       this.#taker.resign(),
       this.#keeper.keep().pipe(

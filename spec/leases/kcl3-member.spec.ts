@@ -40,6 +40,21 @@ describe('a member of a KCL 3 fleet', () => {
   );
 
   it(
+    'says no more that it is there once it has stopped, also if that was during a look (regression: it did again, and was assigned leases)',
+    marbles((helpers) => {
+      const { table, start, run, workers } = fleetOf(helpers, leasables(2));
+      const beat = java(table, 2);
+      beat();
+      const stops = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [2_000 + i, () => workers[i]!.stop()]));
+      run(4_000, { ...every(200, 4_000, beat), 1: () => Array.from({ length: 60 }, (_, i) => start(`w${i}`)), ...stops });
+      for (const { id } of workers) {
+        const said = table.log.map((line) => line.split(' ').slice(1).join(' ')).filter((line) => /^(w\d+) (publish|withdraw)$/.test(line));
+        expect(said.filter((line) => line.startsWith(`${id} `))).to.deep.equal([`${id} publish`, `${id} withdraw`]);
+      }
+    }),
+  );
+
+  it(
     'reads and renews what the leader assigns to it, once the former owner has finished',
     marbles((helpers) => {
       const { table, start, run, workers } = fleetOf(helpers, leasables(2));
