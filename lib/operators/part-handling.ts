@@ -88,9 +88,12 @@ class PartHandling<B extends Block> {
     return entriesOf(this.#part.whole.block.ranges).map(({ shard }) => shard);
   }
 
-  /** Whether another worker waits for the shard: that one handles the block, from the checkpoint on. */
+  /**
+   * Whether another worker waits for the shard: that one handles the block, from the checkpoint on. Where no pipeline of `mergeShards` takes the error, it
+   * would end the whole stream.
+   */
   get #isHandedOver(): boolean {
-    return this.#shards.some((shard) => shard.isHandedOver);
+    return this.#shards.some(({ isHandedOver, pipeline }) => isHandedOver && pipeline.isSupervised);
   }
 
   get #isToBeCut(): boolean {

@@ -526,6 +526,31 @@ describe('processBlocks', () => {
       );
 
     it(
+      'calls again when another worker has asked for the shard and the work is behind mergeShards (regression: the error ended the stream)',
+      marbles(({ scheduler, flush }) => {
+        const store = fakeLeases({
+          scheduler,
+          inner: memoryCheckpoints(),
+          taking: (take$) => take$().pipe(map((lease) => ({ ...lease, asked$: timer(40) }))),
+        });
+        const calls: number[] = [];
+        const failing = () => (calls.push(scheduler.now()) < 3 ? throwError(() => fault) : EMPTY);
+        const kinesis = fakeKinesis({ shards: { 0: '(ab)^' } });
+        const told: string[] = [];
+        const events = { next: ({ type, at }: KinesisEvent) => void (type === 'shardReleased' && told.push(`${type} ${at}`)) };
+        kinesisStream(fastReading(kinesis, { store, events, stop: timer(2_000) }))
+          .pipe(
+            mergeShards((shard) => shard.pipe(bufferCount(2), withSequenceRanges())),
+            processBlocks(failing, { retryDelayMs: 1_000, random: () => 0.5, maxAttempts: Infinity }),
+            checkpointEvery(1_000),
+          )
+          .subscribe({ error: (error: unknown) => told.push(String(error)) });
+        flush();
+        expect([calls, told[0]]).to.deep.equal([[5, 42, 1_042], 'shardReleased 1044']);
+      }),
+    );
+
+    it(
       'is unsubscribed with its handler when the shard is, and settles nothing then',
       marbles(({ expectObservable, flush, cold, expectSubscriptions, scheduler }) => {
         const store = recordingStore({ scheduler });
