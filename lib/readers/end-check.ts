@@ -17,23 +17,26 @@ export class EndCheck {
   readonly #continuity: PageContinuity;
   /** The last record at the page that was not believed; empty where none had been read. */
   #doubtedAt: string | undefined;
+  /** The opening of reading that gave it. */
+  #doubtedIn: unknown;
 
   constructor(context: ReadContext, continuity: PageContinuity) {
     this.#context = context;
     this.#continuity = continuity;
   }
 
-  /** Emits whether the shard has ended with this page, behind which nothing follows. */
-  hasEnded(page: LastPage): Observable<boolean> {
+  /** Emits whether the shard has ended with this page, behind which nothing follows. @param opening - what differs once reading was opened again. */
+  hasEnded(page: LastPage, opening: unknown): Observable<boolean> {
     const { port, stream, shardId } = this.#context;
-    return listedState(port, stream.id, shardId).pipe(map((state) => state !== 'open' && !this.#doubts(page, state)));
+    return listedState(port, stream.id, shardId).pipe(map((state) => state !== 'open' && !this.#doubts(page, state, opening)));
   }
 
-  #doubts({ ChildShards = [], MillisBehindLatest, Records }: LastPage, state: ListedState): boolean {
+  #doubts({ ChildShards = [], MillisBehindLatest, Records }: LastPage, state: ListedState, opening: unknown): boolean {
     if ((MillisBehindLatest === 0 && state === 'closed') || ChildShards.length > 0) return false;
     const last = Records.at(-1)?.SequenceNumber ?? this.#continuity.position?.sequenceNumber ?? '';
-    const isNews = last !== this.#doubtedAt;
+    const isNews = last !== this.#doubtedAt || opening === this.#doubtedIn;
     this.#doubtedAt = last;
+    this.#doubtedIn = opening;
     return isNews;
   }
 }

@@ -91,7 +91,8 @@ export class ShardCursor {
     const isFull = page.Records.length >= limit || bytes >= FULL_PAGE_BYTES;
     if (page.NextShardIterator !== undefined) return this.#accept(page, { bytes, isFull, ended: false });
     // Reading moves on only once it is known whether the shard has ended: after a fault before that, the page is read again.
-    return this.#endCheck.hasEnded(page).pipe(
+    // The page itself stands for its opening: none is read behind it without another one.
+    return this.#endCheck.hasEnded(page, page).pipe(
       map((ended) => this.#accept(page, { bytes, isFull, ended })),
       concatMap((accepted) => (isObservable(accepted) ? accepted : of(accepted))),
     );

@@ -99,7 +99,7 @@ export class SubscriptionCursor {
     return defer(() => {
       const event = checkedEvent(answer, this.#shard());
       // Reading moves on only once it is known whether the shard has ended: after a fault before that, the event is read again.
-      const ended$ = event.ContinuationSequenceNumber === undefined ? this.#endCheck.hasEnded(event) : of(false);
+      const ended$ = event.ContinuationSequenceNumber === undefined ? this.#endCheck.hasEnded(event, this.#subscription) : of(false);
       return ended$.pipe(concatMap((ended) => this.#accept(event, ended)));
     }).pipe(tap({ error: () => this.#close('failed') }));
   }

@@ -705,6 +705,21 @@ describe('fanOut', () => {
       }),
     );
 
+    it(
+      'is not believed of a second such event of one subscription either (regression: the rest was lost)',
+      marbles(({ flush }) => {
+        const kinesis = quick({ 0: '(abcde|)^' }, { maxRecordsPerPage: 1 });
+        const odd: SubscribeToShardEvent = { Records: [], MillisBehindLatest: 7 };
+        const oddEvents = [odd, odd, undefined];
+        const changed = (subscription: ShardSubscription): ShardSubscription =>
+          oddEvents.length === 0 ? subscription : { next: () => of(oddEvents.shift()), close: () => subscription.close() };
+        const result = textOf({ ...kinesis, subscribeToShard: (request) => kinesis.subscribeToShard(request).pipe(map(changed)) });
+        flush();
+        expect(result).to.include({ text: 'abcde|', error: undefined });
+        expect(subscribedAt(kinesis)).to.have.length(2);
+      }),
+    );
+
     for (const [what, childShards, opened] of [
       ['at once where it names the children', true, ['TRIM_HORIZON']],
       ['where it names none, once nothing new comes behind it', false, ['TRIM_HORIZON', 'AT 2']],
