@@ -1,8 +1,11 @@
-import { defer, EMPTY, ignoreElements, map, merge, Subject, switchMap, takeUntil, tap, type Observable } from 'rxjs';
+import { defer, EMPTY, ignoreElements, map, merge, Subject, switchMap, takeUntil, tap, type Observable, type SchedulerLike } from 'rxjs';
 import { delayOf } from '../internal/delay.js';
 import { PATIENCE, type ResolvedShardConfig } from './config.js';
 import { StopTimeoutError } from './errors.js';
 import type { ShardLifecycle } from './shard-lifecycle.js';
+
+/** How long a store of leases may go on when all shards are released, before it is unsubscribed: the last calls to its table take part of that. */
+const LAST_CALL_MS = 1_000;
 
 /** What {@link stopInTime} watches. */
 export interface StopInTimeOptions {
@@ -48,6 +51,11 @@ export function stopInTime<T>(released$: Observable<T>, { config, stop$, live, h
     );
     return merge(deadline$, released$.pipe(tap({ complete: noteStopped })));
   });
+}
+
+/** Emits when all shards have been released for so long that their store must have made its last calls. */
+export function afterLastCall(released$: Observable<unknown>, scheduler: SchedulerLike): Observable<unknown> {
+  return released$.pipe(switchMap(() => delayOf(LAST_CALL_MS, scheduler)));
 }
 
 /** Ends the clean-up of the shards after most of the time, and emits when all of it has passed. */

@@ -49,7 +49,7 @@ import { graphChild, graphShard } from '../shards/graph-shard.js';
 import { isRemade, ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
 import { ShardLease } from '../shards/shard-lease.js';
 import { ShardLifecycle, type ShardLifecycleOptions } from '../shards/shard-lifecycle.js';
-import { stopInTime } from '../shards/stop-in-time.js';
+import { afterLastCall, stopInTime } from '../shards/stop-in-time.js';
 import { isUnreachable } from '../values/errors.js';
 import type { ShardIdentity } from '../values/shard-id.js';
 
@@ -140,7 +140,7 @@ class StreamReading {
     const stopped$ = stopInTime(shards$, { config: this.#config, stop$: this.#stop$, live: () => this.#live, hasDeadline: () => true });
     // Leases are renewed until all shards are released; then the store calls the other workers.
     const { scheduler, notify, stream } = this.#config;
-    const called$ = released$.pipe(switchMap(() => delayOf(LAST_CALL_MS, scheduler)));
+    const called$ = afterLastCall(released$, scheduler);
     // The notifier comes first: if it emits at once, nothing is read.
     return merge(stopping$.pipe(ignoreElements()), this.#leases().pipe(takeUntil(called$)), asked$, stopped$).pipe(
       catchError((error: unknown) => throwError(() => withStream(error, stream.streamName))),
@@ -322,6 +322,3 @@ class StreamReading {
     if (!this.#graph.announce(children.map(graphChild)) || children.length === 0) this.#relist$.next();
   }
 }
-
-/** How long a store may go on for when all shards are released, before it is unsubscribed: the last calls to its table take part of that. */
-const LAST_CALL_MS = 1_000;
