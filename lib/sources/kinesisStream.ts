@@ -4,7 +4,6 @@ import {
   defer,
   distinctUntilChanged,
   EMPTY,
-  filter,
   finalize,
   ignoreElements,
   map,
@@ -22,7 +21,7 @@ import {
   throwError,
   type Observable,
 } from 'rxjs';
-import { isLeasing, type Lease, type LeasingStore } from '../checkpoints/checkpoint-store.js';
+import { isLeasing } from '../checkpoints/checkpoint-store.js';
 import { isForeignCheckpoint } from '../checkpoints/errors.js';
 import { requestFault } from '../internal/aws-errors.js';
 import { reduced } from '../internal/aws-fault.js';
@@ -45,10 +44,10 @@ import { isStopTimeout, isStreamRecreated, StreamRecreatedError } from '../shard
 import type { Shard } from '../shards/shard.js';
 import { EndsElsewhere } from '../shards/ends-elsewhere.js';
 import { readStored } from '../shards/open-shard.js';
+import { GrantedLeases } from '../shards/granted-leases.js';
 import { graphChild, graphShard } from '../shards/graph-shard.js';
 import { isRemade, ShardGraph, type GraphShard, type ReadyShard } from '../shards/shard-graph.js';
-import { ShardLease } from '../shards/shard-lease.js';
-import { ShardLifecycle, type ShardLifecycleOptions } from '../shards/shard-lifecycle.js';
+import { ShardLifecycle } from '../shards/shard-lifecycle.js';
 import { afterLastCall, stopInTime } from '../shards/stop-in-time.js';
 import { isUnreachable } from '../values/errors.js';
 import type { ShardIdentity } from '../values/shard-id.js';
@@ -111,16 +110,15 @@ class StreamReading {
   readonly #stop$ = new ReplaySubject<unknown>(1);
   /** The shards that are not released yet. */
   readonly #live = new Set<ShardLifecycle>();
-  /** The leases that were granted and are not used yet, where the store gives leases. */
-  readonly #granted = new Map<string, ShardLease>();
-  /** Those under which shards are read. */
-  readonly #used = new Map<string, ShardLease>();
+  /** Empty where the store gives no leases. */
+  readonly #granted: GrantedLeases;
 
   constructor(config: ResolvedShardConfig, discoveryIntervalMs: number) {
     this.#config = withSharedStop(config);
     this.#discoveryIntervalMs = discoveryIntervalMs;
     this.#latest = new LatestMoment(config.scheduler.now());
     this.#endsElsewhere = new EndsElsewhere(this.#graph, config);
+    this.#granted = new GrantedLeases(this.#config);
   }
 
   /** Emits the shards; completes after `stop`, when all of them are released. */
@@ -162,7 +160,7 @@ class StreamReading {
 
   #stop(value: unknown): void {
     this.#stop$.next(value);
-    this.#releaseUnused();
+    this.#granted.releaseWaiting();
     // Nobody waits any more for another worker to ask for one of those.
     this.#changed$.next();
   }
@@ -178,7 +176,7 @@ class StreamReading {
     );
     // Through the scheduler, so that a long chain of shards that are done already does not grow the stack.
     const woken$ = this.#wake$.pipe(observeOn(scheduler));
-    const mayTake = isLeasing(store) ? (shardId: string) => this.#granted.get(shardId)?.tenure.isHeld === true : undefined;
+    const mayTake = isLeasing(store) ? (shardId: string) => this.#granted.has(shardId) : undefined;
     // `woken$` comes first: with a port and a store that answer synchronously, a shard may be done during the listing.
     return merge(woken$, listed$).pipe(
       // No more shards begin; those that have begun end by themselves, when their work is drained.
@@ -239,50 +237,18 @@ class StreamReading {
       reduced(),
       mergeMap((news) => {
         if (news.type === 'ended' && this.#endsElsewhere.note(news)) this.#relist$.next();
-        const given$ = news.type === 'granted' ? this.#grant(news.shardId, news.lease, store) : EMPTY;
+        const given$ = news.type === 'granted' ? this.#granted.add(news.shardId, news.lease, store) : EMPTY;
         this.#wake();
         return given$;
       }),
-      finalize(() => this.#releaseUnused()),
+      finalize(() => this.#granted.releaseWaiting()),
     );
-  }
-
-  /** Keeps the lease until the shard may be read; hands it over if another worker asks for it before that. */
-  #grant(shardId: string, given: Lease, store: LeasingStore): Observable<never> {
-    // The store grants a shard whose lease is held already. Releasing the second grant would end the first one too, under the shard's reading.
-    const held = [this.#used.get(shardId), this.#granted.get(shardId)].find((known) => known?.tenure.isHeld);
-    if (held) {
-      held.adopt(given);
-      return EMPTY;
-    }
-    const lease = new ShardLease(given, store);
-    this.#granted.set(shardId, lease);
-    const used$ = this.#changed$.pipe(filter(() => this.#granted.get(shardId) !== lease));
-    return lease.asked$.pipe(
-      filter(() => this.#granted.get(shardId) === lease),
-      // Else the lease would be kept for the life of the stream. The release behind it must not be cut off.
-      // eslint-disable-next-line rxjs-x/no-unsafe-takeuntil
-      takeUntil(used$),
-      mergeMap(() => {
-        this.#granted.delete(shardId);
-        return lease.release({ streamName: this.#config.stream.streamName, shardId, parentShardIds: [] }, this.#config);
-      }),
-    );
-  }
-
-  /** Releases the leases of shards that were not started, without waiting for it. */
-  #releaseUnused(): void {
-    for (const { shard } of this.#graph.unfinished()) {
-      this.#granted.get(shard.shardId)?.release(this.#identityOf(shard), this.#config).subscribe();
-      this.#granted.delete(shard.shardId);
-    }
   }
 
   #lifeOf(ready: ReadyShard): Observable<Shard> {
     const { shardId } = ready.shard;
-    const lease = this.#granted.get(shardId);
-    this.#granted.delete(shardId);
-    const options: ShardLifecycleOptions = {
+    const lease = this.#granted.use(shardId);
+    const life = new ShardLifecycle({
       identity: this.#identityOf(ready.shard),
       config: this.#config,
       ready,
@@ -296,17 +262,13 @@ class StreamReading {
         else this.#graph.release(shardId);
         this.#wake();
       },
-    };
-    return defer(() => {
-      const life = new ShardLifecycle(options);
-      this.#live.add(life);
-      if (lease) this.#used.set(shardId, lease);
-      const over = (): void => {
-        this.#live.delete(life);
-        if (this.#used.get(shardId) === lease) this.#used.delete(shardId);
-      };
-      return life.run().pipe(finalize(over));
     });
+    this.#live.add(life);
+    const over = (): void => {
+      this.#live.delete(life);
+      this.#granted.forget(shardId, lease);
+    };
+    return life.run().pipe(finalize(over));
   }
 
   #identityOf({ shardId, parentShardIds, hashKeyRange, startingSequenceNumber }: GraphShard): ShardIdentity {
@@ -319,6 +281,7 @@ class StreamReading {
   }
 
   #announce(children: readonly PortChildShard[]): void {
-    if (!this.#graph.announce(children.map(graphChild)) || children.length === 0) this.#relist$.next();
+    const areKnown = this.#graph.announce(children.map(graphChild));
+    if (!areKnown || children.length === 0) this.#relist$.next();
   }
 }
