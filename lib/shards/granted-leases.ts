@@ -1,4 +1,4 @@
-import { EMPTY, filter, mergeMap, Subject, takeUntil, type Observable } from 'rxjs';
+import { EMPTY, filter, ignoreElements, Subject, takeUntil, tap, type Observable } from 'rxjs';
 import type { Lease, LeasingStore } from '../checkpoints/checkpoint-store.js';
 import type { ResolvedShardConfig } from './config.js';
 import { ShardLease } from './shard-lease.js';
@@ -34,10 +34,10 @@ export class GrantedLeases {
     this.#leave(shardId);
     this.#waiting.set(shardId, lease);
     return lease.asked$.pipe(
-      // Else the lease would be kept for the life of the stream. The release behind it must not be cut off.
-      // eslint-disable-next-line rxjs-x/no-unsafe-takeuntil
+      tap(() => this.#release(shardId)),
+      ignoreElements(),
+      // Else the lease would be kept for the life of the stream.
       takeUntil(this.#left$.pipe(filter((left) => left === lease))),
-      mergeMap(() => this.#release(shardId)),
     );
   }
 
@@ -53,14 +53,15 @@ export class GrantedLeases {
     if (this.#used.get(shardId) === lease) this.#used.delete(shardId);
   }
 
-  /** Releases those whose shards were not started, without waiting for it. */
+  /** Releases those whose shards were not started. */
   releaseWaiting(): void {
-    for (const shardId of [...this.#waiting.keys()]) this.#release(shardId).subscribe();
+    for (const shardId of [...this.#waiting.keys()]) this.#release(shardId);
   }
 
-  #release(shardId: string): Observable<never> {
+  /** Nobody waits for it, so that it goes on when the stream is unsubscribed meanwhile. */
+  #release(shardId: string): void {
     const { streamName } = this.#config.stream;
-    return this.#leave(shardId)?.release({ streamName, shardId, parentShardIds: [] }, this.#config) ?? EMPTY;
+    this.#leave(shardId)?.release({ streamName, shardId, parentShardIds: [] }, this.#config).subscribe();
   }
 
   #leave(shardId: string): ShardLease | undefined {

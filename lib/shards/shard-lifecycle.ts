@@ -1,4 +1,18 @@
-import { catchError, concat, concatMap, defer, EMPTY, finalize, ignoreElements, merge, of, takeUntil, tap, type Observable } from 'rxjs';
+import {
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  finalize,
+  ignoreElements,
+  merge,
+  NEVER,
+  of,
+  takeUntil,
+  tap,
+  type Observable,
+} from 'rxjs';
 import { requestFault } from '../internal/aws-errors.js';
 import { delayOf } from '../internal/delay.js';
 import { firstThen } from '../internal/first-then.js';
@@ -242,7 +256,9 @@ export class ShardLifecycle {
   /** Writes the last checkpoints, releases the lease, and reports the release. */
   #release(reason: ReleaseReason): Observable<never> {
     const { lease, identity, config } = this.#options;
-    const lastWrites$ = this.#isBegun && reason !== 'lost' ? this.#lastWrites() : EMPTY;
+    // A write that waits for its next try must not keep the shard from this worker, if it has the lease again.
+    const lost$ = lease?.tenure.lost$ ?? NEVER;
+    const lastWrites$ = this.#isBegun && reason !== 'lost' ? this.#lastWrites().pipe(takeUntil(lost$)) : EMPTY;
     const release$ = defer(() => {
       // Without the lease there is nothing to write.
       this.#wasWritten = this.#isWritten;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { NEVER, of, Subject } from 'rxjs';
+import { NEVER, of, Subject, tap, type Observable, type Subscription } from 'rxjs';
 import type { Lease, LeasingStore } from '../../lib/checkpoints/checkpoint-store.js';
 import { resolveShardConfig } from '../../lib/shards/config.js';
 import { GrantedLeases } from '../../lib/shards/granted-leases.js';
@@ -13,24 +13,26 @@ interface Grant {
   readonly lost$: Subject<void>;
   readonly asked$: Subject<void>;
   /** Whether nobody waits any more for another worker to ask for the lease. */
-  isOver: boolean;
+  readonly isOver: () => boolean;
+  readonly subscription: Subscription;
 }
 
-/** The leases of one subscription; the store notes the tokens of those that are released. */
-function granting() {
+/** The leases of one subscription; the store notes the tokens of those that are released, once `releasing$` completes. */
+function granting(releasing$: Observable<unknown> = of(0)) {
   const released: string[] = [];
   const store: LeasingStore = {
     read: () => NEVER,
     write: () => NEVER,
     leases: () => NEVER,
-    release: (_, lease) => (released.push(lease!.fencingToken), of(0)),
+    release: (_, lease) => releasing$.pipe(tap({ complete: () => released.push(lease!.fencingToken) })),
   };
   const leases = new GrantedLeases(resolveShardConfig(fastReading(fakeKinesis({ shards: { 0: '' } }))));
   const grant = (fencingToken: string): Grant => {
-    const given: Grant = { lost$: new Subject<void>(), asked$: new Subject<void>(), isOver: false };
-    const { lost$, asked$ } = given;
-    leases.add(ID, { fencingToken, lost$, asked$ } satisfies Lease, store).subscribe({ complete: () => (given.isOver = true) });
-    return given;
+    const [lost$, asked$] = [new Subject<void>(), new Subject<void>()];
+    const kept$ = leases.add(ID, { fencingToken, lost$, asked$ } satisfies Lease, store);
+    let isOver = false;
+    const subscription = kept$.subscribe({ complete: () => (isOver = true) });
+    return { lost$, asked$, subscription, isOver: () => isOver };
   };
   return { leases, grant, released };
 }
@@ -62,13 +64,23 @@ describe('GrantedLeases', () => {
     expect(leases.has(ID)).to.equal(false);
   });
 
+  it('are released also when the stream is unsubscribed while the release is under way: nobody would do it later', () => {
+    const releasing$ = new Subject<void>();
+    const { grant, released } = granting(releasing$);
+    const { asked$, subscription } = grant('1');
+    asked$.next();
+    subscription.unsubscribe();
+    releasing$.complete();
+    expect(released).to.deep.equal(['1']);
+  });
+
   it('are not released here when another worker asks while the shard is read: its work must end first', () => {
     const { leases, grant, released } = granting();
     const given = grant('1');
     leases.use(ID);
     given.asked$.next();
     expect(released).to.deep.equal([]);
-    expect(given.isOver).to.equal(true);
+    expect(given.isOver()).to.equal(true);
   });
 
   for (const [when, isUsed] of [
@@ -80,7 +92,7 @@ describe('GrantedLeases', () => {
       const first = grant('1');
       const lease = isUsed ? leases.use(ID) : undefined;
       const second = grant('2');
-      expect([second.isOver, released]).to.deep.equal([true, []]);
+      expect([second.isOver(), released]).to.deep.equal([true, []]);
       first.lost$.next();
       const { tenure } = lease ?? leases.use(ID)!;
       expect(tenure.isHeld).to.equal(true);
@@ -94,7 +106,7 @@ describe('GrantedLeases', () => {
     const first = grant('1');
     first.lost$.next();
     grant('2');
-    expect([leases.has(ID), first.isOver]).to.deep.equal([true, true]);
+    expect([leases.has(ID), first.isOver()]).to.deep.equal([true, true]);
     first.asked$.next();
     expect(released).to.deep.equal([]);
     expect(leases.use(ID)?.fencingToken).to.equal('2');
@@ -125,7 +137,7 @@ describe('GrantedLeases', () => {
     const given = waiting.grant('1');
     waiting.leases.releaseWaiting();
     waiting.leases.releaseWaiting();
-    expect([waiting.released, given.isOver, waiting.leases.has(ID)]).to.deep.equal([['1'], true, false]);
+    expect([waiting.released, given.isOver(), waiting.leases.has(ID)]).to.deep.equal([['1'], true, false]);
     const used = granting();
     used.grant('1');
     used.leases.use(ID);

@@ -118,6 +118,17 @@ describe('ShardLifecycle', () => {
   );
 
   it(
+    'is lost at once while its last write waits for the next try: who has the shard again need not wait for that',
+    marbles((helpers) => {
+      const { log, shards, lose } = lifeOf(helpers, { records: '(ab|)', store: { write: () => throwError(() => new Error('refused')) } });
+      shards[0]!.pipe(bufferCount(1), withSequenceRanges()).subscribe((block) => settle(block));
+      helpers.scheduler.schedule(lose, 50);
+      helpers.flush();
+      expect(log).to.deep.equal(['0 shard', '50 released lost -', '50 complete']);
+    }),
+  );
+
+  it(
     'is stopped and not ended when the store refuses SHARD_END until stop: its children wait for another worker',
     marbles((helpers) => {
       const { log, shards, stop } = lifeOf(helpers, { records: '(ab|)', store: { write: () => throwError(() => new Error('refused')) } });
