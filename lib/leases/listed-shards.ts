@@ -67,10 +67,9 @@ export function unreadParents(shards: readonly ListedShard[], rows: LeaseRows): 
 }
 
 /** The listed shards above work that has begun: they were done then. Their rows may have been cleaned up. */
-export function ancestorsOfBegun(shards: readonly ListedShard[], rows: LeaseRows): Set<string> {
-  const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
+export function ancestorsOfBegun(listed: ReadonlyMap<string, ListedShard>, rows: LeaseRows): Set<string> {
   const ancestors = new Set<string>();
-  const begun = shards.filter(({ shardId }) => isBegunRow(rows.get(shardId)));
+  const begun = [...listed.values()].filter(({ shardId }) => isBegunRow(rows.get(shardId)));
   begun.forEach(({ parentShardIds }) => parentShardIds.forEach((id) => ancestors.add(id)));
   // The loop also visits the elements that are added to the set meanwhile.
   for (const id of ancestors) listed.get(id)?.parentShardIds.forEach((parentId) => ancestors.add(parentId));

@@ -42,8 +42,8 @@ export function planLeases(look: LeaseLook, config: PlanConfig): LeaseStep[] {
   const inView = look.leases.filter(({ row }) => !isEnded(row) && look.shards.has(row.leaseKey) && !look.isHeld(row.leaseKey));
   // A lease of a shard that this worker has read to its end, or has left, would keep the others from it.
   const wanted = inView.filter(({ row }) => isWanted(look.shards.get(row.leaseKey)));
-  const isLeft = ({ row, idleMs }: ObservedLease): boolean => idleMs <= failoverTimeMs && look.yields(row);
-  const given = wanted.filter((lease) => lease.row.leaseOwner === workerId && lease.row.checkpointOwner === undefined && !isLeft(lease));
+  const isYielded = ({ row, idleMs }: ObservedLease): boolean => idleMs <= failoverTimeMs && look.yields(row);
+  const given = wanted.filter((lease) => lease.row.leaseOwner === workerId && lease.row.checkpointOwner === undefined && !isYielded(lease));
   // Whoever gives a lease away leaves its own name in the row.
   const isOwn = ({ gracefulOwner }: LeaseRow): boolean => gracefulOwner === workerId;
   const steps = given.map(({ row, idleMs }): LeaseStep => ({ row, idleMs, from: isOwn(row) ? 'regained' : 'handedOver' }));

@@ -40,16 +40,31 @@ function laterStarts(shards: readonly ListedShard[], rows: LeaseRows, initialPos
   if (shards.every(({ shardId }) => rows.has(shardId))) return new Map();
   // Never LATEST: the records of a parent must still be read.
   const parentStart = initialPosition === AT_TIMESTAMP ? AT_TIMESTAMP : TRIM_HORIZON;
+  const starts = startsOfOpen(shards, rows, initialPosition, parentStart);
+  for (const { shardId } of unreadParents(shards, rows)) starts.set(shardId, parentStart);
+  for (const shardId of orphans(shards, rows)) starts.set(shardId, TRIM_HORIZON);
+  return starts;
+}
+
+/** Where the open shards without a lease begin, and their ancestors. */
+function startsOfOpen(
+  shards: readonly ListedShard[],
+  rows: LeaseRows,
+  initialPosition: InitialPosition,
+  parentStart: InitialPosition,
+): Starts {
+  const open = shards.filter(({ shardId, closed }) => !closed && !rows.has(shardId));
+  const starts: Starts = new Map();
+  if (open.length === 0) return starts;
   const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
-  const done = ancestorsOfBegun(shards, rows);
+  const done = ancestorsOfBegun(listed, rows);
   // A shard whose row was cleaned up is not to be read once more, because somebody has deleted the row of one of its children.
   const isRelevant = (id: string): boolean => listed.has(id) && (rows.has(id) || !done.has(id));
   const parentsOf = ({ parentShardIds }: ListedShard): string[] => parentShardIds.filter(isRelevant);
-  const starts: Starts = new Map();
   const descendants = new Set<string>();
 
   // Parents first, so that each shard finds the results of its parents.
-  for (const shard of lineageOf(shards, rows, parentsOf).sort(byStart)) {
+  for (const shard of lineageOf(open, rows, (shard) => parentsOf(shard).map((id) => listed.get(id)!)).sort(byStart)) {
     const parents = parentsOf(shard);
     const strangers = parents.filter((id) => !descendants.has(id));
     const isOldest = parents.length === 0 && initialPosition !== LATEST;
@@ -60,19 +75,14 @@ function laterStarts(shards: readonly ListedShard[], rows: LeaseRows, initialPos
     if (isDescendant) strangers.forEach((id) => starts.set(id, parentStart));
     else if (!shard.closed) starts.set(shard.shardId, initialPosition);
   }
-  for (const { shardId } of unreadParents(shards, rows)) starts.set(shardId, parentStart);
-  for (const shardId of orphans(shards, rows)) starts.set(shardId, TRIM_HORIZON);
   return starts;
 }
 
 /** The open shards without a lease, and their ancestors up to the first that has one. */
-function lineageOf(shards: readonly ListedShard[], rows: LeaseRows, parentsOf: (shard: ListedShard) => string[]): ListedShard[] {
-  const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
-  const lineage = new Set(shards.filter(({ shardId, closed }) => !closed && !rows.has(shardId)));
+function lineageOf(open: readonly ListedShard[], rows: LeaseRows, parentsOf: (shard: ListedShard) => ListedShard[]): ListedShard[] {
+  const lineage = new Set(open);
   // The loop also visits the elements that are added to the set meanwhile.
-  for (const shard of lineage) {
-    if (!rows.has(shard.shardId)) parentsOf(shard).forEach((id) => lineage.add(listed.get(id)!));
-  }
+  for (const shard of lineage) if (!rows.has(shard.shardId)) parentsOf(shard).forEach((parent) => lineage.add(parent));
   return [...lineage];
 }
 
