@@ -29,14 +29,17 @@ export function shardReadError(error: unknown, place: ReadPlace): RxKinesisError
 /** Adds the name of the stream to an error of the set-up, which was made where it is not known; returns any other error unchanged. */
 export function withStream<E>(error: E, streamName: string): E | UnreachableError {
   if (!isUnreachable(error) || error.streamName !== undefined) return error;
-  // The message begins with the service.
-  return new UnreachableError(error.service, error.message.slice(error.message.indexOf(': ') + 2), error.cause, streamName);
+  return new UnreachableError(error.service, withoutPlace(error.message), error.cause, streamName);
 }
 
 /** The same error at this place. */
 function placed({ message, retriable, cause }: ShardReadError, place: ReadPlace): ShardReadError {
-  // The message begins with the place that was known; no name of a stream or shard has a colon.
-  return new ShardReadError(message.slice(message.indexOf(': ') + 2), { ...place, retriable, cause });
+  return new ShardReadError(withoutPlace(message), { ...place, retriable, cause });
+}
+
+/** What follows the place that was known, or the service, with which a message begins. No name of a stream or shard has a colon. */
+function withoutPlace(message: string): string {
+  return message.slice(message.indexOf(': ') + 2);
 }
 
 const HINTS: Readonly<Record<string, string>> = {
