@@ -15,10 +15,10 @@ Builds the package, measures it in sections, prints tables, and writes each sect
 code 1 when the median of a ratio is above its budget in spec/bench/budgets.json. About three quarters of an hour, or
 a quarter with --rounds 1.
 
-${SECTIONS.map(({ key, title }) => `  ${key}  ${title}`).join('\n')}
+${SECTIONS.map(({ key, title, rounds }) => `  ${key}  ${title} (rounds: ${rounds})`).join('\n')}
 
   --only LIST   these sections, such as a,d
-  --rounds N    how often each subject runs, in turns with the others (default 5; 3 in c, d, e and f)
+  --rounds N    how often each subject runs, in turns with the others (default: as above)
   --long        ten million records where a section would take one
   --quick       1 round of little work, without budgets and pages: shows that it works, its figures mean nothing
   --help        this text`;
